@@ -1,0 +1,53 @@
+/**
+ * A counterexample as text, made to be read and diffed: each action on one line, keys always in the same order, a newline at the end.
+ * Equal cases give equal bytes.
+ */
+import { type Counterexample, checkCounterexample } from './format';
+
+const ACTION_KEYS = ['action', 'cpu', 'rule', 'args', 'count', 'vector', 'at', 'choices'];
+const BOUNDS_KEYS = ['cpus', 'tasks', 'mms', 'nesting', 'nmis', 'irqs'];
+const IMAGE_KEYS = ['sha256', 'elf'];
+const EXPECTED_KEYS = ['kind', 'property', 'step', 'field', 'message'];
+const ORIGIN_KEYS = ['seed', 'run', 'strategy', 'lengthBeforeShrinking', 'date'];
+
+export function serializeCounterexample(made: Counterexample): string {
+  const c = checkCounterexample(made);
+  const lines = [
+    ...members(c, ['format', 'version', 'property', 'design', 'mutant']).map((m) => `  ${m}`),
+    `  "bounds": ${inline(c.bounds, BOUNDS_KEYS)}`,
+    `  "image": ${inline(c.image, IMAGE_KEYS)}`,
+    `  "actions": ${block(
+      c.actions.map((a) => inline(a, ACTION_KEYS)),
+      '  ',
+    )}`,
+    `  "expected": {\n${expectedLines(c.expected).join(',\n')}\n  }`,
+    `  "origin": ${inline(c.origin, ORIGIN_KEYS)}`,
+  ];
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+function expectedLines(expected: Counterexample['expected']): string[] {
+  const fingerprints = expected.fingerprints.map((f) => JSON.stringify(f));
+  return [
+    ...members(expected, EXPECTED_KEYS).map((m) => `    ${m}`),
+    `    "fingerprints": ${block(fingerprints, '    ')}`,
+  ];
+}
+
+/** The members of `value` that are there, in the order of `keys`. */
+function members(value: object, keys: readonly string[]): string[] {
+  const entries = new Map<string, unknown>(Object.entries(value));
+  return keys.filter((key) => entries.get(key) !== undefined).map((key) => `"${key}": ${scalar(entries.get(key))}`);
+}
+
+function scalar(value: unknown): string {
+  return Array.isArray(value) ? `[${value.map(scalar).join(', ')}]` : JSON.stringify(value);
+}
+
+function inline(value: object, keys: readonly string[]): string {
+  return `{ ${members(value, keys).join(', ')} }`;
+}
+
+function block(rows: readonly string[], indent: string): string {
+  return rows.length === 0 ? '[]' : `[\n${rows.map((row) => `${indent}  ${row}`).join(',\n')}\n${indent}]`;
+}

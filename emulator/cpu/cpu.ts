@@ -1,0 +1,272 @@
+/**
+ * One processor: its registers, its view of memory, its faults. The memory accessors have an inline fast path (aligned, in the
+ * TLB, permitted, RAM) and answer false with `fault` filled in otherwise: faults are data.
+ * What instructions do is in ./execute and its neighbours; what events do is in ../system.
+ */
+import { mixHi, mixLo } from '../hash';
+import { TLB_D, TLB_IO, TLB_NX, TLB_U, TLB_W, Tlb } from '../mmu/tlb';
+import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
+import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from '../observer';
+import {
+  CPL, CR0, CR0_WP, CR3, CR4, CR4_PCIDE, CR4_SMAP, CR4_SMEP, EFLAGS, FLAG_AC, HASHED_WORDS, ONLINE, REGISTER_WORDS, RIP, RSP, V, VEC_SS,
+} from '../registers';
+import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import type { CodeCache, CodePage } from '../decode/code-cache';
+import { materialise } from './flags';
+import { loadSlow, prepareWriteSlow, storeSlow } from '../mmu/access';
+import type { Bus } from '../system/bus';
+
+export class Cpu {
+  readonly index: number;
+  readonly r = new Int32Array(REGISTER_WORDS);
+  readonly memory: PhysicalMemory;
+  readonly tlb: Tlb;
+  readonly bus: Bus;
+  readonly codeCache: CodeCache;
+  observer: Observer = NULL_OBSERVER;
+  /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
+  readonly fault: Fault = { vector: 0, error: -1, addressLo: 0, addressHi: 0, access: 'read', implicit: false, cpl: 0 };
+  /** The fault is a non-canonical address: #GP, but #SS when it came through the stack segment. */
+  nonCanonical = false;
+  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: -1 };
+  /** Non-zero when the next boundary has more to do than execute: see ../system/boundary. */
+  attention = 1;
+
+  // Derived from CPL, CR0, CR4 and AC: an access is permitted when `(entry & mask) === want`. Kept by `derive`.
+  readMask = 0;
+  readWant = 0;
+  writeMask = 0;
+  writeWant = 0;
+  execMask = 0;
+  execWant = 0;
+  // The same for the processor's own accesses, which are supervisor ones and ignore AC.
+  systemReadMask = 0;
+  systemWriteMask = 0;
+
+  /** The page that RIP was on last; 1 in codeLo matches nothing. */
+  codeLo = 1;
+  codeHi = 0;
+  code: CodePage | undefined = undefined;
+
+  constructor(index: number, memory: PhysicalMemory, bus: Bus, codeCache: CodeCache) {
+    this.codeCache = codeCache;
+    this.index = index;
+    this.memory = memory;
+    this.bus = bus;
+    this.tlb = new Tlb(index, memory.undo);
+  }
+
+  rflags(): number {
+    return materialise(this.r) | this.r[EFLAGS] | 2;
+  }
+
+  get64(register: number): bigint {
+    return toBigInt(this.r[register], this.r[register + 1]);
+  }
+
+  /** For harnesses and tests; control registers and MSRs take effect at the next boundary. */
+  set64(register: number, value: bigint): void {
+    this.r[register] = bigLo(value);
+    this.r[register + 1] = bigHi(value);
+    this.refresh();
+  }
+
+  /** RIP as a sign-folded number. */
+  rip(): number {
+    return toVa(this.r[RIP], this.r[RIP + 1]);
+  }
+
+  rsp(): number {
+    return toVa(this.r[RSP], this.r[RSP + 1]);
+  }
+
+  online(): boolean {
+    return this.r[ONLINE] !== 0;
+  }
+
+  /** After registers were replaced as a whole: everything that is computed from them. */
+  refresh(): void {
+    this.tlb.select(this.pcid());
+    this.derive();
+    this.attention = 1;
+  }
+
+  pcid(): number {
+    return (this.r[CR4] & CR4_PCIDE) !== 0 ? this.r[CR3] & 0xfff : 0;
+  }
+
+  /** Access rules of SDM vol. 3, 4.6.1 as mask and wanted bits of a TLB entry. */
+  derive(): void {
+    const r = this.r;
+    const smap = (r[CR4] & CR4_SMAP) !== 0 ? TLB_U : 0;
+    const wp = (r[CR0] & CR0_WP) !== 0 ? TLB_W : 0;
+    const user = r[CPL] === 3;
+    const dataU = (r[EFLAGS] & FLAG_AC) !== 0 ? 0 : smap;
+    this.readMask = TLB_IO | (user ? TLB_U : dataU);
+    this.readWant = user ? TLB_U : 0;
+    this.writeMask = TLB_IO | TLB_D | (user ? TLB_U | TLB_W : dataU | wp);
+    this.writeWant = TLB_D | (user ? TLB_U | TLB_W : wp);
+    this.execMask = TLB_IO | TLB_NX | (user || (r[CR4] & CR4_SMEP) !== 0 ? TLB_U : 0);
+    this.execWant = user ? TLB_U : 0;
+    this.systemReadMask = TLB_IO | smap;
+    this.systemWriteMask = TLB_IO | TLB_D | smap | wp;
+    this.dropCode();
+  }
+
+  /** RIP's page must be looked up again: translations or rights changed. */
+  dropCode(): void {
+    this.codeLo = 1;
+  }
+
+  /** Always false, so that a failing accessor can `return this.raise(...)`. */
+  raise(vector: number, error: number): false {
+    const f = this.fault;
+    f.vector = vector;
+    f.error = error;
+    f.addressLo = 0;
+    f.addressHi = 0;
+    f.access = 'read';
+    f.implicit = false;
+    f.cpl = this.r[CPL];
+    this.nonCanonical = false;
+    return false;
+  }
+
+  /** Loads into V. */
+  load64(lo: number, hi: number): boolean {
+    const e = this.tlb.entries;
+    const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
+    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.readMask) === this.readWant && (lo & 7) === 0) {
+      const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
+      this.r[V] = this.memory.words[w];
+      this.r[V + 1] = this.memory.words[w + 1];
+      return true;
+    }
+    return loadSlow(this, lo, hi, 8);
+  }
+
+  load32(lo: number, hi: number): boolean {
+    const e = this.tlb.entries;
+    const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
+    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.readMask) === this.readWant && (lo & 3) === 0) {
+      this.r[V] = this.memory.words[((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2];
+      this.r[V + 1] = 0;
+      return true;
+    }
+    return loadSlow(this, lo, hi, 4);
+  }
+
+  load(lo: number, hi: number, size: number): boolean {
+    return size === 8 ? this.load64(lo, hi) : size === 4 ? this.load32(lo, hi) : loadSlow(this, lo, hi, size);
+  }
+
+  store64(lo: number, hi: number, valueLo: number, valueHi: number): boolean {
+    const e = this.tlb.entries;
+    const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
+    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & 7) === 0) {
+      const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
+      this.memory.write32(w, valueLo);
+      this.memory.write32(w + 1, valueHi);
+      if ((this.memory.pageFlags[w >>> 10] & PAGE_WATCHED) !== 0) this.observer.watchedStore(this, w << 2, 8, lo, hi);
+      return true;
+    }
+    return storeSlow(this, lo, hi, 8, valueLo, valueHi);
+  }
+
+  store32(lo: number, hi: number, value: number): boolean {
+    const e = this.tlb.entries;
+    const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
+    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & 3) === 0) {
+      const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
+      this.memory.write32(w, value);
+      if ((this.memory.pageFlags[w >>> 10] & PAGE_WATCHED) !== 0) this.observer.watchedStore(this, w << 2, 4, lo, hi);
+      return true;
+    }
+    return storeSlow(this, lo, hi, 4, value, 0);
+  }
+
+  store(lo: number, hi: number, size: number, valueLo: number, valueHi: number): boolean {
+    if (size === 8) return this.store64(lo, hi, valueLo, valueHi);
+    return size === 4 ? this.store32(lo, hi, valueLo) : storeSlow(this, lo, hi, size, valueLo, 0);
+  }
+
+  /** Makes sure that a store of `size` bytes will succeed; read-modify-write instructions ask before they read. */
+  prepareWrite(lo: number, hi: number, size: number): boolean {
+    const e = this.tlb.entries;
+    const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
+    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & (size - 1)) === 0) {
+      return true;
+    }
+    return prepareWriteSlow(this, lo, hi, size);
+  }
+
+  /** True while an access is the processor's own: the slow path then judges it as a supervisor access that ignores AC. */
+  system = false;
+
+  /** Reads a descriptor table or the TSS into V, whatever CPL says. */
+  loadSystem64(lo: number, hi: number): boolean {
+    const mask = this.readMask;
+    const want = this.readWant;
+    this.system = true;
+    this.readMask = this.systemReadMask;
+    this.readWant = 0;
+    const ok = this.load64(lo, hi);
+    this.system = false;
+    this.readMask = mask;
+    this.readWant = want;
+    return ok;
+  }
+
+  prepareSystemWrite(lo: number, hi: number): boolean {
+    this.system = true;
+    const ok = prepareWriteSlow(this, lo, hi, 8);
+    this.system = false;
+    return ok;
+  }
+
+  /** Only after `prepareSystemWrite`: cannot fail. */
+  storeSystem64(lo: number, hi: number, valueLo: number, valueHi: number): void {
+    this.system = true;
+    storeSlow(this, lo, hi, 8, valueLo, valueHi);
+    this.system = false;
+  }
+
+  push64(valueLo: number, valueHi: number): boolean {
+    const r = this.r;
+    const lo = (r[RSP] - 8) | 0;
+    const hi = (r[RSP] >>> 0) < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
+    this.observer.stackAccess(this, lo, hi, 8, true);
+    if (!this.store64(lo, hi, valueLo, valueHi)) return this.stackFault();
+    r[RSP] = lo;
+    r[RSP + 1] = hi;
+    return true;
+  }
+
+  /** Loads the top of the stack into V; the caller moves rsp when nothing else can fail. */
+  peek64(): boolean {
+    const r = this.r;
+    this.observer.stackAccess(this, r[RSP], r[RSP + 1], 8, false);
+    return this.load64(r[RSP], r[RSP + 1]) || this.stackFault();
+  }
+
+  moveRsp(bytes: number): void {
+    const r = this.r;
+    const lo = (r[RSP] + bytes) | 0;
+    if ((lo >>> 0) < (bytes >>> 0)) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
+    r[RSP] = lo;
+  }
+
+  stackFault(): false {
+    if (this.nonCanonical) this.fault.vector = VEC_SS;
+    return false;
+  }
+
+  /** Registers, flags and TLB as one lane; `lane` 0 or 1. */
+  hashLane(lane: number): number {
+    const r = this.r;
+    const mix = lane === 0 ? mixLo : mixHi;
+    let hash = lane === 0 ? this.tlb.hashLo() : this.tlb.hashHi();
+    for (let i = 0; i < HASHED_WORDS; i++) hash = (hash + mix(i + (this.index << 8), r[i])) | 0;
+    return (hash + mix(HASHED_WORDS + (this.index << 8), this.rflags())) | 0;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * From RIP to a micro-op: the page that RIP was on last is the fast path, then TLB and code cache, then the decoder.
+ * Undefined means that the fetch faulted. Instructions that continue on the next page are translated on both pages every time.
+ */
+import { type CodePage, MAX_LENGTH } from '../decode/code-cache';
+import { decodeAt } from '../decode/decoder';
+import type { MicroOp } from '../decode/micro-op';
+import { DEVICE, EXECUTE, mmuAddress, NO_ADDRESS } from '../mmu/access';
+import { RIP } from '../registers';
+import { UnimplementedError } from '../unimplemented';
+import { toVa } from '../words';
+import type { Cpu } from './cpu';
+
+export function fetchOp(cpu: Cpu): MicroOp | undefined {
+  const lo = cpu.r[RIP];
+  if ((lo & -4096) === cpu.codeLo && cpu.r[RIP + 1] === cpu.codeHi) {
+    const op = (cpu.code as CodePage).ops[lo & 0xfff];
+    if (op !== undefined) return op;
+  }
+  return fetchSlow(cpu, lo, cpu.r[RIP + 1]);
+}
+
+function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
+  const pa = fetchAddress(cpu, lo, hi);
+  if (pa === NO_ADDRESS) return undefined;
+  const page = cpu.codeCache.page(pa >>> 12, lo & -4096, hi);
+  cpu.code = page;
+  cpu.codeLo = lo & -4096;
+  cpu.codeHi = hi;
+  const offset = lo & 0xfff;
+  const known = page.ops[offset];
+  if (known !== undefined) return known;
+  const room = 4096 - offset;
+  const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi);
+  if (op === undefined) return fetchCrossing(cpu, page, lo, hi, pa, room);
+  op.tag = cpu.observer.classify(op.va);
+  page.ops[offset] = op;
+  return op;
+}
+
+function fetchAddress(cpu: Cpu, lo: number, hi: number): number {
+  const pa = mmuAddress(cpu, lo, hi, EXECUTE);
+  if (pa === DEVICE) throw new UnimplementedError('fetching an instruction from a device or from beyond RAM', toVa(lo, hi));
+  return pa;
+}
+
+/** The first page did not hold the whole instruction. */
+function fetchCrossing(cpu: Cpu, page: CodePage, lo: number, hi: number, pa: number, room: number): MicroOp | undefined {
+  const nextLo = (lo & -4096) + 4096 | 0;
+  const next = fetchAddress(cpu, nextLo, nextLo === 0 ? (hi + 1) | 0 : hi);
+  if (next === NO_ADDRESS) return undefined;
+  const bytes = new Uint8Array(MAX_LENGTH);
+  bytes.set(cpu.memory.readBytes(pa, room));
+  bytes.set(cpu.memory.readBytes(next, MAX_LENGTH - room), room);
+  const known = page.crossing.get(lo & 0xfff);
+  if (known !== undefined && sameBytes(known.bytes, bytes, known.op.length)) return known.op;
+  const op = decodeAt(bytes, lo, hi) as MicroOp;
+  op.tag = cpu.observer.classify(op.va);
+  page.crossing.set(lo & 0xfff, { op, bytes });
+  return op;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

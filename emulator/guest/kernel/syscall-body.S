@@ -1,0 +1,76 @@
+# What every system call does: whatever the choice port says, until it says to leave.
+
+.section .text, "ax"
+
+# do_syscall_64(rdi = saved registers, rsi = number): IF=0 on entry and on return. Leaving by SYSRET is what the
+# registers say unless they are changed: a different saved rcx (which the ABI lets us clobber) or a selector that
+# IRET refuses send the return through IRET.
+.balign 16, 0xcc
+do_syscall_64:
+	pushq	%rbx
+	movq	%rdi, %rbx
+.Lsyscall_next:
+	in	$0xc7, %al
+	cmpb	$1, %al
+	jb	.Lsyscall_out
+	je	.Lleave_by_iret
+	cmpb	$3, %al
+	jb	.Lsyscall_window
+	je	.Lsyscall_yield
+	cmpb	$5, %al
+	jb	.Lsyscall_copy
+	je	.Lsyscall_bad_copy
+	movq	$BAD_CS, REGS_CS(%rbx)
+	jmp	.Lsyscall_out
+.Lleave_by_iret:
+	notq	REGS_RCX(%rbx)
+	jmp	.Lsyscall_out
+.Lsyscall_window:
+.ifdef MUTANT_kernel_stack_overflow
+	call	.Lsyscall_window                # recursion without an end
+.endif
+	sti
+	nop
+	nop
+	cli
+	jmp	.Lsyscall_next
+.Lsyscall_yield:
+	call	schedule
+	jmp	.Lsyscall_next
+.Lsyscall_copy:
+	# The next page that no system call of this task has touched; after the last one it is present.
+	movq	%gs:CPU_CURRENT, %rax
+	movq	TASK_COPY_NEXT(%rax), %rdi
+	leaq	PAGE(%rdi), %rcx
+	testl	$USER_HEAP_HALF - 1, %ecx
+	jz	.Lcopy_last
+	movq	%rcx, TASK_COPY_NEXT(%rax)
+.Lcopy_last:
+	sti
+	call	copy_from_user
+	cli
+	jmp	.Lsyscall_next
+.Lsyscall_bad_copy:
+	movl	$BAD_USER_ADDR, %edi
+	call	copy_from_user
+	jmp	.Lsyscall_next
+.Lsyscall_out:
+	popq	%rbx
+	ret
+
+# run_syscall(rdi = saved registers, rsi = number): the part that must not be instrumented.
+# Entry conditions: CPL 0, IF=0, kernel GS; stack and CR3 half as the design enters C code.
+.section .noinstr.text, "ax"
+.balign 16, 0xcc
+run_syscall:
+	pushq	%rbx
+	movq	%rdi, %rbx
+	ENTER_SYSCALL
+	RUN_SYSCALL_BODY do_syscall_64
+	cmpl	$0, %gs:CPU_NEED_RESCHED
+	je	.Lsyscall_no_work
+	call	exit_to_user_work
+.Lsyscall_no_work:
+	LEAVE_SYSCALL
+	popq	%rbx
+	ret

@@ -1,0 +1,30 @@
+/**
+ * The state hash: a sum of one mixed term per (place, value). Sums are order-free and can be taken back,
+ * so every write updates the hash in constant time. Two lanes of 32 bits use different constants;
+ * together they make the 64-bit fingerprint. Not cryptographic: nobody attacks it, states only must not collide by structure.
+ */
+
+const imul = Math.imul;
+
+export function mixLo(place: number, value: number): number {
+  let h = imul(place ^ 0x9e3779b9, 0x85ebca6b) ^ imul(value, 0xc2b2ae35);
+  h = imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  h = imul(h ^ (h >>> 12), 0x297a2d39);
+  return h ^ (h >>> 15);
+}
+
+export function mixHi(place: number, value: number): number {
+  let h = (imul(place, 0x27d4eb2f) + imul(value ^ (value >>> 16), 0x165667b1)) | 0;
+  h = imul(h ^ (h >>> 13), 0x7feb352d);
+  h = imul(h ^ (h >>> 16), 0x846ca68b);
+  return h ^ (h >>> 14);
+}
+
+/** Two lanes as one exact Number (53 bits): for comparing, not for storing. */
+export function joinLanes(lo: number, hi: number): number {
+  return (hi & 0x1fffff) * 4294967296 + (lo >>> 0);
+}
+
+export function hexLanes(lo: number, hi: number): string {
+  return (hi >>> 0).toString(16).padStart(8, '0') + (lo >>> 0).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,108 @@
+/**
+ * Page tables as the checker sees them: translations, leaves and words read without touching the TLB or the A and D bits.
+ * Non-present, malformed and non-canonical all answer `undefined`.
+ */
+import type { PhysicalMemory } from '../memory/physical-memory';
+import { isCanonical, toVa, vaHi, vaLo } from '../words';
+import { newWalk, PTE_P, PTE_PS, PTE_RW, PTE_US, PTE_XD, WALK_LEAF, walkTables } from './page-walk';
+import { TLB_G, TLB_NX, TLB_U, TLB_W } from './tlb';
+
+export interface Leaf {
+  pa: number;
+  writable: boolean;
+  user: boolean;
+  noExecute: boolean;
+  global: boolean;
+  size: number;
+}
+
+export interface MappedLeaf {
+  va: number;
+  pa: number;
+  size: number;
+  writable: boolean;
+  user: boolean;
+  noExecute: boolean;
+}
+
+const scratch = newWalk();
+
+/** XD counts whether or not EFER.NXE is set: the view is of the tables, not of one CPU. */
+export function translateVa(memory: PhysicalMemory, root: number, va: number): Leaf | undefined {
+  const lo = vaLo(va);
+  const hi = vaHi(va);
+  if (!isCanonical(lo, hi) || walkTables(memory, root, lo, hi, true, scratch) !== WALK_LEAF) return undefined;
+  const entry = scratch.entry;
+  return {
+    pa: ((entry & -4096) >>> 0) + (lo & 0xfff),
+    writable: (entry & TLB_W) !== 0,
+    user: (entry & TLB_U) !== 0,
+    noExecute: (entry & TLB_NX) !== 0,
+    global: (entry & TLB_G) !== 0,
+    size: scratch.size,
+  };
+}
+
+export function readVirtual64(memory: PhysicalMemory, root: number, va: number): { lo: number; hi: number } | undefined {
+  const lo = readVirtual32(memory, root, va);
+  const hi = readVirtual32(memory, root, va + 4);
+  return lo === undefined || hi === undefined ? undefined : { lo, hi };
+}
+
+function readVirtual32(memory: PhysicalMemory, root: number, va: number): number | undefined {
+  let value = 0;
+  for (let i = 0; i < 4; i++) {
+    const leaf = translateVa(memory, root, va + i);
+    if (leaf === undefined || leaf.pa >= memory.size) return undefined;
+    value |= memory.read8(leaf.pa) << (i * 8);
+  }
+  return value;
+}
+
+const LEVEL_SIZE = [0x1000, 0x200000, 0x40000000, 0x8000000000];
+const LEAF_RIGHTS = TLB_W | TLB_U;
+
+/** Present leaves in table order (user half first), from `fromVa` on when it is given. */
+export function* leavesOf(memory: PhysicalMemory, root: number, fromVa?: number): Generator<MappedLeaf> {
+  for (const leaf of tableLeaves(memory, root, 3, 0, LEAF_RIGHTS)) {
+    if (fromVa === undefined || order(leaf.va) + leaf.size > order(fromVa)) yield leaf;
+  }
+}
+
+/** Table order puts the negative (kernel) addresses after the positive ones. */
+function order(va: number): number {
+  return va < 0 ? va + 0x1000000000000 : va;
+}
+
+function* tableLeaves(memory: PhysicalMemory, table: number, level: number, base: number, above: number): Generator<MappedLeaf> {
+  if (table < 0 || table + 4096 > memory.size) return;
+  for (let i = 0; i < 512; i++) {
+    const low = memory.words[(table >>> 2) + i * 2];
+    if ((low & PTE_P) === 0) continue;
+    const high = memory.words[(table >>> 2) + i * 2 + 1];
+    const rights = combine(above, low, high);
+    const va = base + i * LEVEL_SIZE[level];
+    if (level > 0 && (low & PTE_PS) === 0) yield* tableLeaves(memory, low & -4096, level - 1, va, rights);
+    else yield toLeaf(va, low, level, rights);
+  }
+}
+
+function combine(above: number, low: number, high: number): number {
+  let rights = above;
+  if ((low & PTE_RW) === 0) rights &= ~TLB_W;
+  if ((low & PTE_US) === 0) rights &= ~TLB_U;
+  if ((high & PTE_XD) !== 0) rights |= TLB_NX;
+  return rights;
+}
+
+function toLeaf(va: number, low: number, level: number, rights: number): MappedLeaf {
+  const canonical = va >= 0x800000000000 ? va - 0x1000000000000 : va;
+  return {
+    va: toVa(vaLo(canonical), vaHi(canonical)),
+    pa: (low & -LEVEL_SIZE[level] & -4096) >>> 0,
+    size: LEVEL_SIZE[level],
+    writable: (rights & TLB_W) !== 0,
+    user: (rights & TLB_U) !== 0,
+    noExecute: (rights & TLB_NX) !== 0,
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * What the machine tells whoever checks it. One object per machine and never a list: these calls are on the path of every
+ * instruction and stay cheap only while the call site sees one shape. Arguments that are objects are reused: copy what you keep.
+ */
+import type { Cpu } from './cpu/cpu';
+import type { MicroOp } from './decode/micro-op';
+
+export type AccessKind = 'read' | 'write' | 'execute';
+
+/** A fault as data: `error` is -1 when the vector pushes no error code. The address is the one that goes to CR2 for a #PF. */
+export interface Fault {
+  vector: number;
+  error: number;
+  addressLo: number;
+  addressHi: number;
+  access: AccessKind;
+  /** The processor's own access (descriptor tables, TSS, delivery pushes), a supervisor one whatever CPL says. */
+  implicit: boolean;
+  cpl: number;
+}
+
+export type EventSource = 'fault' | 'trap' | 'nmi' | 'irq' | 'software';
+
+export interface Delivery {
+  vector: number;
+  source: EventSource;
+  ist: number;
+  error: number;
+}
+
+export interface Observer {
+  /** Asked once per decoded instruction; the answer is kept in `MicroOp.tag`. */
+  classify(va: number): number;
+  /** Fetched, not yet executed. */
+  executing(cpu: Cpu, op: MicroOp): void;
+  /** Completed without fault (one iteration of a repeated string instruction counts as one). */
+  retired(cpu: Cpu, op: MicroOp): void;
+  /** Before each implicit stack access; `lo/hi` is its lowest byte. */
+  stackAccess(cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): void;
+  /** After a store to a watched physical page. */
+  watchedStore(cpu: Cpu, pa: number, bytes: number, vaLo: number, vaHi: number): void;
+  /** A fault was raised, by an instruction or within a delivery; registers are those of the faulting instruction. */
+  faulted(cpu: Cpu, fault: Fault): void;
+  /** Before any change that the delivery makes. `ist` is not known yet and reads 0. */
+  delivering(cpu: Cpu, event: Delivery): void;
+  /** RIP is at the handler's first instruction. */
+  delivered(cpu: Cpu, event: Delivery): void;
+  /** An NMI arrived while NMIs are blocked and is now pending. */
+  nmiLatched(cpu: Cpu): void;
+  shutdown(cpu: Cpu): void;
+}
+
+class NullObserver implements Observer {
+  classify(_va: number): number { return 0; }
+  executing(_cpu: Cpu, _op: MicroOp): void {}
+  retired(_cpu: Cpu, _op: MicroOp): void {}
+  stackAccess(_cpu: Cpu, _lo: number, _hi: number, _bytes: number, _write: boolean): void {}
+  watchedStore(_cpu: Cpu, _pa: number, _bytes: number, _vaLo: number, _vaHi: number): void {}
+  faulted(_cpu: Cpu, _fault: Fault): void {}
+  delivering(_cpu: Cpu, _event: Delivery): void {}
+  delivered(_cpu: Cpu, _event: Delivery): void {}
+  nmiLatched(_cpu: Cpu): void {}
+  shutdown(_cpu: Cpu): void {}
+}
+
+export const NULL_OBSERVER: Observer = new NullObserver();

@@ -1,0 +1,58 @@
+/**
+ * Between two instructions (SDM vol. 3, 6.9): what is pending, what may be taken, in order of priority: #DB trap of the previous
+ * instruction, NMI, maskable interrupt. `cpu.attention` is non-zero while there is anything to ask; this file keeps it.
+ */
+import type { Cpu } from '../cpu/cpu';
+import {
+  DB_PENDING, EFLAGS, FLAG_IF, FLAG_TF, HALTED, IN_SHUTDOWN, NMI_BLOCKED, NMI_PENDING, ONLINE, SS_SHADOW, STI_SHADOW, VEC_DB, VEC_NMI,
+} from '../registers';
+import { DELIVERED, HALTED as STEP_HALTED, SHUTDOWN } from '../step-result';
+import { deliver } from './delivery';
+import { acknowledge, deliverableVector, hasRequest } from './local-apic';
+
+/** Nothing to take: execute. */
+export const PROCEED = -1;
+
+export function attend(cpu: Cpu): number {
+  const r = cpu.r;
+  if (r[ONLINE] === 0) return STEP_HALTED;
+  if (r[IN_SHUTDOWN] !== 0) return SHUTDOWN;
+  // MOV SS holds everything back, STI only maskable interrupts (SDM vol. 3, 6.8.3).
+  if (r[SS_SHADOW] === 0) {
+    if (r[DB_PENDING] !== 0) return takeTrap(cpu);
+    if (r[NMI_PENDING] !== 0 && r[NMI_BLOCKED] === 0) return takeNmi(cpu);
+    if (r[STI_SHADOW] === 0 && (r[EFLAGS] & FLAG_IF) !== 0) {
+      const vector = deliverableVector(r);
+      if (vector >= 0) return takeIrq(cpu, vector);
+    }
+  }
+  if (r[HALTED] !== 0) return STEP_HALTED;
+  // A shadow covers the boundary before one instruction: that one.
+  r[STI_SHADOW] = 0;
+  r[SS_SHADOW] = 0;
+  cpu.attention = (r[EFLAGS] & FLAG_TF) | r[NMI_PENDING] | r[DB_PENDING] | (hasRequest(r) ? 1 : 0);
+  return PROCEED;
+}
+
+function takeTrap(cpu: Cpu): number {
+  cpu.r[DB_PENDING] = 0;
+  return deliver(cpu, VEC_DB, 'trap', -1) ? DELIVERED : SHUTDOWN;
+}
+
+function takeNmi(cpu: Cpu): number {
+  return deliver(cpu, VEC_NMI, 'nmi', -1) ? DELIVERED : SHUTDOWN;
+}
+
+function takeIrq(cpu: Cpu, vector: number): number {
+  acknowledge(cpu.r, vector);
+  return deliver(cpu, vector, 'irq', -1) ? DELIVERED : SHUTDOWN;
+}
+
+/** The NMI line: one more is remembered while NMIs are blocked, further ones are lost (SDM vol. 3, 6.7.1). */
+export function raiseNmi(cpu: Cpu): void {
+  const r = cpu.r;
+  const latched = r[NMI_BLOCKED] !== 0 && r[NMI_PENDING] === 0;
+  r[NMI_PENDING] = 1;
+  cpu.attention = 1;
+  if (latched) cpu.observer.nmiLatched(cpu);
+}

@@ -1,0 +1,87 @@
+/**
+ * SYSCALL, SYSRET and SWAPGS (SDM vol. 2). None of the three touches the stack or CR3; that is why entry code is hard.
+ *
+ *   STAR  | 63:48 SYSRET: CS = +16, SS = +8, RPL 3 | 47:32 SYSCALL: CS, SS = +8 | 31:0 legacy EIP |
+ */
+import type { Cpu } from '../cpu/cpu';
+import { loadStatus } from '../cpu/flags';
+import { pendSingleStep } from '../cpu/single-step';
+import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import {
+  CPL, CS, EFER, EFER_SCE, EFLAGS, FLAG_RF, FLAG_TF, FMASK, GS_BASE, KERNEL_GS_BASE, LSTAR, R11, RCX, RIP, SS, STAR, STATUS_FLAGS, VEC_GP,
+  VEC_UD,
+} from '../registers';
+import { UnimplementedError } from '../unimplemented';
+import { isCanonical } from '../words';
+
+/** RFLAGS bits that SYSRET takes from R11. */
+const SYSRET_FLAGS = 0x3c7fd7;
+
+/** Replaces RFLAGS as a whole and everything that hangs on it. */
+export function setRflags(cpu: Cpu, flags: number): void {
+  loadStatus(cpu.r, flags);
+  cpu.r[EFLAGS] = flags & ~STATUS_FLAGS & ~2;
+  cpu.attention = 1;
+}
+
+export function syscall(cpu: Cpu, op: MicroOp): Outcome {
+  const r = cpu.r;
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  const flags = cpu.rflags();
+  r[RCX] = op.nextLo;
+  r[RCX + 1] = op.nextHi;
+  r[R11] = flags & ~FLAG_RF;
+  r[R11 + 1] = 0;
+  setRflags(cpu, flags & ~r[FMASK] & ~FLAG_RF);
+  r[CS] = r[STAR + 1] & 0xfffc;
+  r[SS] = (r[CS] + 8) & 0xffff;
+  r[CPL] = 0;
+  cpu.derive();
+  return jump(cpu, r[LSTAR], r[LSTAR + 1]);
+}
+
+/** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
+export function sysret(cpu: Cpu, op: MicroOp): Outcome {
+  const r = cpu.r;
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  if (op.size !== 8) throw new UnimplementedError('SYSRET to 32-bit code', op.va);
+  if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
+  if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
+  const selectors = r[STAR + 1] >>> 16;
+  r[CS] = ((selectors + 16) & 0xffff) | 3;
+  r[SS] = ((selectors + 8) & 0xffff) | 3;
+  r[CPL] = 3;
+  setRflags(cpu, r[R11] & SYSRET_FLAGS);
+  cpu.derive();
+  // Unlike after POPF or IRET, a TF that SYSRET loads traps at once.
+  if ((r[EFLAGS] & FLAG_TF) !== 0) pendSingleStep(cpu);
+  return jump(cpu, r[RCX], r[RCX + 1]);
+}
+
+export function swapgs(cpu: Cpu): Outcome {
+  const r = cpu.r;
+  if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
+  const lo = r[GS_BASE];
+  const hi = r[GS_BASE + 1];
+  r[GS_BASE] = r[KERNEL_GS_BASE];
+  r[GS_BASE + 1] = r[KERNEL_GS_BASE + 1];
+  r[KERNEL_GS_BASE] = lo;
+  r[KERNEL_GS_BASE + 1] = hi;
+  return NEXT;
+}
+
+export function jump(cpu: Cpu, lo: number, hi: number): Outcome {
+  cpu.r[RIP] = lo;
+  cpu.r[RIP + 1] = hi;
+  return JUMPED;
+}
+
+export function fail(cpu: Cpu, vector: number, error: number): Outcome {
+  cpu.raise(vector, error);
+  return FAULT;
+}
+
+/** #GP(0) unless at CPL 0. */
+export function privileged(cpu: Cpu): boolean {
+  return cpu.r[CPL] === 0 || cpu.raise(VEC_GP, 0);
+}

@@ -1,0 +1,59 @@
+/**
+ * The abstract machine of a design at given bounds: schema, rules, invariants and the state after boot, ready for the search.
+ */
+import { designConfig, type DesignConfig } from './design-config';
+import { INVARIANTS } from './invariants';
+import { KERNEL, PTI, SYSCALL } from './kinds';
+import { makePacking } from './packing';
+import { RULES } from './rules';
+import { mmOf } from './rules/predicates';
+import { schema, type State } from './schema';
+import type { Bounds } from './schema-types';
+import type { Model } from './search/machine';
+
+export type EntryModel = Model<State, DesignConfig>;
+
+/** Bounds of `verify` without flags: two of everything that races, and one address space (a switch_mm is then never needed). */
+export const DEFAULT_BOUNDS: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
+
+/** A user task runs in user mode on each CPU that has one; an idle thread elsewhere; the other tasks wait with a first-run frame. */
+function initialState(model: Pick<EntryModel, 'bounds' | 'packing' | 'config'>): State {
+  const { bounds: b, packing, config: d } = model;
+  const s = packing.zero();
+  for (let c = 0; c < b.cpus; c++) {
+    const t = c < b.tasks ? c : b.tasks + c;
+    s.running[c] = t;
+    s.current[c] = t;
+    s.top[c] = t;
+    s.interrupts[c] = 1;
+    s.user[c] = c < b.tasks ? 1 : 0;
+    s.userHalf[c] = c < b.tasks ? d.pti : 0;
+    s.userGs[c] = c < b.tasks ? 1 : 0;
+    s.stack[c] = c < b.tasks ? 0 : KERNEL;
+    s.mm[c] = c < b.tasks ? mmOf(b, t) : 0;
+    s.sp0[c] = d.perTaskEntry === 1 && c < b.tasks ? t : 0;
+  }
+  for (let t = b.cpus; t < b.tasks; t++) firstRunFrame(d, s, t);
+  for (let c = 0; c < b.cpus; c++) if (s.running[c] !== b.tasks + c) s.savedStack[b.tasks + c] = KERNEL;
+  s.irqsLeft = b.irqs;
+  s.nmisLeft = b.nmis;
+  return s;
+}
+
+/** A task that has never run is switched to as if it slept in the body of a system call (fork). */
+function firstRunFrame(d: DesignConfig, s: State, t: number): void {
+  s.depth[t] = 1;
+  s.kind[t][0] = SYSCALL;
+  s.body[t][0] = 1;
+  s.fromUser[t][0] = 1;
+  s.savedStack[t] = d.perTaskEntry === 1 ? PTI : KERNEL;
+}
+
+/** The abstract machine of a design or mutant; undefined for one that the model does not have (see designConfig). */
+export function entryModel(id: string, bounds: Bounds = DEFAULT_BOUNDS): EntryModel | undefined {
+  const config = designConfig(id);
+  if (config === undefined) return undefined;
+  const packing = makePacking(schema, bounds) as unknown as EntryModel['packing'];
+  const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS };
+  return { ...half, initial: () => initialState(half) };
+}

@@ -1,0 +1,174 @@
+/**
+ * Exit steps: from the end of the body to the return. To user mode the entry stack is loaded, then the user half, then the user's GS; to the kernel an
+ * NMI restores CR3 and GS as it found them. `requires` judges what a return gives back (S6) and whether an NMI is forgotten (S16).
+ */
+import type { DesignConfig } from '../design-config';
+import { ENTRY, KERNEL, NMI, NMI_STACK, SYSCALL, USER } from '../kinds';
+import { S16, S6 } from '../property-names';
+import type { Bounds } from '../schema-types';
+import type { Cpu, State, Thread } from '../schema';
+import { close, requires } from './contexts';
+import { bodyStack, entryStack, executes, inBody, istNmiOpenBelow, last, nmiOpenBelow, switchComplete, userNmiOpenBelow } from './predicates';
+
+/** The innermost context came from user mode, its body is done or can be, and interrupts are off. */
+function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
+  return (
+    executes(s, c) &&
+    inBody(s, t) &&
+    s.fromUser[t][last(s, t)] === 1 &&
+    s.interrupts[c] === 0 &&
+    (s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0 || d.mutantNestedNmiIgnored === 1) &&
+    (switchComplete(d, b, s, c) || (d.mutantTopNotSwitched === 1 && s.current[c] === s.running[c]))
+  );
+}
+
+/** rsp := the entry stack of this CPU, to which the return frame was copied. */
+export function leaveToEntryStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (d.perTaskEntry === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1 || !leaving(d, b, s, c, t)) return false;
+  if (s.stack[c] !== KERNEL) return false;
+  s.stack[c] = ENTRY;
+}
+
+/** CR3 := user half. */
+export function loadUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (d.pti === 0 || d.mutantNoCr3SwitchOnExit === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1) return false;
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d)) return false;
+  s.userHalf[c] = 1;
+}
+
+/** The half on which a design stands when it has left the kernel for good. */
+function exitHalf(d: DesignConfig): number {
+  return d.mutantNoCr3SwitchOnExit === 1 ? 0 : d.pti;
+}
+
+/** `pop %rsp`: the user's stack pointer at CPL0, on the way to SYSRET. */
+export function loadUserRsp(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!leaving(d, b, s, c, t) || s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
+  if (s.userGs[c] === 1 || s.userHalf[c] !== exitHalf(d)) return false;
+  s.stack[c] = USER;
+}
+
+/** `swapgs` on the way to user mode, the last step before SYSRET or IRETQ. */
+export function swapgsToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (d.mutantNoSwapgsOnExit === 1 || !leaving(d, b, s, c, t) || s.userGs[c] === 1 || s.userHalf[c] !== exitHalf(d)) return false;
+  if (s.stack[c] !== entryStack(d) && (s.stack[c] !== USER || s.kind[t][last(s, t)] !== SYSCALL)) return false;
+  s.userGs[c] = 1;
+}
+
+/** The environment in which a design executes SYSRET or IRETQ to user mode. */
+function environmentAtReturn(d: DesignConfig, s: State, c: Cpu): boolean {
+  return s.userHalf[c] === exitHalf(d) && (s.userGs[c] === 1 || d.mutantNoSwapgsOnExit === 1);
+}
+
+/** SYSRETQ. S2, S3 and S10 are judged on the state that it leads to. */
+export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== USER || !environmentAtReturn(d, s, c)) return false;
+  close(s, t);
+  s.user[c] = 1;
+  s.interrupts[c] = 1;
+}
+
+/** IRETQ to user mode. It ends NMI blocking. */
+export function iretToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d) || !environmentAtReturn(d, s, c)) return false;
+  requires(s, S16, s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0);
+  close(s, t);
+  s.user[c] = 1;
+  s.interrupts[c] = 1;
+  s.stack[c] = USER;
+  s.nmiBlocked[c] = 0;
+}
+
+/** The handler of an NMI from the kernel is over: CR3 and GS are being restored, on the IST stack. */
+function nmiRestores(b: Bounds, s: State, c: Cpu, t: Thread): boolean {
+  return (
+    executes(s, c) &&
+    inBody(s, t) &&
+    s.kind[t][last(s, t)] === NMI &&
+    s.fromUser[t][last(s, t)] === 0 &&
+    s.stack[c] === NMI_STACK &&
+    !istNmiOpenBelow(b, s, t)
+  );
+}
+
+/** The half that the exit of an NMI from the kernel restores; the mutants forget it, wholly or where GS was the kernel's. */
+function restoredHalf(d: DesignConfig, s: State, t: Thread): number {
+  return d.mutantNoCr3RestoreOnNmiExit === 1 || (d.mutantNmiExitDecidesCr3ByGs === 1 && s.fromUserGs[t][last(s, t)] === 0)
+    ? 0
+    : s.fromUserHalf[t][last(s, t)];
+}
+
+/** RESTORE_CR3: the user half again, if the NMI interrupted it. */
+export function restoreUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!nmiRestores(b, s, c, t) || s.userHalf[c] === 1 || s.userGs[c] === 1 || restoredHalf(d, s, t) === 0) return false;
+  s.userHalf[c] = 1;
+}
+
+/** `swapgs` at the end of an NMI that interrupted the kernel with the user's GS. It needs the user half restored first: the flush mask is per CPU. */
+export function restoreUserGs(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!nmiRestores(b, s, c, t) || s.userGs[c] === 1 || s.fromUserGs[t][last(s, t)] === 0) return false;
+  if (s.userHalf[c] !== restoredHalf(d, s, t)) return false;
+  s.userGs[c] = 1;
+}
+
+/** What the exit of an NMI from the kernel has to put back is back (as far as the design puts it back). */
+function nmiRestored(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
+  return (
+    s.userGs[c] === s.fromUserGs[t][last(s, t)] && (s.userHalf[c] === restoredHalf(d, s, t) || d.mutantNoCr3SwitchOnNmiEntry === 1)
+  );
+}
+
+/** IRETQ to the kernel from the handler of an IRQ or #PF: to the interrupted instruction, or to its fixup. */
+export function iretToKernel(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI) return false;
+  if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
+  if (s.current[c] !== t || s.top[c] !== t) return false;
+  requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
+  returnToKernel(s, c, t);
+}
+
+/** IRETQ of an NMI to the kernel: of one whose handler has run, or of a nested one, which leaves CR3 and GS alone. */
+export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!executes(s, c) || s.depth[t] === 0 || s.kind[t][last(s, t)] !== NMI || s.fromUser[t][last(s, t)] === 1) return false;
+  if (s.stack[c] !== NMI_STACK) return false;
+  if (s.body[t][last(s, t)] === 0 && !istNmiOpenBelow(b, s, t) && !latchesInSoftware(d, b, s, t)) return false;
+  if (!istNmiOpenBelow(b, s, t) && !nmiRestored(d, s, c, t)) return false;
+  if (!nmiOpenBelow(b, s, t) && s.nmiAgain[c] === 1 && d.mutantNestedNmiIgnored === 0) return false;
+  requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
+  requires(s, S16, nmiOpenBelow(b, s, t) || s.nmiAgain[c] === 0);
+  returnToKernel(s, c, t);
+}
+
+/** The NMI interrupted the handler of an NMI from user mode: it leaves a note for it (nmi_state) and returns without a body of its own. */
+function latchesInSoftware(d: DesignConfig, b: Bounds, s: State, t: Thread): boolean {
+  return (
+    userNmiOpenBelow(b, s, t) && s.fromUserHalf[t][last(s, t)] === 0 && s.fromStack[t][last(s, t)] === bodyStack(d)
+  );
+}
+
+/** IRETQ of an NMI to its own repeat range, because a nested NMI has rewritten the frame: the context stays open and begins again. */
+export function repeatNmi(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  const t = s.running[c];
+  if (!nmiRestores(b, s, c, t) || !nmiRestored(d, s, c, t) || s.nmiAgain[c] === 0) return false;
+  if (nmiOpenBelow(b, s, t) || d.mutantNestedNmiIgnored === 1) return false;
+  s.body[t][last(s, t)] = 0;
+  s.nmiBlocked[c] = 0;
+}
+
+function returnToKernel(s: State, c: Cpu, t: Thread): void {
+  s.interrupts[c] = s.fromInterrupts[t][last(s, t)];
+  s.stack[c] = s.fromStack[t][last(s, t)];
+  s.nmiBlocked[c] = 0;
+  close(s, t);
+}
+

@@ -1,0 +1,90 @@
+/**
+ * What the rules ask of a state. Every helper is one expression: the rule language has no loops, and a translator inlines them.
+ */
+import type { DesignConfig } from '../design-config';
+import { ENTRY, KERNEL, NMI, NMI_STACK, PTI } from '../kinds';
+import { exists } from '../quantifiers';
+import type { Bounds } from '../schema-types';
+import type { Cpu, Mm, State, Thread } from '../schema';
+
+/** Address space of a user task (the tasks take the address spaces in turn). */
+export function mmOf(b: Bounds, t: Thread): Mm {
+  return t % b.mms;
+}
+
+export function isTask(b: Bounds, t: Thread): boolean {
+  return t < b.tasks;
+}
+
+/** The stack on which events from user mode arrive. */
+export function entryStack(d: DesignConfig): number {
+  return d.perTaskEntry === 1 ? PTI : ENTRY;
+}
+
+/** The stack that the body of a system call, a #PF or a #GP from user mode runs on. */
+export function bodyStack(d: DesignConfig): number {
+  return d.bodyOnEntryStack === 1 ? ENTRY : KERNEL;
+}
+
+/** In the kernel, and the next thing to happen on this CPU is an instruction: an unblocked pending NMI comes before it. */
+export function executes(s: State, c: Cpu): boolean {
+  return s.user[c] === 0 && (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1);
+}
+
+/** The innermost open context of thread t; only where depth[t] > 0. */
+export function last(s: State, t: Thread): number {
+  return s.depth[t] - 1;
+}
+
+/** The innermost context is open and is still on its way to its body. */
+export function entering(s: State, t: Thread): boolean {
+  return s.depth[t] > 0 && s.body[t][last(s, t)] === 0;
+}
+
+/** The innermost context has reached its body, and has not returned. */
+export function inBody(s: State, t: Thread): boolean {
+  return s.depth[t] > 0 && s.body[t][last(s, t)] === 1;
+}
+
+export function nmiOpen(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => s.kind[t][k] === NMI);
+}
+
+/** An NMI context is open below the innermost one. */
+export function nmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI);
+}
+
+/** An NMI context below the innermost one runs on the IST stack: the assembly of the inner one takes the nested path. */
+export function istNmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI && s.fromUser[t][k] === 0);
+}
+
+/** An NMI context that came from user mode is open below the innermost one. */
+export function userNmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI && s.fromUser[t][k] === 1);
+}
+
+/** A live hardware frame of thread t lies on a per-CPU stack. */
+export function frameOnPerCpuStack(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => s.frame[t][k] === ENTRY || s.frame[t][k] === NMI_STACK);
+}
+
+export function runsSomewhere(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.cpus, (k) => s.running[k] === t);
+}
+
+/** switch_to is complete: running thread, `current`, top_of_stack and, where it is per task, sp0 agree. */
+export function switchComplete(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
+  return s.current[c] === s.running[c] && s.top[c] === s.running[c] && sp0Fits(d, b, s, c);
+}
+
+/** sp0 names the running task's PTI stack (an idle thread has none, and needs none: it never enters from user mode). */
+export function sp0Fits(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
+  return d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1 || !isTask(b, s.running[c]) || s.sp0[c] === s.running[c];
+}
+
+/** On the kernel half with kernel GS and interrupts off. */
+export function kernelEnvironment(s: State, c: Cpu): boolean {
+  return s.userHalf[c] === 0 && s.userGs[c] === 0;
+}

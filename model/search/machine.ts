@@ -1,0 +1,96 @@
+/**
+ * What the search, the walks and the exports need to know of a model: its schema, its rules and its invariants. A rule with parameters stands
+ * for one instance for each combination of arguments; instances are numbered once and for all, rule by rule, so that a number in a stored state, a
+ * trace and a report all mean the same step.
+ */
+import type { Packing } from '../packing';
+import type { Bounds, IndexSort, Schema, Transient } from '../schema-types';
+import { extentOf } from '../schema-types';
+
+/**
+ * A guarded step. `apply` answers false before its first write, or changes the state. A rule whose condition is violated
+ * sets `s.failed` to the number of the property.
+ * `apply` is declared as a method so that rules with parameters of narrower types fit.
+ */
+export interface Rule<S, D> {
+  readonly name: string;
+  /** An event comes from outside (an interrupt, a system call); everything else is a step of the kernel. */
+  readonly event: boolean;
+  readonly params: readonly IndexSort[];
+  apply(d: D, b: Bounds, s: S, ...args: number[]): false | void;
+}
+
+export interface Invariant<S, D> {
+  readonly property: number;
+  readonly name: string;
+  holds(d: D, b: Bounds, s: S): boolean;
+}
+
+export interface Model<S extends Transient, D = unknown> {
+  readonly schema: Schema;
+  readonly bounds: Bounds;
+  readonly config: D;
+  readonly packing: Packing<S>;
+  readonly rules: readonly Rule<S, D>[];
+  readonly invariants: readonly Invariant<S, D>[];
+  initial(): S;
+}
+
+/** A rule with its arguments. */
+export interface RuleInstance {
+  readonly number: number;
+  readonly rule: string;
+  readonly event: boolean;
+  readonly params: readonly IndexSort[];
+  readonly args: readonly number[];
+}
+
+/** More parameters would make more instances than a search can try in each state. */
+const MAX_PARAMS = 3;
+
+function argumentsOf(params: readonly IndexSort[], bounds: Bounds): number[][] {
+  return params.reduce<number[][]>(
+    (lists, param) => lists.flatMap((args) => Array.from({ length: extentOf(param, bounds) }, (_, value) => [...args, value])),
+    [[]],
+  );
+}
+
+/** Every instance of every rule, in the order of their numbers: rule by rule, arguments in lexicographic order. */
+export function ruleInstances<S extends Transient, D>(model: Model<S, D>): RuleInstance[] {
+  return model.rules
+    .flatMap(({ name, event, params }) => {
+      if (params.length > MAX_PARAMS) throw new RangeError(`rule ${name} has ${params.length} parameters; the search takes at most ${MAX_PARAMS}`);
+      return argumentsOf(params, model.bounds).map((args) => ({ rule: name, event, params, args }));
+    })
+    .map((instance, number) => ({ number, ...instance }));
+}
+
+const PREFIX: Readonly<Record<IndexSort, string>> = { cpu: 'c', task: 't', mm: 'm', thread: 't' };
+
+/** The instance as a reader sees it: `switch-to(c0, t1)`. Idle threads count on after the tasks. */
+export function instanceName(instance: RuleInstance): string {
+  return `${instance.rule}(${instance.args.map((arg, i) => PREFIX[instance.params[i]] + arg).join(', ')})`;
+}
+
+/** Instances as columns, for loops that try each of them: unused arguments are 0, which a rule with fewer parameters never sees. */
+export interface InstanceTable<S, D> {
+  readonly count: number;
+  readonly apply: readonly Rule<S, D>['apply'][];
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly third: Int32Array;
+}
+
+export function instanceTable<S extends Transient, D>(model: Model<S, D>): InstanceTable<S, D> {
+  const instances = ruleInstances(model);
+  const column = (i: number) => Int32Array.from(instances, (instance) => instance.args[i] ?? 0);
+  const apply = model.rules.flatMap((rule) => argumentsOf(rule.params, model.bounds).map(() => rule.apply));
+  return { count: instances.length, apply, first: column(0), second: column(1), third: column(2) };
+}
+
+/** The properties that a state violates: by the rule that led to it, or as an invariant. Lowest first. */
+export function violations<S extends Transient, D>(model: Model<S, D>, state: S): number[] {
+  const broken = model.invariants.filter((invariant) => !invariant.holds(model.config, model.bounds, state)).map((invariant) => invariant.property);
+  if (state.failed !== 0) broken.push(state.failed);
+  return [...new Set(broken)].sort((a, b) => a - b);
+}

@@ -1,0 +1,145 @@
+/**
+ * A booted guest as the manifest lets one see it: which thread `current`, top_of_stack, sp0 and threadsp name, which address space and half a CR3
+ * value is. Only memory and registers are read; nothing is written and no TLB is consulted.
+ */
+import type { Machine } from '../../emulator/machine';
+import type { Cpu } from '../../emulator/cpu/cpu';
+import { TR_BASE } from '../../emulator/registers';
+import { toVa } from '../../emulator/words';
+import type { Manifest } from './manifest';
+import { type StackRegion, stackRegions } from '../monitor/regions';
+import { KERNEL, PTI } from '../../model/kinds';
+
+/** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
+const TSS_RSP0 = 4;
+const PAGE_MASK = 0xfffff000 | 0;
+
+/** What the guest was booted with. */
+export interface GuestBounds {
+  readonly cpus: number;
+  readonly tasks: number;
+  readonly mms: number;
+}
+
+export class GuestView {
+  readonly machine: Machine;
+  readonly manifest: Manifest;
+  readonly bounds: GuestBounds;
+  readonly threads: number;
+  readonly regions: readonly StackRegion[];
+  /** Physical addresses of the words that the abstraction reads. */
+  readonly threadspPa: readonly number[];
+  readonly threadspVa: readonly number[];
+  readonly currentPa: readonly number[];
+  readonly topPa: readonly number[];
+  readonly sp2Pa: readonly (number | undefined)[];
+  #sp0Pa: number[] = [];
+
+  constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds) {
+    this.machine = machine;
+    this.manifest = manifest;
+    this.bounds = bounds;
+    this.threads = bounds.tasks + bounds.cpus;
+    this.regions = stackRegions(manifest, bounds.cpus, bounds.tasks);
+    const perThread = Array.from({ length: this.threads }, (_, t) => t);
+    const perCpu = Array.from({ length: bounds.cpus }, (_, c) => c);
+    this.threadspVa = perThread.map((t) => this.taskPointer(t) + manifest.threadsp);
+    this.threadspPa = this.threadspVa.map((va) => this.physical(va));
+    this.currentPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.currentOffset));
+    this.topPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.topOffset));
+    const { sp2Offset } = manifest;
+    this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
+  }
+
+  /** Physical address of a kernel address, by the kernel half of address space 0. Throws RangeError where nothing is mapped. */
+  physical(va: number): number {
+    const leaf = this.machine.translate(this.kernelRoot(0), va);
+    if (leaf === undefined) throw new RangeError(`the manifest names ${va.toString(16)}, which the kernel page table does not map`);
+    return leaf.pa;
+  }
+
+  kernelRoot(mm: number): number {
+    return this.manifest.pgdBase + mm * this.manifest.pgdStride;
+  }
+
+  userRoot(mm: number): number {
+    return this.kernelRoot(mm) + this.manifest.pgdUserOffset;
+  }
+
+  percpu(c: number): number {
+    return this.manifest.percpuBase + c * this.manifest.percpuStride;
+  }
+
+  /** Address of the task structure of a thread. */
+  taskPointer(t: number): number {
+    const { manifest, bounds } = this;
+    return t < bounds.tasks
+      ? manifest.taskBase + t * manifest.taskStride
+      : manifest.idleBase + (t - bounds.tasks) * manifest.idleStride;
+  }
+
+  mmOf(t: number): number {
+    return t % this.bounds.mms;
+  }
+
+  isTask(t: number): boolean {
+    return t < this.bounds.tasks;
+  }
+
+  /** The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals no address. */
+  pointerAt(pa: number): number {
+    const { words } = this.machine.memory;
+    return toVa(words[pa >>> 2], words[(pa >>> 2) + 1]);
+  }
+
+  /** Thread that `current` of CPU c names, or -1. */
+  currentThread(c: number): number {
+    const pointer = this.pointerAt(this.currentPa[c]);
+    for (let t = 0; t < this.threads; t++) if (this.taskPointer(t) === pointer) return t;
+    return -1;
+  }
+
+  /** Thread on whose stack top_of_stack of CPU c lies, or -1. */
+  topThread(c: number): number {
+    return this.threadAtTop(this.pointerAt(this.topPa[c]));
+  }
+
+  private threadAtTop(top: number): number {
+    for (const r of this.regions) if (r.end === top && (r.kind === KERNEL || r.kind === PTI)) return r.thread;
+    return -1;
+  }
+
+  /** Physical address of TSS.sp0 of CPU c; the TR base is constant after boot. */
+  sp0Pa(c: number): number {
+    this.#sp0Pa[c] ??= this.physical(toVa(this.machine.cpus[c].r[TR_BASE], this.machine.cpus[c].r[TR_BASE + 1]) + TSS_RSP0);
+    return this.#sp0Pa[c];
+  }
+
+  sp0(c: number): number {
+    return this.pointerAt(this.sp0Pa(c));
+  }
+
+  /** The region that ends at an address, or undefined. */
+  regionEndingAt(top: number): StackRegion | undefined {
+    return this.regions.find((r) => r.end === top);
+  }
+
+  /** Address space of a CR3 value, or -1 for a root that the manifest does not name. */
+  mmOfRoot(cr3Lo: number): number {
+    const root = cr3Lo & PAGE_MASK;
+    for (let m = 0; m < this.bounds.mms; m++) if (root === this.kernelRoot(m) || root === this.userRoot(m)) return m;
+    return -1;
+  }
+
+  /** CR3 is on the user half; never where the two halves are one table. */
+  isUserHalf(cr3Lo: number): boolean {
+    const root = cr3Lo & PAGE_MASK;
+    if (this.manifest.pgdUserOffset === 0) return false;
+    for (let m = 0; m < this.bounds.mms; m++) if (root === this.userRoot(m)) return true;
+    return false;
+  }
+
+  gsIsKernels(cpu: Cpu, register: number): boolean {
+    return toVa(cpu.r[register], cpu.r[register + 1]) === this.percpu(cpu.index);
+  }
+}

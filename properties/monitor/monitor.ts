@@ -1,0 +1,473 @@
+/**
+ * The observer of the machine: keeps the ghost state, asks the safety properties after every micro-step, and notices when the abstract state may have
+ * changed. It is the only object that sees every instruction, so the common instruction costs it two tests of small integers; what a property needs
+ * more rarely (a frame, a page-table walk) happens behind a flag of the instruction or a watched page.
+ *
+ * A run stops at its first violating micro-step. Checks of one micro-step are asked in ascending order, so the lowest number is reported.
+ */
+import { Mnemonic } from 'iced-x86';
+import type { Cpu } from '../../emulator/cpu/cpu';
+import { type MicroOp, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
+import type { Delivery, Fault, Observer } from '../../emulator/observer';
+import { CPL, CR3, EA, FLAG_IF, GS_BASE, NMI_BLOCKED, NMI_PENDING, RIP, RSP, SS_SHADOW, STI_SHADOW } from '../../emulator/registers';
+import { toVa } from '../../emulator/words';
+import { CR3_WINDOW, GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
+import type { GuestView } from '../guest/guest-view';
+import { accessIsMapped } from '../safety/accesses-are-mapped';
+import { entryTerminates } from '../safety/entry-terminates';
+import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
+import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
+import { codeUsesKernelCr3, enabledInterruptsUseOwnCr3 } from '../safety/kernel-code-uses-kernel-cr3';
+import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
+import { frameIsUntouched } from '../safety/live-frames-are-untouched';
+import { nestingIsBounded } from '../safety/nesting-is-bounded';
+import { nmiIsDelivered } from '../safety/nmi-is-delivered';
+import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../safety/nmi-is-kept';
+import { noDoubleFault } from '../safety/no-double-fault';
+import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
+import { S18, type Violation } from '../safety/property';
+import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
+import { scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
+import { stackIsLegal } from '../safety/stack-is-legal';
+import { UserTableCheck } from '../safety/user-table-is-minimal';
+import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
+import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
+import {
+  CR3_IN_RSP,
+  CTX_BODY,
+  CTX_CPU,
+  CTX_FRAME,
+  CTX_FRAME_BYTES,
+  CTX_FRAME_HI,
+  CTX_FRAME_LO,
+  CTX_FROM_INTERRUPTS,
+  CTX_FROM_STACK,
+  CTX_FROM_USER,
+  CTX_FROM_USER_GS,
+  CTX_FROM_USER_HALF,
+  CTX_KIND,
+  CTX_REGISTERS,
+  CTX_RFLAGS,
+  CTX_SP2_HI,
+  CTX_SP2_LO,
+  CTX_VECTOR,
+  CTX_WORDS,
+  ENTERING,
+  ENVIRONMENT,
+  Ghost,
+  HANDLER_RSP_HI,
+  HANDLER_RSP_LO,
+  HANDS_OVER,
+  INTERRUPTS,
+  LEGAL_HI,
+  LEGAL_LO,
+  LEGAL_POP_BYTES,
+  LEGAL_PUSH_BYTES,
+  NMI_AGAIN,
+  RUNNING,
+  SHADOWED,
+  SINCE_PENDING,
+  SINCE_PROGRESS,
+  SNAPSHOT_WORDS,
+  STACK,
+  USER_GS,
+  USER_GS_HI,
+  USER_GS_LO,
+  USER_HALF,
+} from './ghost';
+import { WATCHES_ALPHA, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
+import { abstractStack } from './regions';
+
+/** Classes of code, kept in MicroOp.tag. */
+const TAG_OTHER = 0;
+const TAG_TEXT = 1;
+const TAG_NMI_HANDLER = 2;
+const TAG_PANIC = 3;
+
+const { Iretq, Sysretq, Syscall, Ret, Mov } = Mnemonic;
+
+/** A context whose interrupted point nobody saw: the first-run frame of a forked task. */
+export const NO_SNAPSHOT = -1;
+
+export class Monitor implements Observer {
+  readonly view: GuestView;
+  readonly ghost: Ghost;
+  readonly pages: WatchedPages;
+  /** What the user table maps (S12). */
+  readonly userTable: UserTableCheck;
+  violation: Violation | undefined;
+  /** The abstract state may have changed at this boundary. */
+  touched = false;
+  /** Within a delivery: the new context is not open yet, and no frame is the running context's own. */
+  delivering_ = false;
+  /** Off until the guest has booted. */
+  active = false;
+  private readonly words: Int32Array;
+  private readonly pending = new Int32Array(CTX_WORDS);
+
+  constructor(view: GuestView) {
+    this.view = view;
+    this.ghost = new Ghost(view.bounds.cpus, view.bounds.tasks);
+    this.words = this.ghost.words;
+    this.pages = new WatchedPages(view);
+    this.userTable = new UserTableCheck(view);
+  }
+
+  /**
+   * Takes over a machine whose CPUs have just reached user mode (or idle): the guest has booted, every thread that does not run waits with a
+   * first-run frame or idles, and the user GS base of a running task is what it runs with.
+   */
+  attach(): void {
+    const { machine, bounds } = this.view;
+    machine.attachState(this.words);
+    for (const cpu of machine.cpus) {
+      const t = Math.max(0, this.view.currentThread(cpu.index));
+      this.words[this.ghost.cpu(cpu.index) + RUNNING] = t;
+      if (this.view.isTask(t)) this.rememberUserGs(cpu, t);
+    }
+    for (let t = 0; t < bounds.tasks; t++) if (!this.runs(t)) this.openFirstRun(t);
+    this.pages.watchAll();
+    machine.observer = this;
+    this.active = true;
+    for (const cpu of machine.cpus) this.refresh(cpu, this.ghost.cpu(cpu.index));
+    this.userTable.check(this);
+  }
+
+  private runs(t: number): boolean {
+    return this.view.machine.cpus.some((cpu) => this.ghost.running(cpu.index) === t);
+  }
+
+  private openFirstRun(t: number): void {
+    const at = this.ghost.open(t);
+    this.words[at + CTX_KIND] = SYSCALL;
+    this.words[at + CTX_BODY] = 1;
+    this.words[at + CTX_FROM_USER] = 1;
+    this.words[at + CTX_VECTOR] = NO_SNAPSHOT;
+  }
+
+  /** Reports a violation; only the first of a run counts. */
+  report(property: number, cpu: Cpu, message: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = { property, cpu: cpu.index, rip: toVa(cpu.r[RIP], cpu.r[RIP + 1]), message };
+    this.view.machine.stop = true;
+  }
+
+  private touch(): void {
+    this.touched = true;
+    this.view.machine.stop = true;
+  }
+
+  classify(va: number): number {
+    const { text, nmiHandler, panic } = this.view.manifest;
+    if (va === nmiHandler) return TAG_NMI_HANDLER;
+    if (va === panic) return TAG_PANIC;
+    return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
+  }
+
+  executing(cpu: Cpu, op: MicroOp): void {
+    if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
+    if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0) gsAccessUsesKernelGs(this, cpu, this.ghost.cpu(cpu.index));
+  }
+
+  /** A fetch of instrumentable code: the innermost context has reached its body. */
+  private fetched(cpu: Cpu, op: MicroOp): void {
+    const g = this.ghost.cpu(cpu.index);
+    codeUsesKernelCr3(this, cpu, g);
+    if (op.tag === TAG_PANIC) entryTerminates(this, cpu, g, true);
+    if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerBegins(cpu, g);
+    if (this.words[g + ENTERING] === 0) return;
+    const at = this.ghost.innermost(this.words[g + RUNNING]);
+    this.words[at + CTX_BODY] = 1;
+    if (this.words[at + CTX_KIND] === NMI && this.words[at + CTX_FROM_USER] === 0) this.endFrame(at);
+    this.words[g + ENTERING] = 0;
+    this.touch();
+  }
+
+  private nmiHandlerBegins(cpu: Cpu, g: number): void {
+    handlerIsNotReentered(this, cpu, g);
+    if (this.words[g + NMI_AGAIN] === 0) return;
+    this.words[g + NMI_AGAIN] = 0;
+    this.touch();
+  }
+
+  retired(cpu: Cpu, op: MicroOp): void {
+    const g = this.ghost.cpu(cpu.index);
+    if (cpu.r[CPL] === 0) entryTerminates(this, cpu, g, false);
+    if ((op.flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
+    else if (this.words[g + SHADOWED] !== 0) this.refresh(cpu, g);
+    if (op.mnemonic === Ret && (this.words[g + HANDLER_RSP_LO] | this.words[g + HANDLER_RSP_HI]) !== 0) handlerReturns(this, cpu, g);
+    if (cpu.r[NMI_PENDING] !== 0) nmiIsDelivered(this, cpu, g);
+    else this.words[g + SINCE_PENDING] = 0;
+  }
+
+  /** After an instruction that writes rsp, CR3, GS, IF or CPL. */
+  private environmentChanged(cpu: Cpu, op: MicroOp, g: number): void {
+    switch (op.mnemonic) {
+      case Syscall:
+        this.openSyscall(cpu, g);
+        break;
+      case Iretq:
+      case Sysretq:
+        this.returned(cpu, op, g);
+        break;
+      case Mov:
+        if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
+        break;
+      default:
+        break;
+    }
+    this.refresh(cpu, g);
+  }
+
+  /** `mov ..., %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in which rsp is no stack pointer. */
+  private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
+    this.words[g + CR3_IN_RSP] = (op.flags & OP_CONTROL) !== 0 ? 1 : 0;
+    if ((op.flags & OP_MEM_READ) === 0) return;
+    const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
+    if (t < 0 || t === this.words[g + RUNNING]) return;
+    this.words[g + RUNNING] = t;
+    this.words[g + SINCE_PROGRESS] = 0;
+    this.forgetLegalStacks();
+    this.refreshEntering(g);
+    this.touch();
+  }
+
+  /** Stack legality was judged with another thread or context: judge again. */
+  private forgetLegalStacks(): void {
+    for (let c = 0; c < this.ghost.cpus; c++) this.forgetLegalStack(this.ghost.cpu(c));
+  }
+
+  private forgetLegalStack(g: number): void {
+    this.words[g + LEGAL_POP_BYTES] = 0;
+    this.words[g + LEGAL_PUSH_BYTES] = 0;
+  }
+
+  private refreshEntering(g: number): void {
+    const at = this.ghost.innermost(this.words[g + RUNNING]);
+    this.words[g + ENTERING] = at >= 0 && this.words[at + CTX_BODY] === 0 ? 1 : 0;
+  }
+
+  /** Recomputes what the ghost knows of the environment of a CPU, and judges the window (S5, S19) where it changed. */
+  private refresh(cpu: Cpu, g: number): void {
+    const { words } = this;
+    const { r } = cpu;
+    const user = r[CPL] === 3;
+    const half = this.view.isUserHalf(r[CR3]) ? 1 : 0;
+    const gs = this.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
+    const shadow = r[STI_SHADOW] | r[SS_SHADOW];
+    const interrupts = (cpu.rflags() & FLAG_IF) !== 0 && shadow === 0 ? 1 : 0;
+    const stack = user ? USER : this.stackOf(cpu, g);
+    words[g + SHADOWED] = shadow;
+    if (stack !== words[g + STACK]) this.stackLeft(g, stack);
+    words[g + USER_HALF] = half;
+    words[g + USER_GS] = gs;
+    words[g + INTERRUPTS] = interrupts;
+    words[g + STACK] = stack;
+    const mm = this.view.mmOfRoot(r[CR3]);
+    const environment =
+      r[CPL] | (half << 2) | (gs << 3) | (interrupts << 4) | (stack << 5) | (r[NMI_BLOCKED] << 9) | (r[NMI_PENDING] << 10) | (mm << 11);
+    if (environment !== words[g + ENVIRONMENT]) this.touch();
+    words[g + ENVIRONMENT] = environment;
+    if (user || interrupts === 0) return;
+    enabledInterruptsUseOwnCr3(this, cpu, g);
+    interruptsOffInWindow(this, cpu, g);
+  }
+
+  /** The abstract stack of a CPU at CPL0. */
+  stackOf(cpu: Cpu, g: number): number {
+    const rsp = toVa(cpu.r[RSP], cpu.r[RSP + 1]);
+    return abstractStack(this.view.regions, rsp, cpu.index, this.words[g + RUNNING], this.words[g + CR3_IN_RSP] === 1);
+  }
+
+  /** rsp moves to another stack: a frame that lies on the per-CPU stack it leaves has been copied, and is dead. */
+  private stackLeft(g: number, stack: number): void {
+    const at = this.ghost.innermost(this.words[g + RUNNING]);
+    this.forgetLegalStack(g);
+    if (at < 0 || this.delivering_) return;
+    const frame = this.words[at + CTX_FRAME];
+    if (this.pages.isPerCpuStack(frame) && stack !== frame && this.words[at + CTX_BODY] === 0) this.endFrame(at);
+  }
+
+  private endFrame(at: number): void {
+    this.words[at + CTX_FRAME] = 0;
+    this.words[at + CTX_FRAME_BYTES] = 0;
+  }
+
+  stackAccess(cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): void {
+    if (cpu.r[CPL] === 3 && !this.delivering_) return;
+    const { words } = this;
+    const g = this.ghost.cpu(cpu.index);
+    const offset = (lo - words[g + LEGAL_LO]) >>> 0;
+    const room = write ? words[g + LEGAL_PUSH_BYTES] : words[g + LEGAL_POP_BYTES];
+    if (hi === words[g + LEGAL_HI] && offset + bytes <= room) return;
+    stackIsLegal(this, cpu, g, toVa(lo, hi), bytes, write);
+  }
+
+  watchedStore(cpu: Cpu, pa: number, bytes: number, vaLo: number, vaHi: number): void {
+    const why = this.pages.why(pa);
+    if ((why & WATCHES_STACK) !== 0) frameIsUntouched(this, cpu, pa, toVa(vaLo, vaHi), bytes);
+    if ((why & WATCHES_TASK) !== 0) scheduledOutOnOwnStack(this, cpu, pa);
+    if ((why & WATCHES_TABLE) !== 0) this.userTable.tableWritten(this, pa);
+    if ((why & WATCHES_ALPHA) !== 0 && this.pages.isAbstracted(pa)) this.touch();
+  }
+
+  faulted(cpu: Cpu, fault: Fault): void {
+    accessIsMapped(this, cpu, fault);
+    noDoubleFault(this, cpu, fault);
+    const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+    if (cpu.r[CPL] === 0 && !this.delivering_ && this.view.manifest.irets.includes(rip)) {
+      const g = this.ghost.cpu(cpu.index);
+      const at = this.ghost.innermost(this.words[g + RUNNING]);
+      this.words[g + HANDS_OVER] = at >= 0 && this.words[at + CTX_FROM_USER] === 1 ? 1 : 0;
+    }
+  }
+
+  delivering(cpu: Cpu, event: Delivery): void {
+    const { pending } = this;
+    const g = this.ghost.cpu(cpu.index);
+    noDeliveryOnUserStack(this, cpu, g, event);
+    this.delivering_ = true;
+    this.forgetLegalStack(g);
+    pending.fill(0);
+    pending[CTX_FROM_USER] = cpu.r[CPL] === 3 ? 1 : 0;
+    pending[CTX_FROM_USER_HALF] = this.words[g + USER_HALF];
+    pending[CTX_FROM_USER_GS] = this.words[g + USER_GS];
+    pending[CTX_FROM_INTERRUPTS] = this.words[g + INTERRUPTS];
+    pending[CTX_FROM_STACK] = this.words[g + STACK];
+    this.snapshot(cpu, pending, 0);
+  }
+
+  /** Copies what a return has to give back. */
+  private snapshot(cpu: Cpu, to: Int32Array, at: number): void {
+    for (let i = 0; i < SNAPSHOT_WORDS; i++) to[at + CTX_REGISTERS + i] = cpu.r[i];
+    to[at + CTX_RFLAGS] = cpu.rflags();
+    to[at + CTX_CPU] = cpu.index;
+    const sp2 = this.view.sp2Pa[cpu.index];
+    if (sp2 === undefined) return;
+    to[at + CTX_SP2_LO] = this.view.machine.memory.words[sp2 >>> 2];
+    to[at + CTX_SP2_HI] = this.view.machine.memory.words[(sp2 >>> 2) + 1];
+  }
+
+  delivered(cpu: Cpu, event: Delivery): void {
+    const { words, ghost, pending } = this;
+    const g = ghost.cpu(cpu.index);
+    const t = words[g + RUNNING];
+    this.delivering_ = false;
+    const handsOver = words[g + HANDS_OVER] === 1;
+    if (handsOver) ghost.close(t);
+    words[g + HANDS_OVER] = 0;
+    if (event.vector === 2 && this.nmiIsOpen(t)) words[g + NMI_AGAIN] = 1;
+    const at = ghost.open(t);
+    for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
+    words[at + CTX_KIND] = kindOf(event.vector);
+    words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
+    if (handsOver || pending[CTX_FROM_USER] === 1) this.fromUserMode(at);
+    words[g + CR3_IN_RSP] = 0;
+    words[g + SINCE_PROGRESS] = 0;
+    const stack = this.stackOf(cpu, g);
+    words[at + CTX_FRAME] = stack;
+    words[at + CTX_FRAME_LO] = cpu.r[RSP];
+    words[at + CTX_FRAME_HI] = cpu.r[RSP + 1];
+    words[at + CTX_FRAME_BYTES] = event.error >= 0 ? 48 : 40;
+    words[g + STACK] = stack;
+    this.refreshEntering(g);
+    nestingIsBounded(this, cpu, ghost.depth(t));
+    this.touch();
+    this.refresh(cpu, g);
+  }
+
+  /** What a context from user mode interrupted is always the same. */
+  private fromUserMode(at: number): void {
+    this.words[at + CTX_FROM_USER] = 1;
+    this.words[at + CTX_FROM_USER_HALF] = 0;
+    this.words[at + CTX_FROM_USER_GS] = 0;
+    this.words[at + CTX_FROM_INTERRUPTS] = 0;
+    this.words[at + CTX_FROM_STACK] = USER;
+  }
+
+  private nmiIsOpen(t: number): boolean {
+    for (let k = 0; k < this.ghost.depth(t); k++) if (this.words[this.ghost.context(t, k) + CTX_KIND] === NMI) return true;
+    return false;
+  }
+
+  private openSyscall(cpu: Cpu, g: number): void {
+    const t = this.words[g + RUNNING];
+    const at = this.ghost.open(t);
+    this.snapshot(cpu, this.words, at);
+    this.words[at + CTX_KIND] = SYSCALL;
+    this.fromUserMode(at);
+    this.words[g + ENTERING] = 1;
+    this.words[g + SINCE_PROGRESS] = 0;
+    this.words[g + CR3_IN_RSP] = 0;
+    this.forgetLegalStack(g);
+    this.touch();
+  }
+
+  /** SYSRET or IRET has completed. */
+  private returned(cpu: Cpu, op: MicroOp, g: number): void {
+    const t = this.words[g + RUNNING];
+    const at = this.ghost.innermost(t);
+    this.forgetLegalStack(g);
+    if (op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
+    if (cpu.r[CPL] === 3) this.returnedToUser(cpu, g, t, at);
+    else if (at >= 0) this.returnedToKernel(cpu, g, t, at);
+    this.refreshEntering(g);
+  }
+
+  private returnedToUser(cpu: Cpu, g: number, t: number, at: number): void {
+    userModeUsesUserCr3(this, cpu);
+    userModeUsesUserGs(this, cpu);
+    if (at >= 0) {
+      userResumeIsExact(this, cpu, at);
+      entryStackIsCoherent(this, cpu);
+      nmiIsNotForgotten(this, cpu, g, t);
+      this.ghost.close(t);
+      this.touch();
+    }
+    this.words[g + SINCE_PROGRESS] = 0;
+    if (this.view.isTask(t) && this.words[this.ghost.thread(t) + USER_GS_LO] === 0 && this.words[this.ghost.thread(t) + USER_GS_HI] === 0) this.rememberUserGs(cpu, t);
+  }
+
+  private returnedToKernel(cpu: Cpu, g: number, t: number, at: number): void {
+    if (returnsIntoRepeat(this, cpu, at)) {
+      this.words[at + CTX_BODY] = 0;
+      this.touch();
+      return;
+    }
+    if (this.words[at + CTX_FROM_USER] === 1) return;
+    kernelResumeIsExact(this, cpu, at);
+    nmiIsNotForgotten(this, cpu, g, t);
+    this.words[g + CR3_IN_RSP] = this.words[at + CTX_FROM_STACK] === CR3_WINDOW ? 1 : 0;
+    this.ghost.close(t);
+    this.touch();
+    this.words[g + SINCE_PROGRESS] = 0;
+  }
+
+  private rememberUserGs(cpu: Cpu, t: number): void {
+    this.words[this.ghost.thread(t) + USER_GS_LO] = cpu.r[GS_BASE];
+    this.words[this.ghost.thread(t) + USER_GS_HI] = cpu.r[GS_BASE + 1];
+  }
+
+  nmiLatched(_cpu: Cpu): void {
+    this.touch();
+  }
+
+  shutdown(cpu: Cpu): void {
+    this.report(S18, cpu, 'expected every fault to be delivered, the CPU shut down: a fault while #DF was being delivered');
+  }
+
+  /** A guest read its choice port: it is making progress of its own. */
+  chose(cpu: Cpu): void {
+    this.words[this.ghost.cpu(cpu.index) + SINCE_PROGRESS] = 0;
+  }
+
+  nmisBlocked(cpu: Cpu): boolean {
+    return cpu.r[NMI_BLOCKED] !== 0;
+  }
+}
+
+function kindOf(vector: number): number {
+  if (vector >= 32) return IRQ;
+  if (vector === 2) return NMI;
+  return vector === 14 ? PF : GP;
+}

@@ -1,0 +1,40 @@
+/**
+ * S7 live-frames-are-untouched: a word of a live hardware frame is written only by the context that it belongs to, and the switch frame of a thread
+ * that does not run by nobody. A frame lives from its delivery until it is popped, or until rsp leaves the per-CPU stack from which it was copied; the
+ * frame of an NMI on the IST stack until its handler begins, because from then on the entry code works with its own copies.
+ */
+import type { Cpu } from '../../emulator/cpu/cpu';
+import { hexVa, toVa } from '../../emulator/words';
+import { CTX_FRAME, CTX_FRAME_BYTES, CTX_FRAME_HI, CTX_FRAME_LO } from '../monitor/ghost';
+import type { Monitor } from '../monitor/monitor';
+import { S7 } from './property';
+
+/** Callee-saved registers and the return address of __switch_to_asm. */
+const SWITCH_FRAME_BYTES = 56;
+
+/** After a store of `bytes` bytes at `va`, physical `pa`, in a page that holds a stack. */
+export function frameIsUntouched(m: Monitor, cpu: Cpu, pa: number, va: number, bytes: number): void {
+  const owner = m.pages.owner(pa);
+  const running = m.ghost.running(cpu.index);
+  const t = owner >= 0 ? owner : m.ghost.running(-1 - owner);
+  if (owner >= 0 && t !== running && !m.view.machine.cpus.some((other) => m.ghost.running(other.index) === t))
+    switchFrameIsUntouched(m, cpu, t, va, bytes);
+  const depth = m.ghost.depth(t);
+  const own = t === running && !m.delivering_ ? depth - 1 : -1;
+  for (let k = 0; k < depth; k++) if (k !== own) contextFrameIsUntouched(m, cpu, t, k, va, bytes);
+}
+
+function contextFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, k: number, va: number, bytes: number): void {
+  const { words } = m.ghost;
+  const at = m.ghost.context(t, k);
+  if (words[at + CTX_FRAME] === 0) return;
+  const start = toVa(words[at + CTX_FRAME_LO], words[at + CTX_FRAME_HI]);
+  if (va >= start + words[at + CTX_FRAME_BYTES] || va + bytes <= start) return;
+  m.report(S7, cpu, `expected the live frame of context ${k} of t${t} at ${hexVa(start)} to be left alone, found a store to ${hexVa(va)}`);
+}
+
+function switchFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, va: number, bytes: number): void {
+  const start = m.view.pointerAt(m.view.threadspPa[t]);
+  if (va >= start + SWITCH_FRAME_BYTES || va + bytes <= start) return;
+  m.report(S7, cpu, `expected the switch frame of t${t} at ${hexVa(start)} to be left alone while it does not run, found a store to ${hexVa(va)}`);
+}

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Assembles every guest image from emulator/guest/*/entry.S into the ELF files that are checked in beside them.
+#
+#   scripts/assemble-guest.sh            write the images
+#   scripts/assemble-guest.sh --check    assemble into a temporary folder and compare: exit 1 on any difference
+#
+# Needs GNU binutils for x86-64 (Debian: binutils). Without them nothing is done, which it says, with status 0.
+# Set AS, LD and STRIP to use others, such as x86_64-linux-gnu-as.
+set -eu
+
+AS=${AS:-as}
+LD=${LD:-ld}
+STRIP=${STRIP:-strip}
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+guest=$root/emulator/guest
+
+check=no
+case "${1:-}" in
+  '') ;;
+  --check) check=yes ;;
+  *) echo "usage: $0 [--check]" >&2; exit 2 ;;
+esac
+
+if ! command -v "$AS" >/dev/null 2>&1; then
+  echo "assembler not installed: guest images were NOT re-assembled"
+  exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+differences=0
+images=0
+
+# image DESIGN SOURCE-FOLDER [SUFFIX [SYMBOL=VALUE ...]]: one ELF file. Constants (upper case) leave no symbols.
+image() {
+  design=$1 source=$2 suffix=${3:-}
+  shift 2
+  [ $# -eq 0 ] || shift
+  name=$design/$design$suffix.elf
+  defines=''
+  for define in "$@"; do defines="$defines --defsym $define"; done
+  # shellcheck disable=SC2086
+  (cd "$guest/$source" && "$AS" --64 -mx86-used-note=no -I ../kernel $defines -o "$work/image.o" entry.S)
+  "$LD" -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack \
+    -T "$guest/kernel/linker.ld" -o "$work/image.elf" "$work/image.o"
+  "$STRIP" -g -w -N '[A-Z]*' "$work/image.elf"
+  chmod 644 "$work/image.elf"
+  images=$((images + 1))
+  if [ $check = no ]; then
+    mv "$work/image.elf" "$guest/$name"
+  elif ! cmp -s "$work/image.elf" "$guest/$name"; then
+    echo "differs from its source: emulator/guest/$name" >&2
+    differences=$((differences + 1))
+  fi
+}
+
+# mutant DESIGN NAME: the design with one planted bug, under .ifdef MUTANT_name in the sources.
+mutant() {
+  image "$1" "$1" "+$2" PTI=1 PCID=1 "MUTANT_$(echo "$2" | tr - _)=1"
+}
+
+for design in mainline deferred-percpu deferred-pertask asm-return; do
+  image $design $design '' PTI=1 PCID=1
+  image $design $design -nopcid PTI=1 PCID=0
+done
+image no-pti mainline '' PTI=0 PCID=1
+image no-pti mainline -nopcid PTI=0 PCID=0
+
+for name in \
+  no-cr3-switch-on-nmi-entry no-cr3-restore-on-nmi-exit nmi-exit-decides-cr3-by-gs \
+  no-cr3-switch-on-idt-entry no-cr3-switch-on-exit no-swapgs-on-exit no-swapgs-at-bad-iret \
+  body-before-cr3 sti-on-trampoline frame-left-on-entry-stack user-rsp-in-scratch \
+  kernel-stack-in-user-table entry-stack-read-only nmi-stack-unmapped \
+  on-cpu-released-early top-not-switched irq-stack-shared \
+  nested-nmi-ignored no-nmi-executing-flag nmi-clobbers-frame nmi-handler-loops nmi-never-unblocked \
+  gp-gate-not-present kernel-stack-overflow recursive-fault
+do
+  mutant mainline $name
+done
+for name in sp0-not-switched pti-stack-unmapped; do
+  mutant deferred-pertask $name
+done
+
+if [ $check = no ]; then
+  echo "assembled $images guest images"
+elif [ $differences -ne 0 ]; then
+  echo "$differences of $images guest images differ: run scripts/assemble-guest.sh and look at the changes" >&2
+  exit 1
+else
+  echo "$images guest images are what their sources say"
+fi

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Proves that the linter enforces the import arrows: plants imports in an empty copy of the folders and compares what biome.json says
+# about each with what the arrows say. A rule that never refuses anything looks exactly like a rule that is obeyed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+biome="$PWD/node_modules/.bin/biome"
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp biome.json "$copy/"
+planted=0
+
+# plant refused|allowed FOLDER FILE STATEMENT: each in a folder of its own, so that one run of the linter judges them all.
+plant() {
+  planted=$((planted + 1))
+  local file="$2/planted-$planted/$3"
+  mkdir -p "$(dirname "$copy/$file")"
+  printf '%s\n' "$4" >"$copy/$file"
+  printf '%s\t%s\t%s\n' "$1" "$file" "$4" >>"$copy/expected"
+}
+
+# What each folder may import of ours: model <- counterexamples <- properties -> model, emulator.
+arrows() {
+  case $1 in
+    properties) echo 'model emulator counterexamples' ;;
+    counterexamples) echo 'model' ;;
+  esac
+}
+
+folders='model emulator counterexamples properties'
+for from in $folders; do
+  for to in $folders scripts; do
+    if [ "$from" = "$to" ]; then continue; fi
+    if [[ " $(arrows "$from") " == *" $to "* ]]; then verdict=allowed; else verdict=refused; fi
+    plant "$verdict" "$from" x.ts "import { x } from '../../$to/y'; x();"
+    plant "$verdict" "$from" x.test.ts "import { x } from '../../$to/y'; x();"
+    plant "$verdict" "$from" deep/x.ts "import { x } from '../../../$to/some/where/y'; x();"
+    plant "$verdict" "$from" x.ts "import type { X } from '../../$to/y'; export const x: X = 1;"
+    plant "$verdict" "$from" x.ts "export { x } from '../../$to/y';"
+    plant "$verdict" "$from" x.ts "export const x = () => import('../../$to/y');"
+    plant refused "$from" x.ts "export const x = require('../../$to/y');"
+  done
+  plant allowed "$from" x.ts "import { x } from './y'; x();"
+  plant allowed "$from" x.ts "import { x } from '../elsewhere/y'; x();"
+  plant refused "$from" x.ts "import seedrandom from 'seedrandom'; seedrandom();"
+done
+
+# Every random stream has one origin.
+plant allowed properties seeded-random.ts "import seedrandom from 'seedrandom'; seedrandom();"
+plant refused properties seeded-random.ts "import { x } from '../../scripts/y'; x();"
+plant refused model seeded-random.ts "import seedrandom from 'seedrandom'; seedrandom();"
+
+report=$(cd "$copy" && "$biome" lint --reporter=github --max-diagnostics=none . 2>&1) || true
+mistakes=0
+while IFS=$'\t' read -r expected file statement; do
+  found=allowed
+  if grep -qE "lint/style/(noRestrictedImports|noCommonJs),file=([^,]*/)?$file," <<<"$report"; then found=refused; fi
+  if [ "$found" != "$expected" ]; then
+    echo "check-arrows: expected biome.json to have this $expected, found it $found: $file: $statement" >&2
+    mistakes=$((mistakes + 1))
+  fi
+done <"$copy/expected"
+
+if [ "$mistakes" -gt 0 ]; then
+  echo "check-arrows: $mistakes of $planted planted imports are judged wrongly; mend the overrides in biome.json" >&2
+  exit 1
+fi
+echo "import arrows: all $planted planted imports are judged as ARCHITECTURE.md says"
