@@ -53,7 +53,7 @@ function firstRunFrame(d: DesignConfig, s: State, t: number): void {
 export function entryModel(id: string, bounds: Bounds = DEFAULT_BOUNDS): EntryModel | undefined {
   const config = designConfig(id);
   if (config === undefined) return undefined;
-  const packing = makePacking(schema, bounds) as unknown as EntryModel['packing'];
+  const packing = makePacking(schema, bounds);
   const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS };
   return { ...half, initial: () => initialState(half) };
 }

@@ -45,7 +45,9 @@ export class ValueRangeError extends Error {
   override readonly name = 'ValueRangeError';
   constructor(cell: Cell, value: unknown) {
     const place = cell.field + cell.index.map((i) => `[${i}]`).join('');
-    super(`${place} is ${String(value)}, but its sort has the values 0..${cell.size - 1}: a rule stored a value or read an index out of range`);
+    super(
+      `${place} is ${String(value)}, but its sort has the values 0..${cell.size - 1}: a rule stored a value or read an index out of range`,
+    );
   }
 }
 
@@ -60,9 +62,11 @@ function bitsFor(size: number): number {
 
 function cellsOf(name: string, field: Field, bounds: Bounds): Unplaced[] {
   const size = sizeOf(field.sort, bounds);
-  if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE) throw new RangeError(`field ${name}: a sort has 1..2^30 values, not ${size}`);
+  if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE)
+    throw new RangeError(`field ${name}: a sort has 1..2^30 values, not ${size}`);
   const indices = field.over.reduce<number[][]>(
-    (outer, dimension) => outer.flatMap((index) => Array.from({ length: extentOf(dimension, bounds) }, (_, i) => [...index, i])),
+    (outer, dimension) =>
+      outer.flatMap((index) => Array.from({ length: extentOf(dimension, bounds) }, (_, i) => [...index, i])),
     [[]],
   );
   return indices.map((index) => ({ field: name, index, size, bits: size === 1 ? 0 : bitsFor(size) }));
@@ -135,7 +139,12 @@ function tableOf(cells: readonly Cell[], rows: readonly (readonly number[])[]) {
 
 type Table = ReturnType<typeof tableOf>;
 
-function packer({ cells, shifts, sizes, last }: Table, rows: readonly number[][], globals: readonly string[], state: Loose): BoundState['pack'] {
+function packer(
+  { cells, shifts, sizes, last }: Table,
+  rows: readonly number[][],
+  globals: readonly string[],
+  state: Loose,
+): BoundState['pack'] {
   return (out, at) => {
     let cell = 0;
     let word = 0;
@@ -165,7 +174,12 @@ function packer({ cells, shifts, sizes, last }: Table, rows: readonly number[][]
   };
 }
 
-function wordUnpacker(table: Table, rows: readonly number[][], globals: readonly string[], state: Loose): (w: number, word: number) => void {
+function wordUnpacker(
+  table: Table,
+  rows: readonly number[][],
+  globals: readonly string[],
+  state: Loose,
+): (w: number, word: number) => void {
   const { starts, elements, shifts, masks } = table;
   const rowOf = table.rows;
   const indexed = rowOf.length;
@@ -179,7 +193,12 @@ function wordUnpacker(table: Table, rows: readonly number[][], globals: readonly
   };
 }
 
-function bindState(table: Table, rows: readonly number[][], globals: readonly string[], state: Loose & Transient): BoundState {
+function bindState(
+  table: Table,
+  rows: readonly number[][],
+  globals: readonly string[],
+  state: Loose & Transient,
+): BoundState {
   const { words } = table;
   const unpackWord = wordUnpacker(table, rows, globals, state);
   return {

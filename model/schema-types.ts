@@ -27,7 +27,10 @@ export type Size = number | ((bounds: Bounds) => number);
 
 export type IndexSort = 'cpu' | 'task' | 'mm' | 'thread';
 
-export type Sort = { readonly kind: 'bool' } | { readonly kind: 'range'; readonly size: Size } | { readonly kind: IndexSort };
+export type Sort =
+  | { readonly kind: 'bool' }
+  | { readonly kind: 'range'; readonly size: Size }
+  | { readonly kind: IndexSort };
 
 export const bool: Sort = { kind: 'bool' };
 export const cpu: Sort = { kind: 'cpu' };
@@ -68,7 +71,8 @@ export interface Transient {
 export type State<S extends Schema> = { -readonly [Name in keyof S]: ValueOf<S[Name]> } & Transient;
 
 function indexed<Of extends Sort | PerContext>(by: IndexSort, of: Of): Field<RankOver<Of>> {
-  const field: Field = 'contexts' in of ? { rank: 2, over: [by, 'context'], sort: of.contexts } : { rank: 1, over: [by], sort: of };
+  const field: Field =
+    'contexts' in of ? { rank: 2, over: [by, 'context'], sort: of.contexts } : { rank: 1, over: [by], sort: of };
   return field as Field<RankOver<Of>>;
 }
 

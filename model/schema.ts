@@ -18,12 +18,14 @@ export const schema = {
   mm: perCpu(mm),
   /** GS base is the user's. */
   userGs: perCpu(bool),
-  /** RFLAGS.IF, seen through the STI shadow. */
+  /** RFLAGS.IF. The STI and MOV SS shadows only delay a delivery, which is a stutter. */
   interrupts: perCpu(bool),
   nmiBlocked: perCpu(bool),
   nmiPending: perCpu(bool),
   /** An NMI was delivered while an NMI context was open, and the NMI handler has not begun since (ghost). */
   nmiAgain: perCpu(bool),
+  /** An NMI was delivered while an NMI context on the IST stack was open: its IRETQ may lead to the repeat (ghost). */
+  nmiRepeat: perCpu(bool),
   /** Region that rsp is in. */
   stack: perCpu(range(STACKS)),
   /** Thread whose threadsp rsp was last loaded from (ghost). */

@@ -32,7 +32,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 differences=0
 images=0
 
-# image DESIGN SOURCE-FOLDER [SUFFIX [SYMBOL=VALUE ...]]: one ELF file. Constants (upper case) leave no symbols.
+# image DESIGN SOURCE-FOLDER [SUFFIX [SYMBOL=VALUE ...]]: one ELF file. Constants (upper case) and section bounds leave no symbols.
 image() {
   design=$1 source=$2 suffix=${3:-}
   shift 2
@@ -44,7 +44,7 @@ image() {
   (cd "$guest/$source" && "$AS" --64 -mx86-used-note=no -I ../kernel $defines -o "$work/image.o" entry.S)
   "$LD" -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack \
     -T "$guest/kernel/linker.ld" -o "$work/image.elf" "$work/image.o"
-  "$STRIP" -g -w -N '[A-Z]*' "$work/image.elf"
+  "$STRIP" -g -w -N '[A-Z]*' -N '__*' "$work/image.elf"
   chmod 644 "$work/image.elf"
   images=$((images + 1))
   if [ $check = no ]; then

@@ -31,13 +31,18 @@ export function sub64(r: Int32Array, aLo: number, aHi: number, bLo: number, bHi:
   r[F_CHI] = (~aHi & bHi) | ((~aHi | bHi) & hi);
 }
 
-export function logic64(r: Int32Array, lo: number, hi: number): void {
-  r[V] = lo;
-  r[V + 1] = hi;
+/** AND, OR, XOR, TEST: CF, OF and AF become 0. */
+export function logicFlags64(r: Int32Array, lo: number, hi: number): void {
   r[F_LO] = lo;
   r[F_HI] = hi;
   r[F_CLO] = 0;
   r[F_CHI] = 0;
+}
+
+function logic64(r: Int32Array, lo: number, hi: number): void {
+  r[V] = lo;
+  r[V + 1] = hi;
+  logicFlags64(r, lo, hi);
 }
 
 /** `size` 1, 2 or 4. The carry vector is shifted so that the operand's top bit is bit 31. */

@@ -4,7 +4,7 @@
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import { EA, RIP, RSP, V } from '../registers';
-import { add64, logic64, step, sub64 } from './alu';
+import { add64, logicFlags64, step, sub64 } from './alu';
 import type { Cpu } from './cpu';
 import { condition } from './flags';
 import { effectiveAddress } from './operands';
@@ -100,22 +100,34 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       r[d + 1] = r[V + 1];
       break;
     case 20: // AND_RR64
-      logic64(r, r[d] &= r[s], r[d + 1] &= r[s + 1]);
+      r[d] &= r[s];
+      r[d + 1] &= r[s + 1];
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 21: // AND_RI64
-      logic64(r, r[d] &= op.immLo, r[d + 1] &= op.immHi);
+      r[d] &= op.immLo;
+      r[d + 1] &= op.immHi;
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 22: // OR_RR64
-      logic64(r, r[d] |= r[s], r[d + 1] |= r[s + 1]);
+      r[d] |= r[s];
+      r[d + 1] |= r[s + 1];
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 23: // OR_RI64
-      logic64(r, r[d] |= op.immLo, r[d + 1] |= op.immHi);
+      r[d] |= op.immLo;
+      r[d + 1] |= op.immHi;
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 24: // XOR_RR64
-      logic64(r, r[d] ^= r[s], r[d + 1] ^= r[s + 1]);
+      r[d] ^= r[s];
+      r[d + 1] ^= r[s + 1];
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 25: // XOR_RI64
-      logic64(r, r[d] ^= op.immLo, r[d + 1] ^= op.immHi);
+      r[d] ^= op.immLo;
+      r[d + 1] ^= op.immHi;
+      logicFlags64(r, r[d], r[d + 1]);
       break;
     case 26: // CMP_RR64
       sub64(r, r[d], r[d + 1], r[s], r[s + 1], 0);
@@ -124,10 +136,10 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       sub64(r, r[d], r[d + 1], op.immLo, op.immHi, 0);
       break;
     case 28: // TEST_RR64
-      logic64(r, r[d] & r[s], r[d + 1] & r[s + 1]);
+      logicFlags64(r, r[d] & r[s], r[d + 1] & r[s + 1]);
       break;
     case 29: // TEST_RI64
-      logic64(r, r[d] & op.immLo, r[d + 1] & op.immHi);
+      logicFlags64(r, r[d] & op.immLo, r[d + 1] & op.immHi);
       break;
     case 30: // NOP
       break;

@@ -45,6 +45,8 @@ export class MicroOp {
   size = 8;
   /** The variant within a family: which ALU operation, which condition, which shift. */
   sub = 0;
+  /** SHLD, SHRD: 1 when the count is an immediate. */
+  sub2 = 0;
   /** Where the operands are, and the registers (word index, and a shift of 8 for AH..BH). */
   dKind = REG;
   sKind = REG;

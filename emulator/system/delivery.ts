@@ -71,7 +71,8 @@ function setCr2(cpu: Cpu): void {
   cpu.r[CR2 + 1] = cpu.fault.addressHi;
 }
 
-function enter(cpu: Cpu, vector: number, source: EventSource, error: number): boolean {
+/** One attempt: false leaves the fault that stopped it in `cpu.fault`. */
+export function enter(cpu: Cpu, vector: number, source: EventSource, error: number): boolean {
   const event = cpu.event;
   event.vector = vector;
   event.source = source;

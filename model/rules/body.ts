@@ -56,7 +56,7 @@ export function returnToPtiStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): 
   s.stack[c] = PTI;
 }
 
-/** `sti`, seen after its shadow. */
+/** `sti` */
 export function sti(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (s.interrupts[c] === 1 || !executes(s, c)) return false;

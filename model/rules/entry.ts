@@ -154,7 +154,10 @@ export function enterBody(d: DesignConfig, b: Bounds, s: State, c: Cpu): false |
   if (s.userHalf[c] === 1 && d.mutantNoCr3SwitchOnNmiEntry === 0 && !bodyBeforeCr3(d, s, c, t)) return false;
   requires(s, S5, s.userHalf[c] === 0);
   s.body[t][last(s, t)] = 1;
-  if (s.kind[t][last(s, t)] === NMI) s.nmiAgain[c] = 0;
+  if (s.kind[t][last(s, t)] === NMI) {
+    s.nmiAgain[c] = 0;
+    s.frame[t][last(s, t)] = USER;
+  }
 }
 
 /** The planted bug of S5: instrumentable code is called on the entry stack before CR3 is switched. */

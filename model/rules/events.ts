@@ -8,7 +8,7 @@ import { S8 } from '../property-names';
 import type { Bounds } from '../schema-types';
 import type { Cpu, State, Thread } from '../schema';
 import { close, openFromKernel, openFromUser, requires } from './contexts';
-import { bodyStack, entryStack, executes, inBody, kernelEnvironment, last, nmiOpen, switchComplete } from './predicates';
+import { bodyStack, entryStack, executes, inBody, istNmiOpen, kernelEnvironment, last, nmiOpen, switchComplete } from './predicates';
 
 /** Where a frame from user mode lands: the stack that sp0 names. */
 function arrivalStack(d: DesignConfig, s: State, c: Cpu): number {
@@ -48,9 +48,10 @@ export function userPageFault(d: DesignConfig, _b: Bounds, s: State, c: Cpu): fa
 export function kernelPageFault(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.depth[t] === b.nesting) return false;
-  if (!kernelEnvironment(s, c) || !switchComplete(d, b, s, c)) return false;
+  if (!kernelEnvironment(s, c)) return false;
   if (s.kind[t][last(s, t)] !== SYSCALL && s.kind[t][last(s, t)] !== NMI) return false;
-  if (s.stack[c] !== bodyStackOf(d, s, t) || s.interrupts[c] === 1) return false;
+  if (s.kind[t][last(s, t)] === SYSCALL && !switchComplete(d, b, s, c)) return false;
+  if (s.stack[c] !== bodyStackOf(d, s, t)) return false;
   openFromKernel(s, c, t, PF, s.stack[c]);
 }
 
@@ -92,6 +93,7 @@ export function latchedNmi(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false
 
 function deliverNmi(b: Bounds, s: State, c: Cpu): void {
   if (nmiOpen(b, s, s.running[c])) s.nmiAgain[c] = 1;
+  if (istNmiOpen(b, s, s.running[c])) s.nmiRepeat[c] = 1;
   if (s.user[c] === 1) openFromUser(s, c, s.running[c], NMI, NMI_STACK);
   else openFromKernel(s, c, s.running[c], NMI, NMI_STACK);
   s.nmiBlocked[c] = 1;

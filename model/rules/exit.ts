@@ -8,7 +8,7 @@ import { S16, S6 } from '../property-names';
 import type { Bounds } from '../schema-types';
 import type { Cpu, State, Thread } from '../schema';
 import { close, requires } from './contexts';
-import { bodyStack, entryStack, executes, inBody, istNmiOpenBelow, last, nmiOpenBelow, switchComplete, userNmiOpenBelow } from './predicates';
+import { bodyStack, entryStack, executes, inBody, istNmiOpenBelow, last, nmiOpen, nmiOpenBelow, switchComplete, userNmiOpenBelow } from './predicates';
 
 /** The innermost context came from user mode, its body is done or can be, and interrupts are off. */
 function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
@@ -127,11 +127,11 @@ function nmiRestored(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
 }
 
 /** IRETQ to the kernel from the handler of an IRQ or #PF: to the interrupted instruction, or to its fixup. */
-export function iretToKernel(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function iretToKernel(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI) return false;
   if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
-  if (s.current[c] !== t || s.top[c] !== t) return false;
+  if ((s.current[c] !== t || s.top[c] !== t) && !nmiOpen(b, s, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   returnToKernel(s, c, t);
 }
@@ -146,6 +146,7 @@ export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
   if (!nmiOpenBelow(b, s, t) && s.nmiAgain[c] === 1 && d.mutantNestedNmiIgnored === 0) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   requires(s, S16, nmiOpenBelow(b, s, t) || s.nmiAgain[c] === 0);
+  if (!istNmiOpenBelow(b, s, t)) s.nmiRepeat[c] = 0;
   returnToKernel(s, c, t);
 }
 
@@ -159,9 +160,10 @@ function latchesInSoftware(d: DesignConfig, b: Bounds, s: State, t: Thread): boo
 /** IRETQ of an NMI to its own repeat range, because a nested NMI has rewritten the frame: the context stays open and begins again. */
 export function repeatNmi(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!nmiRestores(b, s, c, t) || !nmiRestored(d, s, c, t) || s.nmiAgain[c] === 0) return false;
-  if (nmiOpenBelow(b, s, t) || d.mutantNestedNmiIgnored === 1) return false;
+  if (!nmiRestores(b, s, c, t) || !nmiRestored(d, s, c, t) || s.nmiRepeat[c] === 0) return false;
+  if (d.mutantNestedNmiIgnored === 1) return false;
   s.body[t][last(s, t)] = 0;
+  s.nmiRepeat[c] = 0;
   s.nmiBlocked[c] = 0;
 }
 

@@ -50,6 +50,11 @@ export function nmiOpen(b: Bounds, s: State, t: Thread): boolean {
   return exists(b.nesting, (k) => s.kind[t][k] === NMI);
 }
 
+/** An NMI context of thread t runs on the IST stack. */
+export function istNmiOpen(b: Bounds, s: State, t: Thread): boolean {
+  return exists(b.nesting, (k) => s.kind[t][k] === NMI && s.fromUser[t][k] === 0);
+}
+
 /** An NMI context is open below the innermost one. */
 export function nmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
   return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI);

@@ -58,7 +58,9 @@ export interface Exploration {
 }
 
 /** How a search ends: everything of its result but the counts. */
-type Ending = Pick<Exploration, 'verdict' | 'property' | 'reason' | 'goalReached'> & { readonly path?: readonly number[] };
+type Ending = Pick<Exploration, 'verdict' | 'property' | 'reason' | 'goalReached'> & {
+  readonly path?: readonly number[];
+};
 
 const DEFAULT_MEMORY_MIB = 2048;
 const POLL_EVERY = 1024;
@@ -112,7 +114,13 @@ class Search<S extends Transient, D> {
     const missed = this.seeksGoal && verdict.goalReached === undefined ? { goalReached: false } : {};
     const counts = { states: this.store.size, transitions: this.transitions };
     if (path === undefined) return { ...verdict, ...missed, ...counts, depth: this.depth };
-    return { ...verdict, ...missed, ...counts, depth: path.length, trace: path.map((number) => this.instances[number]) };
+    return {
+      ...verdict,
+      ...missed,
+      ...counts,
+      depth: path.length,
+      trace: path.map((number) => this.instances[number]),
+    };
   }
 
   private start(): Ending | undefined {
@@ -172,7 +180,8 @@ class Search<S extends Transient, D> {
       this.bound.pack(this.successor, 0);
       return this.meet(record, instance);
     }
-    if (this.judge(this.scratch) === 0 && goalTransition(this.before, this.instances[instance], this.scratch)) return this.reached(record, instance);
+    if (this.judge(this.scratch) === 0 && goalTransition(this.before, this.instances[instance], this.scratch))
+      return this.reached(record, instance);
     this.bound.pack(this.successor, 0);
     return this.meet(record, instance);
   }

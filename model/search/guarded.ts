@@ -7,7 +7,8 @@ import type { Model } from './machine';
 
 function guard<T extends object>(name: string, target: T): T {
   const check = (key: string | symbol) => {
-    if (typeof key === 'string' && !Object.hasOwn(target, key)) throw new RangeError(`${name}[${key}] does not exist: a rule must test the index first`);
+    if (typeof key === 'string' && !Object.hasOwn(target, key))
+      throw new RangeError(`${name}[${key}] does not exist: a rule must test the index first`);
   };
   return new Proxy(target, {
     get(_, key) {

@@ -24,13 +24,21 @@ function lowestViolation<S extends Transient, D>(model: Model<S, D>): Judge<S> {
   };
 }
 
-export function makeJudge<S extends Transient, D>(model: Model<S, D>, property: number | undefined, filters: boolean): Judge<S> {
+export function makeJudge<S extends Transient, D>(
+  model: Model<S, D>,
+  property: number | undefined,
+  filters: boolean,
+): Judge<S> {
   const lowest = lowestViolation(model);
   if (!filters) return lowest;
   const { config, bounds } = model;
   const wanted = model.invariants.filter((invariant) => invariant.property === property);
   return (state) => {
-    if (property !== undefined && (state.failed === property || wanted.some((invariant) => !invariant.holds(config, bounds, state)))) return property;
+    if (
+      property !== undefined &&
+      (state.failed === property || wanted.some((invariant) => !invariant.holds(config, bounds, state)))
+    )
+      return property;
     return lowest(state) === 0 ? 0 : DROPPED;
   };
 }

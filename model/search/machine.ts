@@ -50,7 +50,8 @@ const MAX_PARAMS = 3;
 
 function argumentsOf(params: readonly IndexSort[], bounds: Bounds): number[][] {
   return params.reduce<number[][]>(
-    (lists, param) => lists.flatMap((args) => Array.from({ length: extentOf(param, bounds) }, (_, value) => [...args, value])),
+    (lists, param) =>
+      lists.flatMap((args) => Array.from({ length: extentOf(param, bounds) }, (_, value) => [...args, value])),
     [[]],
   );
 }
@@ -59,7 +60,8 @@ function argumentsOf(params: readonly IndexSort[], bounds: Bounds): number[][] {
 export function ruleInstances<S extends Transient, D>(model: Model<S, D>): RuleInstance[] {
   return model.rules
     .flatMap(({ name, event, params }) => {
-      if (params.length > MAX_PARAMS) throw new RangeError(`rule ${name} has ${params.length} parameters; the search takes at most ${MAX_PARAMS}`);
+      if (params.length > MAX_PARAMS)
+        throw new RangeError(`rule ${name} has ${params.length} parameters; the search takes at most ${MAX_PARAMS}`);
       return argumentsOf(params, model.bounds).map((args) => ({ rule: name, event, params, args }));
     })
     .map((instance, number) => ({ number, ...instance }));
@@ -90,7 +92,9 @@ export function instanceTable<S extends Transient, D>(model: Model<S, D>): Insta
 
 /** The properties that a state violates: by the rule that led to it, or as an invariant. Lowest first. */
 export function violations<S extends Transient, D>(model: Model<S, D>, state: S): number[] {
-  const broken = model.invariants.filter((invariant) => !invariant.holds(model.config, model.bounds, state)).map((invariant) => invariant.property);
+  const broken = model.invariants
+    .filter((invariant) => !invariant.holds(model.config, model.bounds, state))
+    .map((invariant) => invariant.property);
   if (state.failed !== 0) broken.push(state.failed);
   return [...new Set(broken)].sort((a, b) => a - b);
 }

@@ -23,7 +23,13 @@ function walkerOf<S extends Transient, D>(model: Model<S, D>): Walker<S, D> {
   if (known !== undefined) return known;
   const scratch = model.packing.zero();
   const bound = model.packing.bind(scratch);
-  const walker = { instances: ruleInstances(model), table: instanceTable(model), scratch, bound, words: new Uint32Array(model.packing.words) };
+  const walker = {
+    instances: ruleInstances(model),
+    table: instanceTable(model),
+    scratch,
+    bound,
+    words: new Uint32Array(model.packing.words),
+  };
   walkers.set(model, walker as unknown as Walker<unknown, unknown>);
   return walker;
 }
@@ -35,13 +41,24 @@ function packed<S extends Transient, D>(model: Model<S, D>, state: S | Uint32Arr
   return words;
 }
 
-function tryInstance<S extends Transient, D>(model: Model<S, D>, table: InstanceTable<S, D>, state: S, number: number): boolean {
+function tryInstance<S extends Transient, D>(
+  model: Model<S, D>,
+  table: InstanceTable<S, D>,
+  state: S,
+  number: number,
+): boolean {
   const rule = table.apply[number];
-  return rule(model.config, model.bounds, state, table.first[number], table.second[number], table.third[number]) !== false;
+  return (
+    rule(model.config, model.bounds, state, table.first[number], table.second[number], table.third[number]) !== false
+  );
 }
 
 /** The state after the step, with `failed` set if the step violates a property; undefined when the step is not enabled. */
-export function applyInstance<S extends Transient, D>(model: Model<S, D>, state: S | Uint32Array, instance: RuleInstance): S | undefined {
+export function applyInstance<S extends Transient, D>(
+  model: Model<S, D>,
+  state: S | Uint32Array,
+  instance: RuleInstance,
+): S | undefined {
   const after = model.packing.zero();
   model.packing.unpack(packed(model, state), 0, after);
   return tryInstance(model, walkerOf(model).table, after, instance.number) ? after : undefined;

@@ -13,10 +13,13 @@ export const MAX_CONTEXTS = 8;
 // Words of a CPU.
 /** Thread whose threadsp rsp was last loaded from. */
 export const RUNNING = 0;
+/** An NMI arrived while an NMI context was open, and the handler has not begun since. */
 export const NMI_AGAIN = 1;
+/** An NMI was delivered while an NMI context on the IST stack was open, and that one has neither repeated nor returned since. */
+export const NMI_REPEAT = 16;
 /** rsp holds a value read from CR3. */
 export const CR3_IN_RSP = 2;
-/** What the environment was after the last instruction: CPL0 with user half, CPL0 with a GS base other than the kernel's, effective IF. */
+/** What the environment was after the last instruction: CPL0 with user half, CPL0 with a GS base other than the kernel's, IF. */
 export const USER_HALF = 3;
 export const USER_GS = 4;
 export const INTERRUPTS = 5;
@@ -36,8 +39,6 @@ export const LEGAL_POP_BYTES = 14;
 export const LEGAL_PUSH_BYTES = 15;
 /** The innermost context has ended by a bad IRET, and the next delivery takes over its frame. */
 export const HANDS_OVER = 17;
-/** A pending STI shadow was seen. */
-export const SHADOWED = 18;
 /** All of the environment in one word: the abstract state may have changed when it has. */
 export const ENVIRONMENT = 19;
 export const CPU_WORDS = 20;

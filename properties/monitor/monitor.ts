@@ -5,11 +5,11 @@
  *
  * A run stops at its first violating micro-step. Checks of one micro-step are asked in ascending order, so the lowest number is reported.
  */
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { type MicroOp, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
-import { CPL, CR3, EA, FLAG_IF, GS_BASE, NMI_BLOCKED, NMI_PENDING, RIP, RSP, SS_SHADOW, STI_SHADOW } from '../../emulator/registers';
+import { CPL, CR3, EA, FLAG_IF, GS_BASE, NMI_BLOCKED, NMI_PENDING, RIP, RSP, VEC_NMI } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
@@ -64,8 +64,8 @@ import {
   LEGAL_POP_BYTES,
   LEGAL_PUSH_BYTES,
   NMI_AGAIN,
+  NMI_REPEAT,
   RUNNING,
-  SHADOWED,
   SINCE_PENDING,
   SINCE_PROGRESS,
   SNAPSHOT_WORDS,
@@ -152,6 +152,13 @@ export class Monitor implements Observer {
     this.view.machine.stop = true;
   }
 
+  /** Forgets a violation, because the machine has gone back to before it. */
+  forget(): void {
+    this.violation = undefined;
+    this.touched = false;
+    this.delivering_ = false;
+  }
+
   private touch(): void {
     this.touched = true;
     this.view.machine.stop = true;
@@ -194,7 +201,6 @@ export class Monitor implements Observer {
     const g = this.ghost.cpu(cpu.index);
     if (cpu.r[CPL] === 0) entryTerminates(this, cpu, g, false);
     if ((op.flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
-    else if (this.words[g + SHADOWED] !== 0) this.refresh(cpu, g);
     if (op.mnemonic === Ret && (this.words[g + HANDLER_RSP_LO] | this.words[g + HANDLER_RSP_HI]) !== 0) handlerReturns(this, cpu, g);
     if (cpu.r[NMI_PENDING] !== 0) nmiIsDelivered(this, cpu, g);
     else this.words[g + SINCE_PENDING] = 0;
@@ -221,7 +227,7 @@ export class Monitor implements Observer {
 
   /** `mov ..., %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in which rsp is no stack pointer. */
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
-    this.words[g + CR3_IN_RSP] = (op.flags & OP_CONTROL) !== 0 ? 1 : 0;
+    this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
     if ((op.flags & OP_MEM_READ) === 0) return;
     const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
     if (t < 0 || t === this.words[g + RUNNING]) return;
@@ -254,10 +260,8 @@ export class Monitor implements Observer {
     const user = r[CPL] === 3;
     const half = this.view.isUserHalf(r[CR3]) ? 1 : 0;
     const gs = this.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
-    const shadow = r[STI_SHADOW] | r[SS_SHADOW];
-    const interrupts = (cpu.rflags() & FLAG_IF) !== 0 && shadow === 0 ? 1 : 0;
+    const interrupts = (cpu.rflags() & FLAG_IF) !== 0 ? 1 : 0;
     const stack = user ? USER : this.stackOf(cpu, g);
-    words[g + SHADOWED] = shadow;
     if (stack !== words[g + STACK]) this.stackLeft(g, stack);
     words[g + USER_HALF] = half;
     words[g + USER_GS] = gs;
@@ -356,7 +360,8 @@ export class Monitor implements Observer {
     const handsOver = words[g + HANDS_OVER] === 1;
     if (handsOver) ghost.close(t);
     words[g + HANDS_OVER] = 0;
-    if (event.vector === 2 && this.nmiIsOpen(t)) words[g + NMI_AGAIN] = 1;
+    if (event.vector === VEC_NMI && this.nmiIsOpen(t, false)) words[g + NMI_AGAIN] = 1;
+    if (event.vector === VEC_NMI && this.nmiIsOpen(t, true)) words[g + NMI_REPEAT] = 1;
     const at = ghost.open(t);
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
     words[at + CTX_KIND] = kindOf(event.vector);
@@ -385,8 +390,12 @@ export class Monitor implements Observer {
     this.words[at + CTX_FROM_STACK] = USER;
   }
 
-  private nmiIsOpen(t: number): boolean {
-    for (let k = 0; k < this.ghost.depth(t); k++) if (this.words[this.ghost.context(t, k) + CTX_KIND] === NMI) return true;
+  /** An NMI context of thread t is open (on the IST stack, if asked). */
+  private nmiIsOpen(t: number, onIst: boolean): boolean {
+    for (let k = 0; k < this.ghost.depth(t); k++) {
+      const at = this.ghost.context(t, k);
+      if (this.words[at + CTX_KIND] === NMI && !(onIst && this.words[at + CTX_FROM_USER] === 1)) return true;
+    }
     return false;
   }
 
@@ -431,6 +440,7 @@ export class Monitor implements Observer {
   private returnedToKernel(cpu: Cpu, g: number, t: number, at: number): void {
     if (returnsIntoRepeat(this, cpu, at)) {
       this.words[at + CTX_BODY] = 0;
+      this.words[g + NMI_REPEAT] = 0;
       this.touch();
       return;
     }
@@ -439,6 +449,7 @@ export class Monitor implements Observer {
     nmiIsNotForgotten(this, cpu, g, t);
     this.words[g + CR3_IN_RSP] = this.words[at + CTX_FROM_STACK] === CR3_WINDOW ? 1 : 0;
     this.ghost.close(t);
+    if (!this.nmiIsOpen(t, true)) this.words[g + NMI_REPEAT] = 0;
     this.touch();
     this.words[g + SINCE_PROGRESS] = 0;
   }

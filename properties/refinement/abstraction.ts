@@ -16,6 +16,7 @@ import {
   CTX_KIND,
   INTERRUPTS,
   NMI_AGAIN,
+  NMI_REPEAT,
   RUNNING,
   STACK,
   USER_GS,
@@ -60,6 +61,7 @@ function abstractCpu(m: Monitor, s: State, c: number): Unabstractable | undefine
   s.nmiBlocked[c] = r[NMI_BLOCKED];
   s.nmiPending[c] = r[NMI_PENDING];
   s.nmiAgain[c] = words[g + NMI_AGAIN];
+  s.nmiRepeat[c] = words[g + NMI_REPEAT];
   s.stack[c] = words[g + STACK];
   s.running[c] = words[g + RUNNING];
   s.current[c] = current;

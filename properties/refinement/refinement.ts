@@ -87,6 +87,11 @@ export class Refinement {
     return step;
   }
 
+  /** A rule of CPU `c` that violates the property in the held state, in the order of the rules; undefined where the model has none. */
+  violatingRule(c: number, property: number): RuleInstance | undefined {
+    return this.#instances.find((instance) => instance.args[0] === c && this.#apply(instance) && this.#scratch.failed === property);
+  }
+
   #abstract(m: Monitor): Divergence | undefined {
     const { packing, bounds } = this.model;
     this.#state.irqsLeft = bounds.irqs;

@@ -1,6 +1,6 @@
 /**
  * S19 interrupts-off-in-window: at CPL0, as long as CR3 is on the user half, GS is not the kernel's, or rsp is the user's, IF is 0. Designs that declare
- * that they leave the entry stack before `sti` also keep it 0 on that stack. IF is seen through the STI shadow.
+ * that they leave the entry stack before `sti` also keep it 0 on that stack.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR3_WINDOW, ENTRY, USER } from '../../model/kinds';

@@ -46,10 +46,10 @@ entry_nmi:
 	movq	%rsp, %rdi
 	call	user_nmi
 .ifdef MUTANT_nmi_never_unblocked
-	UNLESS_SYSRET_FITS return_to_user
+	UNLESS_SYSRET_FITS nmi_return_to_user
 	jmp	return_by_sysret                # the fast way out is not an IRET
 .else
-	jmp	return_to_user
+	jmp	nmi_return_to_user
 .endif
 
 .Lnmi_from_kernel:

@@ -76,24 +76,9 @@ return_by_sysret:
 .endif
 	sysretq
 
-# Any return to user mode. Entry conditions: CPL 0, IF=0, kernel half, kernel GS, rsp = saved registers on the
-# task's stack. The frame moves to the entry stack of this CPU, since the user half has no task stack.
-.balign 16, 0xcc
-return_to_user:
-	POP_REGS_EXCEPT_RDI
-	movq	%rsp, %rdi
-	movq	%gs:CPU_SP0, %rsp
-	pushq	REGS_SS - REGS_RDI(%rdi)
-	pushq	REGS_RSP - REGS_RDI(%rdi)
-	pushq	REGS_RFLAGS - REGS_RDI(%rdi)
-	pushq	REGS_CS - REGS_RDI(%rdi)
-	pushq	REGS_RIP - REGS_RDI(%rdi)
-	pushq	(%rdi)
-	LOAD_USER_CR3_ON_STACK %rdi
-	popq	%rdi
-	swapgs
-user_iret:
-	iretq
+.include "return-over-entry-stack.S"
+.set return_to_user, return_over_entry_stack
+.set nmi_return_to_user, return_over_entry_stack
 
 # Called by every IDT stub. Entry conditions: those of IDT_ENTRY, plus orig_ax and a return address on the stack.
 # From user mode: returns with kernel GS, kernel half, and rsp on the task's stack, where the frame has moved.
@@ -164,6 +149,7 @@ move_to_task_stack:
 	rep movsq
 	ret
 
+.set ADOPT_TOP, CPU_TOP
 .include "adopt-iret-frame.S"
 
 .ifdef MUTANT_body_before_cr3
@@ -172,24 +158,7 @@ instrumented:
 	ret
 .endif
 
-# NMIs: CR3 changes in assembly too.
-.macro NMI_LOAD_KERNEL_CR3 reg
-	LOAD_KERNEL_CR3 \reg
-.endm
-.macro NMI_SAVE_AND_LOAD_KERNEL_CR3 scratch, save
-.ifdef MUTANT_no_cr3_switch_on_nmi_entry
-	movq	%cr3, \save
-.else
-	SAVE_AND_LOAD_KERNEL_CR3 \scratch, \save
-.endif
-.endm
-.macro NMI_RESTORE_CR3 scratch, save
-.ifndef MUTANT_no_cr3_restore_on_nmi_exit
-	RESTORE_CR3 \scratch, \save
-.endif
-.endm
-.set user_nmi, exc_nmi
-.set kernel_nmi, exc_nmi
+.include "nmi-cr3.S"
 
 .section .text, "ax"
 

@@ -1,0 +1,166 @@
+/**
+ * Which handler executes which instruction, and how its operands are described. One line a mnemonic: this table is the coverage
+ * of the emulator. An instruction that is not here is an UnimplementedError when it is executed.
+ */
+import { Mnemonic } from 'iced-x86';
+import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';
+import * as arithmetic from '../cpu/arithmetic';
+import * as moves from '../cpu/moves';
+import * as multiply from '../cpu/multiply';
+import { RCL, RCR, ROL, ROR, SAR, SHL, SHR, shift, shiftDouble } from '../cpu/shifts';
+import * as strings from '../cpu/string-ops';
+import { FS_BASE, GS_BASE, TR } from '../registers';
+import * as control from '../system/control-registers';
+import * as flagOps from '../system/flag-instructions';
+import { iret } from '../system/iret';
+import * as msr from '../system/msr';
+import * as segments from '../system/segments';
+import { swapgs, syscall, sysret } from '../system/syscall';
+import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from './micro-op';
+
+/** How operands are to be read from the decoded instruction. */
+export type Shape =
+  | 'none' // implied operands only
+  | 'binary' // destination, source
+  | 'unary-destination'
+  | 'unary-source'
+  | 'branch' // immediate target
+  | 'indirect' // target in a register or memory
+  | 'string' // implied operands, width from the mnemonic
+  | 'control-from' | 'control-to'
+  | 'segment-from' | 'segment-to'
+  | 'base-from' | 'base-to'
+  | 'memory' // an address or a structure
+  | 'port';
+
+export interface Entry {
+  readonly run: Handler;
+  readonly shape: Shape;
+  readonly sub: number;
+  readonly flags: number;
+  /** Operand size when the operands do not say. */
+  readonly size: number;
+  /** A fixed register word (STR, RDGSBASE, ...). */
+  readonly fixed: number;
+}
+
+const TABLE = new Map<number, Entry>();
+
+function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Entry> = {}): void {
+  for (const mnemonic of Array.isArray(mnemonics) ? mnemonics : [mnemonics]) {
+    TABLE.set(mnemonic, { run, shape, sub: 0, flags: 0, size: 8, fixed: 0, ...more });
+  }
+}
+
+/** Mnemonics whose handlers differ in `sub` alone: the position in the list, or the numbers given. */
+function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Entry> = {}): void {
+  mnemonics.forEach((mnemonic, i) => { add(mnemonic, run, shape, { sub: subs?.[i] ?? i, ...more }); });
+}
+
+const M = Mnemonic;
+
+addFamily([M.Add, M.Or, M.Adc, M.Sbb, M.And, M.Sub, M.Xor, M.Cmp, M.Test], arithmetic.aluGeneral, 'binary', [ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST]);
+addFamily([M.Inc, M.Dec], arithmetic.stepGeneral, 'unary-destination');
+add(M.Neg, arithmetic.neg, 'unary-destination');
+add(M.Not, arithmetic.not, 'unary-destination');
+add(M.Xadd, arithmetic.xadd, 'binary');
+add(M.Cmpxchg, arithmetic.cmpxchg, 'binary');
+addFamily([M.Bt, M.Bts, M.Btr, M.Btc], arithmetic.bitTest, 'binary');
+addFamily([M.Bsf, M.Bsr], arithmetic.bitScan, 'binary');
+add(M.Popcnt, arithmetic.popcnt, 'binary');
+addFamily([M.Rol, M.Ror, M.Rcl, M.Rcr, M.Shl, M.Shr, M.Sal, M.Sar], shift, 'binary', [ROL, ROR, RCL, RCR, SHL, SHR, SHL, SAR]);
+addFamily([M.Shld, M.Shrd], shiftDouble, 'binary');
+addFamily([M.Mul], multiply.mulAccumulator, 'unary-source');
+add(M.Imul, multiply.imulTruncating, 'binary');
+addFamily([M.Div, M.Idiv], multiply.divide, 'unary-source');
+
+add([M.Mov, M.Movzx], moves.mov, 'binary');
+add([M.Movsx, M.Movsxd], moves.movsx, 'binary');
+add(M.Lea, moves.lea, 'binary');
+add(M.Xchg, moves.xchg, 'binary');
+add(M.Bswap, moves.bswap, 'unary-destination');
+addFamily([M.Cmovo, M.Cmovno, M.Cmovb, M.Cmovae, M.Cmove, M.Cmovne, M.Cmovbe, M.Cmova, M.Cmovs, M.Cmovns, M.Cmovp, M.Cmovnp, M.Cmovl, M.Cmovge, M.Cmovle, M.Cmovg], moves.cmov, 'binary');
+addFamily([M.Seto, M.Setno, M.Setb, M.Setae, M.Sete, M.Setne, M.Setbe, M.Seta, M.Sets, M.Setns, M.Setp, M.Setnp, M.Setl, M.Setge, M.Setle, M.Setg], moves.setcc, 'unary-destination');
+add(M.Cbw, moves.extendAccumulator, 'none', { size: 2 });
+add(M.Cwde, moves.extendAccumulator, 'none', { size: 4 });
+add(M.Cdqe, moves.extendAccumulator, 'none', { size: 8 });
+add(M.Cwd, moves.extendIntoRdx, 'none', { size: 2 });
+add(M.Cdq, moves.extendIntoRdx, 'none', { size: 4 });
+add(M.Cqo, moves.extendIntoRdx, 'none', { size: 8 });
+add(M.Push, moves.pushMemory, 'unary-source', { flags: OP_STACK });
+add(M.Pop, moves.popMemory, 'unary-destination', { flags: OP_STACK });
+add(M.Leave, moves.leave, 'none', { flags: OP_STACK });
+
+add(M.Jmp, moves.jmpIndirect, 'indirect');
+add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
+add(M.Ret, moves.retImmediate, 'branch', { flags: OP_STACK });
+// The hot switch executes these; the entry gives their condition.
+addFamily([M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg], flagOps.nop, 'branch');
+addFamily([M.Loop, M.Loope, M.Loopne], flagOps.loop, 'branch');
+addFamily([M.Jrcxz, M.Jecxz], flagOps.jumpIfRcxZero, 'branch');
+
+for (const [mnemonics, run] of [
+  [[M.Movsb, M.Movsw, M.Movsd, M.Movsq], strings.movs],
+  [[M.Stosb, M.Stosw, M.Stosd, M.Stosq], strings.stos],
+  [[M.Lodsb, M.Lodsw, M.Lodsd, M.Lodsq], strings.lods],
+  [[M.Scasb, M.Scasw, M.Scasd, M.Scasq], strings.scas],
+  [[M.Cmpsb, M.Cmpsw, M.Cmpsd, M.Cmpsq], strings.cmps],
+] as [number[], Handler][]) {
+  mnemonics.forEach((mnemonic, i) => { add(mnemonic, run, 'string', { size: 1 << i }); });
+}
+
+addFamily([M.Cld, M.Std], flagOps.setDirection, 'none');
+addFamily([M.Clc, M.Stc, M.Cmc], flagOps.setCarryFlag, 'none');
+addFamily([M.Clac, M.Stac], flagOps.setAccessCheck, 'none');
+add(M.Lahf, flagOps.lahf, 'none');
+add(M.Sahf, flagOps.sahf, 'none');
+add(M.Pushfq, flagOps.pushf, 'none', { flags: OP_STACK });
+add(M.Popfq, flagOps.popf, 'none', { flags: OP_STACK | OP_CONTROL });
+add(M.Sti, flagOps.sti, 'none', { flags: OP_CONTROL });
+add(M.Cli, flagOps.cli, 'none', { flags: OP_CONTROL });
+add(M.Hlt, flagOps.hlt, 'none', { flags: OP_CONTROL });
+add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'none');
+add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'none');
+add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
+add(M.Ud2, flagOps.ud2, 'none');
+add([M.Int, M.Int3, M.Int1], flagOps.softwareInterrupt, 'none', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.In, flagOps.portIn, 'port');
+add(M.Out, flagOps.portOut, 'port');
+
+add(M.Syscall, syscall, 'none', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.Sysretq, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.Sysret, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF, size: 4 });
+add(M.Iretq, iret, 'none', { flags: OP_CONTROL | OP_STACK });
+add([M.Iret, M.Iretd], iret, 'none', { flags: OP_CONTROL | OP_STACK, size: 4 });
+add(M.Swapgs, swapgs, 'none', { flags: OP_CONTROL });
+add(M.Rdmsr, msr.rdmsr, 'none');
+add(M.Wrmsr, msr.wrmsr, 'none', { flags: OP_CONTROL });
+add(M.Rdfsbase, msr.readBase, 'base-from', { fixed: FS_BASE });
+add(M.Rdgsbase, msr.readBase, 'base-from', { fixed: GS_BASE });
+add(M.Wrfsbase, msr.writeBase, 'base-to', { fixed: FS_BASE, flags: OP_CONTROL });
+add(M.Wrgsbase, msr.writeBase, 'base-to', { fixed: GS_BASE, flags: OP_CONTROL });
+add(M.Clts, control.clts, 'none', { flags: OP_CONTROL });
+add(M.Invlpg, control.invlpg, 'memory', { flags: OP_CONTROL });
+add(M.Invpcid, control.invpcid, 'binary', { flags: OP_CONTROL });
+addFamily([M.Lgdt, M.Lidt], segments.loadTableRegister, 'memory', undefined, { flags: OP_CONTROL });
+addFamily([M.Sgdt, M.Sidt], segments.storeTableRegister, 'memory');
+add(M.Ltr, segments.ltr, 'unary-source', { flags: OP_CONTROL });
+add(M.Str, segments.str, 'unary-destination', { fixed: TR });
+addFamily([M.Lsl, M.Lar], segments.inspectSegment, 'binary');
+addFamily([M.Verr, M.Verw], segments.verify, 'unary-source');
+add(M.Retf, segments.farReturn, 'none', { flags: OP_STACK | OP_CONTROL });
+
+/** MOV with a segment, control or debug register is the same mnemonic as MOV: chosen by operand. */
+export const MOV_TO_SEGMENT: Entry = { run: segments.movToSegment, shape: 'segment-to', sub: 0, flags: OP_CONTROL, size: 2, fixed: 0 };
+export const MOV_FROM_SEGMENT: Entry = { run: segments.movFromSegment, shape: 'segment-from', sub: 0, flags: 0, size: 2, fixed: 0 };
+export const PUSH_SEGMENT: Entry = { run: moves.pushSegment, shape: 'segment-from', sub: 0, flags: OP_STACK, size: 8, fixed: 0 };
+export const MOV_TO_CONTROL: Entry = { run: control.movToControl, shape: 'control-to', sub: 0, flags: OP_CONTROL, size: 8, fixed: 0 };
+export const MOV_FROM_CONTROL: Entry = { run: control.movFromControl, shape: 'control-from', sub: 0, flags: 0, size: 8, fixed: 0 };
+export const MOV_TO_DEBUG: Entry = { run: control.movToDebug, shape: 'control-to', sub: 0, flags: 0, size: 8, fixed: 0 };
+export const MOV_FROM_DEBUG: Entry = { run: control.movFromDebug, shape: 'control-from', sub: 0, flags: 0, size: 8, fixed: 0 };
+/** One-operand IMUL. */
+export const IMUL_ACCUMULATOR: Entry = { run: multiply.mulAccumulator, shape: 'unary-source', sub: 1, flags: 0, size: 8, fixed: 0 };
+
+export function lookUp(mnemonic: number): Entry | undefined {
+  return TABLE.get(mnemonic);
+}

@@ -1,0 +1,51 @@
+import { CPL, CS, RAX, RBX, RCX, RSP, SS } from './registers';
+import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
+import { handlerOf, KERNEL_STACK, kernelAt, peek, RSP0, smallMachine, USER_CS, USER_SS, USER_STACK, userAt } from './testing/small-machine';
+
+describe('machine', () => {
+  it('runs straight code, a call and a loop', () => {
+    const small = smallMachine();
+    // mov $5,%ecx; xor %eax,%eax; 1: call 2f; dec %rcx; jnz 1b; hlt; 2: add $3,%rax; push %rax; pop %rbx; ret
+    kernelAt(small, 'b905000000 31c0 e806000000 48ffc9 75f6 f4 4883c003 50 5b c3');
+    expect(small.machine.run(0, 100)).toBe(HALTED);
+    expect(small.cpu.get64(RAX)).toBe(15n);
+    expect(small.cpu.get64(RBX)).toBe(15n);
+    expect(small.cpu.get64(RCX)).toBe(0n);
+    expect(small.cpu.rsp()).toBe(KERNEL_STACK);
+  });
+
+  it('takes a syscall and a page fault from user mode, and an NMI', () => {
+    const small = smallMachine();
+    const { machine, cpu } = small;
+    userAt(small, '0f05');
+    expect(machine.step(0)).toBe(RETIRED);
+    expect([cpu.r[CPL], cpu.r[CS], cpu.r[SS]]).toEqual([0, 0x10, 0x18]);
+    expect(cpu.rip()).toBe(handlerOf(0));
+    expect(cpu.rsp()).toBe(USER_STACK);
+
+    userAt(small, '48c7c00000f0ff 488b00'); // mov $-0x100000,%rax; mov (%rax),%rax
+    expect(machine.step(0)).toBe(RETIRED);
+    expect(machine.step(0)).toBe(FAULTED);
+    expect(cpu.rip()).toBe(handlerOf(14));
+    expect(cpu.rsp()).toBe(RSP0 - 48);
+    expect(peek(machine, RSP0 - 48)).toBe(4n);
+    expect(peek(machine, RSP0 - 32)).toBe(BigInt(USER_CS));
+    expect(peek(machine, RSP0 - 8)).toBe(BigInt(USER_SS));
+
+    machine.raiseNmi(0);
+    expect(machine.step(0)).toBe(DELIVERED);
+    expect(cpu.rip()).toBe(handlerOf(2));
+    expect(cpu.r[RSP] & 15).toBe(8);
+  });
+
+  it('a rollback restores the fingerprint', () => {
+    const small = smallMachine();
+    kernelAt(small, '50 50 50 6a05 58 f4');
+    const before = small.machine.fingerprint();
+    const mark = small.machine.mark();
+    small.machine.run(0, 10);
+    expect(small.machine.fingerprint()).not.toBe(before);
+    small.machine.rollback(mark);
+    expect(small.machine.fingerprint()).toBe(before);
+  });
+});

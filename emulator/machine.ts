@@ -1,0 +1,148 @@
+/**
+ * The machine: RAM, CPUs, and the operations that a checker drives them with: step, raise an event, mark, roll back, fingerprint.
+ * It is deterministic: what happens is a function of the image, of which CPU is stepped, of the events raised, and of `choose`.
+ */
+import { Cpu } from './cpu/cpu';
+import { stepCpu } from './cpu/step';
+import { CodeCache } from './decode/code-cache';
+import { hexLanes, joinLanes } from './hash';
+import { MAX_CPUS } from './memory/undo-log';
+import { PhysicalMemory } from './memory/physical-memory';
+import { type Leaf, leavesOf, type MappedLeaf, readVirtual64, translateVa } from './mmu/table-view';
+import { NULL_OBSERVER, type Observer } from './observer';
+import { bootCpu, type BootOptions, type LoadableImage, loadImage } from './boot';
+import { SnapshotStack } from './snapshots';
+import { HALTED, RETIRED, type StepResult } from './step-result';
+import { raiseNmi } from './system/boundary';
+import { Bus } from './system/bus';
+import { requestInterrupt } from './system/local-apic';
+
+export { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
+
+const DEFAULT_RAM = 4 << 20;
+
+export interface MachineOptions {
+  cpus: number;
+  ramBytes?: number;
+}
+
+export class Machine {
+  readonly memory: PhysicalMemory;
+  readonly cpus: readonly Cpu[];
+  /** The choice port: answers 0..alternatives-1. */
+  choose: (cpu: Cpu, alternatives: number) => number = () => 0;
+  /** Set by an observer or anybody: `run` returns at the next boundary. */
+  stop = false;
+  private readonly image: LoadableImage;
+  private readonly codeCache: CodeCache;
+  private readonly snapshots: SnapshotStack;
+  private currentObserver: Observer = NULL_OBSERVER;
+
+  constructor(image: LoadableImage, options: MachineOptions) {
+    if (!Number.isInteger(options.cpus) || options.cpus < 1 || options.cpus > MAX_CPUS) {
+      throw new RangeError(`the number of CPUs must be 1 to ${MAX_CPUS}, got ${options.cpus}`);
+    }
+    this.image = image;
+    this.memory = new PhysicalMemory(options.ramBytes ?? DEFAULT_RAM);
+    this.codeCache = new CodeCache(this.memory);
+    const cpus: Cpu[] = [];
+    const bus = new Bus(this, cpus);
+    for (let c = 0; c < options.cpus; c++) cpus.push(new Cpu(c, this.memory, bus, this.codeCache));
+    this.cpus = cpus;
+    this.snapshots = new SnapshotStack(this.memory, cpus);
+    loadImage(this.memory, image);
+  }
+
+  get observer(): Observer {
+    return this.currentObserver;
+  }
+
+  /** Decoded instructions carry the classification of the observer that saw them first, so they go. */
+  set observer(observer: Observer) {
+    this.currentObserver = observer;
+    this.codeCache.clear();
+    for (const cpu of this.cpus) {
+      cpu.observer = observer;
+      cpu.dropCode();
+    }
+  }
+
+  /** Puts CPU c at the image's entry point; see ./boot for the state it finds. */
+  boot(c: number, options: BootOptions): void {
+    bootCpu(this.cpus[c], this.image, options);
+  }
+
+  step(c: number): StepResult {
+    return stepCpu(this.cpus[c]);
+  }
+
+  run(c: number, max: number): StepResult {
+    const cpu = this.cpus[c];
+    let result: StepResult = RETIRED;
+    this.stop = false;
+    for (let n = 0; n < max; n++) {
+      result = stepCpu(cpu);
+      if (result >= HALTED || this.stop) break;
+    }
+    return result;
+  }
+
+  raiseNmi(c: number): void {
+    raiseNmi(this.cpus[c]);
+  }
+
+  raiseIrq(c: number, vector: number): void {
+    requestInterrupt(this.cpus[c], vector);
+  }
+
+  attachState(words: Int32Array): void {
+    this.snapshots.attach(words);
+  }
+
+  /** Remembers this state. Marks nest. */
+  mark(): number {
+    return this.snapshots.mark();
+  }
+
+  /** Returns to a mark, which stays usable; newer marks are gone. */
+  rollback(mark: number): void {
+    this.snapshots.rollback(mark);
+  }
+
+  /** Forgets a mark and newer ones without changing the state. */
+  release(mark: number): void {
+    this.snapshots.release(mark);
+  }
+
+  /** Sixteen hex digits over RAM and everything in the CPUs that can influence what happens next. */
+  fingerprint(): string {
+    let lo = this.memory.hashLo;
+    let hi = this.memory.hashHi;
+    for (const cpu of this.cpus) {
+      lo = (lo + cpu.hashLane(0)) | 0;
+      hi = (hi + cpu.hashLane(1)) | 0;
+    }
+    return hexLanes(lo, hi);
+  }
+
+  memoryHash(): number {
+    return joinLanes(this.memory.hashLo, this.memory.hashHi);
+  }
+
+  cpuHash(c: number): number {
+    return joinLanes(this.cpus[c].hashLane(0), this.cpus[c].hashLane(1));
+  }
+
+  /** Software walk from the PML4 at physical `root`. */
+  translate(root: number, va: number): Leaf | undefined {
+    return translateVa(this.memory, root, va);
+  }
+
+  leaves(root: number, fromVa?: number): Iterable<MappedLeaf> {
+    return leavesOf(this.memory, root, fromVa);
+  }
+
+  readVirtual64(root: number, va: number): { lo: number; hi: number } | undefined {
+    return readVirtual64(this.memory, root, va);
+  }
+}

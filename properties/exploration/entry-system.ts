@@ -1,0 +1,352 @@
+/**
+ * The booted guest as a transition system: an action is a transition of the abstract machine, found by running one CPU until its abstraction changes.
+ * Properties are asked after every micro-step, refinement at every change; a divergence switches refinement off and the properties go on.
+ */
+import type { Action } from '../../counterexamples/format';
+import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-result';
+import { CPL, HALTED as HALTED_WORD, ICOUNT, NMI_BLOCKED, NMI_PENDING, RIP, SS_SHADOW, STI_SHADOW } from '../../emulator/registers';
+import { toVa } from '../../emulator/words';
+import type { ElfImage } from '../../emulator/elf/elf-image';
+import type { RuleInstance } from '../../model/search/machine';
+import type { Guest } from '../guest/guest';
+import { INTERRUPTS, SINCE_PROGRESS } from '../monitor/ghost';
+import type { Monitor } from '../monitor/monitor';
+import { L1 } from '../safety/property';
+import type { Refinement } from '../refinement/refinement';
+import type { Chooser, Option, Outcome, Taken, TransitionSystem } from './transition-system';
+
+/** Vectors that the harness raises: the local timer, and the reschedule IPI (Linux 0xfd). */
+export const TIMER_VECTOR = 0x20;
+export const RESCHEDULE_VECTOR = 0xfd;
+
+/** A CPU that changes nothing is compared with itself every so many instructions: a multiple of the length of every short loop. */
+const SPIN_SAMPLE = 60;
+/** Boundaries that a step may take at most; entry-terminates fails long before, unless the guest keeps choosing. */
+const STEP_LIMIT = 20_000;
+
+const FIRST: Chooser = () => 0;
+
+/** What running to the next change of the abstract state came to. */
+type Change =
+  | { readonly kind: 'transition'; readonly instance: RuleInstance }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'none'; readonly why: string }
+  | Extract<Outcome, { kind: 'violated' | 'diverged' }>;
+
+export class EntrySystem implements TransitionSystem {
+  readonly guest: Guest;
+  readonly monitor: Monitor;
+  readonly refinement: Refinement | undefined;
+  /** The first divergence of this run; refinement is off from then on. */
+  diverged: Extract<Outcome, { kind: 'diverged' }> | undefined;
+  instructions = 0;
+  readonly #image: ElfImage;
+  readonly #initial: number;
+  readonly #saved = new Map<number, { abstract: Uint32Array | undefined; diverged: EntrySystem['diverged'] }>();
+  readonly #waiting: boolean[];
+  readonly #before: Outcome | undefined;
+  #choose: Chooser = FIRST;
+  #choices: number[] = [];
+
+  constructor(guest: Guest, refinement: Refinement | undefined) {
+    this.guest = guest;
+    this.monitor = guest.monitor;
+    this.refinement = refinement;
+    this.#image = guest.image;
+    this.#waiting = guest.machine.cpus.map(() => false);
+    guest.machine.choose = (cpu, alternatives) => {
+      const choice = this.#choose(alternatives);
+      this.#choices.push(choice);
+      this.monitor.chose(cpu);
+      return choice;
+    };
+    const divergence = refinement?.start(this.monitor);
+    this.#before = this.#violation() ?? (divergence === undefined ? undefined : { kind: 'diverged', ...divergence });
+    this.#initial = this.mark();
+  }
+
+  initially(): Outcome | undefined {
+    return this.#before;
+  }
+
+  reset(): void {
+    this.rollback(this.#initial);
+  }
+
+  mark(): number {
+    const mark = this.guest.machine.mark();
+    this.#saved.set(mark, { abstract: this.refinement?.save(), diverged: this.diverged });
+    return mark;
+  }
+
+  rollback(mark: number): void {
+    this.guest.machine.rollback(mark);
+    const saved = this.#saved.get(mark);
+    if (saved?.abstract !== undefined) this.refinement?.restore(saved.abstract);
+    this.diverged = saved?.diverged;
+    this.monitor.forget();
+    this.#waiting.fill(false);
+  }
+
+  release(mark: number): void {
+    this.guest.machine.release(mark);
+    this.#saved.delete(mark);
+  }
+
+  fingerprint(): string {
+    return this.guest.machine.fingerprint();
+  }
+
+  options(): Option[] {
+    const options: Option[] = [];
+    for (const cpu of this.guest.machine.cpus) {
+      const c = cpu.index;
+      if (!this.#waiting[c]) options.push({ kind: 'step', cpu: c });
+      if (this.takesIrq(c)) options.push({ kind: 'irq', cpu: c, vector: TIMER_VECTOR });
+      if (cpu.r[NMI_PENDING] === 0) options.push({ kind: 'nmi', cpu: c });
+    }
+    return options;
+  }
+
+  /** An external interrupt raised now would be taken at the next boundary. */
+  takesIrq(c: number): boolean {
+    const { r } = this.guest.machine.cpus[c];
+    const open = this.monitor.ghost.words[this.monitor.ghost.cpu(c) + INTERRUPTS] === 1 && (r[STI_SHADOW] | r[SS_SHADOW]) === 0;
+    return open && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1);
+  }
+
+  /** symbol+offset of the next instruction of a CPU, or its address where no symbol is near. */
+  location(c: number): string {
+    const { r } = this.guest.machine.cpus[c];
+    return locationName(this.#image, toVa(r[RIP], r[RIP + 1]));
+  }
+
+  take(option: Option, choose: Chooser): Taken {
+    this.#begin(choose);
+    switch (option.kind) {
+      case 'step':
+        return this.#named(option.cpu, this.#runToChange(option.cpu, STEP_LIMIT));
+      case 'run': {
+        const change = this.#runToChange(option.cpu, option.count);
+        return change.kind === 'none' ? this.#stuttered(option) : this.#named(option.cpu, change);
+      }
+      case 'irq': {
+        const at = this.location(option.cpu);
+        const change = this.#raise(option);
+        return { action: { action: 'irq', cpu: option.cpu, vector: option.vector, at }, outcome: eventOutcome(change, 'irq') };
+      }
+      case 'nmi': {
+        const at = this.location(option.cpu);
+        const change = this.#raise(option);
+        return { action: { action: 'nmi', cpu: option.cpu, at }, outcome: eventOutcome(change, 'nmi') };
+      }
+    }
+  }
+
+  #begin(choose: Chooser): void {
+    this.#choose = choose;
+    this.#choices = [];
+  }
+
+  #stuttered(option: Extract<Option, { kind: 'run' }>): Taken {
+    const choices = this.#choices.length > 0 ? { choices: [...this.#choices] } : {};
+    return { action: { action: 'run', cpu: option.cpu, count: option.count, ...choices }, outcome: { kind: 'done', length: 0 } };
+  }
+
+  /** The action that a step of CPU `c` turned out to be. */
+  #named(c: number, change: Change): Taken {
+    const choices = this.#choices.length > 0 ? { choices: [...this.#choices] } : {};
+    const named = (rule: string, args: readonly number[]): Action => ({
+      action: 'step',
+      cpu: c,
+      rule,
+      ...(args.length > 0 ? { args: [...args] } : {}),
+      ...choices,
+    });
+    if (change.kind === 'transition')
+      return { action: named(change.instance.rule, change.instance.args.slice(1)), outcome: { kind: 'done', length: 1 } };
+    if (change.kind === 'unknown') return { action: named(ANY_RULE, []), outcome: { kind: 'done', length: 1 } };
+    if (change.kind === 'none') return { action: named(ANY_RULE, []), outcome: { kind: 'disabled', why: change.why } };
+    const guess = change.kind === 'violated' ? this.#violatingRule(c, change.property) : undefined;
+    return { action: named(guess?.rule ?? ANY_RULE, guess?.args.slice(1) ?? []), outcome: change };
+  }
+
+  /** The rule by which the abstract machine violates the same property here; a violation inside an instruction has no abstraction of its own. */
+  #violatingRule(c: number, property: number): RuleInstance | undefined {
+    if (this.diverged !== undefined) return undefined;
+    return this.refinement?.violatingRule(c, property);
+  }
+
+  perform(action: Action, choose: Chooser = FIRST): Outcome {
+    if (action.action === 'step' || action.action === 'run') this.#begin(scripted(action.choices ?? [], choose));
+    else this.#begin(choose);
+    switch (action.action) {
+      case 'step':
+        return stepOutcome(this.#runToChange(action.cpu, STEP_LIMIT), action);
+      case 'run': {
+        const change = this.#runToChange(action.cpu, action.count);
+        if (change.kind === 'none') return { kind: 'done', length: 0 };
+        if (change.kind === 'transition' || change.kind === 'unknown') return { kind: 'disabled', why: 'the abstract state changed on the way' };
+        return change;
+      }
+      case 'irq':
+      case 'nmi': {
+        const reached = action.at === undefined ? undefined : this.#runTo(action.cpu, action.at);
+        if (reached !== undefined) return reached;
+        if (action.action === 'irq' && !this.takesIrq(action.cpu)) return { kind: 'disabled', why: 'interrupts are off' };
+        const { cpu } = action;
+        return eventOutcome(this.#raise(action.action === 'irq' ? { kind: 'irq', cpu, vector: action.vector } : { kind: 'nmi', cpu }), action.action);
+      }
+    }
+  }
+
+  /** Raises a line and delivers what the hardware delivers at this boundary. */
+  #raise(option: Extract<Option, { kind: 'irq' | 'nmi' }>): Change {
+    const { machine } = this.guest;
+    const { r } = machine.cpus[option.cpu];
+    if (option.kind === 'irq') machine.raiseIrq(option.cpu, option.vector);
+    else if (r[NMI_PENDING] === 1) return { kind: 'none', why: 'an NMI is pending already' };
+    else machine.raiseNmi(option.cpu);
+    if (option.kind === 'nmi' && r[NMI_BLOCKED] === 1) return this.#judge(option.cpu) ?? { kind: 'none', why: 'the NMI changed nothing' };
+    return this.#runToChange(option.cpu, 1);
+  }
+
+  /** Runs stutters of a CPU up to an instruction. */
+  #runTo(c: number, at: string): Outcome | undefined {
+    for (let i = 0; i < STEP_LIMIT; i++) {
+      if (this.location(c) === at) return undefined;
+      const change = this.#runToChange(c, 1);
+      if (change.kind === 'violated' || change.kind === 'diverged') return change;
+      if (change.kind !== 'none') return { kind: 'disabled', why: `the abstract state changed before ${at}` };
+      if (this.#waiting[c]) return { kind: 'disabled', why: `CPU ${c} waits before ${at}` };
+    }
+    return { kind: 'disabled', why: `${at} is not on the way` };
+  }
+
+  /** Runs a CPU until its abstraction changes, a property is violated, it waits, or `limit` boundaries have passed. */
+  #runToChange(c: number, limit: number): Change {
+    const { machine } = this.guest;
+    const { monitor } = this;
+    let left = limit;
+    const spin = new SpinDetector();
+    while (left > 0) {
+      const chunk = Math.min(left, SPIN_SAMPLE);
+      monitor.touched = false;
+      const before = machine.cpus[c].r[ICOUNT];
+      const result: StepResult = machine.run(c, chunk);
+      const done = Math.max(1, (machine.cpus[c].r[ICOUNT] - before) | 0);
+      this.instructions += done;
+      left -= done;
+      const violation = this.#violation();
+      if (violation !== undefined) return violation;
+      if (result === SHUTDOWN) return { kind: 'none', why: 'the CPU has shut down' };
+      const change = monitor.touched ? this.#judge(c) : undefined;
+      if (change !== undefined) return this.#moved(c, change);
+      if (result === HALTED) return this.#waits(c, 'is halted');
+      if (result === RETIRED && done === chunk && chunk === SPIN_SAMPLE) {
+        if (spin.repeats(machine.cpuHash(c) ^ machine.memoryHash())) return this.#spins(c);
+      }
+    }
+    return { kind: 'none', why: `nothing changed in ${limit} instructions` };
+  }
+
+  /**
+   * A CPU that repeats its state waits for another one; but one that no other CPU can help, because each is in user mode or halted, will never get out.
+   */
+  #spins(c: number): Change {
+    const { cpus } = this.guest.machine;
+    const others = cpus.filter((cpu) => cpu.index !== c);
+    if (cpus[c].r[CPL] === 0 && others.every((cpu) => cpu.r[CPL] === 3 || cpu.r[HALTED_WORD] === 1)) {
+      this.monitor.report(L1, cpus[c], 'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel');
+      return this.#violation() ?? { kind: 'none', why: 'the CPU repeats its state' };
+    }
+    this.monitor.ghost.words[this.monitor.ghost.cpu(c) + SINCE_PROGRESS] = 0;
+    return this.#waits(c, 'repeats its state');
+  }
+
+  #waits(c: number, how: string): Change {
+    this.#waiting[c] = true;
+    return { kind: 'none', why: `CPU ${c} ${how}` };
+  }
+
+  /** A change wakes whoever waits for it. */
+  #moved(c: number, change: Change): Change {
+    for (let k = 0; k < this.#waiting.length; k++) if (k !== c) this.#waiting[k] = false;
+    return change;
+  }
+
+  #violation(): Extract<Outcome, { kind: 'violated' }> | undefined {
+    const { violation } = this.monitor;
+    return violation === undefined ? undefined : { kind: 'violated', property: violation.property, message: violation.message };
+  }
+
+  /** What the boundary was in the abstract machine; undefined for a stutter. */
+  #judge(c: number): Change | undefined {
+    if (this.refinement === undefined || this.diverged !== undefined) return { kind: 'unknown' };
+    const step = this.refinement.check(this.monitor, c);
+    switch (step.kind) {
+      case 'stutter':
+        return undefined;
+      case 'transition':
+        return step;
+      case 'diverged':
+        this.diverged = { kind: 'diverged', ...step.divergence };
+        return this.diverged;
+    }
+  }
+}
+
+/** Brent's cycle detection on samples of a hash: the reference moves at powers of two. */
+class SpinDetector {
+  #reference: number | undefined;
+  #samples = 0;
+  #moveAt = 1;
+
+  repeats(hash: number): boolean {
+    if (hash === this.#reference) return true;
+    if (++this.#samples === this.#moveAt) {
+      this.#reference = hash;
+      this.#moveAt *= 2;
+    }
+    return false;
+  }
+}
+
+/** The rule of an action that no rule of the abstract machine describes. */
+export const ANY_RULE = 'any';
+
+/** symbol+offset (hexadecimal, always with an offset) of an address. */
+export function locationName(image: ElfImage, va: number): string {
+  const near = image.symbolAt(va);
+  return near === undefined ? `0x${(va >>> 0).toString(16)}` : `${near.name}+0x${near.offset.toString(16)}`;
+}
+
+/** Answers the recorded choices first, then asks. A recorded choice that no longer fits is cut to the last alternative. */
+function scripted(choices: readonly number[], then: Chooser): Chooser {
+  let next = 0;
+  return (alternatives) => (next < choices.length ? Math.min(choices[next++], alternatives - 1) : then(alternatives));
+}
+
+function stepOutcome(change: Change, action: Extract<Action, { action: 'step' }>): Outcome {
+  switch (change.kind) {
+    case 'transition': {
+      const { rule, args } = change.instance;
+      const matches = action.rule === ANY_RULE || (rule === action.rule && (action.args ?? []).every((arg, i) => arg === args[i + 1]));
+      return matches ? { kind: 'done', length: 1 } : { kind: 'disabled', why: `the CPU did ${rule} instead of ${action.rule}` };
+    }
+    case 'unknown':
+      return { kind: 'done', length: 1 };
+    case 'none':
+      return { kind: 'disabled', why: change.why };
+    default:
+      return change;
+  }
+}
+
+function eventOutcome(change: Change, rule: 'irq' | 'nmi'): Outcome {
+  if (change.kind === 'unknown') return { kind: 'done', length: 1 };
+  if (change.kind === 'none') return { kind: 'disabled', why: change.why };
+  if (change.kind !== 'transition') return change;
+  return change.instance.rule === rule ? { kind: 'done', length: 1 } : { kind: 'disabled', why: `${change.instance.rule} came first` };
+}
+

@@ -1,0 +1,83 @@
+/**
+ * What a campaign is about: an image, and the abstract machine that it is judged against. Built once in each worker from plain data.
+ */
+import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
+import { type EntryModel, entryModel } from '../../model/entry-model';
+import type { Bounds } from '../../model/schema-types';
+import { explore } from '../../model/search/explore';
+import type { RuleInstance } from '../../model/search/machine';
+import { designImage } from '../designs/registry';
+import { bootGuest, type Guest } from '../guest/guest';
+import { MAX_NESTING } from '../safety/nesting-is-bounded';
+import { propertySlug } from '../safety/property';
+import { concretise } from '../shrinking/concretise';
+import { Refinement } from '../refinement/refinement';
+import { EntrySystem } from './entry-system';
+import type { Walk } from './random-walk';
+
+/** Plain data that names a subject, so that it can be sent to a worker. */
+export interface SubjectName {
+  /** Design or mutant whose abstract machine is the judge. */
+  readonly design: string;
+  /** A user's own image in place of the design's. */
+  readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
+}
+
+/** Events in one trace of the bounded search, and open contexts (architecture: nesting 2, one NMI, two IRQs). */
+export const SEARCH_BOUNDS = { nesting: 2, nmis: 1, irqs: 2 } as const;
+
+/** The design, mutant or image does not exist. One sentence. */
+export class UnknownSubjectError extends Error {
+  override readonly name = 'UnknownSubjectError';
+}
+
+export class Subject {
+  readonly name: SubjectName;
+  readonly image: ElfImage;
+  readonly guest: Guest;
+  readonly system: EntrySystem;
+  /** Bounds of the bounded search: those of the image, and SEARCH_BOUNDS. */
+  readonly bounds: Bounds;
+  /** The abstract machine at these bounds; undefined for a mutant that it cannot express (refinement is then against the plain design). */
+  readonly model: EntryModel | undefined;
+  readonly #shortest = new Map<string, readonly RuleInstance[] | undefined>();
+
+  constructor(name: SubjectName) {
+    this.name = name;
+    const image = name.elf === undefined ? designImage(name.design) : readElf(name.elf.bytes, name.elf.name);
+    if (image === undefined) throw new UnknownSubjectError(`expected a design or mutant, found ${JSON.stringify(name.design)}; pti-check designs lists them`);
+    this.image = image;
+    this.guest = bootGuest(image);
+    this.bounds = { ...this.guest.view.bounds, ...SEARCH_BOUNDS };
+    this.model = entryModel(name.design, this.bounds);
+    this.system = new EntrySystem(this.guest, this.#refinement());
+  }
+
+  /** Refinement is not bounded in events, only by the deepest legal nesting. A mutant that the model expresses is judged against its own model half. */
+  #refinement(): Refinement | undefined {
+    const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
+    const model = entryModel(this.name.design, bounds) ?? entryModel(this.name.design.split('+')[0], bounds);
+    return model === undefined ? undefined : new Refinement(model);
+  }
+
+  /** The shortest trace of the abstract machine to a violation of the property; undefined where it has none at these bounds. */
+  shortestTrace(property: number): readonly RuleInstance[] | undefined {
+    const slug = propertySlug(property);
+    if (!this.#shortest.has(slug)) this.#shortest.set(slug, this.#search(property));
+    return this.#shortest.get(slug);
+  }
+
+  #search(property: number): readonly RuleInstance[] | undefined {
+    if (this.model === undefined) return undefined;
+    const found = explore(this.model, { property, deadlock: false });
+    return found.verdict === 'violated' ? found.trace : undefined;
+  }
+
+  /** The shortest trace, replayed on the machine: undefined if the abstract machine has none, or if it does not fail here. */
+  shortestWalk(failure: NonNullable<Walk['failure']>): Walk | undefined {
+    if (failure.kind !== 'violated') return undefined;
+    const trace = this.shortestTrace(failure.property);
+    return trace === undefined ? undefined : concretise(this.system, trace, failure);
+  }
+}
+

@@ -1,0 +1,175 @@
+/**
+ * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system call, one IRQ, one #PF and one context
+ * switch. At each boundary the machine is marked, the event is raised, the CPU runs until the event's context is closed and the scenario has ended, and the undo
+ * log takes everything back.
+ */
+import type { Action } from '../../counterexamples/format';
+import { CPL } from '../../emulator/registers';
+import { type EntrySystem, TIMER_VECTOR } from './entry-system';
+import type { Walk } from './random-walk';
+import type { Chooser, Option, Taken } from './transition-system';
+
+/** A way through the kernel: which event starts it, and what the guest chooses. */
+export interface Scenario {
+  readonly name: string;
+  readonly start: 'user' | 'irq';
+  /** Answers to the guest's choices, in order; then 0. */
+  readonly choices: readonly number[];
+}
+
+/**
+ * The guest's choices are documented in emulator/guest/README.md: user program (0 system call, 1 touch a heap page), system call body (0 leave by SYSRET, 1 by
+ * IRET, 2 enable interrupts, 3 yield), next task (3: idle first).
+ */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'system call, SYSRET', start: 'user', choices: [0, 0] },
+  { name: 'system call, IRET', start: 'user', choices: [0, 1] },
+  { name: 'system call with interrupts on', start: 'user', choices: [0, 2, 0] },
+  { name: 'IRQ from user mode', start: 'irq', choices: [0, 0] },
+  { name: '#PF', start: 'user', choices: [1, 0] },
+  { name: 'context switch', start: 'user', choices: [0, 3, 3] },
+];
+
+/** Pairs of a boundary (symbol+offset) and an event that were hit. */
+export class Coverage {
+  readonly hit = new Set<string>();
+  readonly all = new Set<string>();
+
+  add(boundary: string, event: 'nmi' | 'irq'): void {
+    this.all.add(`${boundary} ${event}`);
+    this.hit.add(`${boundary} ${event}`);
+  }
+
+  offer(boundary: string, event: 'nmi' | 'irq'): void {
+    this.all.add(`${boundary} ${event}`);
+  }
+}
+
+export interface SweepResult {
+  /** The first failing walk, in the order of scenarios and boundaries. */
+  readonly failure: Walk | undefined;
+  readonly boundaries: number;
+}
+
+/** Longest scenario, in boundaries; every one here is shorter by far. */
+const LIMIT = 3000;
+/** Actions after an event until the scenario must have ended. */
+const SETTLE = 400;
+const CPU = 0;
+
+/** Sweeps every scenario on CPU 0. Stops at the first failure. */
+export function sweep(system: EntrySystem, coverage: Coverage, shouldStop: () => boolean = () => false): SweepResult {
+  let boundaries = 0;
+  for (const scenario of SCENARIOS) {
+    const result = sweepScenario(system, scenario, coverage, shouldStop);
+    boundaries += result.boundaries;
+    if (result.failure !== undefined) return { failure: result.failure, boundaries };
+  }
+  return { failure: undefined, boundaries };
+}
+
+/** One path through the kernel, boundary by boundary. */
+class Path {
+  readonly system: EntrySystem;
+  readonly actions: Action[] = [];
+  readonly choose: Chooser;
+  length = 0;
+  failure: Walk['failure'];
+  #choices: number[];
+  /** Choices of the step that is under way; they belong to the action that ends it. */
+  #pending: number[] = [];
+
+  constructor(system: EntrySystem, scenario: Scenario) {
+    this.system = system;
+    this.#choices = [...scenario.choices];
+    this.choose = (alternatives) => {
+      const choice = Math.min(this.#choices.shift() ?? 0, alternatives - 1);
+      this.#pending.push(choice);
+      return choice;
+    };
+  }
+
+  save(): { actions: number; length: number; choices: number[]; pending: number[] } {
+    return { actions: this.actions.length, length: this.length, choices: [...this.#choices], pending: [...this.#pending] };
+  }
+
+  restore(saved: ReturnType<Path['save']>): void {
+    this.actions.length = saved.actions;
+    this.length = saved.length;
+    this.#choices = [...saved.choices];
+    this.#pending = [...saved.pending];
+    this.failure = undefined;
+  }
+
+  /** Takes an option. False when it was not enabled. */
+  take(option: Option): boolean {
+    const taken = this.system.take(option, this.choose);
+    const { outcome } = taken;
+    if (outcome.kind === 'disabled') return false;
+    if (outcome.kind === 'violated' || outcome.kind === 'diverged') this.failure = outcome;
+    if (outcome.kind !== 'done' || outcome.length > 0) this.#record(taken);
+    if (outcome.kind === 'done') this.length += outcome.length;
+    return true;
+  }
+
+  #record(taken: Taken): void {
+    const { action } = taken;
+    const choices = this.#pending;
+    this.actions.push(action.action === 'step' && choices.length > 0 ? { ...action, choices } : action);
+    this.#pending = [];
+  }
+
+  walk(): Walk {
+    return { actions: [...this.actions], length: this.length + 1, failure: this.failure };
+  }
+}
+
+function sweepScenario(system: EntrySystem, scenario: Scenario, coverage: Coverage, shouldStop: () => boolean): SweepResult {
+  system.reset();
+  const path = new Path(system, scenario);
+  if (scenario.start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+  let entered = false;
+  let boundaries = 0;
+  for (; boundaries < LIMIT && !shouldStop(); boundaries++) {
+    if (path.failure !== undefined) return { failure: path.walk(), boundaries };
+    for (const option of eventsHere(system, coverage)) {
+      const failure = withEvent(path, option);
+      if (failure !== undefined) return { failure, boundaries };
+    }
+    const inUser = system.guest.machine.cpus[CPU].r[CPL] === 3;
+    entered ||= !inUser;
+    if (entered && inUser) break;
+    if (!path.take({ kind: 'run', cpu: CPU, count: 1 }) || waits(system)) break;
+  }
+  return { failure: undefined, boundaries };
+}
+
+function waits(system: EntrySystem): boolean {
+  return !system.options().some((option) => option.kind === 'step' && option.cpu === CPU);
+}
+
+/** The events that would be taken at this boundary, each counted as hit. */
+function eventsHere(system: EntrySystem, coverage: Coverage): Option[] {
+  const at = system.location(CPU);
+  const events: Option[] = [{ kind: 'nmi', cpu: CPU }];
+  if (system.takesIrq(CPU)) events.push({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+  for (const event of events) coverage.add(at, event.kind === 'nmi' ? 'nmi' : 'irq');
+  return events;
+}
+
+/** Raises an event, lets the CPU come to rest, and takes everything back. Answers the walk if it failed. */
+function withEvent(path: Path, option: Option): Walk | undefined {
+  const { system } = path;
+  const saved = path.save();
+  const mark = system.mark();
+  const settled = path.take(option);
+  for (let i = 0; settled && path.failure === undefined && i < SETTLE; i++) {
+    if (system.guest.machine.cpus[CPU].r[CPL] === 3) break;
+    if (!path.take({ kind: 'step', cpu: CPU })) break;
+  }
+  const failure = path.failure === undefined ? undefined : path.walk();
+  system.rollback(mark);
+  system.release(mark);
+  path.restore(saved);
+  return failure;
+}

@@ -1,0 +1,48 @@
+/**
+ * What exploring and shrinking know of the thing that they explore. It starts in one state, it has actions, it can go back. Nothing here says "CPU state"
+ * or "model": an implementation decides what an action means and when two states are the same.
+ */
+import type { Action } from '../../counterexamples/format';
+
+/** How an action ended. */
+export type Outcome =
+  /** The action happened. `length` is what it adds to the length of the trace (0 for a stutter). */
+  | { readonly kind: 'done'; readonly length: number }
+  /** The action was not enabled here; the state may have moved, so go back to a mark. */
+  | { readonly kind: 'disabled'; readonly why: string }
+  | { readonly kind: 'violated'; readonly property: number; readonly message: string }
+  | { readonly kind: 'diverged'; readonly field: string; readonly message: string };
+
+/** Answers a choice of the system: 0 .. alternatives-1. */
+export type Chooser = (alternatives: number) => number;
+
+/** Something that can be tried now, before it is known what it will turn out to be. */
+export type Option =
+  | { readonly kind: 'step'; readonly cpu: number }
+  | { readonly kind: 'run'; readonly cpu: number; readonly count: number }
+  | { readonly kind: 'irq'; readonly cpu: number; readonly vector: number }
+  | { readonly kind: 'nmi'; readonly cpu: number };
+
+/** What an option turned out to be: the action that does the same again, and how it ended. */
+export interface Taken {
+  readonly action: Action;
+  readonly outcome: Outcome;
+}
+
+export interface TransitionSystem {
+  /** Back to the initial state. */
+  reset(): void;
+  mark(): number;
+  rollback(mark: number): void;
+  release(mark: number): void;
+  /** What can be tried now: one `step` for each CPU that is not waiting, and the events that would be taken at once. */
+  options(): Option[];
+  /** Tries an option; the chooser answers what the system asks on the way. */
+  take(option: Option, choose: Chooser): Taken;
+  /** Performs a given action; what it does not say is chosen as 0. */
+  perform(action: Action, choose?: Chooser): Outcome;
+  /** A violation or divergence that is there before the first action. */
+  initially(): Outcome | undefined;
+  /** Names the state, 16 hex digits. */
+  fingerprint(): string;
+}

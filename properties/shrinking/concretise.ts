@@ -1,0 +1,90 @@
+/**
+ * A trace of the abstract machine replayed on the concrete one. The abstract trace says which transition comes next, not what the guest has to choose on the
+ * way there: the choices are searched depth first, with the machine's undo log, in lexicographic order, so the result is the same every time.
+ */
+import type { Action } from '../../counterexamples/format';
+import type { RuleInstance } from '../../model/search/machine';
+import { TIMER_VECTOR } from '../exploration/entry-system';
+import { sameFailure, type Walk } from '../exploration/random-walk';
+import type { Outcome, TransitionSystem } from '../exploration/transition-system';
+
+/** Actions tried before the search gives up. */
+const ATTEMPTS = 20_000;
+
+/** The action that asks for a rule instance. */
+export function actionOf(instance: RuleInstance): Action {
+  const [cpu, ...args] = instance.args;
+  if (instance.rule === 'irq') return { action: 'irq', cpu, vector: TIMER_VECTOR };
+  if (instance.rule === 'nmi') return { action: 'nmi', cpu };
+  return { action: 'step', cpu, rule: instance.rule, ...(args.length > 0 ? { args } : {}) };
+}
+
+interface Search {
+  readonly system: TransitionSystem;
+  readonly wanted: readonly Action[];
+  /** The failure that the last action has to end in; undefined: the trace has to end well. */
+  readonly failure: Walk['failure'];
+  attempts: number;
+}
+
+/**
+ * The walk that takes the machine through the given transitions and ends in the given failure (or, without one, well); undefined when no sequence of choices
+ * does.
+ */
+export function concretise(system: TransitionSystem, trace: readonly RuleInstance[], failure: Walk['failure']): Walk | undefined {
+  system.reset();
+  const search: Search = { system, wanted: trace.map(actionOf), failure, attempts: 0 };
+  if (trace.length === 0) {
+    const before = system.initially();
+    return sameFailure(before as Walk['failure'], failure) ? { actions: [], length: 0, failure } : undefined;
+  }
+  const actions = extend(search, 0);
+  return actions === undefined ? undefined : { actions, length: actions.length, failure };
+}
+
+/** Actions from position `i` to the end, or undefined. The machine is left wherever the search ended. */
+function extend(search: Search, i: number): Action[] | undefined {
+  if (i === search.wanted.length) return search.failure === undefined ? [] : undefined;
+  const { system } = search;
+  const mark = system.mark();
+  let choices: number[] | undefined = [];
+  let found: Action[] | undefined;
+  while (choices !== undefined && found === undefined && search.attempts < ATTEMPTS) {
+    const asked: number[] = [];
+    found = attempt(search, i, choices, asked);
+    if (found === undefined) system.rollback(mark);
+    choices = following(choices, asked);
+  }
+  system.release(mark);
+  return found;
+}
+
+/** Tries one sequence of choices; `asked` collects how many alternatives each of them had. */
+function attempt(search: Search, i: number, choices: readonly number[], asked: number[]): Action[] | undefined {
+  search.attempts++;
+  const action = search.wanted[i];
+  const taken: number[] = [];
+  const outcome = search.system.perform(action, (alternatives) => {
+    const choice = choices[asked.length] ?? 0;
+    asked.push(alternatives);
+    taken.push(choice);
+    return choice;
+  });
+  const done: Action = action.action === 'step' && taken.length > 0 ? { ...action, choices: taken } : action;
+  if (endsAsWanted(search, i, outcome)) return [done];
+  if (outcome.kind !== 'done') return undefined;
+  const rest = extend(search, i + 1);
+  return rest === undefined ? undefined : [done, ...rest];
+}
+
+function endsAsWanted(search: Search, i: number, outcome: Outcome): boolean {
+  if (i !== search.wanted.length - 1 || search.failure === undefined) return false;
+  return (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, search.failure);
+}
+
+/** The next sequence of choices in lexicographic order, of the lengths that were really asked for; undefined after the last. */
+function following(choices: readonly number[], asked: readonly number[]): number[] | undefined {
+  const full = asked.map((_, i) => choices[i] ?? 0);
+  for (let i = full.length - 1; i >= 0; i--) if (full[i] + 1 < asked[i]) return [...full.slice(0, i), full[i] + 1];
+  return undefined;
+}

@@ -1,0 +1,90 @@
+/**
+ * Shortcuts: deletion alone stops at traces in which every action is needed for the next one, although another way is shorter. From each state of the trace
+ * a bounded breadth-first search looks for a state further down the same trace, or for the failure itself, and splices the shorter way in.
+ */
+import type { Action } from '../../counterexamples/format';
+import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
+import type { Option, TransitionSystem } from '../exploration/transition-system';
+
+/** States expanded from each state of the trace. */
+const EXPANSIONS = 60;
+/** Choice sequences tried for one step. */
+const VARIANTS = 24;
+
+/** The first shorter trace that a bounded search finds, or undefined. */
+export function shortcut(system: TransitionSystem, walk: Walk): Walk | undefined {
+  const later = fingerprints(system, walk);
+  for (let from = 0; from < walk.actions.length; from++) {
+    const found = searchFrom(system, walk, from, later);
+    if (found === undefined) continue;
+    const replayed = replayWalk(system, found);
+    if (sameFailure(replayed.failure, walk.failure) && replayed.length < walk.length) return replayed;
+  }
+  return undefined;
+}
+
+/** The position in the trace at which each state is last seen. */
+function fingerprints(system: TransitionSystem, walk: Walk): Map<string, number> {
+  const at = new Map<string, number>();
+  system.reset();
+  walk.actions.forEach((action, i) => {
+    at.set(system.fingerprint(), i);
+    system.perform(action);
+  });
+  return at;
+}
+
+interface Node {
+  readonly actions: readonly Action[];
+  readonly length: number;
+}
+
+function searchFrom(system: TransitionSystem, walk: Walk, from: number, later: ReadonlyMap<string, number>): readonly Action[] | undefined {
+  const prefix = walk.actions.slice(0, from);
+  const seen = new Set<string>();
+  const queue: Node[] = [{ actions: [], length: 0 }];
+  for (let n = 0; n < EXPANSIONS; n++) {
+    const node = queue.shift();
+    if (node === undefined) return undefined;
+    system.reset();
+    for (const action of [...prefix, ...node.actions]) system.perform(action);
+    for (const next of successors(system, walk, node)) {
+      if (next.ends) return [...prefix, ...next.node.actions];
+      const target = later.get(next.fingerprint);
+      if (target !== undefined && lengthOf(walk.actions.slice(from, target)) > next.node.length)
+        return [...prefix, ...next.node.actions, ...walk.actions.slice(target)];
+      if (seen.has(next.fingerprint)) continue;
+      seen.add(next.fingerprint);
+      queue.push(next.node);
+    }
+  }
+  return undefined;
+}
+
+/** Every way to make one transition from the current state. */
+function* successors(system: TransitionSystem, walk: Walk, node: Node): Generator<{ node: Node; fingerprint: string; ends: boolean }> {
+  const mark = system.mark();
+  for (const option of system.options()) {
+    for (const choices of variants(option)) {
+      const { action, outcome } = system.take(option, (alternatives) => Math.min(choices.shift() ?? 0, alternatives - 1));
+      const ends = (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, walk.failure);
+      const next = { actions: [...node.actions, action], length: node.length + 1 };
+      if (ends || outcome.kind === 'done') yield { node: next, fingerprint: system.fingerprint(), ends };
+      system.rollback(mark);
+    }
+  }
+  system.release(mark);
+}
+
+/** Sequences of up to two choices; a step asks at most that often before it changes anything. */
+function* variants(option: Option): Generator<number[]> {
+  if (option.kind !== 'step') {
+    yield [];
+    return;
+  }
+  for (let i = 0; i < VARIANTS; i++) yield [i % 8, Math.floor(i / 8)];
+}
+
+function lengthOf(actions: readonly Action[]): number {
+  return actions.filter((a) => a.action !== 'run').length;
+}
