@@ -34,7 +34,7 @@ export const schema = {
   current: perCpu(thread),
   /** Per-CPU top_of_stack, as the thread that it belongs to. */
   top: perCpu(thread),
-  /** Thread whose PTI stack TSS.sp0 points to; 0 in designs with a per-CPU entry stack, where sp0 never changes. */
+  /** Thread whose PTI stack (an idle thread: whose only stack) TSS.sp0 points to; 0 in designs with a per-CPU entry stack, where sp0 never changes. */
   sp0: perCpu(thread),
   /** Number of open contexts. */
   depth: perThread(range((b) => b.nesting + 1)),

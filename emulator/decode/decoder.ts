@@ -43,6 +43,7 @@ function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): M
   op.flags = entry.flags;
   op.size = entry.size;
   describe(op, i, entry);
+  if (i.mnemonic === Mnemonic.Lea) dropSegment(op);
   chooseHotCode(op, i);
   addFlags(op, i);
   return op;
@@ -187,6 +188,12 @@ function setSegment(op: MicroOp, i: Instruction): void {
   if (op.seg === GS_BASE) op.flags |= OP_GS;
 }
 
+/** LEA computes an offset: segment overrides mean nothing and nothing is accessed (SDM vol. 2, LEA). */
+function dropSegment(op: MicroOp): void {
+  op.seg = -1;
+  op.flags &= ~(OP_GS | OP_SS);
+}
+
 function describe(op: MicroOp, i: Instruction, entry: table.Entry): void {
   switch (entry.shape) {
     case 'none': return describeImplied(op, i);
@@ -290,7 +297,7 @@ const HOT_ALU: Readonly<Record<number, string>> = { 0: 'ADD', 1: 'OR', 4: 'AND',
 function hotName(op: MicroOp, i: Instruction): HotCode {
   const wide = op.size === 8;
   switch (i.mnemonic) {
-    case Mnemonic.Mov: return hotMove(op, i);
+    case Mnemonic.Mov: return hotMove(op);
     case Mnemonic.Lea: return wide ? 'LEA64' : 'NONE';
     case Mnemonic.Push: return op.sKind === IMM ? 'PUSH_I' : op.sKind === REG && !isSegment(i.op0Register) ? 'PUSH_R' : 'NONE';
     case Mnemonic.Pop: return op.dKind === REG ? 'POP_R' : 'NONE';
@@ -312,10 +319,9 @@ function hotAlu(op: MicroOp): HotCode {
 
 const aluRun = (table.lookUp(Mnemonic.Add) as table.Entry).run;
 
-function hotMove(op: MicroOp, i: Instruction): HotCode {
+function hotMove(op: MicroOp): HotCode {
   if (op.run !== movRun || (op.size !== 8 && op.size !== 4)) return 'NONE';
   if (op.dKind === MEM) return op.sKind === IMM ? 'NONE' : op.size === 8 ? 'MOV_MR64' : 'MOV_MR32';
-  void i;
   if (op.sKind === IMM) return 'MOV_RI';
   const form = op.sKind === MEM ? 'MOV_RM' : 'MOV_RR';
   return `${form}${op.size === 8 ? 64 : 32}` as HotCode;
@@ -330,7 +336,7 @@ function chooseHotCode(op: MicroOp, i: Instruction): void {
 function addFlags(op: MicroOp, i: Instruction): void {
   if (op.code === hotCode('JCC') || op.code === hotCode('JMP') || op.code === hotCode('CALL') || op.code === hotCode('RET')) op.flags |= OP_BRANCH;
   if (i.mnemonic === Mnemonic.Jmp || i.mnemonic === Mnemonic.Call) op.flags |= OP_BRANCH;
-  if (op.sKind === MEM) op.flags |= OP_MEM_READ;
+  if (op.sKind === MEM && i.mnemonic !== Mnemonic.Lea) op.flags |= OP_MEM_READ;
   if (op.dKind === MEM) op.flags |= i.mnemonic === Mnemonic.Mov ? OP_MEM_WRITE : OP_MEM_READ | OP_MEM_WRITE;
   if (i.isStringInstruction) op.flags |= OP_MEM_READ | OP_MEM_WRITE;
   if (i.mnemonic === Mnemonic.Jmp) op.flags &= ~OP_STACK;

@@ -122,7 +122,7 @@ add(M.Hlt, flagOps.hlt, 'none', { flags: OP_CONTROL });
 add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'none');
 add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'none');
 add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
-add(M.Ud2, flagOps.ud2, 'none');
+add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'none');
 add([M.Int, M.Int3, M.Int1], flagOps.softwareInterrupt, 'none', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.In, flagOps.portIn, 'port');
 add(M.Out, flagOps.portOut, 'port');

@@ -33,10 +33,11 @@ function mayRunKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): 
   );
 }
 
+/** An event from the kernel may sleep only if it hit where interrupts were on. */
 function onSleepingStack(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return s.fromUser[t][last(s, t)] === 1
     ? s.stack[c] === bodyStack(d) || s.stack[c] === KERNEL || s.stack[c] === PTI
-    : s.stack[c] === s.fromStack[t][last(s, t)];
+    : s.stack[c] === s.fromStack[t][last(s, t)] && s.fromInterrupts[t][last(s, t)] === 1;
 }
 
 /** rsp leaves the IRQ stack for the stack that the interrupt arrived on or was taken to. */
@@ -52,7 +53,7 @@ export function returnToPtiStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): 
   const t = s.running[c];
   if (d.perTaskEntry === 0 || !executes(s, c) || !inBody(s, t) || s.interrupts[c] === 1) return false;
   if (s.fromUser[t][last(s, t)] === 0 || s.stack[c] !== KERNEL || !isTask(b, t)) return false;
-  if (!kernelEnvironment(s, c) || !switchComplete(d, b, s, c)) return false;
+  if (!kernelEnvironment(s, c) || !switchComplete(d, s, c)) return false;
   s.stack[c] = PTI;
 }
 
@@ -63,7 +64,7 @@ export function sti(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void 
   if (stiOnTrampoline(d, s, c, t)) {
     s.interrupts[c] = 1;
   } else {
-    if (!mayRunKernel(d, b, s, c, t) || !switchComplete(d, b, s, c)) return false;
+    if (!mayRunKernel(d, b, s, c, t) || !switchComplete(d, s, c)) return false;
     if (s.depth[t] > 0 && s.kind[t][last(s, t)] === IRQ && s.fromUser[t][last(s, t)] === 0) return false;
     s.interrupts[c] = 1;
   }
@@ -85,7 +86,7 @@ function maySchedule(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): b
   return (
     s.interrupts[c] === 0 &&
     mayRunKernel(d, b, s, c, t) &&
-    switchComplete(d, b, s, c) &&
+    switchComplete(d, s, c) &&
     (isTask(b, t) || s.depth[t] === 0)
   );
 }
@@ -136,10 +137,10 @@ export function setTop(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
   s.top[c] = s.running[c];
 }
 
-/** TSS.sp0 := the running task's PTI stack. */
-export function setSp0(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+/** TSS.sp0 := the PTI stack of the running task (of an idle thread: its only stack, which nothing will use). */
+export function setSp0(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   if (!executes(s, c) || s.top[c] !== s.running[c] || s.sp0[c] === s.running[c] || switchNmi(s, c)) return false;
-  if (d.perTaskEntry === 0 || !isTask(b, s.running[c]) || d.mutantSp0NotSwitched === 1) return false;
+  if (d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1) return false;
   s.sp0[c] = s.running[c];
 }
 

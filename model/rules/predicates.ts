@@ -80,13 +80,13 @@ export function runsSomewhere(b: Bounds, s: State, t: Thread): boolean {
 }
 
 /** switch_to is complete: running thread, `current`, top_of_stack and, where it is per task, sp0 agree. */
-export function switchComplete(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
-  return s.current[c] === s.running[c] && s.top[c] === s.running[c] && sp0Fits(d, b, s, c);
+export function switchComplete(d: DesignConfig, s: State, c: Cpu): boolean {
+  return s.current[c] === s.running[c] && s.top[c] === s.running[c] && sp0Fits(d, s, c);
 }
 
-/** sp0 names the running task's PTI stack (an idle thread has none, and needs none: it never enters from user mode). */
-export function sp0Fits(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
-  return d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1 || !isTask(b, s.running[c]) || s.sp0[c] === s.running[c];
+/** sp0 names the running thread's stack. */
+export function sp0Fits(d: DesignConfig, s: State, c: Cpu): boolean {
+  return d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1 || s.sp0[c] === s.running[c];
 }
 
 /** On the kernel half with kernel GS and interrupts off. */

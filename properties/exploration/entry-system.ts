@@ -24,6 +24,12 @@ const SPIN_SAMPLE = 60;
 /** Boundaries that a step may take at most; entry-terminates fails long before, unless the guest keeps choosing. */
 const STEP_LIMIT = 20_000;
 
+/** Boundaries until a raised line is taken where it is not masked: the STI shadow is one instruction long. */
+const DELIVERY_LIMIT = 2;
+
+/** Longest stutter that settling takes. */
+const SETTLE_LIMIT = 500;
+
 const FIRST: Chooser = () => 0;
 
 /** What running to the next change of the abstract state came to. */
@@ -111,8 +117,11 @@ export class EntrySystem implements TransitionSystem {
   /** An external interrupt raised now would be taken at the next boundary. */
   takesIrq(c: number): boolean {
     const { r } = this.guest.machine.cpus[c];
-    const open = this.monitor.ghost.words[this.monitor.ghost.cpu(c) + INTERRUPTS] === 1 && (r[STI_SHADOW] | r[SS_SHADOW]) === 0;
-    return open && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1);
+    return this.#interruptsOn(c) && (r[STI_SHADOW] | r[SS_SHADOW]) === 0 && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1);
+  }
+
+  #interruptsOn(c: number): boolean {
+    return this.monitor.ghost.words[this.monitor.ghost.cpu(c) + INTERRUPTS] === 1;
   }
 
   /** symbol+offset of the next instruction of a CPU, or its address where no symbol is near. */
@@ -141,6 +150,28 @@ export class EntrySystem implements TransitionSystem {
         return { action: { action: 'nmi', cpu: option.cpu, at }, outcome: eventOutcome(change, 'nmi') };
       }
     }
+  }
+
+  get cpus(): number {
+    return this.guest.machine.cpus.length;
+  }
+
+  /** Runs up to the boundary before the next change: once to find it, once to stop short of it. The first choice ends it: its answer is not ours to give. */
+  settle(c: number): Action | undefined {
+    const mark = this.mark();
+    let asked = false;
+    this.#begin(() => {
+      asked = true;
+      return 0;
+    });
+    let count = 0;
+    while (count < SETTLE_LIMIT && !asked && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') count++;
+    this.rollback(mark);
+    this.release(mark);
+    if (asked) count--;
+    if (count <= 0) return undefined;
+    const action: Action = { action: 'run', cpu: c, count };
+    return this.perform(action).kind === 'done' ? action : undefined;
   }
 
   #begin(choose: Chooser): void {
@@ -193,7 +224,7 @@ export class EntrySystem implements TransitionSystem {
       case 'nmi': {
         const reached = action.at === undefined ? undefined : this.#runTo(action.cpu, action.at);
         if (reached !== undefined) return reached;
-        if (action.action === 'irq' && !this.takesIrq(action.cpu)) return { kind: 'disabled', why: 'interrupts are off' };
+        if (action.action === 'irq' && !this.#interruptsOn(action.cpu)) return { kind: 'disabled', why: 'interrupts are off' };
         const { cpu } = action;
         return eventOutcome(this.#raise(action.action === 'irq' ? { kind: 'irq', cpu, vector: action.vector } : { kind: 'nmi', cpu }), action.action);
       }
@@ -208,7 +239,7 @@ export class EntrySystem implements TransitionSystem {
     else if (r[NMI_PENDING] === 1) return { kind: 'none', why: 'an NMI is pending already' };
     else machine.raiseNmi(option.cpu);
     if (option.kind === 'nmi' && r[NMI_BLOCKED] === 1) return this.#judge(option.cpu) ?? { kind: 'none', why: 'the NMI changed nothing' };
-    return this.#runToChange(option.cpu, 1);
+    return this.#runToChange(option.cpu, DELIVERY_LIMIT);
   }
 
   /** Runs stutters of a CPU up to an instruction. */

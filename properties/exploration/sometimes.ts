@@ -87,7 +87,12 @@ export const SOMETIMES: readonly Sometimes[] = [
     needs: { nmis: 0 },
     perTaskEntry: true,
     goal: (before, i, after) =>
-      i.rule === 'switch-to' && i.args[1] < 2 && i.args[1] !== i.args[0] && before.savedStack[i.args[1]] === PTI && after.stack[i.args[0]] === PTI,
+      i.rule === 'switch-to' &&
+      i.args[1] < 2 &&
+      i.args[1] !== i.args[0] &&
+      before.savedStack[i.args[1]] === PTI &&
+      before.kind[i.args[1]][0] === IRQ &&
+      after.stack[i.args[0]] === PTI,
   },
   {
     name: 'bad-iret-repaired',

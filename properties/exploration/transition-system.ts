@@ -41,6 +41,9 @@ export interface TransitionSystem {
   take(option: Option, choose: Chooser): Taken;
   /** Performs a given action; what it does not say is chosen as 0. */
   perform(action: Action, choose?: Chooser): Outcome;
+  /** Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or need not move. */
+  settle(cpu: number): Action | undefined;
+  readonly cpus: number;
   /** A violation or divergence that is there before the first action. */
   initially(): Outcome | undefined;
   /** Names the state, 16 hex digits. */

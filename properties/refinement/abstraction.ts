@@ -3,7 +3,7 @@
  * and the ghost state; it knows nothing of the code. This is the only place, with refinement.ts, where the two machines meet.
  */
 import { CPL, CR3, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
-import { FOREIGN, PTI, USER } from '../../model/kinds';
+import { FOREIGN, KERNEL, PTI, USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
 import {
   CTX_BODY,
@@ -70,11 +70,11 @@ function abstractCpu(m: Monitor, s: State, c: number): Unabstractable | undefine
   return undefined;
 }
 
-/** The thread whose PTI stack sp0 tops; 0 for the CPU's own entry stack; -1 for anything else. */
+/** The thread whose stack sp0 tops; 0 for the CPU's own entry stack; -1 for anything else. */
 function abstractSp0(m: Monitor, c: number): number {
   const region = m.view.regionEndingAt(m.view.sp0(c));
   if (region === undefined) return -1;
-  if (region.kind === PTI) return region.thread;
+  if (region.kind === PTI || region.kind === KERNEL) return region.thread;
   return region.cpu === c ? 0 : -1;
 }
 

@@ -39,12 +39,32 @@ export function concretise(system: TransitionSystem, trace: readonly RuleInstanc
     return sameFailure(before as Walk['failure'], failure) ? { actions: [], length: 0, failure } : undefined;
   }
   const actions = extend(search, 0);
-  return actions === undefined ? undefined : { actions, length: actions.length, failure };
+  return actions === undefined ? undefined : { actions, length: trace.length, failure };
 }
 
 /** Actions from position `i` to the end, or undefined. The machine is left wherever the search ended. */
 function extend(search: Search, i: number): Action[] | undefined {
   if (i === search.wanted.length) return search.failure === undefined ? [] : undefined;
+  return choose(search, i) ?? settled(search, i);
+}
+
+/** The other CPUs first finish what they are in the middle of: a lock or a thread may be held where the abstract machine holds nothing. */
+function settled(search: Search, i: number): Action[] | undefined {
+  const { system } = search;
+  const mark = system.mark();
+  const runs: Action[] = [];
+  for (let c = 0; c < system.cpus; c++) {
+    const run = c === search.wanted[i].cpu ? undefined : system.settle(c);
+    if (run !== undefined) runs.push(run);
+  }
+  const rest = runs.length === 0 ? undefined : choose(search, i);
+  if (rest === undefined) system.rollback(mark);
+  system.release(mark);
+  return rest === undefined ? undefined : [...runs, ...rest];
+}
+
+/** Tries the sequences of choices for action `i`, each followed by all the rest. */
+function choose(search: Search, i: number): Action[] | undefined {
   const { system } = search;
   const mark = system.mark();
   let choices: number[] | undefined = [];

@@ -5,7 +5,7 @@
 #                                           virtual = KERNEL_BASE + physical
 #
 #   virtual, kernel half (root K(m))
-#   0xfffffe0000000000  CEA_BASE            cpu entry area: what hardware touches before CR3 can be changed
+#   0xfffffe0000080000  CEA_BASE            cpu entry area: what hardware touches before CR3 can be changed
 #     + 0x0000                              IDT                       read-only
 #     + 0x1000 + cpu * 0x8000               one block per CPU:
 #         + 0x0000                          GDT                       read-only (guards the entry stack)
@@ -16,6 +16,8 @@
 #         + 0x5000                          guard
 #         + 0x6000                          NMI stack    4 KiB        read-write
 #         + 0x7000                          guard
+#                                           (the low bits keep its pages out of the image's slots in a small
+#                                           direct-mapped TLB; any address would do)
 #   0xffffffff81000000  KERNEL_BASE         kernel image, one 4 KiB page at a time; guard pages are holes
 #   0xffffffffff5fe000  LAPIC_BASE          local APIC registers
 #
@@ -32,7 +34,7 @@
 #   0x5ff000  BAD_USER_ADDR                                never mapped
 
 .set KERNEL_BASE,     0xffffffff81000000
-.set CEA_BASE,        0xfffffe0000000000
+.set CEA_BASE,        0xfffffe0000080000
 .set CEA_CPU0,        CEA_BASE + 0x1000
 .set CEA_STRIDE,      0x8000
 .set CEA_GDT,         0x0000

@@ -186,8 +186,10 @@ exc_nmi:
 .balign 16, 0xcc
 default_do_nmi:
 .ifdef MUTANT_nmi_handler_loops
+	nop
+.Lnmi_forever:
 	pause
-	jmp	default_do_nmi
+	jmp	.Lnmi_forever
 .endif
 .ifdef MUTANT_nmi_clobbers_frame
 	movq	%gs:CPU_SP0, %rax

@@ -106,7 +106,7 @@ copy_from_user_failed:
 # refused; repair it. Any other #GP is a bug.
 .balign 16, 0xcc
 general_protection_body:
-	cmpq	$BAD_CS, REGS_CS(%rdi)
+	cmpw	$BAD_CS, REGS_CS(%rdi)          # hardware leaves the upper bits undefined
 	jne	panic
 	movq	$USER_CS, REGS_CS(%rdi)
 	movq	$USER_DS, REGS_SS(%rdi)

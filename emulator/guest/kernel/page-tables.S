@@ -25,6 +25,11 @@
 .else
 .set TEXT_FLAGS, PTE_RX
 .endif
+.ifdef MUTANT_pti_stack_unmapped
+.set PTI_FLAGS, PTE_RW | PTE_GLOBAL       # the TLB carries the task to user mode; the page table does not have it
+.else
+.set PTI_FLAGS, PTE_RW
+.endif
 
 # One row of a map: virtual start and end, physical start, flags.
 .macro MAP_ROW start, end, physical, flags
@@ -92,7 +97,7 @@ kernel_map:
 	MAP_STACKS idle_stacks, IDLE_STACK_STRIDE, IDLE_STACK_SIZE, MAX_CPUS, PTE_RW
 	MAP_STACKS irq_stacks, IRQ_STACK_STRIDE, IRQ_STACK_SIZE, MAX_CPUS, PTE_RW
 .ifdef HAS_PTI_STACKS
-	MAP_STACKS pti_stacks, PTI_STACK_STRIDE, PTI_STACK_SIZE, MAX_TASKS, PTE_RW
+	MAP_STACKS pti_stacks, PTI_STACK_STRIDE, PTI_STACK_SIZE, MAX_TASKS, PTI_FLAGS
 .endif
 	MAP_ROW	LAPIC_BASE, "LAPIC_BASE + PAGE", LAPIC_PHYSICAL, PTE_RW
 	MAP_CEA

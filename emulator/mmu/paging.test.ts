@@ -1,0 +1,312 @@
+import { CR0, CR0_WP, CR3, CR4, CR4_PCIDE, CR4_PGE, FLAG_AC, RAX, RBX, RCX, RSP } from '../registers';
+import { FAULTED, RETIRED } from '../step-result';
+import { handlerOf, KERNEL, kernelAt, leafEntry, peek, place, poke, put64, setFlags, setRegister, smallMachine, type SmallMachine, USER, userAt } from '../testing/small-machine';
+
+const LOAD = '488b03'; // mov (%rbx),%rax
+const STORE = '48890b'; // mov %rcx,(%rbx)
+const PAGE = KERNEL + 0x50000;
+const USER_PAGE = USER + 0x4000;
+const P = 1, W = 2, U = 4, A = 0x20, D = 0x40, G = 0x100;
+const XD = 0x80000000 | 0;
+
+function access(small: SmallMachine, hex: string, at: number | bigint, user = false): number {
+  if (user) userAt(small, hex);
+  else kernelAt(small, hex);
+  setRegister(small.cpu, RBX, at);
+  if (!user) setRegister(small.cpu, RSP, KERNEL + 0x17000);
+  return small.machine.step(0);
+}
+
+function expectPageFault(small: SmallMachine, result: number, error: number): void {
+  expect(result).toBe(FAULTED);
+  expect(small.cpu.rip()).toBe(handlerOf(14));
+  expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(error));
+}
+
+function setLeaf(small: SmallMachine, va: number, pa: number, flags: number, hi = 0): void {
+  put64(small.machine, leafEntry(va), pa | flags, hi);
+}
+
+describe('page faults report why', () => {
+  it.each([
+    ['not present, supervisor read', PAGE, LOAD, 0, 0, false, 0],
+    ['not present, user write', USER_PAGE, STORE, 0, 0, true, 6],
+    ['read-only, user write', USER_PAGE, STORE, P | U, 0, true, 7],
+    ['supervisor page, user read', USER_PAGE, LOAD, P | W, 0, true, 5],
+    ['read-only, supervisor write with CR0.WP', PAGE, STORE, P, 0, false, 3],
+    ['a reserved bit', PAGE, LOAD, P | W, 1, false, 9],
+    ['user page under SMAP', PAGE, LOAD, P | W | U, 0, false, 1],
+  ])('%s', (_name, va, code, flags, hi, user, error) => {
+    const small = smallMachine();
+    // Kernel tables above the leaf are supervisor ones; a user page needs all levels.
+    if (va === PAGE) for (const table of [0x1ff8, 0x2ff0, 0x3040]) put64(small.machine, table, small.machine.memory.read32(table) | U);
+    setLeaf(small, va, 0x50000, flags, hi);
+    expectPageFault(small, access(small, code, va, user), error);
+  });
+
+  it('fetching from an XD page, and SMEP', () => {
+    const small = smallMachine();
+    setLeaf(small, USER, 0x40000, P | U, XD);
+    userAt(small, '90');
+    expectPageFault(small, small.machine.step(0), 0x15);
+    kernelAt(small, 'ffe3');
+    setRegister(small.cpu, RBX, USER_PAGE);
+    small.machine.step(0);
+    expectPageFault(small, small.machine.step(0), 0x11);
+  });
+});
+
+describe('rights', () => {
+  it('without CR0.WP the supervisor writes to read-only pages', () => {
+    const small = smallMachine();
+    small.cpu.r[CR0] &= ~CR0_WP;
+    small.cpu.refresh();
+    setLeaf(small, PAGE, 0x50000, P);
+    expect(access(small, STORE, PAGE)).toBe(RETIRED);
+  });
+
+  it('AC suspends SMAP for explicit accesses, not for the processor’s own', () => {
+    const small = smallMachine();
+    setFlags(small.cpu, FLAG_AC);
+    expect(access(small, LOAD, USER_PAGE)).toBe(RETIRED);
+    // The IDT on a user page: every delivery faults on it, whatever AC says.
+    for (const table of [0x1ff8, 0x2ff0, 0x3040]) put64(small.machine, table, small.machine.memory.read32(table) | U);
+    setLeaf(small, KERNEL + 0x11000, 0x11000, P | W | U);
+    setFlags(small.cpu, FLAG_AC);
+    expect(access(small, '0f0b', 0)).toBe(4);
+    expect(small.cpu.fault.implicit).toBe(true);
+  });
+
+  it('R/W and U/S are the AND of all levels, XD the OR', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x6000 + 16, 0x7000 | P | U);
+    expectPageFault(small, access(small, STORE, USER_PAGE, true), 7);
+    expect(small.machine.translate(0x1000, USER_PAGE)).toMatchObject({ writable: false, user: true, noExecute: false });
+    put64(small.machine, 0x5000, 0x6000 | P | U, XD);
+    expect(small.machine.translate(0x1000, USER_PAGE)).toMatchObject({ noExecute: true });
+  });
+
+  it('A is set at every level used, D at the leaf of a write only', () => {
+    const small = smallMachine();
+    const bits = (pa: number) => small.machine.memory.read32(pa) & (A | D);
+    access(small, LOAD, PAGE);
+    expect([0x1ff8, 0x2ff0, 0x3040, leafEntry(PAGE)].map(bits)).toEqual([A, A, A, A]);
+    access(small, STORE, PAGE);
+    expect(bits(leafEntry(PAGE))).toBe(A | D);
+  });
+
+  it('2 MiB pages, and a non-canonical address is #GP, through rsp #SS', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x3000 + 9 * 8, 0x83);
+    poke(small.machine, PAGE, 0x1122334455667788n);
+    access(small, LOAD, KERNEL + 0x250000);
+    expect(small.cpu.get64(RAX)).toBe(0x1122334455667788n);
+    expect(small.machine.translate(0x1000, KERNEL + 0x250000)).toMatchObject({ pa: 0x50000, size: 0x200000 });
+    access(small, LOAD, 1n << 47n);
+    expect(small.cpu.rip()).toBe(handlerOf(13));
+    kernelAt(small, '58');
+    setRegister(small.cpu, RSP, (1n << 47n) + 0n);
+    small.machine.step(0);
+    expect(small.cpu.event.vector).toBe(8);
+  });
+});
+
+describe('accesses across pages', () => {
+  it('a store is all or nothing: the second page is checked first', () => {
+    const small = smallMachine();
+    setLeaf(small, PAGE + 0x1000, 0, 0);
+    const before = peek(small.machine, PAGE + 0xff8);
+    setRegister(small.cpu, RCX, -1n);
+    expectPageFault(small, access(small, STORE, PAGE + 0xffc), 2);
+    expect(peek(small.machine, PAGE + 0xff8)).toBe(before);
+  });
+
+  it('loads and stores assemble bytes from both', () => {
+    const small = smallMachine();
+    setLeaf(small, PAGE + 0x1000, 0x70000, P | W);
+    for (let offset = 0xff9; offset < 0x1000; offset++) {
+      setRegister(small.cpu, RCX, 0x0102030405060708n + BigInt(offset));
+      access(small, STORE, PAGE + offset);
+      access(small, LOAD, PAGE + offset);
+      expect(small.cpu.get64(RAX)).toBe(0x0102030405060708n + BigInt(offset));
+    }
+    expect(small.machine.memory.read8(0x70000 + 6)).toBe(1);
+  });
+});
+
+describe('TLB', () => {
+  /** Loads through PAGE, then points PAGE elsewhere without telling the TLB. */
+  function stale(small: SmallMachine, flags = P | W): void {
+    poke(small.machine, PAGE, 1n);
+    small.machine.memory.write32(0x70000 >> 2, 2);
+    setLeaf(small, PAGE, 0x50000, flags);
+    access(small, LOAD, PAGE);
+    setLeaf(small, PAGE, 0x70000, flags);
+  }
+
+  function reads(small: SmallMachine): number {
+    access(small, LOAD, PAGE);
+    return small.cpu.r[RAX];
+  }
+
+  function writeCr3(small: SmallMachine, value: bigint): void {
+    kernelAt(small, '0f22d8');
+    setRegister(small.cpu, RAX, value);
+    expect(small.machine.step(0)).toBe(RETIRED);
+  }
+
+  function invpcid(small: SmallMachine, type: number, pcid: number, address: number): number {
+    poke(small.machine, KERNEL + 0x60000, pcid);
+    poke(small.machine, KERNEL + 0x60008, address);
+    setRegister(small.cpu, RCX, type);
+    return access(small, '660f38820b', KERNEL + 0x60000);
+  }
+
+  function withPcid(): SmallMachine {
+    const small = smallMachine();
+    small.cpu.r[CR4] |= CR4_PCIDE;
+    small.cpu.r[CR3] = 0x1001;
+    small.cpu.refresh();
+    return small;
+  }
+
+  it('keeps a translation until INVLPG; a not-present one is never cached', () => {
+    const small = smallMachine();
+    stale(small);
+    expect(reads(small)).toBe(1);
+    access(small, '0f013b', PAGE);
+    expect(reads(small)).toBe(2);
+    setLeaf(small, PAGE, 0, 0);
+    access(small, '0f013b', PAGE);
+    expect(access(small, LOAD, PAGE)).toBe(FAULTED);
+    setLeaf(small, PAGE, 0x50000, P | W);
+    expect(reads(small)).toBe(1);
+  });
+
+  it('without PCIDE, MOV CR3 drops all but Global entries', () => {
+    const small = smallMachine();
+    stale(small);
+    writeCr3(small, 0x1000n);
+    expect(reads(small)).toBe(2);
+    stale(small, P | W | G);
+    access(small, '0f013b', PAGE);
+    stale(small, P | W | G);
+    writeCr3(small, 0x1000n);
+    expect(reads(small)).toBe(1);
+  });
+
+  it('with PCIDE, MOV CR3 drops the new PCID’s entries unless bit 63 is set, and never another PCID’s', () => {
+    const small = withPcid();
+    stale(small);
+    writeCr3(small, 0x1002n);
+    expect(reads(small)).toBe(2);
+    writeCr3(small, (1n << 63n) | 0x1001n);
+    expect(reads(small)).toBe(1);
+    writeCr3(small, 0x1001n);
+    expect(reads(small)).toBe(2);
+  });
+
+  it('a Global entry matches any PCID; toggling CR4.PGE flushes it', () => {
+    const small = withPcid();
+    stale(small, P | W | G);
+    writeCr3(small, 0x1002n);
+    expect(reads(small)).toBe(1);
+    kernelAt(small, '0f22e0 0f22e1');
+    setRegister(small.cpu, RAX, small.cpu.r[CR4] & ~CR4_PGE);
+    setRegister(small.cpu, RCX, small.cpu.r[CR4]);
+    small.machine.run(0, 2);
+    expect(reads(small)).toBe(2);
+  });
+
+  it('INVLPG drops the current PCID’s entry and Global ones, not another PCID’s', () => {
+    const small = withPcid();
+    stale(small);
+    writeCr3(small, 0x1002n);
+    access(small, '0f013b', PAGE);
+    writeCr3(small, (1n << 63n) | 0x1001n);
+    expect(reads(small)).toBe(1);
+  });
+
+  it.each([
+    [0, 1, 2, 1], [0, 2, 1, 1], [1, 1, 2, 1], [1, 2, 1, 1], [2, 0, 2, 2], [3, 0, 2, 1],
+  ])('INVPCID type %i for PCID %i: a plain entry of PCID 1 reads %i, a Global one %i', (type, pcid, plain, global) => {
+    for (const [flags, expected] of [[P | W, plain], [P | W | G, global]]) {
+      const small = withPcid();
+      stale(small, flags);
+      expect(invpcid(small, type, pcid, PAGE)).toBe(RETIRED);
+      expect(reads(small)).toBe(expected);
+    }
+  });
+
+  it('INVPCID with a bad type, reserved bits, or a PCID without PCIDE is #GP', () => {
+    const small = withPcid();
+    expect(invpcid(small, 4, 0, 0)).toBe(FAULTED);
+    expect(invpcid(small, 1, 0x1000, 0)).toBe(FAULTED);
+    const plain = smallMachine();
+    expect(invpcid(plain, 1, 1, 0)).toBe(FAULTED);
+    expect(plain.cpu.rip()).toBe(handlerOf(13));
+  });
+
+  it('a stale entry that is too strict faults once, then the tables count', () => {
+    const small = smallMachine();
+    setLeaf(small, PAGE, 0x50000, P);
+    access(small, LOAD, PAGE);
+    setLeaf(small, PAGE, 0x50000, P | W);
+    expectPageFault(small, access(small, STORE, PAGE), 3);
+    expect(access(small, STORE, PAGE)).toBe(RETIRED);
+  });
+
+  it('a TLB generation that wraps forgets, it does not revive', () => {
+    const small = smallMachine();
+    stale(small);
+    for (let i = 0; i < 4200; i++) small.cpu.tlb.flushAll();
+    small.cpu.refresh();
+    expect(reads(small)).toBe(2);
+  });
+
+  it('a rollback restores what is cached', () => {
+    const small = withPcid();
+    stale(small);
+    const fingerprint = small.machine.fingerprint();
+    const mark = small.machine.mark();
+    writeCr3(small, 0x1002n);
+    reads(small);
+    invpcid(small, 2, 0, 0);
+    small.machine.rollback(mark);
+    expect(small.machine.fingerprint()).toBe(fingerprint);
+    expect(reads(small)).toBe(1);
+  });
+});
+
+describe('code pages', () => {
+  it('a store into decoded code is seen by the next fetch, through another mapping too', () => {
+    const small = smallMachine();
+    kernelAt(small, '48ffc0 48ffc0');
+    small.machine.run(0, 2);
+    setLeaf(small, USER, 0x20000, P | W | U);
+    place(small.machine, KERNEL + 0x20000, '48ffc8');
+    setRegister(small.cpu, RAX, 10n);
+    small.cpu.set64(32, BigInt(KERNEL + 0x20000));
+    small.machine.run(0, 2);
+    expect(small.cpu.get64(RAX)).toBe(10n);
+  });
+
+  it('an instruction across two pages is translated on both and re-read', () => {
+    const small = smallMachine();
+    const at = KERNEL + 0x21000 - 2;
+    place(small.machine, at, 'b811000000');
+    setLeaf(small, KERNEL + 0x21000, 0x21000, P | W);
+    small.cpu.set64(32, BigInt(at));
+    small.machine.step(0);
+    expect(small.cpu.get64(RAX)).toBe(0x11n);
+    small.machine.memory.write8(0x21000 - 1, 0x22);
+    small.cpu.set64(32, BigInt(at));
+    small.machine.step(0);
+    expect(small.cpu.get64(RAX)).toBe(0x22n);
+    setLeaf(small, KERNEL + 0x21000, 0, 0);
+    small.cpu.tlb.flushAll();
+    small.cpu.set64(32, BigInt(at));
+    expectPageFault(small, small.machine.step(0), 0x10);
+    expect(small.cpu.fault.addressLo).toBe((KERNEL + 0x21000) | 0);
+  });
+});

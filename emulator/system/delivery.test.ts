@@ -1,0 +1,291 @@
+import type { Delivery, Fault, Observer } from '../observer';
+import { NULL_OBSERVER } from '../observer';
+import { CPL, CR2, CS, EFLAGS, FLAG_IF, FLAG_RF, FLAG_TF, IDTR_LIMIT, NMI_BLOCKED, NMI_PENDING, RAX, RSP, SS, TR_LIMIT } from '../registers';
+import { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN } from '../step-result';
+import {
+  handlerOf, IST1, KERNEL_STACK, kernelAt, leafEntry, peek, poke, put64, RSP0, setFlags, setGate, setRegister, smallMachine, type SmallMachine, USER, USER_CS, USER_SS,
+  USER_STACK, userAt,
+} from '../testing/small-machine';
+import { vaHi, vaLo } from '../words';
+
+const HANDLER = 0x18000;
+
+/** Gate of `vector` to its own handler with an IST stack. */
+function useIst(small: SmallMachine, vector: number, ist: number): void {
+  setGate(small.machine, vector, HANDLER + vector * 2, ist);
+}
+
+function observe(small: SmallMachine, hooks: Partial<Observer>): void {
+  const observer = Object.create(NULL_OBSERVER) as Observer;
+  small.machine.observer = Object.assign(observer, hooks);
+}
+
+describe('delivery in 64-bit mode', () => {
+  it('from user mode uses rsp0 and pushes SS RSP RFLAGS CS RIP and the error code', () => {
+    const small = smallMachine();
+    userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
+    setFlags(small.cpu, FLAG_IF | 1);
+    expect(small.machine.step(0)).toBe(FAULTED);
+    const frame = [0, 8, 16, 24, 32, 40].map((offset) => Number(peek(small.machine, RSP0 - 48 + offset)));
+    expect(frame).toEqual([4, USER, USER_CS, FLAG_IF | FLAG_RF | 3, USER_STACK, USER_SS]);
+    expect([small.cpu.r[CPL], small.cpu.r[CS], small.cpu.r[SS]]).toEqual([0, 0x10, 0]);
+    expect(small.cpu.r[EFLAGS] & FLAG_IF).toBe(0);
+    expect(small.cpu.rip()).toBe(handlerOf(14));
+  });
+
+  it('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
+    const small = smallMachine();
+    kernelAt(small, '0f0b');
+    setRegister(small.cpu, RSP, KERNEL_STACK - 3);
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rsp()).toBe(KERNEL_STACK - 16 - 40);
+    expect(peek(small.machine, KERNEL_STACK - 16 - 16)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK - 3)));
+    expect(small.cpu.r[SS]).toBe(0x18);
+  });
+
+  it('an IST gate switches unconditionally, also when already on that stack', () => {
+    const small = smallMachine();
+    useIst(small, 2, 1);
+    kernelAt(small, '90');
+    for (let round = 0; round < 2; round++) {
+      small.cpu.r[NMI_BLOCKED] = 0;
+      small.machine.raiseNmi(0);
+      expect(small.machine.step(0)).toBe(DELIVERED);
+      expect(small.cpu.rsp()).toBe(IST1 - 40);
+    }
+    expect(peek(small.machine, IST1 - 16)).toBe(BigInt.asUintN(64, BigInt(IST1 - 40)));
+  });
+
+  it('an interrupt gate clears IF, a trap gate keeps it; both clear TF', () => {
+    for (const [type, expected] of [[14, 0], [15, FLAG_IF]] as const) {
+      const small = smallMachine();
+      setGate(small.machine, 0x50, HANDLER, 0, type);
+      kernelAt(small, 'cd50');
+      setFlags(small.cpu, FLAG_IF | FLAG_TF);
+      expect(small.machine.step(0)).toBe(RETIRED);
+      expect(small.cpu.r[EFLAGS] & (FLAG_IF | FLAG_TF)).toBe(expected);
+    }
+  });
+
+  it('INT n pushes no error code and the address after it, and needs a gate with DPL >= CPL', () => {
+    const small = smallMachine();
+    userAt(small, 'cd50');
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER + 2));
+    setGate(small.machine, 0x50, HANDLER, 0, 14, 0);
+    userAt(small, 'cd50');
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(peek(small.machine, RSP0 - 48)).toBe(BigInt(0x50 * 8 + 2));
+    expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER));
+  });
+
+  it('CR2 has the address before the handler runs', () => {
+    const small = smallMachine();
+    userAt(small, '488b0425000000ff');
+    small.machine.step(0);
+    expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(-0x1000000), vaHi(-0x1000000)]);
+  });
+
+  it('a gate beyond the IDT limit is #GP with the vector, EXT set for an external event', () => {
+    const small = smallMachine();
+    small.cpu.r[IDTR_LIMIT] = 0x3ff;
+    kernelAt(small, '90');
+    setFlags(small.cpu, FLAG_IF);
+    small.machine.raiseIrq(0, 0x60);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(0x60 * 8 + 3));
+  });
+});
+
+describe('double faults and shutdown', () => {
+  it('a page fault whose stack is not mapped becomes #DF(0) on its IST stack', () => {
+    const small = smallMachine();
+    useIst(small, 8, 1);
+    put64(small.machine, leafEntry(RSP0 - 8), 0);
+    userAt(small, '488b0425000000ff');
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rip()).toBe(handlerOf(8));
+    expect(small.cpu.rsp()).toBe(IST1 - 48);
+    expect(peek(small.machine, IST1 - 48)).toBe(0n);
+    expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 48));
+  });
+
+  it('#GP then #PF is serial: the page fault is delivered', () => {
+    const small = smallMachine();
+    useIst(small, 14, 1);
+    put64(small.machine, leafEntry(RSP0 - 8), 0);
+    userAt(small, 'f4');
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rip()).toBe(handlerOf(14));
+  });
+
+  it('#GP then #GP is a double fault', () => {
+    const small = smallMachine();
+    small.machine.memory.write32((0x11000 + 13 * 16 + 4) >> 2, 0);
+    userAt(small, 'f4');
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rip()).toBe(handlerOf(8));
+  });
+
+  it('a fault during #DF delivery is shutdown, which is final', () => {
+    const small = smallMachine();
+    const seen: string[] = [];
+    observe(small, { shutdown: () => { seen.push('shutdown'); } });
+    put64(small.machine, leafEntry(RSP0 - 8), 0);
+    userAt(small, '488b0425000000ff');
+    expect(small.machine.step(0)).toBe(SHUTDOWN);
+    expect(small.machine.step(0)).toBe(SHUTDOWN);
+    expect(seen).toEqual(['shutdown']);
+  });
+
+  it('a TSS that is too short is #TS', () => {
+    const small = smallMachine();
+    useIst(small, 10, 0);
+    small.cpu.r[TR_LIMIT] = 3;
+    const faults: number[] = [];
+    observe(small, { faulted: (_cpu, fault: Fault) => { faults.push(fault.vector); } });
+    userAt(small, '0f0b');
+    expect(small.machine.step(0)).toBe(SHUTDOWN);
+    expect(faults).toEqual([6, 10, 10, 10]);
+  });
+});
+
+describe('NMI', () => {
+  it('blocks further NMIs, latches one, and delivers it right after IRET', () => {
+    const small = smallMachine();
+    const { machine, cpu } = small;
+    let latched = 0;
+    observe(small, { nmiLatched: () => { latched++; } });
+    machine.memory.writeBytes(HANDLER + 4, Uint8Array.of(0x48, 0xcf));
+    kernelAt(small, '90909090');
+    machine.raiseNmi(0);
+    machine.step(0);
+    machine.raiseNmi(0);
+    machine.raiseNmi(0);
+    expect([cpu.r[NMI_BLOCKED], cpu.r[NMI_PENDING], latched]).toEqual([1, 1, 1]);
+    expect(machine.step(0)).toBe(RETIRED);
+    expect(cpu.r[NMI_BLOCKED]).toBe(0);
+    expect(machine.step(0)).toBe(DELIVERED);
+    expect(cpu.r[NMI_PENDING]).toBe(0);
+  });
+
+  it('an IRET that faults unblocks NMIs too', () => {
+    const small = smallMachine();
+    kernelAt(small, '48cf');
+    small.cpu.r[NMI_BLOCKED] = 1;
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
+  });
+
+  it('INT 2 does not block NMIs', () => {
+    const small = smallMachine();
+    kernelAt(small, 'cd02');
+    small.machine.step(0);
+    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
+  });
+
+  it('wakes a halted CPU', () => {
+    const small = smallMachine();
+    kernelAt(small, 'f490');
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.machine.step(0)).toBe(HALTED);
+    small.machine.raiseNmi(0);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+  });
+});
+
+describe('interrupt shadows and traps', () => {
+  it('STI holds interrupts back for one instruction, but not an NMI', () => {
+    const small = smallMachine();
+    kernelAt(small, 'fb9090');
+    small.machine.raiseIrq(0, 0x50);
+    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([RETIRED, RETIRED, DELIVERED]);
+    kernelAt(small, 'fb9090');
+    setFlags(small.cpu, 0);
+    small.machine.step(0);
+    small.machine.raiseNmi(0);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(2));
+  });
+
+  it('STI with IF already set opens no shadow', () => {
+    const small = smallMachine();
+    kernelAt(small, 'fb9090');
+    setFlags(small.cpu, FLAG_IF);
+    small.machine.step(0);
+    small.machine.raiseIrq(0, 0x50);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+  });
+
+  it('MOV SS holds back interrupts and NMIs', () => {
+    const small = smallMachine();
+    kernelAt(small, '8ed09090'); // mov %eax,%ss
+    setRegister(small.cpu, RAX, 0x18);
+    setFlags(small.cpu, FLAG_IF);
+    small.machine.step(0);
+    small.machine.raiseNmi(0);
+    small.machine.raiseIrq(0, 0x50);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(2));
+  });
+
+  it('TF traps after the instruction, before a pending NMI', () => {
+    const small = smallMachine();
+    kernelAt(small, '9090');
+    setFlags(small.cpu, FLAG_TF);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    small.machine.raiseNmi(0);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(small.cpu.r[NMI_PENDING]).toBe(1);
+  });
+
+  it('POPF that sets TF traps one instruction later', () => {
+    const small = smallMachine();
+    kernelAt(small, '9d9090');
+    poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
+    setRegister(small.cpu, RSP, KERNEL_STACK - 8);
+    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([RETIRED, RETIRED, DELIVERED]);
+  });
+});
+
+describe('observer calls', () => {
+  it('a fault is executing, faulted, delivering, one stack access for the whole frame, delivered', () => {
+    const small = smallMachine();
+    const calls: string[] = [];
+    observe(small, {
+      executing: () => { calls.push('executing'); },
+      retired: () => { calls.push('retired'); },
+      faulted: (_c, f: Fault) => { calls.push(`faulted ${f.vector}`); },
+      delivering: (_c, e: Delivery) => { calls.push(`delivering ${e.source} ${e.vector}`); },
+      stackAccess: (_c, lo, _hi, bytes, write) => { calls.push(`stack ${lo === vaLo(RSP0 - 40)} ${bytes} ${write}`); },
+      delivered: (cpu) => { calls.push(`delivered ${cpu.rip() === handlerOf(6)}`); },
+    });
+    userAt(small, '0f0b');
+    small.machine.step(0);
+    expect(calls).toEqual(['executing', 'faulted 6', 'delivering fault 6', 'stack true 40 true', 'delivered true']);
+  });
+
+  it('a watched page tells of stores with physical and virtual address, not of A and D bits', () => {
+    const small = smallMachine();
+    const stores: number[][] = [];
+    small.machine.memory.watch(0x40008 >> 12, true);
+    small.machine.memory.watch(0x7, true);
+    observe(small, { watchedStore: (_c, pa, bytes, lo) => { stores.push([pa, bytes, lo]); } });
+    userAt(small, '6a05');
+    setRegister(small.cpu, RSP, USER + 0x900);
+    small.machine.step(0);
+    expect(stores).toEqual([[0x408f8, 8, USER + 0x8f8]]);
+  });
+
+  it('run stops at the boundary after the observer asked for it', () => {
+    const small = smallMachine();
+    observe(small, { executing: (cpu) => { if (cpu.rip() === -0x7f000000 + 0x20002) small.machine.stop = true; } });
+    kernelAt(small, '90909090f4');
+    expect(small.machine.run(0, 100)).toBe(RETIRED);
+    expect(small.cpu.rip()).toBe(-0x7f000000 + 0x20003);
+  });
+});
