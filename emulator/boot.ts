@@ -8,8 +8,30 @@
 import type { Cpu } from './cpu/cpu';
 import type { PhysicalMemory } from './memory/physical-memory';
 import {
-  CR0, CR0_ET, CR0_MP, CR0_NE, CR0_PE, CR0_PG, CR0_WP, CR3, CR4, CR4_PAE, CR4_PGE, CS, DR6, DR7, EFER, EFER_LMA, EFER_LME, ICOUNT, ONLINE,
-  RCX, RDI, RDX, RIP, RSI,
+  CR0,
+  CR0_ET,
+  CR0_MP,
+  CR0_NE,
+  CR0_PE,
+  CR0_PG,
+  CR0_WP,
+  CR3,
+  CR4,
+  CR4_PAE,
+  CR4_PGE,
+  CS,
+  DR6,
+  DR7,
+  EFER,
+  EFER_LMA,
+  EFER_LME,
+  ICOUNT,
+  ONLINE,
+  RCX,
+  RDI,
+  RDX,
+  RIP,
+  RSI,
 } from './registers';
 import { DR6_FIXED, DR7_FIXED } from './system/control-registers';
 import { resetApic } from './system/local-apic';
@@ -79,7 +101,8 @@ export function bootCpu(cpu: Cpu, image: LoadableImage, options: BootOptions): v
 /** The symbol's value is a virtual address inside a segment, or a physical one if it lies in none. */
 function physicalSymbol(image: LoadableImage, name: string): number {
   const value = image.symbol(name);
-  if (value === undefined) throw new BootError(`the image has no symbol "${name}" (the boot page table's address): the manifest requires it`);
+  if (value === undefined)
+    throw new BootError(`the image has no symbol "${name}" (the boot page table's address): the manifest requires it`);
   for (const segment of image.segments) {
     if (value >= segment.vaddr && value < segment.vaddr + segment.memsz) return segment.paddr + (value - segment.vaddr);
   }

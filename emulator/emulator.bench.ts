@@ -6,7 +6,7 @@
 import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './decode/micro-op';
 import type { Machine } from './machine';
-import { type Fault, NULL_OBSERVER, type Delivery, type Observer } from './observer';
+import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from './observer';
 import { CPL, RSP } from './registers';
 import { kernelAt, smallMachine } from './testing/small-machine';
 
@@ -18,7 +18,9 @@ const LOOP =
 class ReadingObserver implements Observer {
   lowest = 0;
   userSteps = 0;
-  classify(_va: number): number { return 0; }
+  classify(_va: number): number {
+    return 0;
+  }
   executing(cpu: Cpu, _op: MicroOp): void {
     if (cpu.r[RSP] < this.lowest) this.lowest = cpu.r[RSP];
     if (cpu.r[CPL] === 3) this.userSteps++;
@@ -61,7 +63,14 @@ function loopMachine(observer: Observer): Machine {
 function mips(observer: Observer): number {
   const machine = loopMachine(observer);
   const rates: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) rates.push(STEPS / timed(() => { machine.run(0, STEPS); }) / 1e6);
+  for (let i = 0; i < ROUNDS; i++)
+    rates.push(
+      STEPS /
+        timed(() => {
+          machine.run(0, STEPS);
+        }) /
+        1e6,
+    );
   return median(rates);
 }
 

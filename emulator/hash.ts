@@ -1,22 +1,22 @@
 /**
  * The state hash: a sum of one mixed term per (place, value). Sums are order-free and can be taken back,
- * so every write updates the hash in constant time. Two lanes of 32 bits use different constants;
- * together they make the 64-bit fingerprint. Not cryptographic: nobody attacks it, states only must not collide by structure.
+ * so every write updates the hash in constant time. Two lanes of 32 bits
+ * make the 64-bit fingerprint. Not cryptographic: nobody attacks it, states only must not collide by structure.
  */
 
 const imul = Math.imul;
 
-export function mixLo(place: number, value: number): number {
+/** The first lane's term. For a given place it is a bijection of the value: one changed word always changes the hash. */
+export function mix(place: number, value: number): number {
   let h = imul(place ^ 0x9e3779b9, 0x85ebca6b) ^ imul(value, 0xc2b2ae35);
   h = imul(h ^ (h >>> 15), 0x2c1b3c6d);
   h = imul(h ^ (h >>> 12), 0x297a2d39);
   return h ^ (h >>> 15);
 }
 
-export function mixHi(place: number, value: number): number {
-  let h = (imul(place, 0x27d4eb2f) + imul(value ^ (value >>> 16), 0x165667b1)) | 0;
-  h = imul(h ^ (h >>> 13), 0x7feb352d);
-  h = imul(h ^ (h >>> 16), 0x846ca68b);
+/** The second lane's term, from the first one's: not additive, so equal sums in one lane say nothing about the other. */
+export function remix(term: number): number {
+  const h = imul(term ^ (term >>> 16), 0x7feb352d);
   return h ^ (h >>> 14);
 }
 

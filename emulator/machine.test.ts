@@ -1,6 +1,17 @@
 import { CPL, CS, RAX, RBX, RCX, RSP, SS } from './registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
-import { handlerOf, KERNEL_STACK, kernelAt, peek, RSP0, smallMachine, USER_CS, USER_SS, USER_STACK, userAt } from './testing/small-machine';
+import {
+  handlerOf,
+  KERNEL_STACK,
+  kernelAt,
+  peek,
+  RSP0,
+  smallMachine,
+  USER_CS,
+  USER_SS,
+  USER_STACK,
+  userAt,
+} from './testing/small-machine';
 
 describe('machine', () => {
   it('runs straight code, a call and a loop', () => {

@@ -2,15 +2,16 @@
  * The machine: RAM, CPUs, and the operations that a checker drives them with: step, raise an event, mark, roll back, fingerprint.
  * It is deterministic: what happens is a function of the image, of which CPU is stepped, of the events raised, and of `choose`.
  */
+
+import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';
 import { Cpu } from './cpu/cpu';
 import { stepCpu } from './cpu/step';
 import { CodeCache } from './decode/code-cache';
 import { hexLanes, joinLanes } from './hash';
-import { MAX_CPUS } from './memory/undo-log';
 import { PhysicalMemory } from './memory/physical-memory';
+import { MAX_CPUS } from './memory/undo-log';
 import { type Leaf, leavesOf, type MappedLeaf, readVirtual64, translateVa } from './mmu/table-view';
 import { NULL_OBSERVER, type Observer } from './observer';
-import { bootCpu, type BootOptions, type LoadableImage, loadImage } from './boot';
 import { SnapshotStack } from './snapshots';
 import { HALTED, RETIRED, type StepResult } from './step-result';
 import { raiseNmi } from './system/boundary';

@@ -51,7 +51,9 @@ export interface Observer {
 }
 
 class NullObserver implements Observer {
-  classify(_va: number): number { return 0; }
+  classify(_va: number): number {
+    return 0;
+  }
   executing(_cpu: Cpu, _op: MicroOp): void {}
   retired(_cpu: Cpu, _op: MicroOp): void {}
   stackAccess(_cpu: Cpu, _lo: number, _hi: number, _bytes: number, _write: boolean): void {}

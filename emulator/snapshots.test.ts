@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
-import { CPL, ICOUNT, RAX } from './registers';
+import fc from 'fast-check';
 import { readElf } from './elf/elf-image';
 import { Machine } from './machine';
-import { kernelAt, poke, KERNEL, smallMachine } from './testing/small-machine';
+import { CPL, ICOUNT, RAX } from './registers';
+import { KERNEL, kernelAt, poke, smallMachine } from './testing/small-machine';
 
 /** A guest in which everything happens: page faults, IPIs, TLB flushes, NMIs on two CPUs. */
 function bootedGuest(): Machine {
@@ -44,31 +44,37 @@ describe('snapshots', () => {
   machine.attachState(ghosts);
 
   it('a rollback restores the fingerprint exactly, and the same actions lead to the same state again', () => {
-    fc.assert(fc.property(fc.array(action, { maxLength: 12 }), fc.array(action, { maxLength: 12 }), (first, second) => {
-      // Choices must not depend on the past of this test.
-      machine.choose = (cpu, alternatives) => cpu.r[ICOUNT] % alternatives;
-      const outer = machine.mark();
-      const before = machine.fingerprint();
-      perform(machine, first);
-      ghosts[0]++;
-      const inner = machine.mark();
-      const middle = machine.fingerprint();
-      perform(machine, second);
-      const after = machine.fingerprint();
-      machine.rollback(inner);
-      expect(machine.fingerprint()).toBe(middle);
-      perform(machine, second);
-      expect(machine.fingerprint()).toBe(after);
-      machine.rollback(outer);
-      expect(machine.fingerprint()).toBe(before);
-      expect(ghosts[0]).toBe(0);
-      machine.release(outer);
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 12 }), fc.array(action, { maxLength: 12 }), (first, second) => {
+        // Choices must not depend on the past of this test.
+        machine.choose = (cpu, alternatives) => cpu.r[ICOUNT] % alternatives;
+        const outer = machine.mark();
+        const before = machine.fingerprint();
+        perform(machine, first);
+        ghosts[0]++;
+        const inner = machine.mark();
+        const middle = machine.fingerprint();
+        perform(machine, second);
+        const after = machine.fingerprint();
+        machine.rollback(inner);
+        expect(machine.fingerprint()).toBe(middle);
+        perform(machine, second);
+        expect(machine.fingerprint()).toBe(after);
+        machine.rollback(outer);
+        expect(machine.fingerprint()).toBe(before);
+        expect(ghosts[0]).toBe(0);
+        machine.release(outer);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('the incremental memory hash is that of the contents', () => {
     const contents = Uint8Array.from(new Uint8Array(machine.memory.words.buffer));
-    const copy = new Machine({ entry: 0, segments: [{ vaddr: 0, paddr: 0, memsz: contents.length, data: contents }], symbol: () => 0 }, { cpus: 1 });
+    const copy = new Machine(
+      { entry: 0, segments: [{ vaddr: 0, paddr: 0, memsz: contents.length, data: contents }], symbol: () => 0 },
+      { cpus: 1 },
+    );
     expect(copy.memoryHash()).toBe(machine.memoryHash());
   });
 

@@ -3,8 +3,8 @@
  * Buffers of dropped marks are reused, so a depth-first search allocates nothing.
  */
 import type { Cpu } from './cpu/cpu';
-import { MAX_CPUS } from './memory/undo-log';
 import type { PhysicalMemory } from './memory/physical-memory';
+import { MAX_CPUS } from './memory/undo-log';
 import { REGISTER_WORDS } from './registers';
 
 interface Snapshot {
@@ -28,7 +28,8 @@ export class SnapshotStack {
   }
 
   attach(words: Int32Array): void {
-    if (this.depth !== 0) throw new Error('state must be attached before the first mark: older marks would not know it');
+    if (this.depth !== 0)
+      throw new Error('state must be attached before the first mark: older marks would not know it');
     this.attached.push(words);
     this.stack.length = 0;
   }
@@ -36,8 +37,12 @@ export class SnapshotStack {
   mark(): number {
     const undo = this.memory.undo;
     const snapshot = this.slot(this.depth);
-    this.cpus.forEach((cpu, c) => { snapshot.registers.set(cpu.r, c * REGISTER_WORDS); });
-    this.attached.forEach((words, i) => { snapshot.attached[i].set(words); });
+    this.cpus.forEach((cpu, c) => {
+      snapshot.registers.set(cpu.r, c * REGISTER_WORDS);
+    });
+    this.attached.forEach((words, i) => {
+      snapshot.attached[i].set(words);
+    });
     snapshot.top = undo.top;
     snapshot.hashLo = this.memory.hashLo;
     snapshot.hashHi = this.memory.hashHi;
@@ -53,7 +58,9 @@ export class SnapshotStack {
       for (let i = 0; i < REGISTER_WORDS; i++) cpu.r[i] = snapshot.registers[from + i];
       cpu.refresh();
     }
-    this.attached.forEach((words, i) => { words.set(snapshot.attached[i]); });
+    this.attached.forEach((words, i) => {
+      words.set(snapshot.attached[i]);
+    });
     this.memory.hashLo = snapshot.hashLo;
     this.memory.hashHi = snapshot.hashHi;
     this.depth = mark + 1;
@@ -73,7 +80,13 @@ export class SnapshotStack {
   private slot(depth: number): Snapshot {
     if (this.stack[depth] === undefined) {
       const attached = this.attached.map((words) => new Int32Array(words.length));
-      this.stack[depth] = { registers: new Int32Array(REGISTER_WORDS * this.cpus.length), attached, top: 0, hashLo: 0, hashHi: 0 };
+      this.stack[depth] = {
+        registers: new Int32Array(REGISTER_WORDS * this.cpus.length),
+        attached,
+        top: 0,
+        hashLo: 0,
+        hashHi: 0,
+      };
     }
     return this.stack[depth];
   }

@@ -25,7 +25,7 @@ export function vaHi(va: number): number {
 }
 
 export function isCanonical(_lo: number, hi: number): boolean {
-  return hi << 16 >> 16 === hi;
+  return (hi << 16) >> 16 === hi;
 }
 
 export function toBigInt(lo: number, hi: number): bigint {

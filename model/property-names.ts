@@ -2,6 +2,7 @@
  * The properties that the abstract machine can express, by number (rules and invariants use the number) and by slug (everything that a person or a
  * script reads). The numbering is the one of ARCHITECTURE.md, section "Properties"; the concrete machine has its own list and may check more.
  */
+export const S1 = 1;
 export const S2 = 2;
 export const S3 = 3;
 export const S4 = 4;
@@ -18,6 +19,7 @@ export const S19 = 19;
 export const NO_DEADLOCK = 99;
 
 const SLUGS: Readonly<Record<number, string>> = {
+  [S1]: 'accesses-are-mapped',
   [S2]: 'user-mode-uses-user-cr3',
   [S3]: 'user-mode-uses-user-gs',
   [S4]: 'kernel-gs-accesses-use-kernel-gs',

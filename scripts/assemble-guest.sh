@@ -86,6 +86,7 @@ if [ $check = no ]; then
   echo "assembled $images guest images"
 elif [ $differences -ne 0 ]; then
   echo "$differences of $images guest images differ: run scripts/assemble-guest.sh and look at the changes" >&2
+  echo "(assembled with $("$AS" --version | head -n 1); the checked-in files with GNU binutils 2.40)" >&2
   exit 1
 else
   echo "$images guest images are what their sources say"

@@ -1,30 +1,54 @@
 /**
- * Addition, subtraction and logic on 8 to 64 bits (SDM vol. 2), with flags. Results go to V; narrow operands and results are zero-extended.
+ * Addition, subtraction and logic on 8 to 64 bits (SDM vol. 2), with flags. 64-bit results go to the pair `into`, others to V; narrow operands and results are zero-extended.
  */
 import { F_CHI, F_CLO, F_HI, F_LO, V } from '../registers';
 import { carry, setCarryOverflow } from './flags';
 
 /** Operation numbers in the order of the opcode map. */
-export const ADD = 0, OR = 1, ADC = 2, SBB = 3, AND = 4, SUB = 5, XOR = 6, CMP = 7, TEST = 8;
+export const ADD = 0,
+  OR = 1,
+  ADC = 2,
+  SBB = 3,
+  AND = 4,
+  SUB = 5,
+  XOR = 6,
+  CMP = 7,
+  TEST = 8;
 
-export function add64(r: Int32Array, aLo: number, aHi: number, bLo: number, bHi: number, carryIn: number): void {
+export function add64(
+  r: Int32Array,
+  into: number,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+  carryIn: number,
+): void {
   const lo = (aLo + bLo + carryIn) | 0;
   const cLo = (aLo & bLo) | ((aLo | bLo) & ~lo);
   const hi = (aHi + bHi + (cLo >>> 31)) | 0;
-  r[V] = lo;
-  r[V + 1] = hi;
+  r[into] = lo;
+  r[into + 1] = hi;
   r[F_LO] = lo;
   r[F_HI] = hi;
   r[F_CLO] = cLo & 8;
   r[F_CHI] = (aHi & bHi) | ((aHi | bHi) & ~hi);
 }
 
-export function sub64(r: Int32Array, aLo: number, aHi: number, bLo: number, bHi: number, borrowIn: number): void {
+export function sub64(
+  r: Int32Array,
+  into: number,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+  borrowIn: number,
+): void {
   const lo = (aLo - bLo - borrowIn) | 0;
   const cLo = (~aLo & bLo) | ((~aLo | bLo) & lo);
   const hi = (aHi - bHi - (cLo >>> 31)) | 0;
-  r[V] = lo;
-  r[V + 1] = hi;
+  r[into] = lo;
+  r[into + 1] = hi;
   r[F_LO] = lo;
   r[F_HI] = hi;
   r[F_CLO] = cLo & 8;
@@ -76,17 +100,32 @@ function logicNarrow(r: Int32Array, size: number, value: number): void {
 }
 
 /** A op B into V with flags, any size; CMP and TEST leave a V that nobody stores. */
-export function alu(r: Int32Array, kind: number, size: number, aLo: number, aHi: number, bLo: number, bHi: number): void {
+export function alu(
+  r: Int32Array,
+  kind: number,
+  size: number,
+  aLo: number,
+  aHi: number,
+  bLo: number,
+  bHi: number,
+): void {
   const wide = size === 8;
   switch (kind) {
-    case 0: return wide ? add64(r, aLo, aHi, bLo, bHi, 0) : addNarrow(r, size, aLo, bLo, 0);
-    case 1: return wide ? logic64(r, aLo | bLo, aHi | bHi) : logicNarrow(r, size, aLo | bLo);
-    case 2: return wide ? add64(r, aLo, aHi, bLo, bHi, carry(r)) : addNarrow(r, size, aLo, bLo, carry(r));
-    case 3: return wide ? sub64(r, aLo, aHi, bLo, bHi, carry(r)) : subNarrow(r, size, aLo, bLo, carry(r));
-    case 6: return wide ? logic64(r, aLo ^ bLo, aHi ^ bHi) : logicNarrow(r, size, aLo ^ bLo);
+    case 0:
+      return wide ? add64(r, V, aLo, aHi, bLo, bHi, 0) : addNarrow(r, size, aLo, bLo, 0);
+    case 1:
+      return wide ? logic64(r, aLo | bLo, aHi | bHi) : logicNarrow(r, size, aLo | bLo);
+    case 2:
+      return wide ? add64(r, V, aLo, aHi, bLo, bHi, carry(r)) : addNarrow(r, size, aLo, bLo, carry(r));
+    case 3:
+      return wide ? sub64(r, V, aLo, aHi, bLo, bHi, carry(r)) : subNarrow(r, size, aLo, bLo, carry(r));
+    case 6:
+      return wide ? logic64(r, aLo ^ bLo, aHi ^ bHi) : logicNarrow(r, size, aLo ^ bLo);
     case 5:
-    case 7: return wide ? sub64(r, aLo, aHi, bLo, bHi, 0) : subNarrow(r, size, aLo, bLo, 0);
-    default: return wide ? logic64(r, aLo & bLo, aHi & bHi) : logicNarrow(r, size, aLo & bLo);
+    case 7:
+      return wide ? sub64(r, V, aLo, aHi, bLo, bHi, 0) : subNarrow(r, size, aLo, bLo, 0);
+    default:
+      return wide ? logic64(r, aLo & bLo, aHi & bHi) : logicNarrow(r, size, aLo & bLo);
   }
 }
 

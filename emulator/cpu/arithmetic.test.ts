@@ -6,7 +6,23 @@ import * as oracle from '../testing/oracle';
 /** Corner values are where carries and signs go wrong; plain random words almost never hit them. */
 const word = fc.oneof(
   fc.bigInt({ min: 0n, max: oracle.maskOf(8) }),
-  fc.constantFrom(0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x7fffffffffffffffn, 0x8000000000000000n, 0xffffffffffffffffn, 0xffffffff00000000n),
+  fc.constantFrom(
+    0n,
+    1n,
+    0x7fn,
+    0x80n,
+    0xffn,
+    0x7fffn,
+    0x8000n,
+    0xffffn,
+    0x7fffffffn,
+    0x80000000n,
+    0xffffffffn,
+    0x7fffffffffffffffn,
+    0x8000000000000000n,
+    0xffffffffffffffffn,
+    0xffffffff00000000n,
+  ),
 );
 const size = fc.constantFrom(1, 2, 4, 8);
 const wideSize = fc.constantFrom(2, 4, 8);
@@ -20,159 +36,214 @@ function expectFlags(actual: number, expected: oracle.Result): void {
 
 describe('two-operand arithmetic agrees with the manual', () => {
   it('between registers, in all widths', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
-      const out = runOne(encode(s, (kind << 3) | 1, 0xcb), { rbx: a, rcx: b, flags: f });
-      const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b & oracle.maskOf(s), BigInt(f & 1));
-      expectFlags(out.flags, expected);
-      expect(out.rbx).toBe(kind === 7 ? a : merged(s, a, expected.value));
-    }), RUNS);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
+        const out = runOne(encode(s, (kind << 3) | 1, 0xcb), { rbx: a, rcx: b, flags: f });
+        const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b & oracle.maskOf(s), BigInt(f & 1));
+        expectFlags(out.flags, expected);
+        expect(out.rbx).toBe(kind === 7 ? a : merged(s, a, expected.value));
+      }),
+      RUNS,
+    );
   });
 
   it('with a memory destination', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
-      const out = runOne(encode(s, (kind << 3) | 1, 0x0b), { memory: a, rcx: b, flags: f });
-      const mask = oracle.maskOf(s);
-      const expected = oracle.binary(kind, s, a & mask, b & mask, BigInt(f & 1));
-      expectFlags(out.flags, expected);
-      expect(out.memory).toBe(kind === 7 ? a : (a & ~mask) | expected.value);
-    }), RUNS);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
+        const out = runOne(encode(s, (kind << 3) | 1, 0x0b), { memory: a, rcx: b, flags: f });
+        const mask = oracle.maskOf(s);
+        const expected = oracle.binary(kind, s, a & mask, b & mask, BigInt(f & 1));
+        expectFlags(out.flags, expected);
+        expect(out.memory).toBe(kind === 7 ? a : (a & ~mask) | expected.value);
+      }),
+      RUNS,
+    );
   });
 
   it('with a sign-extended immediate', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 7 }), wideSize, word, fc.integer({ min: -128, max: 127 }), flags, (kind, s, a, imm, f) => {
-      const hex = encode(s, 0x83, 0xc3 | (kind << 3)) + (imm & 0xff).toString(16).padStart(2, '0');
-      const out = runOne(hex, { rbx: a, flags: f });
-      const b = BigInt(imm) & oracle.maskOf(s);
-      const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b, BigInt(f & 1));
-      expectFlags(out.flags, expected);
-      expect(out.rbx).toBe(kind === 7 ? a : merged(s, a, expected.value));
-    }), RUNS);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 7 }),
+        wideSize,
+        word,
+        fc.integer({ min: -128, max: 127 }),
+        flags,
+        (kind, s, a, imm, f) => {
+          const hex = encode(s, 0x83, 0xc3 | (kind << 3)) + (imm & 0xff).toString(16).padStart(2, '0');
+          const out = runOne(hex, { rbx: a, flags: f });
+          const b = BigInt(imm) & oracle.maskOf(s);
+          const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b, BigInt(f & 1));
+          expectFlags(out.flags, expected);
+          expect(out.rbx).toBe(kind === 7 ? a : merged(s, a, expected.value));
+        },
+      ),
+      RUNS,
+    );
   });
 
   it('INC and DEC keep CF; NEG and NOT', () => {
-    fc.assert(fc.property(size, word, flags, fc.boolean(), (s, a, f, down) => {
-      const mask = oracle.maskOf(s);
-      const step = down ? oracle.subtract(s, a & mask, 1n, 0n) : oracle.add(s, a & mask, 1n, 0n);
-      const out = runOne(encode(s, 0xff, down ? 0xcb : 0xc3), { rbx: a, flags: f });
-      expect(out.rbx).toBe(merged(s, a, step.value));
-      expect(out.flags & oracle.STATUS).toBe((step.flags & ~1) | (f & 1));
-      const negated = runOne(encode(s, 0xf7, 0xdb), { rbx: a });
-      expectFlags(negated.flags, oracle.subtract(s, 0n, a & mask, 0n));
-      const inverted = runOne(encode(s, 0xf7, 0xd3), { rbx: a, flags: f });
-      expect(inverted.rbx).toBe(merged(s, a, ~a & mask));
-      expect(inverted.flags & oracle.STATUS).toBe(f);
-    }), RUNS);
+    fc.assert(
+      fc.property(size, word, flags, fc.boolean(), (s, a, f, down) => {
+        const mask = oracle.maskOf(s);
+        const step = down ? oracle.subtract(s, a & mask, 1n, 0n) : oracle.add(s, a & mask, 1n, 0n);
+        const out = runOne(encode(s, 0xff, down ? 0xcb : 0xc3), { rbx: a, flags: f });
+        expect(out.rbx).toBe(merged(s, a, step.value));
+        expect(out.flags & oracle.STATUS).toBe((step.flags & ~1) | (f & 1));
+        const negated = runOne(encode(s, 0xf7, 0xdb), { rbx: a });
+        expectFlags(negated.flags, oracle.subtract(s, 0n, a & mask, 0n));
+        const inverted = runOne(encode(s, 0xf7, 0xd3), { rbx: a, flags: f });
+        expect(inverted.rbx).toBe(merged(s, a, ~a & mask));
+        expect(inverted.flags & oracle.STATUS).toBe(f);
+      }),
+      RUNS,
+    );
   });
 
   it('XADD and CMPXCHG, in registers and memory', () => {
-    fc.assert(fc.property(size, word, word, word, fc.boolean(), (s, a, b, acc, equal) => {
-      const mask = oracle.maskOf(s);
-      const sum = oracle.add(s, a & mask, b & mask, 0n);
-      const added = runOne(encode(s, 0xc1, 0x0b, '0f'), { memory: a, rcx: b });
-      expect(added.memory).toBe((a & ~mask) | sum.value);
-      expect(added.rcx).toBe(merged(s, b, a & mask));
-      expectFlags(added.flags, sum);
-      const rax = equal ? a : acc;
-      const hit = (rax & mask) === (a & mask);
-      const swapped = runOne(encode(s, 0xb1, 0x0b, '0f'), { memory: a, rcx: b, rax });
-      expect(swapped.memory).toBe(hit ? (a & ~mask) | (b & mask) : a);
-      expect(swapped.rax).toBe(hit ? rax : merged(s, rax, a & mask));
-      expectFlags(swapped.flags, oracle.subtract(s, rax & mask, a & mask, 0n));
-    }), RUNS);
+    fc.assert(
+      fc.property(size, word, word, word, fc.boolean(), (s, a, b, acc, equal) => {
+        const mask = oracle.maskOf(s);
+        const sum = oracle.add(s, a & mask, b & mask, 0n);
+        const added = runOne(encode(s, 0xc1, 0x0b, '0f'), { memory: a, rcx: b });
+        expect(added.memory).toBe((a & ~mask) | sum.value);
+        expect(added.rcx).toBe(merged(s, b, a & mask));
+        expectFlags(added.flags, sum);
+        const rax = equal ? a : acc;
+        const hit = (rax & mask) === (a & mask);
+        const swapped = runOne(encode(s, 0xb1, 0x0b, '0f'), { memory: a, rcx: b, rax });
+        expect(swapped.memory).toBe(hit ? (a & ~mask) | (b & mask) : a);
+        expect(swapped.rax).toBe(hit ? rax : merged(s, rax, a & mask));
+        expectFlags(swapped.flags, oracle.subtract(s, rax & mask, a & mask, 0n));
+      }),
+      RUNS,
+    );
   });
 });
 
 describe('shifts and rotates agree with the manual', () => {
   it('by CL, in all widths', () => {
-    fc.assert(fc.property(fc.constantFrom(0, 1, 2, 3, 4, 5, 7), size, word, fc.integer({ min: 0, max: 255 }), flags, (kind, s, a, count, f) => {
-      const out = runOne(encode(s, 0xd3, 0xc3 | (kind << 3)), { rbx: a, rcx: BigInt(count), flags: f });
-      const expected = oracle.shift(kind, s, a & oracle.maskOf(s), count, f);
-      expect(out.rbx).toBe(merged(s, a, expected.value));
-      expectFlags(out.flags, expected);
-    }), { numRuns: 1500 });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(0, 1, 2, 3, 4, 5, 7),
+        size,
+        word,
+        fc.integer({ min: 0, max: 255 }),
+        flags,
+        (kind, s, a, count, f) => {
+          const out = runOne(encode(s, 0xd3, 0xc3 | (kind << 3)), { rbx: a, rcx: BigInt(count), flags: f });
+          const expected = oracle.shift(kind, s, a & oracle.maskOf(s), count, f);
+          expect(out.rbx).toBe(merged(s, a, expected.value));
+          expectFlags(out.flags, expected);
+        },
+      ),
+      { numRuns: 1500 },
+    );
   });
 
   it('SHLD and SHRD move bits in from the source', () => {
-    fc.assert(fc.property(wideSize, word, word, fc.integer({ min: 0, max: 63 }), fc.boolean(), (s, a, b, raw, right) => {
-      const bits = BigInt(s * 8);
-      const count = BigInt(raw & (s === 8 ? 63 : 31));
-      if (count > bits) return;
-      const mask = oracle.maskOf(s);
-      const x = a & mask;
-      const y = b & mask;
-      const hex = encode(s, right ? 0xad : 0xa5, 0xd3, '0f');
-      const out = runOne(hex, { rbx: a, rdx: b, rcx: BigInt(raw) });
-      const value = count === 0n ? x : right ? ((x | (y << bits)) >> count) & mask : (((x << bits) | y) >> (bits - count)) & mask;
-      expect(out.rbx).toBe(merged(s, a, value));
-    }), RUNS);
+    fc.assert(
+      fc.property(wideSize, word, word, fc.integer({ min: 0, max: 63 }), fc.boolean(), (s, a, b, raw, right) => {
+        const bits = BigInt(s * 8);
+        const count = BigInt(raw & (s === 8 ? 63 : 31));
+        if (count > bits) return;
+        const mask = oracle.maskOf(s);
+        const x = a & mask;
+        const y = b & mask;
+        const hex = encode(s, right ? 0xad : 0xa5, 0xd3, '0f');
+        const out = runOne(hex, { rbx: a, rdx: b, rcx: BigInt(raw) });
+        const value =
+          count === 0n ? x : right ? ((x | (y << bits)) >> count) & mask : (((x << bits) | y) >> (bits - count)) & mask;
+        expect(out.rbx).toBe(merged(s, a, value));
+      }),
+      RUNS,
+    );
   });
 });
 
 describe('multiplication and division agree with BigInt', () => {
   it('MUL and IMUL of the accumulator', () => {
-    fc.assert(fc.property(size, word, word, fc.boolean(), (s, a, b, isSigned) => {
-      const mask = oracle.maskOf(s);
-      const view = (v: bigint) => (isSigned ? oracle.signed(s, v & mask) : v & mask);
-      const product = view(a) * view(b);
-      const out = runOne(encode(s, 0xf7, isSigned ? 0xeb : 0xe3), { rax: a, rbx: b, rdx: 7n });
-      const low = product & mask;
-      const high = (product >> BigInt(s * 8)) & mask;
-      if (s === 1) expect(out.rax & 0xffffn).toBe(product & 0xffffn);
-      else {
-        expect(out.rax).toBe(merged(s, a, low));
-        expect(out.rdx).toBe(merged(s, 7n, high));
-      }
-      const over = isSigned ? oracle.signed(s, low) !== product : high !== 0n;
-      expect(out.flags & 0x801).toBe(over ? 0x801 : 0);
-    }), RUNS);
+    fc.assert(
+      fc.property(size, word, word, fc.boolean(), (s, a, b, isSigned) => {
+        const mask = oracle.maskOf(s);
+        const view = (v: bigint) => (isSigned ? oracle.signed(s, v & mask) : v & mask);
+        const product = view(a) * view(b);
+        const out = runOne(encode(s, 0xf7, isSigned ? 0xeb : 0xe3), { rax: a, rbx: b, rdx: 7n });
+        const low = product & mask;
+        const high = (product >> BigInt(s * 8)) & mask;
+        if (s === 1) expect(out.rax & 0xffffn).toBe(product & 0xffffn);
+        else {
+          expect(out.rax).toBe(merged(s, a, low));
+          expect(out.rdx).toBe(merged(s, 7n, high));
+        }
+        const over = isSigned ? oracle.signed(s, low) !== product : high !== 0n;
+        expect(out.flags & 0x801).toBe(over ? 0x801 : 0);
+      }),
+      RUNS,
+    );
   });
 
   it('IMUL with two operands', () => {
-    fc.assert(fc.property(wideSize, word, word, (s, a, b) => {
-      const product = oracle.signed(s, a) * oracle.signed(s, b);
-      const out = runOne(encode(s, 0xaf, 0xd9, '0f'), { rbx: a, rcx: b });
-      expect(out.rbx).toBe(merged(s, a, product & oracle.maskOf(s)));
-      expect((out.flags & 1) !== 0).toBe(oracle.signed(s, product) !== product);
-    }), RUNS);
+    fc.assert(
+      fc.property(wideSize, word, word, (s, a, b) => {
+        const product = oracle.signed(s, a) * oracle.signed(s, b);
+        const out = runOne(encode(s, 0xaf, 0xd9, '0f'), { rbx: a, rcx: b });
+        expect(out.rbx).toBe(merged(s, a, product & oracle.maskOf(s)));
+        expect((out.flags & 1) !== 0).toBe(oracle.signed(s, product) !== product);
+      }),
+      RUNS,
+    );
   });
 
   it('DIV and IDIV, with #DE for zero and for quotients that do not fit', () => {
-    fc.assert(fc.property(size, word, word, fc.oneof(word, fc.bigInt({ min: 0n, max: 40n })), fc.boolean(), (s, a, b, d, isSigned) => {
-      const mask = oracle.maskOf(s);
-      const bits = BigInt(s * 8);
-      const raw = s === 1 ? a & 0xffffn : ((d & mask) << bits) | (a & mask);
-      const dividend = isSigned ? BigInt.asIntN(s * 16, raw) : raw;
-      const divisor = isSigned ? oracle.signed(s, b & mask) : b & mask;
-      const out = runOne(encode(s, 0xf7, isSigned ? 0xfb : 0xf3), { rax: a, rdx: d, rbx: b });
-      const quotient = divisor === 0n ? 0n : dividend / divisor;
-      const fits = divisor !== 0n && (isSigned ? oracle.signed(s, quotient) === quotient : quotient <= mask);
-      expect(out.result).toBe(fits ? RETIRED : FAULTED);
-      if (!fits) {
-        expect(out.vector).toBe(0);
-        expect(out.rax).toBe(a);
-        return;
-      }
-      const remainder = dividend % divisor;
-      if (s === 1) expect(out.rax & 0xffffn).toBe(((remainder & 0xffn) << 8n) | (quotient & 0xffn));
-      else {
-        expect(out.rax).toBe(merged(s, a, quotient & mask));
-        expect(out.rdx).toBe(merged(s, d, remainder & mask));
-      }
-    }), { numRuns: 1200 });
+    fc.assert(
+      fc.property(
+        size,
+        word,
+        word,
+        fc.oneof(word, fc.bigInt({ min: 0n, max: 40n })),
+        fc.boolean(),
+        (s, a, b, d, isSigned) => {
+          const mask = oracle.maskOf(s);
+          const bits = BigInt(s * 8);
+          const raw = s === 1 ? a & 0xffffn : ((d & mask) << bits) | (a & mask);
+          const dividend = isSigned ? BigInt.asIntN(s * 16, raw) : raw;
+          const divisor = isSigned ? oracle.signed(s, b & mask) : b & mask;
+          const out = runOne(encode(s, 0xf7, isSigned ? 0xfb : 0xf3), { rax: a, rdx: d, rbx: b });
+          const quotient = divisor === 0n ? 0n : dividend / divisor;
+          const fits = divisor !== 0n && (isSigned ? oracle.signed(s, quotient) === quotient : quotient <= mask);
+          expect(out.result).toBe(fits ? RETIRED : FAULTED);
+          if (!fits) {
+            expect(out.vector).toBe(0);
+            expect(out.rax).toBe(a);
+            return;
+          }
+          const remainder = dividend % divisor;
+          if (s === 1) expect(out.rax & 0xffffn).toBe(((remainder & 0xffn) << 8n) | (quotient & 0xffn));
+          else {
+            expect(out.rax).toBe(merged(s, a, quotient & mask));
+            expect(out.rdx).toBe(merged(s, d, remainder & mask));
+          }
+        },
+      ),
+      { numRuns: 1200 },
+    );
   });
 });
 
 describe('bit instructions', () => {
   it('BT, BTS, BTR, BTC change CF only and take the offset modulo the width in a register', () => {
-    fc.assert(fc.property(wideSize, fc.integer({ min: 0, max: 3 }), word, word, flags, (s, kind, a, offset, f) => {
-      const bit = BigInt(Number(offset & 0xffn) % (s * 8));
-      const out = runOne(encode(s, 0xa3 + kind * 8, 0xcb, '0f'), { rbx: a, rcx: offset, flags: f });
-      const mask = 1n << bit;
-      const x = a & oracle.maskOf(s);
-      const value = kind === 0 ? x : kind === 1 ? x | mask : kind === 2 ? x & ~mask : x ^ mask;
-      expect(out.rbx).toBe(kind === 0 ? a : merged(s, a, value));
-      expect(out.flags & oracle.STATUS).toBe((f & ~1) | Number((a >> bit) & 1n));
-    }), RUNS);
+    fc.assert(
+      fc.property(wideSize, fc.integer({ min: 0, max: 3 }), word, word, flags, (s, kind, a, offset, f) => {
+        const bit = BigInt(Number(offset & 0xffn) % (s * 8));
+        const out = runOne(encode(s, 0xa3 + kind * 8, 0xcb, '0f'), { rbx: a, rcx: offset, flags: f });
+        const mask = 1n << bit;
+        const x = a & oracle.maskOf(s);
+        const value = kind === 0 ? x : kind === 1 ? x | mask : kind === 2 ? x & ~mask : x ^ mask;
+        expect(out.rbx).toBe(kind === 0 ? a : merged(s, a, value));
+        expect(out.flags & oracle.STATUS).toBe((f & ~1) | Number((a >> bit) & 1n));
+      }),
+      RUNS,
+    );
   });
 
   it('a register offset addresses a bit string in memory, also downwards', () => {
@@ -184,40 +255,56 @@ describe('bit instructions', () => {
   });
 
   it('BSF, BSR, POPCNT, BSWAP', () => {
-    fc.assert(fc.property(word, word, (a, old) => {
-      const bits = a.toString(2);
-      const low = runOne('480fbcd9', { rcx: a, rbx: old });
-      const high = runOne('480fbdd9', { rcx: a, rbx: old });
-      expect(low.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1 - bits.lastIndexOf('1')));
-      expect(high.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1));
-      expect((low.flags & 0x40) !== 0).toBe(a === 0n);
-      const count = runOne('f3480fb8d9', { rcx: a, flags: 0x8d5 });
-      expect(count.rbx).toBe(BigInt(bits.split('1').length - 1));
-      expect(count.flags & oracle.STATUS).toBe(a === 0n ? 0x40 : 0);
-      const swapped = runOne('480fcb', { rbx: a });
-      expect(swapped.rbx).toBe(BigInt(`0x${Buffer.from(a.toString(16).padStart(16, '0'), 'hex').reverse().toString('hex')}`));
-    }), RUNS);
+    fc.assert(
+      fc.property(word, word, (a, old) => {
+        const bits = a.toString(2);
+        const low = runOne('480fbcd9', { rcx: a, rbx: old });
+        const high = runOne('480fbdd9', { rcx: a, rbx: old });
+        expect(low.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1 - bits.lastIndexOf('1')));
+        expect(high.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1));
+        expect((low.flags & 0x40) !== 0).toBe(a === 0n);
+        const count = runOne('f3480fb8d9', { rcx: a, flags: 0x8d5 });
+        expect(count.rbx).toBe(BigInt(bits.split('1').length - 1));
+        expect(count.flags & oracle.STATUS).toBe(a === 0n ? 0x40 : 0);
+        const swapped = runOne('480fcb', { rbx: a });
+        expect(swapped.rbx).toBe(
+          BigInt(`0x${Buffer.from(a.toString(16).padStart(16, '0'), 'hex').reverse().toString('hex')}`),
+        );
+      }),
+      RUNS,
+    );
   });
 });
 
 describe('flags', () => {
   it('any combination survives loading and reading back, also ones no result has', () => {
-    fc.assert(fc.property(flags, (f) => {
-      expect(runOne('90', { flags: f }).flags & oracle.STATUS).toBe(f);
-    }));
+    fc.assert(
+      fc.property(flags, (f) => {
+        expect(runOne('90', { flags: f }).flags & oracle.STATUS).toBe(f);
+      }),
+    );
   });
 
   it('conditions read them as the manual says', () => {
     const test = (f: number, mask: number) => (f & mask) !== 0;
     const differs = (f: number) => test(f, 0x80) !== test(f, 0x800);
     const conditions: ((f: number) => boolean)[] = [
-      (f) => test(f, 0x800), (f) => test(f, 1), (f) => test(f, 0x40), (f) => test(f, 0x41), (f) => test(f, 0x80), (f) => test(f, 4), differs,
+      (f) => test(f, 0x800),
+      (f) => test(f, 1),
+      (f) => test(f, 0x40),
+      (f) => test(f, 0x41),
+      (f) => test(f, 0x80),
+      (f) => test(f, 4),
+      differs,
       (f) => differs(f) || test(f, 0x40),
     ];
-    fc.assert(fc.property(fc.integer({ min: 0, max: 15 }), flags, (cc, f) => {
-      const out = runOne(`0f${(0x90 + cc).toString(16)}c3`, { flags: f });
-      expect(out.rbx).toBe(conditions[cc >> 1](f) !== ((cc & 1) !== 0) ? 1n : 0n);
-    }), RUNS);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 15 }), flags, (cc, f) => {
+        const out = runOne(`0f${(0x90 + cc).toString(16)}c3`, { flags: f });
+        expect(out.rbx).toBe(conditions[cc >> 1](f) !== ((cc & 1) !== 0) ? 1n : 0n);
+      }),
+      RUNS,
+    );
   });
 
   it('LAHF and SAHF move the low byte', () => {

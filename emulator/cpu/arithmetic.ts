@@ -1,10 +1,17 @@
 /** Two-operand ALU instructions in their general form, INC, DEC, NEG, NOT, XADD, CMPXCHG, and the bit tests (SDM vol. 2). */
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
 import { A, B, EA, F_CHI, F_CLO, F_HI, F_LO, RAX, V, W } from '../registers';
-import { alu, CMP, step, SUB, TEST } from './alu';
+import { alu, CMP, SUB, step, TEST } from './alu';
 import type { Cpu } from './cpu';
 import { setCarry, setCarryOverflow, setResult } from './flags';
-import { effectiveAddress, loadDestination, loadSource, readRegister, storeDestination, writeRegister } from './operands';
+import {
+  effectiveAddress,
+  loadDestination,
+  loadSource,
+  readRegister,
+  storeDestination,
+  writeRegister,
+} from './operands';
 
 /** `op.sub` is the operation of ./alu. */
 export function aluGeneral(cpu: Cpu, op: MicroOp): Outcome {
@@ -96,7 +103,7 @@ function loadBitString(cpu: Cpu, op: MicroOp): boolean {
   lo <<= bytes;
   effectiveAddress(r, op);
   r[W] = (r[EA] + lo) | 0;
-  r[EA + 1] = (r[EA + 1] + hi + ((r[W] >>> 0) < (lo >>> 0) ? 1 : 0)) | 0;
+  r[EA + 1] = (r[EA + 1] + hi + (r[W] >>> 0 < lo >>> 0 ? 1 : 0)) | 0;
   r[EA] = r[W];
   if (op.sub !== 0 && !cpu.prepareWrite(r[EA], r[EA + 1], op.size)) return false;
   if (!cpu.load(r[EA], r[EA + 1], op.size)) return false;

@@ -3,18 +3,36 @@
  * TLB, permitted, RAM) and answer false with `fault` filled in otherwise: faults are data.
  * What instructions do is in ./execute and its neighbours; what events do is in ../system.
  */
-import { mixHi, mixLo } from '../hash';
-import { TLB_D, TLB_IO, TLB_NX, TLB_U, TLB_W, Tlb } from '../mmu/tlb';
+
+import type { CodeCache } from '../decode/code-cache';
+import type { MicroOp } from '../decode/micro-op';
+import { mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
+import { loadSlow, prepareWriteSlow, storeSlow } from '../mmu/access';
+import { TLB_D, TLB_IO, TLB_NX, TLB_U, TLB_W, Tlb } from '../mmu/tlb';
 import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from '../observer';
 import {
-  CPL, CR0, CR0_WP, CR3, CR4, CR4_PCIDE, CR4_SMAP, CR4_SMEP, EFLAGS, FLAG_AC, HASHED_WORDS, ONLINE, REGISTER_WORDS, RIP, RSP, V, VEC_SS,
+  CPL,
+  CR0,
+  CR0_WP,
+  CR3,
+  CR4,
+  CR4_PCIDE,
+  CR4_SMAP,
+  CR4_SMEP,
+  EFLAGS,
+  FLAG_AC,
+  HASHED_WORDS,
+  ONLINE,
+  REGISTER_WORDS,
+  RIP,
+  RSP,
+  V,
+  VEC_SS,
 } from '../registers';
-import { bigHi, bigLo, toBigInt, toVa } from '../words';
-import type { CodeCache, CodePage } from '../decode/code-cache';
-import { materialise } from './flags';
-import { loadSlow, prepareWriteSlow, storeSlow } from '../mmu/access';
 import type { Bus } from '../system/bus';
+import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import { materialise } from './flags';
 
 export class Cpu {
   readonly index: number;
@@ -43,10 +61,10 @@ export class Cpu {
   systemReadMask = 0;
   systemWriteMask = 0;
 
-  /** The page that RIP was on last; 1 in codeLo matches nothing. */
+  /** The page that RIP was on last, and its ops by offset; 1 in codeLo matches nothing. */
   codeLo = 1;
   codeHi = 0;
-  code: CodePage | undefined = undefined;
+  codeOps: (MicroOp | undefined)[] = [];
 
   constructor(index: number, memory: PhysicalMemory, bus: Bus, codeCache: CodeCache) {
     this.codeCache = codeCache;
@@ -132,38 +150,53 @@ export class Cpu {
     return false;
   }
 
-  /** Loads into V. */
-  load64(lo: number, hi: number): boolean {
+  /** Loads into the register pair `into`. */
+  load64(lo: number, hi: number, into: number = V): boolean {
     const e = this.tlb.entries;
     const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
-    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.readMask) === this.readWant && (lo & 7) === 0) {
+    if (
+      e[i] === ((lo & -4096) | this.tlb.gen) &&
+      e[i + 1] === hi &&
+      (e[i + 2] & this.readMask) === this.readWant &&
+      (lo & 7) === 0
+    ) {
       const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
-      this.r[V] = this.memory.words[w];
-      this.r[V + 1] = this.memory.words[w + 1];
+      this.r[into] = this.memory.words[w];
+      this.r[into + 1] = this.memory.words[w + 1];
       return true;
     }
-    return loadSlow(this, lo, hi, 8);
+    return loadSlow(this, lo, hi, 8, into);
   }
 
-  load32(lo: number, hi: number): boolean {
+  load32(lo: number, hi: number, into: number = V): boolean {
     const e = this.tlb.entries;
     const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
-    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.readMask) === this.readWant && (lo & 3) === 0) {
-      this.r[V] = this.memory.words[((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2];
-      this.r[V + 1] = 0;
+    if (
+      e[i] === ((lo & -4096) | this.tlb.gen) &&
+      e[i + 1] === hi &&
+      (e[i + 2] & this.readMask) === this.readWant &&
+      (lo & 3) === 0
+    ) {
+      this.r[into] = this.memory.words[((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2];
+      this.r[into + 1] = 0;
       return true;
     }
-    return loadSlow(this, lo, hi, 4);
+    return loadSlow(this, lo, hi, 4, into);
   }
 
   load(lo: number, hi: number, size: number): boolean {
-    return size === 8 ? this.load64(lo, hi) : size === 4 ? this.load32(lo, hi) : loadSlow(this, lo, hi, size);
+    return size === 8 ? this.load64(lo, hi) : size === 4 ? this.load32(lo, hi) : loadSlow(this, lo, hi, size, V);
   }
 
   store64(lo: number, hi: number, valueLo: number, valueHi: number): boolean {
     const e = this.tlb.entries;
     const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
-    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & 7) === 0) {
+    if (
+      e[i] === ((lo & -4096) | this.tlb.gen) &&
+      e[i + 1] === hi &&
+      (e[i + 2] & this.writeMask) === this.writeWant &&
+      (lo & 7) === 0
+    ) {
       const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
       this.memory.write32(w, valueLo);
       this.memory.write32(w + 1, valueHi);
@@ -176,7 +209,12 @@ export class Cpu {
   store32(lo: number, hi: number, value: number): boolean {
     const e = this.tlb.entries;
     const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
-    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & 3) === 0) {
+    if (
+      e[i] === ((lo & -4096) | this.tlb.gen) &&
+      e[i + 1] === hi &&
+      (e[i + 2] & this.writeMask) === this.writeWant &&
+      (lo & 3) === 0
+    ) {
       const w = ((e[i + 2] & -4096) | (lo & 0xfff)) >>> 2;
       this.memory.write32(w, value);
       if ((this.memory.pageFlags[w >>> 10] & PAGE_WATCHED) !== 0) this.observer.watchedStore(this, w << 2, 4, lo, hi);
@@ -194,7 +232,12 @@ export class Cpu {
   prepareWrite(lo: number, hi: number, size: number): boolean {
     const e = this.tlb.entries;
     const i = this.tlb.base + ((lo >>> 10) & 0x3fc);
-    if (e[i] === ((lo & -4096) | this.tlb.gen) && e[i + 1] === hi && (e[i + 2] & this.writeMask) === this.writeWant && (lo & (size - 1)) === 0) {
+    if (
+      e[i] === ((lo & -4096) | this.tlb.gen) &&
+      e[i + 1] === hi &&
+      (e[i + 2] & this.writeMask) === this.writeWant &&
+      (lo & (size - 1)) === 0
+    ) {
       return true;
     }
     return prepareWriteSlow(this, lo, hi, size);
@@ -234,7 +277,7 @@ export class Cpu {
   push64(valueLo: number, valueHi: number): boolean {
     const r = this.r;
     const lo = (r[RSP] - 8) | 0;
-    const hi = (r[RSP] >>> 0) < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
+    const hi = r[RSP] >>> 0 < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
     this.observer.stackAccess(this, lo, hi, 8, true);
     if (!this.store64(lo, hi, valueLo, valueHi)) return this.stackFault();
     r[RSP] = lo;
@@ -242,17 +285,17 @@ export class Cpu {
     return true;
   }
 
-  /** Loads the top of the stack into V; the caller moves rsp when nothing else can fail. */
-  peek64(): boolean {
+  /** Loads the top of the stack; the caller moves rsp when nothing else can fail. */
+  peek64(into: number = V): boolean {
     const r = this.r;
     this.observer.stackAccess(this, r[RSP], r[RSP + 1], 8, false);
-    return this.load64(r[RSP], r[RSP + 1]) || this.stackFault();
+    return this.load64(r[RSP], r[RSP + 1], into) || this.stackFault();
   }
 
   moveRsp(bytes: number): void {
     const r = this.r;
     const lo = (r[RSP] + bytes) | 0;
-    if ((lo >>> 0) < (bytes >>> 0)) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
+    if (lo >>> 0 < bytes >>> 0) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
     r[RSP] = lo;
   }
 
@@ -264,9 +307,14 @@ export class Cpu {
   /** Registers, flags and TLB as one lane; `lane` 0 or 1. */
   hashLane(lane: number): number {
     const r = this.r;
-    const mix = lane === 0 ? mixLo : mixHi;
     let hash = lane === 0 ? this.tlb.hashLo() : this.tlb.hashHi();
-    for (let i = 0; i < HASHED_WORDS; i++) hash = (hash + mix(i + (this.index << 8), r[i])) | 0;
-    return (hash + mix(HASHED_WORDS + (this.index << 8), this.rflags())) | 0;
+    // Places above any RAM word, so that a register never cancels a word of memory.
+    const place = 0x40000000 + (this.index << 8);
+    for (let i = 0; i < HASHED_WORDS; i++) {
+      const term = mix(place + i, r[i]);
+      hash = (hash + (lane === 0 ? term : remix(term))) | 0;
+    }
+    const flags = mix(place + HASHED_WORDS, this.rflags());
+    return (hash + (lane === 0 ? flags : remix(flags))) | 0;
   }
 }

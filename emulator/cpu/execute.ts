@@ -20,9 +20,7 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       break;
     case 2: // MOV_RM64
       effectiveAddress(r, op);
-      if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
+      if (!cpu.load64(r[EA], r[EA + 1], d)) return FAULT;
       break;
     case 3: // MOV_MR64
       effectiveAddress(r, op);
@@ -38,9 +36,7 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       break;
     case 6: // MOV_RM32
       effectiveAddress(r, op);
-      if (!cpu.load32(r[EA], r[EA + 1])) return FAULT;
-      r[d] = r[V];
-      r[d + 1] = 0;
+      if (!cpu.load32(r[EA], r[EA + 1], d)) return FAULT;
       break;
     case 7: // MOV_MR32
       effectiveAddress(r, op);
@@ -55,10 +51,8 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       if (!cpu.push64(r[s], r[s + 1])) return FAULT;
       break;
     case 10: // POP_R
-      if (!cpu.peek64()) return FAULT;
+      if (!cpu.peek64(d)) return FAULT;
       cpu.moveRsp(8);
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
       break;
     case 11: // PUSH_I
       if (!cpu.push64(op.immLo, op.immHi)) return FAULT;
@@ -80,24 +74,16 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       r[RIP + 1] = op.immHi;
       return JUMPED;
     case 16: // ADD_RR64
-      add64(r, r[d], r[d + 1], r[s], r[s + 1], 0);
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
+      add64(r, d, r[d], r[d + 1], r[s], r[s + 1], 0);
       break;
     case 17: // ADD_RI64
-      add64(r, r[d], r[d + 1], op.immLo, op.immHi, 0);
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
+      add64(r, d, r[d], r[d + 1], op.immLo, op.immHi, 0);
       break;
     case 18: // SUB_RR64
-      sub64(r, r[d], r[d + 1], r[s], r[s + 1], 0);
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
+      sub64(r, d, r[d], r[d + 1], r[s], r[s + 1], 0);
       break;
     case 19: // SUB_RI64
-      sub64(r, r[d], r[d + 1], op.immLo, op.immHi, 0);
-      r[d] = r[V];
-      r[d + 1] = r[V + 1];
+      sub64(r, d, r[d], r[d + 1], op.immLo, op.immHi, 0);
       break;
     case 20: // AND_RR64
       r[d] &= r[s];
@@ -130,10 +116,10 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       logicFlags64(r, r[d], r[d + 1]);
       break;
     case 26: // CMP_RR64
-      sub64(r, r[d], r[d + 1], r[s], r[s + 1], 0);
+      sub64(r, V, r[d], r[d + 1], r[s], r[s + 1], 0);
       break;
     case 27: // CMP_RI64
-      sub64(r, r[d], r[d + 1], op.immLo, op.immHi, 0);
+      sub64(r, V, r[d], r[d + 1], op.immLo, op.immHi, 0);
       break;
     case 28: // TEST_RR64
       logicFlags64(r, r[d] & r[s], r[d + 1] & r[s + 1]);
@@ -169,7 +155,7 @@ function ret(cpu: Cpu): Outcome {
   if (!cpu.peek64()) return FAULT;
   const r = cpu.r;
   const hi = r[V + 1];
-  if (hi << 16 >> 16 !== hi) {
+  if ((hi << 16) >> 16 !== hi) {
     cpu.raise(13, 0);
     return FAULT;
   }

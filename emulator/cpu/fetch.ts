@@ -14,7 +14,7 @@ import type { Cpu } from './cpu';
 export function fetchOp(cpu: Cpu): MicroOp | undefined {
   const lo = cpu.r[RIP];
   if ((lo & -4096) === cpu.codeLo && cpu.r[RIP + 1] === cpu.codeHi) {
-    const op = (cpu.code as CodePage).ops[lo & 0xfff];
+    const op = cpu.codeOps[lo & 0xfff];
     if (op !== undefined) return op;
   }
   return fetchSlow(cpu, lo, cpu.r[RIP + 1]);
@@ -24,7 +24,7 @@ function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
   const pa = fetchAddress(cpu, lo, hi);
   if (pa === NO_ADDRESS) return undefined;
   const page = cpu.codeCache.page(pa >>> 12, lo & -4096, hi);
-  cpu.code = page;
+  cpu.codeOps = page.ops;
   cpu.codeLo = lo & -4096;
   cpu.codeHi = hi;
   const offset = lo & 0xfff;
@@ -40,13 +40,21 @@ function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
 
 function fetchAddress(cpu: Cpu, lo: number, hi: number): number {
   const pa = mmuAddress(cpu, lo, hi, EXECUTE);
-  if (pa === DEVICE) throw new UnimplementedError('fetching an instruction from a device or from beyond RAM', toVa(lo, hi));
+  if (pa === DEVICE)
+    throw new UnimplementedError('fetching an instruction from a device or from beyond RAM', toVa(lo, hi));
   return pa;
 }
 
 /** The first page did not hold the whole instruction. */
-function fetchCrossing(cpu: Cpu, page: CodePage, lo: number, hi: number, pa: number, room: number): MicroOp | undefined {
-  const nextLo = (lo & -4096) + 4096 | 0;
+function fetchCrossing(
+  cpu: Cpu,
+  page: CodePage,
+  lo: number,
+  hi: number,
+  pa: number,
+  room: number,
+): MicroOp | undefined {
+  const nextLo = ((lo & -4096) + 4096) | 0;
   const next = fetchAddress(cpu, nextLo, nextLo === 0 ? (hi + 1) | 0 : hi);
   if (next === NO_ADDRESS) return undefined;
   const bytes = new Uint8Array(MAX_LENGTH);

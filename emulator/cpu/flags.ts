@@ -62,22 +62,38 @@ export function setResult(r: Int32Array, size: number, lo: number, hi: number): 
 /** Condition codes in encoding order: o no b ae e ne be a s ns p np l ge le g. */
 export function condition(r: Int32Array, cc: number): boolean {
   switch (cc) {
-    case 0: return (r[F_CHI] ^ (r[F_CHI] << 1)) < 0;
-    case 1: return (r[F_CHI] ^ (r[F_CHI] << 1)) >= 0;
-    case 2: return r[F_CHI] < 0;
-    case 3: return r[F_CHI] >= 0;
-    case 4: return (r[F_LO] | r[F_HI]) === 0;
-    case 5: return (r[F_LO] | r[F_HI]) !== 0;
-    case 6: return r[F_CHI] < 0 || (r[F_LO] | r[F_HI]) === 0;
-    case 7: return r[F_CHI] >= 0 && (r[F_LO] | r[F_HI]) !== 0;
-    case 8: return (r[F_HI] ^ r[F_CLO]) < 0;
-    case 9: return (r[F_HI] ^ r[F_CLO]) >= 0;
-    case 10: return parity(r);
-    case 11: return !parity(r);
-    case 12: return less(r);
-    case 13: return !less(r);
-    case 14: return less(r) || (r[F_LO] | r[F_HI]) === 0;
-    default: return !less(r) && (r[F_LO] | r[F_HI]) !== 0;
+    case 0:
+      return (r[F_CHI] ^ (r[F_CHI] << 1)) < 0;
+    case 1:
+      return (r[F_CHI] ^ (r[F_CHI] << 1)) >= 0;
+    case 2:
+      return r[F_CHI] < 0;
+    case 3:
+      return r[F_CHI] >= 0;
+    case 4:
+      return (r[F_LO] | r[F_HI]) === 0;
+    case 5:
+      return (r[F_LO] | r[F_HI]) !== 0;
+    case 6:
+      return r[F_CHI] < 0 || (r[F_LO] | r[F_HI]) === 0;
+    case 7:
+      return r[F_CHI] >= 0 && (r[F_LO] | r[F_HI]) !== 0;
+    case 8:
+      return (r[F_HI] ^ r[F_CLO]) < 0;
+    case 9:
+      return (r[F_HI] ^ r[F_CLO]) >= 0;
+    case 10:
+      return parity(r);
+    case 11:
+      return !parity(r);
+    case 12:
+      return less(r);
+    case 13:
+      return !less(r);
+    case 14:
+      return less(r) || (r[F_LO] | r[F_HI]) === 0;
+    default:
+      return !less(r) && (r[F_LO] | r[F_HI]) !== 0;
   }
 }
 

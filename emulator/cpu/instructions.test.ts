@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
-import { KERNEL, KERNEL_CODE, KERNEL_STACK, kernelAt, leafEntry, peek, poke, put64, setRegister, smallMachine } from '../testing/small-machine';
+import {
+  KERNEL,
+  KERNEL_CODE,
+  KERNEL_STACK,
+  kernelAt,
+  leafEntry,
+  peek,
+  poke,
+  put64,
+  setRegister,
+  smallMachine,
+} from '../testing/small-machine';
 
 const small = smallMachine();
 const { cpu, machine } = small;
@@ -16,14 +27,22 @@ function run(hex: string, steps = 1): void {
 
 describe('effective addresses', () => {
   it('are base + index * scale + displacement modulo 2^64', () => {
-    fc.assert(fc.property(word, word, fc.integer({ min: 0, max: 3 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (base, index, scale, disp) => {
-      setRegister(cpu, RBX, base);
-      setRegister(cpu, RCX, index);
-      const displacement = Buffer.alloc(4);
-      displacement.writeInt32LE(disp);
-      run(`488d84${((scale << 6) | 0x0b).toString(16).padStart(2, '0')}${displacement.toString('hex')}`);
-      expect(cpu.get64(RAX)).toBe((base + (index << BigInt(scale)) + BigInt(disp)) & mask64);
-    }));
+    fc.assert(
+      fc.property(
+        word,
+        word,
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+        (base, index, scale, disp) => {
+          setRegister(cpu, RBX, base);
+          setRegister(cpu, RCX, index);
+          const displacement = Buffer.alloc(4);
+          displacement.writeInt32LE(disp);
+          run(`488d84${((scale << 6) | 0x0b).toString(16).padStart(2, '0')}${displacement.toString('hex')}`);
+          expect(cpu.get64(RAX)).toBe((base + (index << BigInt(scale)) + BigInt(disp)) & mask64);
+        },
+      ),
+    );
   });
 
   it('are cut to 32 bits by an address-size prefix before the segment base is added', () => {
@@ -44,7 +63,12 @@ describe('effective addresses', () => {
 describe('moves', () => {
   it('32-bit writes clear the upper half, narrower ones keep it', () => {
     const all = 0xffffffffffffffffn;
-    for (const [hex, expected] of [['b811223344', 0x44332211n], ['66b81122', 0xffffffffffff2211n], ['b011', 0xffffffffffffff11n], ['b411', 0xffffffffffff11ffn]] as const) {
+    for (const [hex, expected] of [
+      ['b811223344', 0x44332211n],
+      ['66b81122', 0xffffffffffff2211n],
+      ['b011', 0xffffffffffffff11n],
+      ['b411', 0xffffffffffff11ffn],
+    ] as const) {
       setRegister(cpu, RAX, all);
       run(hex);
       expect(cpu.get64(RAX)).toBe(expected);
@@ -53,7 +77,14 @@ describe('moves', () => {
 
   it('MOVZX, MOVSX, MOVSXD, CBW..CQO', () => {
     setRegister(cpu, RCX, 0xffffffff8000ff80n);
-    for (const [hex, expected] of [['480fb6c1', 0x80n], ['480fb7c1', 0xff80n], ['480fbec1', 0xffffffffffffff80n], ['480fbfc1', 0xffffffffffffff80n], ['4863c1', 0xffffffff8000ff80n], ['0fbec1', 0xffffff80n]] as const) {
+    for (const [hex, expected] of [
+      ['480fb6c1', 0x80n],
+      ['480fb7c1', 0xff80n],
+      ['480fbec1', 0xffffffffffffff80n],
+      ['480fbfc1', 0xffffffffffffff80n],
+      ['4863c1', 0xffffffff8000ff80n],
+      ['0fbec1', 0xffffff80n],
+    ] as const) {
       run(hex);
       expect(cpu.get64(RAX)).toBe(expected);
     }
@@ -105,7 +136,10 @@ describe('stack', () => {
     setRegister(cpu, RBX, BigInt(DATA));
     poke(machine, DATA, BigInt(KERNEL_CODE + 0x100));
     run('ff13');
-    expect([cpu.rip(), peek(machine, KERNEL_STACK - 8)]).toEqual([KERNEL_CODE + 0x100, BigInt.asUintN(64, BigInt(KERNEL_CODE + 2))]);
+    expect([cpu.rip(), peek(machine, KERNEL_STACK - 8)]).toEqual([
+      KERNEL_CODE + 0x100,
+      BigInt.asUintN(64, BigInt(KERNEL_CODE + 2)),
+    ]);
     poke(machine, DATA, 1n << 60n);
     kernelAt(small, 'ff23');
     expect(machine.step(0)).toBe(FAULTED);

@@ -112,6 +112,11 @@ export function popMemory(cpu: Cpu, op: MicroOp): Outcome {
   const rspLo = r[RSP];
   const rspHi = r[RSP + 1];
   cpu.moveRsp(8);
+  // POP %rsp: the popped value wins over the increment.
+  if (op.dKind === REG) {
+    writeRegister(r, op.d, 0, 8, lo, hi);
+    return NEXT;
+  }
   effectiveAddress(r, op);
   if (cpu.store64(r[EA], r[EA + 1], lo, hi)) return NEXT;
   r[RSP] = rspLo;

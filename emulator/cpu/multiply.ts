@@ -15,7 +15,10 @@ const limbs = new Int32Array(4);
 
 /** High 32 bits of an unsigned 32 x 32 product. */
 function mulHigh(a: number, b: number): number {
-  const aL = a & 0xffff, aH = a >>> 16, bL = b & 0xffff, bH = b >>> 16;
+  const aL = a & 0xffff,
+    aH = a >>> 16,
+    bL = b & 0xffff,
+    bH = b >>> 16;
   // Both partial sums fit 33 bits: unsigned Numbers hold them exactly.
   const carryPart = (imul(aH, bL) >>> 0) + (imul(aL, bL) >>> 16);
   const second = (imul(aL, bH) >>> 0) + (carryPart % 0x10000);
@@ -178,7 +181,7 @@ function divideUnsigned(r: Int32Array, bLo: number, bHi: number): void {
     remLo = (remLo << 1) | (limbs[3] >>> 31);
     for (let j = 3; j > 0; j--) limbs[j] = (limbs[j] << 1) | (limbs[j - 1] >>> 31);
     limbs[0] <<= 1;
-    const reaches = out !== 0 || (remHi >>> 0) > (bHi >>> 0) || (remHi === bHi && (remLo >>> 0) >= (bLo >>> 0));
+    const reaches = out !== 0 || remHi >>> 0 > bHi >>> 0 || (remHi === bHi && remLo >>> 0 >= bLo >>> 0);
     if (!reaches) continue;
     const difference = (remLo >>> 0) - (bLo >>> 0);
     remLo = difference | 0;

@@ -9,20 +9,27 @@ import type { Cpu } from './cpu';
 /** Effective address into EA: (base + index * scale + displacement), cut to 32 bits by a 67h prefix, plus the segment base. */
 export function effectiveAddress(r: Int32Array, op: MicroOp): void {
   const baseLo = r[op.base];
-  let lo = (baseLo + op.dispLo) | 0;
-  let hi = (r[op.base + 1] + op.dispHi + ((lo >>> 0) < (baseLo >>> 0) ? 1 : 0)) | 0;
+  const lo = (baseLo + op.dispLo) | 0;
+  r[EA] = lo;
+  r[EA + 1] = r[op.base + 1] + op.dispHi + (lo >>> 0 < baseLo >>> 0 ? 1 : 0);
+  if (op.complex) addIndexAndSegment(r, op);
+}
+
+function addIndexAndSegment(r: Int32Array, op: MicroOp): void {
+  let lo = r[EA];
+  let hi = r[EA + 1];
   if (op.index >= 0) {
     const scale = op.scale;
     const xLo = r[op.index] << scale;
     const xHi = scale === 0 ? r[op.index + 1] : (r[op.index + 1] << scale) | (r[op.index] >>> (32 - scale));
     lo = (lo + xLo) | 0;
-    hi = (hi + xHi + ((lo >>> 0) < (xLo >>> 0) ? 1 : 0)) | 0;
+    hi = (hi + xHi + (lo >>> 0 < xLo >>> 0 ? 1 : 0)) | 0;
   }
   if (op.addr32 !== 0) hi = 0;
   if (op.seg >= 0) {
     const sLo = r[op.seg];
     lo = (lo + sLo) | 0;
-    hi = (hi + r[op.seg + 1] + ((lo >>> 0) < (sLo >>> 0) ? 1 : 0)) | 0;
+    hi = (hi + r[op.seg + 1] + (lo >>> 0 < sLo >>> 0 ? 1 : 0)) | 0;
   }
   r[EA] = lo;
   r[EA + 1] = hi;
@@ -34,7 +41,14 @@ export function readRegister(r: Int32Array, register: number, shift: number, siz
 }
 
 /** 32-bit writes clear the upper half, narrower ones keep it (SDM vol. 1, 3.4.1.1). */
-export function writeRegister(r: Int32Array, register: number, shift: number, size: number, lo: number, hi: number): void {
+export function writeRegister(
+  r: Int32Array,
+  register: number,
+  shift: number,
+  size: number,
+  lo: number,
+  hi: number,
+): void {
   if (size === 8) {
     r[register] = lo;
     r[register + 1] = hi;

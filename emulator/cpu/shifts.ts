@@ -9,7 +9,13 @@ import { carry, setCarryOverflow, setResult } from './flags';
 import { loadDestination, loadSource, storeDestination } from './operands';
 
 /** Operation numbers in the order of the opcode map (6 is an alias of SHL). */
-export const ROL = 0, ROR = 1, RCL = 2, RCR = 3, SHL = 4, SHR = 5, SAR = 7;
+export const ROL = 0,
+  ROR = 1,
+  RCL = 2,
+  RCR = 3,
+  SHL = 4,
+  SHR = 5,
+  SAR = 7;
 
 /** Result words of the helpers below. */
 let lo = 0;

@@ -9,13 +9,14 @@ import type { Cpu } from './cpu';
 import { readRegister, writeRegister } from './operands';
 
 /** `op.sub2`: what ends a repetition besides rcx. */
-export const WHILE_EQUAL = 1, WHILE_NOT_EQUAL = 2;
+export const WHILE_EQUAL = 1,
+  WHILE_NOT_EQUAL = 2;
 
 function advance(r: Int32Array, register: number, bytes: number): void {
   const back = (r[EFLAGS] & FLAG_DF) !== 0;
   const old = r[register];
   r[register] = (back ? old - bytes : old + bytes) | 0;
-  if (back ? (old >>> 0) < bytes : (r[register] >>> 0) < bytes) r[register + 1] = (r[register + 1] + (back ? -1 : 1)) | 0;
+  if (back ? old >>> 0 < bytes : r[register] >>> 0 < bytes) r[register + 1] = (r[register + 1] + (back ? -1 : 1)) | 0;
 }
 
 /** Nothing to do: a repeated instruction with rcx = 0. */
@@ -40,7 +41,7 @@ function sourceAddress(r: Int32Array, op: MicroOp): void {
   let hi = r[RSI + 1];
   if (op.seg >= 0) {
     lo = (lo + r[op.seg]) | 0;
-    hi = (hi + r[op.seg + 1] + ((lo >>> 0) < (r[op.seg] >>> 0) ? 1 : 0)) | 0;
+    hi = (hi + r[op.seg + 1] + (lo >>> 0 < r[op.seg] >>> 0 ? 1 : 0)) | 0;
   }
   r[EA] = lo;
   r[EA + 1] = hi;

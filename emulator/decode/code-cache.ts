@@ -2,7 +2,7 @@
  * Decoded instructions by physical page, shared by all CPUs. A physical page that is mapped at several virtual pages has one
  * CodePage per alias, because an op knows its own address. Stores to such pages drop exactly the ops that they overlap.
  */
-import { PAGE_CODE, type CodeInvalidator, type PhysicalMemory } from '../memory/physical-memory';
+import { type CodeInvalidator, PAGE_CODE, type PhysicalMemory } from '../memory/physical-memory';
 import type { MicroOp } from './micro-op';
 
 export const MAX_LENGTH = 15;

@@ -1,14 +1,27 @@
 import { readFileSync } from 'node:fs';
-import { kernelAt, KERNEL_CODE, PML4, smallMachine } from '../testing/small-machine';
+import { KERNEL_CODE, kernelAt, PML4, smallMachine } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 import { vaHi, vaLo } from '../words';
 import { decodeAt } from './decoder';
 import { decodeCheck, disassemble } from './disassemble';
 import { HOT_CODES } from './hot-codes';
-import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_MEM_WRITE, OP_STACK, OP_WRITES_RSP } from './micro-op';
+import {
+  type MicroOp,
+  OP_BRANCH,
+  OP_CONTROL,
+  OP_GS,
+  OP_MEM_READ,
+  OP_MEM_WRITE,
+  OP_STACK,
+  OP_WRITES_RSP,
+} from './micro-op';
 
 function decode(hex: string): MicroOp {
-  return decodeAt(Uint8Array.from(Buffer.from(hex.padEnd(30, '90'), 'hex')), vaLo(KERNEL_CODE), vaHi(KERNEL_CODE)) as MicroOp;
+  return decodeAt(
+    Uint8Array.from(Buffer.from(hex.padEnd(30, '90'), 'hex')),
+    vaLo(KERNEL_CODE),
+    vaHi(KERNEL_CODE),
+  ) as MicroOp;
 }
 
 describe('decoder', () => {

@@ -103,7 +103,13 @@ function checkSection(name: string, addr: number, bytes: Uint8Array): Unimplemen
       const text = implemented ? '' : format(instruction);
       const length = instruction.length;
       instruction.free();
-      if (!implemented) return { section: name, va: addr + start, bytes: Buffer.from(bytes.subarray(start, start + length)).toString('hex'), text };
+      if (!implemented)
+        return {
+          section: name,
+          va: addr + start,
+          bytes: Buffer.from(bytes.subarray(start, start + length)).toString('hex'),
+          text,
+        };
     }
     return undefined;
   } finally {

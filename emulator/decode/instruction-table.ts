@@ -27,9 +27,12 @@ export type Shape =
   | 'branch' // immediate target
   | 'indirect' // target in a register or memory
   | 'string' // implied operands, width from the mnemonic
-  | 'control-from' | 'control-to'
-  | 'segment-from' | 'segment-to'
-  | 'base-from' | 'base-to'
+  | 'control-from'
+  | 'control-to'
+  | 'segment-from'
+  | 'segment-to'
+  | 'base-from'
+  | 'base-to'
   | 'memory' // an address or a structure
   | 'port';
 
@@ -54,12 +57,24 @@ function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Par
 
 /** Mnemonics whose handlers differ in `sub` alone: the position in the list, or the numbers given. */
 function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Entry> = {}): void {
-  mnemonics.forEach((mnemonic, i) => { add(mnemonic, run, shape, { sub: subs?.[i] ?? i, ...more }); });
+  mnemonics.forEach((mnemonic, i) => {
+    add(mnemonic, run, shape, { sub: subs?.[i] ?? i, ...more });
+  });
 }
 
 const M = Mnemonic;
 
-addFamily([M.Add, M.Or, M.Adc, M.Sbb, M.And, M.Sub, M.Xor, M.Cmp, M.Test], arithmetic.aluGeneral, 'binary', [ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST]);
+addFamily([M.Add, M.Or, M.Adc, M.Sbb, M.And, M.Sub, M.Xor, M.Cmp, M.Test], arithmetic.aluGeneral, 'binary', [
+  ADD,
+  OR,
+  ADC,
+  SBB,
+  AND,
+  SUB,
+  XOR,
+  CMP,
+  TEST,
+]);
 addFamily([M.Inc, M.Dec], arithmetic.stepGeneral, 'unary-destination');
 add(M.Neg, arithmetic.neg, 'unary-destination');
 add(M.Not, arithmetic.not, 'unary-destination');
@@ -68,7 +83,16 @@ add(M.Cmpxchg, arithmetic.cmpxchg, 'binary');
 addFamily([M.Bt, M.Bts, M.Btr, M.Btc], arithmetic.bitTest, 'binary');
 addFamily([M.Bsf, M.Bsr], arithmetic.bitScan, 'binary');
 add(M.Popcnt, arithmetic.popcnt, 'binary');
-addFamily([M.Rol, M.Ror, M.Rcl, M.Rcr, M.Shl, M.Shr, M.Sal, M.Sar], shift, 'binary', [ROL, ROR, RCL, RCR, SHL, SHR, SHL, SAR]);
+addFamily([M.Rol, M.Ror, M.Rcl, M.Rcr, M.Shl, M.Shr, M.Sal, M.Sar], shift, 'binary', [
+  ROL,
+  ROR,
+  RCL,
+  RCR,
+  SHL,
+  SHR,
+  SHL,
+  SAR,
+]);
 addFamily([M.Shld, M.Shrd], shiftDouble, 'binary');
 addFamily([M.Mul], multiply.mulAccumulator, 'unary-source');
 add(M.Imul, multiply.imulTruncating, 'binary');
@@ -79,8 +103,50 @@ add([M.Movsx, M.Movsxd], moves.movsx, 'binary');
 add(M.Lea, moves.lea, 'binary');
 add(M.Xchg, moves.xchg, 'binary');
 add(M.Bswap, moves.bswap, 'unary-destination');
-addFamily([M.Cmovo, M.Cmovno, M.Cmovb, M.Cmovae, M.Cmove, M.Cmovne, M.Cmovbe, M.Cmova, M.Cmovs, M.Cmovns, M.Cmovp, M.Cmovnp, M.Cmovl, M.Cmovge, M.Cmovle, M.Cmovg], moves.cmov, 'binary');
-addFamily([M.Seto, M.Setno, M.Setb, M.Setae, M.Sete, M.Setne, M.Setbe, M.Seta, M.Sets, M.Setns, M.Setp, M.Setnp, M.Setl, M.Setge, M.Setle, M.Setg], moves.setcc, 'unary-destination');
+addFamily(
+  [
+    M.Cmovo,
+    M.Cmovno,
+    M.Cmovb,
+    M.Cmovae,
+    M.Cmove,
+    M.Cmovne,
+    M.Cmovbe,
+    M.Cmova,
+    M.Cmovs,
+    M.Cmovns,
+    M.Cmovp,
+    M.Cmovnp,
+    M.Cmovl,
+    M.Cmovge,
+    M.Cmovle,
+    M.Cmovg,
+  ],
+  moves.cmov,
+  'binary',
+);
+addFamily(
+  [
+    M.Seto,
+    M.Setno,
+    M.Setb,
+    M.Setae,
+    M.Sete,
+    M.Setne,
+    M.Setbe,
+    M.Seta,
+    M.Sets,
+    M.Setns,
+    M.Setp,
+    M.Setnp,
+    M.Setl,
+    M.Setge,
+    M.Setle,
+    M.Setg,
+  ],
+  moves.setcc,
+  'unary-destination',
+);
 add(M.Cbw, moves.extendAccumulator, 'none', { size: 2 });
 add(M.Cwde, moves.extendAccumulator, 'none', { size: 4 });
 add(M.Cdqe, moves.extendAccumulator, 'none', { size: 8 });
@@ -95,7 +161,11 @@ add(M.Jmp, moves.jmpIndirect, 'indirect');
 add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
 add(M.Ret, moves.retImmediate, 'branch', { flags: OP_STACK });
 // The hot switch executes these; the entry gives their condition.
-addFamily([M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg], flagOps.nop, 'branch');
+addFamily(
+  [M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg],
+  flagOps.nop,
+  'branch',
+);
 addFamily([M.Loop, M.Loope, M.Loopne], flagOps.loop, 'branch');
 addFamily([M.Jrcxz, M.Jecxz], flagOps.jumpIfRcxZero, 'branch');
 
@@ -106,7 +176,9 @@ for (const [mnemonics, run] of [
   [[M.Scasb, M.Scasw, M.Scasd, M.Scasq], strings.scas],
   [[M.Cmpsb, M.Cmpsw, M.Cmpsd, M.Cmpsq], strings.cmps],
 ] as [number[], Handler][]) {
-  mnemonics.forEach((mnemonic, i) => { add(mnemonic, run, 'string', { size: 1 << i }); });
+  mnemonics.forEach((mnemonic, i) => {
+    add(mnemonic, run, 'string', { size: 1 << i });
+  });
 }
 
 addFamily([M.Cld, M.Std], flagOps.setDirection, 'none');
@@ -123,7 +195,7 @@ add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'non
 add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'none');
 add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
 add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'none');
-add([M.Int, M.Int3, M.Int1], flagOps.softwareInterrupt, 'none', { flags: OP_CONTROL | OP_LATE_TF });
+add([M.Int, M.Int3], flagOps.softwareInterrupt, 'none', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.In, flagOps.portIn, 'port');
 add(M.Out, flagOps.portOut, 'port');
 
@@ -151,15 +223,71 @@ addFamily([M.Verr, M.Verw], segments.verify, 'unary-source');
 add(M.Retf, segments.farReturn, 'none', { flags: OP_STACK | OP_CONTROL });
 
 /** MOV with a segment, control or debug register is the same mnemonic as MOV: chosen by operand. */
-export const MOV_TO_SEGMENT: Entry = { run: segments.movToSegment, shape: 'segment-to', sub: 0, flags: OP_CONTROL, size: 2, fixed: 0 };
-export const MOV_FROM_SEGMENT: Entry = { run: segments.movFromSegment, shape: 'segment-from', sub: 0, flags: 0, size: 2, fixed: 0 };
-export const PUSH_SEGMENT: Entry = { run: moves.pushSegment, shape: 'segment-from', sub: 0, flags: OP_STACK, size: 8, fixed: 0 };
-export const MOV_TO_CONTROL: Entry = { run: control.movToControl, shape: 'control-to', sub: 0, flags: OP_CONTROL, size: 8, fixed: 0 };
-export const MOV_FROM_CONTROL: Entry = { run: control.movFromControl, shape: 'control-from', sub: 0, flags: 0, size: 8, fixed: 0 };
-export const MOV_TO_DEBUG: Entry = { run: control.movToDebug, shape: 'control-to', sub: 0, flags: 0, size: 8, fixed: 0 };
-export const MOV_FROM_DEBUG: Entry = { run: control.movFromDebug, shape: 'control-from', sub: 0, flags: 0, size: 8, fixed: 0 };
+export const MOV_TO_SEGMENT: Entry = {
+  run: segments.movToSegment,
+  shape: 'segment-to',
+  sub: 0,
+  flags: OP_CONTROL,
+  size: 2,
+  fixed: 0,
+};
+export const MOV_FROM_SEGMENT: Entry = {
+  run: segments.movFromSegment,
+  shape: 'segment-from',
+  sub: 0,
+  flags: 0,
+  size: 2,
+  fixed: 0,
+};
+export const PUSH_SEGMENT: Entry = {
+  run: moves.pushSegment,
+  shape: 'segment-from',
+  sub: 0,
+  flags: OP_STACK,
+  size: 8,
+  fixed: 0,
+};
+export const MOV_TO_CONTROL: Entry = {
+  run: control.movToControl,
+  shape: 'control-to',
+  sub: 0,
+  flags: OP_CONTROL,
+  size: 8,
+  fixed: 0,
+};
+export const MOV_FROM_CONTROL: Entry = {
+  run: control.movFromControl,
+  shape: 'control-from',
+  sub: 0,
+  flags: 0,
+  size: 8,
+  fixed: 0,
+};
+export const MOV_TO_DEBUG: Entry = {
+  run: control.movToDebug,
+  shape: 'control-to',
+  sub: 0,
+  flags: 0,
+  size: 8,
+  fixed: 0,
+};
+export const MOV_FROM_DEBUG: Entry = {
+  run: control.movFromDebug,
+  shape: 'control-from',
+  sub: 0,
+  flags: 0,
+  size: 8,
+  fixed: 0,
+};
 /** One-operand IMUL. */
-export const IMUL_ACCUMULATOR: Entry = { run: multiply.mulAccumulator, shape: 'unary-source', sub: 1, flags: 0, size: 8, fixed: 0 };
+export const IMUL_ACCUMULATOR: Entry = {
+  run: multiply.mulAccumulator,
+  shape: 'unary-source',
+  sub: 1,
+  flags: 0,
+  size: 8,
+  fixed: 0,
+};
 
 export function lookUp(mnemonic: number): Entry | undefined {
   return TABLE.get(mnemonic);

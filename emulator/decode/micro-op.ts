@@ -31,7 +31,9 @@ export const OP_LATE_TF = 512;
 export const OP_REP = 256;
 
 /** Operand places. */
-export const REG = 0, IMM = 1, MEM = 2;
+export const REG = 0,
+  IMM = 1,
+  MEM = 2;
 
 export class MicroOp {
   /** Case of the hot switch, 0 for none. */
@@ -65,6 +67,8 @@ export class MicroOp {
   dispLo = 0;
   dispHi = 0;
   seg = -1;
+  /** The address has an index, a segment base or an address-size prefix: more than base + displacement. */
+  complex = false;
   /** Address-size prefix: the offset is cut to 32 bits. */
   addr32 = 0;
   nextLo = 0;

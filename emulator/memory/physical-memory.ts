@@ -3,7 +3,7 @@
  * Each write updates the undo log, the state hash and the decoded-code cache, so nothing else has to remember to.
  * Addresses here are physical byte addresses below `size`; whether a page is RAM at all is the MMU's question.
  */
-import { mixHi, mixLo } from '../hash';
+import { mix, remix } from '../hash';
 import { UndoLog } from './undo-log';
 
 /** The page holds decoded instructions: a store may have to drop some. */
@@ -48,8 +48,10 @@ export class PhysicalMemory {
     const old = this.words[index];
     if (old === value) return;
     if (this.undo.active) this.undo.push(index, old);
-    this.hashLo = (this.hashLo + mixLo(index, value) - mixLo(index, old)) | 0;
-    this.hashHi = (this.hashHi + mixHi(index, value) - mixHi(index, old)) | 0;
+    const added = mix(index, value);
+    const removed = mix(index, old);
+    this.hashLo = (this.hashLo + added - removed) | 0;
+    this.hashHi = (this.hashHi + remix(added) - remix(removed)) | 0;
     this.words[index] = value;
     if ((this.pageFlags[index >>> 10] & PAGE_CODE) !== 0) this.code?.codeWritten(index << 2);
   }
@@ -107,7 +109,9 @@ export class PhysicalMemory {
 
   writeBytes(pa: number, bytes: Uint8Array): void {
     if (pa < 0 || pa + bytes.length > this.size) {
-      throw new RangeError(`${bytes.length} bytes at physical 0x${pa.toString(16)} do not fit RAM of ${this.size} bytes`);
+      throw new RangeError(
+        `${bytes.length} bytes at physical 0x${pa.toString(16)} do not fit RAM of ${this.size} bytes`,
+      );
     }
     for (let i = 0; i < bytes.length; i++) this.write8(pa + i, bytes[i]);
   }

@@ -6,13 +6,32 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { PAGE_WATCHED } from '../memory/physical-memory';
-import { CPL, CR0, CR0_WP, CR3, CR4, CR4_PGE, CR4_SMAP, CR4_SMEP, EFER, EFER_NXE, EFLAGS, FLAG_AC, V, VEC_GP, VEC_PF } from '../registers';
+import {
+  CPL,
+  CR0,
+  CR0_AM,
+  CR0_WP,
+  CR3,
+  CR4,
+  CR4_PGE,
+  CR4_SMAP,
+  CR4_SMEP,
+  EFER,
+  EFER_NXE,
+  EFLAGS,
+  FLAG_AC,
+  VEC_AC,
+  VEC_GP,
+  VEC_PF,
+} from '../registers';
 import { isCanonical } from '../words';
 import { newWalk, PTE_A, PTE_D, WALK_LEAF, WALK_NOT_PRESENT, walkTables } from './page-walk';
 import { TLB_D, TLB_G, TLB_IO, TLB_NX, TLB_U, TLB_W } from './tlb';
 
 /** Kinds of access, also the index of their names. */
-export const READ = 0, WRITE = 1, EXECUTE = 2;
+export const READ = 0,
+  WRITE = 1,
+  EXECUTE = 2;
 const KIND_NAMES = ['read', 'write', 'execute'] as const;
 
 /** Answers of `mmuAddress` besides a physical RAM address. */
@@ -70,7 +89,8 @@ function refill(cpu: Cpu, lo: number, hi: number, kind: number): number {
   const r = cpu.r;
   const memory = cpu.memory;
   const result = walkTables(memory, r[CR3], lo, hi, (r[EFER] & EFER_NXE) !== 0, walk);
-  for (let level = 0; level < walk.levels - (result === WALK_LEAF ? 1 : 0); level++) setBits(cpu, walk.used[level], PTE_A);
+  for (let level = 0; level < walk.levels - (result === WALK_LEAF ? 1 : 0); level++)
+    setBits(cpu, walk.used[level], PTE_A);
   if (result === WALK_NOT_PRESENT) return raisePageFault(cpu, lo, hi, kind, 0);
   if (result !== WALK_LEAF) return raisePageFault(cpu, lo, hi, kind, 9);
   let entry = walk.entry;
@@ -78,7 +98,7 @@ function refill(cpu: Cpu, lo: number, hi: number, kind: number): number {
   setBits(cpu, walk.used[walk.levels - 1], kind === WRITE ? PTE_A | PTE_D : PTE_A);
   if (kind === WRITE) entry |= TLB_D;
   if ((r[CR4] & CR4_PGE) === 0) entry &= ~TLB_G;
-  if (((entry & -4096) >>> 0) >= memory.size) entry |= TLB_IO;
+  if ((entry & -4096) >>> 0 >= memory.size) entry |= TLB_IO;
   cpu.tlb.insert(lo, hi, entry);
   // The new entry may have taken the place of the one that RIP's page relies on.
   cpu.dropCode();
@@ -121,7 +141,16 @@ function raisePageFault(cpu: Cpu, lo: number, hi: number, kind: number, base: nu
   return setFault(cpu, VEC_PF, error, lo, hi, kind);
 }
 
-/** First byte's address stays in the page? Otherwise two translations are needed. */
+/** #AC(0): a user access off its natural boundary while CR0.AM and RFLAGS.AC are set (SDM vol. 3, 6.15); raised when it is. */
+function misaligned(cpu: Cpu, lo: number, size: number): boolean {
+  const r = cpu.r;
+  if ((lo & (size - 1)) === 0 || r[CPL] !== 3 || cpu.system) return false;
+  if ((r[CR0] & CR0_AM) === 0 || (r[EFLAGS] & FLAG_AC) === 0) return false;
+  cpu.raise(VEC_AC, 0);
+  return true;
+}
+
+/** Does the access need two translations? */
 function crosses(lo: number, size: number): boolean {
   return (lo & 0xfff) + size > 4096;
 }
@@ -130,51 +159,51 @@ function nextPageHi(lo: number, hi: number): number {
   return (lo & -4096) === -4096 ? (hi + 1) | 0 : hi;
 }
 
-/** Loads 1, 2, 4 or 8 bytes into V, zero-extended. */
-export function loadSlow(cpu: Cpu, lo: number, hi: number, size: number): boolean {
+/** Loads 1, 2, 4 or 8 bytes into the pair `into`, zero-extended. */
+export function loadSlow(cpu: Cpu, lo: number, hi: number, size: number, into: number): boolean {
   const r = cpu.r;
   const pa = mmuAddress(cpu, lo, hi, READ);
-  if (pa === NO_ADDRESS) return false;
-  if (crosses(lo, size)) return loadCrossing(cpu, lo, hi, size, pa);
-  r[V + 1] = 0;
+  if (pa === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
+  if (crosses(lo, size)) return loadCrossing(cpu, lo, hi, size, pa, into);
+  r[into + 1] = 0;
   if (pa === DEVICE) {
-    r[V] = cpu.bus.read(cpu, deviceAddress, size);
-    if (size === 8) r[V + 1] = -1;
+    r[into] = cpu.bus.read(cpu, deviceAddress, size);
+    if (size === 8) r[into + 1] = -1;
     return true;
   }
-  if (size === 1) r[V] = cpu.memory.read8(pa);
-  else if (size === 2) r[V] = cpu.memory.read16(pa);
-  else r[V] = cpu.memory.read32(pa);
-  if (size === 8) r[V + 1] = cpu.memory.read32(pa + 4);
+  if (size === 1) r[into] = cpu.memory.read8(pa);
+  else if (size === 2) r[into] = cpu.memory.read16(pa);
+  else r[into] = cpu.memory.read32(pa);
+  if (size === 8) r[into + 1] = cpu.memory.read32(pa + 4);
   return true;
 }
 
 /** Both pages are translated before a byte is read; device bytes across a page boundary read as ones. */
-function loadCrossing(cpu: Cpu, lo: number, hi: number, size: number, first: number): boolean {
-  const next = mmuAddress(cpu, (lo & -4096) + 4096 | 0, nextPageHi(lo, hi), READ);
+function loadCrossing(cpu: Cpu, lo: number, hi: number, size: number, first: number, into: number): boolean {
+  const next = mmuAddress(cpu, ((lo & -4096) + 4096) | 0, nextPageHi(lo, hi), READ);
   if (next === NO_ADDRESS) return false;
   const r = cpu.r;
   const inFirst = 4096 - (lo & 0xfff);
-  r[V] = 0;
-  r[V + 1] = 0;
+  r[into] = 0;
+  r[into + 1] = 0;
   for (let i = 0; i < size; i++) {
     const page = i < inFirst ? first : next;
     const pa = i < inFirst ? first + i : next + i - inFirst;
     const byte = page === DEVICE ? 0xff : cpu.memory.read8(pa);
-    r[V + (i >>> 2)] |= byte << ((i & 3) << 3);
+    r[into + (i >>> 2)] |= byte << ((i & 3) << 3);
   }
   return true;
 }
 
 export function prepareWriteSlow(cpu: Cpu, lo: number, hi: number, size: number): boolean {
-  if (mmuAddress(cpu, lo, hi, WRITE) === NO_ADDRESS) return false;
+  if (mmuAddress(cpu, lo, hi, WRITE) === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
   if (!crosses(lo, size)) return true;
-  return mmuAddress(cpu, (lo & -4096) + 4096 | 0, nextPageHi(lo, hi), WRITE) !== NO_ADDRESS;
+  return mmuAddress(cpu, ((lo & -4096) + 4096) | 0, nextPageHi(lo, hi), WRITE) !== NO_ADDRESS;
 }
 
 export function storeSlow(cpu: Cpu, lo: number, hi: number, size: number, valueLo: number, valueHi: number): boolean {
   const pa = mmuAddress(cpu, lo, hi, WRITE);
-  if (pa === NO_ADDRESS) return false;
+  if (pa === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
   if (crosses(lo, size)) return storeCrossing(cpu, lo, hi, size, valueLo, valueHi, pa);
   if (pa === DEVICE) {
     cpu.bus.write(cpu, deviceAddress, size, valueLo);
@@ -189,8 +218,16 @@ export function storeSlow(cpu: Cpu, lo: number, hi: number, size: number, valueL
   return true;
 }
 
-function storeCrossing(cpu: Cpu, lo: number, hi: number, size: number, valueLo: number, valueHi: number, first: number): boolean {
-  const nextLo = (lo & -4096) + 4096 | 0;
+function storeCrossing(
+  cpu: Cpu,
+  lo: number,
+  hi: number,
+  size: number,
+  valueLo: number,
+  valueHi: number,
+  first: number,
+): boolean {
+  const nextLo = ((lo & -4096) + 4096) | 0;
   const nextHi = nextPageHi(lo, hi);
   const next = mmuAddress(cpu, nextLo, nextHi, WRITE);
   if (next === NO_ADDRESS) return false;
@@ -206,5 +243,6 @@ function storeCrossing(cpu: Cpu, lo: number, hi: number, size: number, valueLo: 
 }
 
 function tellWatched(cpu: Cpu, pa: number, bytes: number, lo: number, hi: number): void {
-  if (pa !== DEVICE && (cpu.memory.pageFlags[pa >>> 12] & PAGE_WATCHED) !== 0) cpu.observer.watchedStore(cpu, pa, bytes, lo, hi);
+  if (pa !== DEVICE && (cpu.memory.pageFlags[pa >>> 12] & PAGE_WATCHED) !== 0)
+    cpu.observer.watchedStore(cpu, pa, bytes, lo, hi);
 }

@@ -10,13 +10,21 @@
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { TLB_1G, TLB_2M, TLB_D, TLB_G, TLB_NX, TLB_U, TLB_W } from './tlb';
 
-export const PTE_P = 1, PTE_RW = 2, PTE_US = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80, PTE_G = 0x100;
+export const PTE_P = 1,
+  PTE_RW = 2,
+  PTE_US = 4,
+  PTE_A = 0x20,
+  PTE_D = 0x40,
+  PTE_PS = 0x80,
+  PTE_G = 0x100;
 /** In the high word. */
 export const PTE_XD = 0x80000000 | 0;
 const RESERVED_HI = 0xfffff;
 
 /** How a walk ended: a leaf, nothing mapped, or a malformed entry (which faults with the RSVD bit). */
-export const WALK_LEAF = 0, WALK_NOT_PRESENT = 1, WALK_RESERVED = 2;
+export const WALK_LEAF = 0,
+  WALK_NOT_PRESENT = 1,
+  WALK_RESERVED = 2;
 
 /** One result object, reused. */
 export interface Walk {
@@ -34,7 +42,14 @@ export function newWalk(): Walk {
 }
 
 /** `nxe` is EFER.NXE: without it the XD bit is reserved. The address must be canonical. */
-export function walkTables(memory: PhysicalMemory, root: number, lo: number, hi: number, nxe: boolean, walk: Walk): number {
+export function walkTables(
+  memory: PhysicalMemory,
+  root: number,
+  lo: number,
+  hi: number,
+  nxe: boolean,
+  walk: Walk,
+): number {
   let table = root & -4096;
   let rights = TLB_W | TLB_U;
   walk.levels = 0;
@@ -58,10 +73,14 @@ export function walkTables(memory: PhysicalMemory, root: number, lo: number, hi:
 
 function entryAddress(table: number, level: number, lo: number, hi: number): number {
   switch (level) {
-    case 3: return table + (((hi >>> 7) & 0x1ff) << 3);
-    case 2: return table + ((((lo >>> 30) | (hi << 2)) & 0x1ff) << 3);
-    case 1: return table + (((lo >>> 21) & 0x1ff) << 3);
-    default: return table + (((lo >>> 12) & 0x1ff) << 3);
+    case 3:
+      return table + (((hi >>> 7) & 0x1ff) << 3);
+    case 2:
+      return table + ((((lo >>> 30) | (hi << 2)) & 0x1ff) << 3);
+    case 1:
+      return table + (((lo >>> 21) & 0x1ff) << 3);
+    default:
+      return table + (((lo >>> 12) & 0x1ff) << 3);
   }
 }
 

@@ -1,12 +1,32 @@
-import { CR0, CR0_WP, CR3, CR4, CR4_PCIDE, CR4_PGE, FLAG_AC, RAX, RBX, RCX, RSP } from '../registers';
+import { CR0, CR0_AM, CR0_WP, CR3, CR4, CR4_PCIDE, CR4_PGE, FLAG_AC, RAX, RBX, RCX, RSP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
-import { handlerOf, KERNEL, kernelAt, leafEntry, peek, place, poke, put64, setFlags, setRegister, smallMachine, type SmallMachine, USER, userAt } from '../testing/small-machine';
+import {
+  handlerOf,
+  KERNEL,
+  kernelAt,
+  leafEntry,
+  peek,
+  place,
+  poke,
+  put64,
+  type SmallMachine,
+  setFlags,
+  setRegister,
+  smallMachine,
+  USER,
+  userAt,
+} from '../testing/small-machine';
 
 const LOAD = '488b03'; // mov (%rbx),%rax
 const STORE = '48890b'; // mov %rcx,(%rbx)
 const PAGE = KERNEL + 0x50000;
 const USER_PAGE = USER + 0x4000;
-const P = 1, W = 2, U = 4, A = 0x20, D = 0x40, G = 0x100;
+const P = 1,
+  W = 2,
+  U = 4,
+  A = 0x20,
+  D = 0x40,
+  G = 0x100;
 const XD = 0x80000000 | 0;
 
 function access(small: SmallMachine, hex: string, at: number | bigint, user = false): number {
@@ -39,7 +59,8 @@ describe('page faults report why', () => {
   ])('%s', (_name, va, code, flags, hi, user, error) => {
     const small = smallMachine();
     // Kernel tables above the leaf are supervisor ones; a user page needs all levels.
-    if (va === PAGE) for (const table of [0x1ff8, 0x2ff0, 0x3040]) put64(small.machine, table, small.machine.memory.read32(table) | U);
+    if (va === PAGE)
+      for (const table of [0x1ff8, 0x2ff0, 0x3040]) put64(small.machine, table, small.machine.memory.read32(table) | U);
     setLeaf(small, va, 0x50000, flags, hi);
     expectPageFault(small, access(small, code, va, user), error);
   });
@@ -108,6 +129,19 @@ describe('rights', () => {
     setRegister(small.cpu, RSP, (1n << 47n) + 0n);
     small.machine.step(0);
     expect(small.cpu.event.vector).toBe(8);
+  });
+});
+
+describe('alignment check', () => {
+  it('is #AC(0) for a user access while CR0.AM and AC are set, and nothing for the supervisor', () => {
+    const small = smallMachine();
+    small.cpu.r[CR0] |= CR0_AM;
+    setFlags(small.cpu, FLAG_AC);
+    expect(access(small, LOAD, USER_PAGE + 1)).toBe(RETIRED);
+    userAt(small, LOAD);
+    setRegister(small.cpu, RBX, USER_PAGE + 1);
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.rip()).toBe(handlerOf(17));
   });
 });
 
@@ -228,9 +262,17 @@ describe('TLB', () => {
   });
 
   it.each([
-    [0, 1, 2, 1], [0, 2, 1, 1], [1, 1, 2, 1], [1, 2, 1, 1], [2, 0, 2, 2], [3, 0, 2, 1],
+    [0, 1, 2, 1],
+    [0, 2, 1, 1],
+    [1, 1, 2, 1],
+    [1, 2, 1, 1],
+    [2, 0, 2, 2],
+    [3, 0, 2, 1],
   ])('INVPCID type %i for PCID %i: a plain entry of PCID 1 reads %i, a Global one %i', (type, pcid, plain, global) => {
-    for (const [flags, expected] of [[P | W, plain], [P | W | G, global]]) {
+    for (const [flags, expected] of [
+      [P | W, plain],
+      [P | W | G, global],
+    ]) {
       const small = withPcid();
       stale(small, flags);
       expect(invpcid(small, type, pcid, PAGE)).toBe(RETIRED);

@@ -43,7 +43,11 @@ export function translateVa(memory: PhysicalMemory, root: number, va: number): L
   };
 }
 
-export function readVirtual64(memory: PhysicalMemory, root: number, va: number): { lo: number; hi: number } | undefined {
+export function readVirtual64(
+  memory: PhysicalMemory,
+  root: number,
+  va: number,
+): { lo: number; hi: number } | undefined {
   const lo = readVirtual32(memory, root, va);
   const hi = readVirtual32(memory, root, va + 4);
   return lo === undefined || hi === undefined ? undefined : { lo, hi };
@@ -74,7 +78,13 @@ function order(va: number): number {
   return va < 0 ? va + 0x1000000000000 : va;
 }
 
-function* tableLeaves(memory: PhysicalMemory, table: number, level: number, base: number, above: number): Generator<MappedLeaf> {
+function* tableLeaves(
+  memory: PhysicalMemory,
+  table: number,
+  level: number,
+  base: number,
+  above: number,
+): Generator<MappedLeaf> {
   if (table < 0 || table + 4096 > memory.size) return;
   for (let i = 0; i < 512; i++) {
     const low = memory.words[(table >>> 2) + i * 2];

@@ -10,13 +10,18 @@
  * wrap, the table is really cleared. A Global entry that is used under a PCID is copied into that PCID's table so that the fast
  * path probes once; copies carry the G flag, are not hashed, and vanish with every flush of the table.
  */
-import { mixHi, mixLo } from '../hash';
+import { mix, remix } from '../hash';
 import { tlbPlace, type UndoLog } from '../memory/undo-log';
 
 /** Flags in the low bits of an entry's third word. */
-export const TLB_W = 1, TLB_U = 2, TLB_NX = 4, TLB_D = 8, TLB_G = 16;
+export const TLB_W = 1,
+  TLB_U = 2,
+  TLB_NX = 4,
+  TLB_D = 8,
+  TLB_G = 16;
 /** The entry is a 4 KiB piece of a 2 MiB or 1 GiB page: INVLPG must find all the pieces. */
-export const TLB_2M = 32, TLB_1G = 64;
+export const TLB_2M = 32,
+  TLB_1G = 64;
 /** Not RAM: no fast path. */
 export const TLB_IO = 128;
 
@@ -158,9 +163,10 @@ export class Tlb {
     const table = slot * TABLE_WORDS;
     if ((e[i] & 0xfff) !== e[table]) return;
     if (slot !== GLOBAL_TABLE && (e[i + 2] & TLB_G) !== 0) return;
-    const place = mixLo((e[i] & -4096) ^ this.pcidOfSlot[slot], e[i + 1]);
-    this.put(table + 1, (e[table + 1] + sign * mixLo(place, e[i + 2])) | 0);
-    this.put(table + 2, (e[table + 2] + sign * mixHi(place, e[i + 2])) | 0);
+    const place = mix((e[i] & -4096) ^ this.pcidOfSlot[slot] ^ (this.cpu << 8), e[i + 1]);
+    const term = mix(place, e[i + 2]);
+    this.put(table + 1, (e[table + 1] + sign * term) | 0);
+    this.put(table + 2, (e[table + 2] + sign * remix(term)) | 0);
   }
 
   private flushTable(slot: number): void {

@@ -4,9 +4,21 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import {
-  DB_PENDING, EFLAGS, FLAG_IF, FLAG_TF, HALTED, IN_SHUTDOWN, NMI_BLOCKED, NMI_PENDING, ONLINE, SS_SHADOW, STI_SHADOW, VEC_DB, VEC_NMI,
+  DB_PENDING,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_TF,
+  HALTED,
+  IN_SHUTDOWN,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  ONLINE,
+  SS_SHADOW,
+  STI_SHADOW,
+  VEC_DB,
+  VEC_NMI,
 } from '../registers';
-import { DELIVERED, HALTED as STEP_HALTED, SHUTDOWN } from '../step-result';
+import { DELIVERED, SHUTDOWN, HALTED as STEP_HALTED } from '../step-result';
 import { deliver } from './delivery';
 import { acknowledge, deliverableVector, hasRequest } from './local-apic';
 

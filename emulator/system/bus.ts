@@ -30,7 +30,8 @@ export class Bus {
     const page = (address & PAGE) >>> 0;
     if (page === APIC_BASE) return readApic(cpu, address & 0xfff, size) | 0;
     const offset = address & 0xfff;
-    if (page === CHOICE_PAGE && size === 1 && offset >= MIN_ALTERNATIVES && offset <= MAX_PAGE_ALTERNATIVES) return this.chooser.choose(cpu, offset) & 0xff;
+    if (page === CHOICE_PAGE && size === 1 && offset >= MIN_ALTERNATIVES && offset <= MAX_PAGE_ALTERNATIVES)
+      return this.chooser.choose(cpu, offset) & 0xff;
     return size >= 4 ? -1 : size === 2 ? 0xffff : 0xff;
   }
 

@@ -8,8 +8,31 @@ import type { Cpu } from '../cpu/cpu';
 import { effectiveAddress } from '../cpu/operands';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
-  APIC_TPR, CR0, CR0_CD, CR0_ET, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR2, CR3, CR4, CR4_FSGSBASE, CR4_LA57, CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_SMAP, CR4_SMEP,
-  CR4_UMIP, DR0, DR6, DR7, EA, V, VEC_GP,
+  APIC_TPR,
+  CR0,
+  CR0_CD,
+  CR0_ET,
+  CR0_NW,
+  CR0_PE,
+  CR0_PG,
+  CR0_TS,
+  CR2,
+  CR3,
+  CR4,
+  CR4_FSGSBASE,
+  CR4_LA57,
+  CR4_PAE,
+  CR4_PCIDE,
+  CR4_PGE,
+  CR4_SMAP,
+  CR4_SMEP,
+  CR4_UMIP,
+  DR0,
+  DR6,
+  DR7,
+  EA,
+  V,
+  VEC_GP,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
@@ -27,11 +50,16 @@ export function movFromControl(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   if (!privileged(cpu)) return FAULT;
   switch (op.s) {
-    case 0: return put(r, op.d, r[CR0], 0);
-    case 2: return put(r, op.d, r[CR2], r[CR2 + 1]);
-    case 3: return put(r, op.d, r[CR3], r[CR3 + 1]);
-    case 4: return put(r, op.d, r[CR4], 0);
-    default: return put(r, op.d, r[APIC_TPR] >> 4, 0);
+    case 0:
+      return put(r, op.d, r[CR0], 0);
+    case 2:
+      return put(r, op.d, r[CR2], r[CR2 + 1]);
+    case 3:
+      return put(r, op.d, r[CR3], r[CR3 + 1]);
+    case 4:
+      return put(r, op.d, r[CR4], 0);
+    default:
+      return put(r, op.d, r[APIC_TPR] >> 4, 0);
   }
 }
 
@@ -48,11 +76,16 @@ export function movToControl(cpu: Cpu, op: MicroOp): Outcome {
   const lo = r[op.s];
   const hi = r[op.s + 1];
   switch (op.d) {
-    case 0: return writeCr0(cpu, op, lo, hi);
-    case 2: return put(r, CR2, lo, hi);
-    case 3: return writeCr3(cpu, lo, hi);
-    case 4: return writeCr4(cpu, op, lo, hi);
-    default: return writeCr8(cpu, lo, hi);
+    case 0:
+      return writeCr0(cpu, op, lo, hi);
+    case 2:
+      return put(r, CR2, lo, hi);
+    case 3:
+      return writeCr3(cpu, lo, hi);
+    case 4:
+      return writeCr4(cpu, op, lo, hi);
+    default:
+      return writeCr8(cpu, lo, hi);
   }
 }
 
@@ -151,7 +184,7 @@ export function invpcid(cpu: Cpu, op: MicroOp): Outcome {
   if (!privileged(cpu)) return FAULT;
   effectiveAddress(r, op);
   const at = (r[EA] + 8) | 0;
-  const atHi = (r[EA + 1] + ((at >>> 0) < 8 ? 1 : 0)) | 0;
+  const atHi = (r[EA + 1] + (at >>> 0 < 8 ? 1 : 0)) | 0;
   if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
   const pcid = r[V];
   const reserved = r[V + 1];
@@ -168,9 +201,13 @@ export function invpcid(cpu: Cpu, op: MicroOp): Outcome {
 
 function invalidate(cpu: Cpu, type: number, pcid: number, lo: number, hi: number): void {
   switch (type) {
-    case 0: return cpu.tlb.invalidatePageOf(pcid, lo, hi);
-    case 1: return cpu.tlb.flushPcid(pcid);
-    case 2: return cpu.tlb.flushAll();
-    default: return cpu.tlb.flushAllButGlobal();
+    case 0:
+      return cpu.tlb.invalidatePageOf(pcid, lo, hi);
+    case 1:
+      return cpu.tlb.flushPcid(pcid);
+    case 2:
+      return cpu.tlb.flushAll();
+    default:
+      return cpu.tlb.flushAllButGlobal();
   }
 }

@@ -1,10 +1,42 @@
 import type { Delivery, Fault, Observer } from '../observer';
 import { NULL_OBSERVER } from '../observer';
-import { CPL, CR2, CS, EFLAGS, FLAG_IF, FLAG_RF, FLAG_TF, IDTR_LIMIT, NMI_BLOCKED, NMI_PENDING, RAX, RSP, SS, TR_LIMIT } from '../registers';
+import {
+  CPL,
+  CR2,
+  CS,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_RF,
+  FLAG_TF,
+  IDTR_LIMIT,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  RAX,
+  RSP,
+  SS,
+  TR_LIMIT,
+} from '../registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN } from '../step-result';
 import {
-  handlerOf, IST1, KERNEL_STACK, kernelAt, leafEntry, peek, poke, put64, RSP0, setFlags, setGate, setRegister, smallMachine, type SmallMachine, USER, USER_CS, USER_SS,
-  USER_STACK, userAt,
+  handlerOf,
+  IST1,
+  KERNEL_STACK,
+  kernelAt,
+  leafEntry,
+  peek,
+  poke,
+  put64,
+  RSP0,
+  type SmallMachine,
+  setFlags,
+  setGate,
+  setRegister,
+  smallMachine,
+  USER,
+  USER_CS,
+  USER_SS,
+  USER_STACK,
+  userAt,
 } from '../testing/small-machine';
 import { vaHi, vaLo } from '../words';
 
@@ -57,7 +89,10 @@ describe('delivery in 64-bit mode', () => {
   });
 
   it('an interrupt gate clears IF, a trap gate keeps it; both clear TF', () => {
-    for (const [type, expected] of [[14, 0], [15, FLAG_IF]] as const) {
+    for (const [type, expected] of [
+      [14, 0],
+      [15, FLAG_IF],
+    ] as const) {
       const small = smallMachine();
       setGate(small.machine, 0x50, HANDLER, 0, type);
       kernelAt(small, 'cd50');
@@ -132,7 +167,11 @@ describe('double faults and shutdown', () => {
   it('a fault during #DF delivery is shutdown, which is final', () => {
     const small = smallMachine();
     const seen: string[] = [];
-    observe(small, { shutdown: () => { seen.push('shutdown'); } });
+    observe(small, {
+      shutdown: () => {
+        seen.push('shutdown');
+      },
+    });
     put64(small.machine, leafEntry(RSP0 - 8), 0);
     userAt(small, '488b0425000000ff');
     expect(small.machine.step(0)).toBe(SHUTDOWN);
@@ -145,7 +184,11 @@ describe('double faults and shutdown', () => {
     useIst(small, 10, 0);
     small.cpu.r[TR_LIMIT] = 3;
     const faults: number[] = [];
-    observe(small, { faulted: (_cpu, fault: Fault) => { faults.push(fault.vector); } });
+    observe(small, {
+      faulted: (_cpu, fault: Fault) => {
+        faults.push(fault.vector);
+      },
+    });
     userAt(small, '0f0b');
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(faults).toEqual([6, 10, 10, 10]);
@@ -157,7 +200,11 @@ describe('NMI', () => {
     const small = smallMachine();
     const { machine, cpu } = small;
     let latched = 0;
-    observe(small, { nmiLatched: () => { latched++; } });
+    observe(small, {
+      nmiLatched: () => {
+        latched++;
+      },
+    });
     machine.memory.writeBytes(HANDLER + 4, Uint8Array.of(0x48, 0xcf));
     kernelAt(small, '90909090');
     machine.raiseNmi(0);
@@ -201,7 +248,11 @@ describe('interrupt shadows and traps', () => {
     const small = smallMachine();
     kernelAt(small, 'fb9090');
     small.machine.raiseIrq(0, 0x50);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([RETIRED, RETIRED, DELIVERED]);
+    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
+      RETIRED,
+      RETIRED,
+      DELIVERED,
+    ]);
     kernelAt(small, 'fb9090');
     setFlags(small.cpu, 0);
     small.machine.step(0);
@@ -248,7 +299,11 @@ describe('interrupt shadows and traps', () => {
     kernelAt(small, '9d9090');
     poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
     setRegister(small.cpu, RSP, KERNEL_STACK - 8);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([RETIRED, RETIRED, DELIVERED]);
+    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
+      RETIRED,
+      RETIRED,
+      DELIVERED,
+    ]);
   });
 });
 
@@ -257,12 +312,24 @@ describe('observer calls', () => {
     const small = smallMachine();
     const calls: string[] = [];
     observe(small, {
-      executing: () => { calls.push('executing'); },
-      retired: () => { calls.push('retired'); },
-      faulted: (_c, f: Fault) => { calls.push(`faulted ${f.vector}`); },
-      delivering: (_c, e: Delivery) => { calls.push(`delivering ${e.source} ${e.vector}`); },
-      stackAccess: (_c, lo, _hi, bytes, write) => { calls.push(`stack ${lo === vaLo(RSP0 - 40)} ${bytes} ${write}`); },
-      delivered: (cpu) => { calls.push(`delivered ${cpu.rip() === handlerOf(6)}`); },
+      executing: () => {
+        calls.push('executing');
+      },
+      retired: () => {
+        calls.push('retired');
+      },
+      faulted: (_c, f: Fault) => {
+        calls.push(`faulted ${f.vector}`);
+      },
+      delivering: (_c, e: Delivery) => {
+        calls.push(`delivering ${e.source} ${e.vector}`);
+      },
+      stackAccess: (_c, lo, _hi, bytes, write) => {
+        calls.push(`stack ${lo === vaLo(RSP0 - 40)} ${bytes} ${write}`);
+      },
+      delivered: (cpu) => {
+        calls.push(`delivered ${cpu.rip() === handlerOf(6)}`);
+      },
     });
     userAt(small, '0f0b');
     small.machine.step(0);
@@ -274,7 +341,11 @@ describe('observer calls', () => {
     const stores: number[][] = [];
     small.machine.memory.watch(0x40008 >> 12, true);
     small.machine.memory.watch(0x7, true);
-    observe(small, { watchedStore: (_c, pa, bytes, lo) => { stores.push([pa, bytes, lo]); } });
+    observe(small, {
+      watchedStore: (_c, pa, bytes, lo) => {
+        stores.push([pa, bytes, lo]);
+      },
+    });
     userAt(small, '6a05');
     setRegister(small.cpu, RSP, USER + 0x900);
     small.machine.step(0);
@@ -283,7 +354,11 @@ describe('observer calls', () => {
 
   it('run stops at the boundary after the observer asked for it', () => {
     const small = smallMachine();
-    observe(small, { executing: (cpu) => { if (cpu.rip() === -0x7f000000 + 0x20002) small.machine.stop = true; } });
+    observe(small, {
+      executing: (cpu) => {
+        if (cpu.rip() === -0x7f000000 + 0x20002) small.machine.stop = true;
+      },
+    });
     kernelAt(small, '90909090f4');
     expect(small.machine.run(0, 100)).toBe(RETIRED);
     expect(small.cpu.rip()).toBe(-0x7f000000 + 0x20003);

@@ -10,14 +10,56 @@
 import type { Cpu } from '../cpu/cpu';
 import type { EventSource } from '../observer';
 import {
-  CPL, CR2, CS, EFLAGS, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, HALTED, IDTR_BASE, IDTR_LIMIT, IN_SHUTDOWN, NMI_BLOCKED,
-  NMI_PENDING, RIP, RSP, SS, SS_SHADOW, STI_SHADOW, TR, TR_BASE, TR_LIMIT, V, VEC_DB, VEC_DE, VEC_DF, VEC_GP, VEC_NP, VEC_PF, VEC_SS, VEC_TS,
+  CPL,
+  CR2,
+  CS,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_NT,
+  FLAG_RF,
+  FLAG_TF,
+  FLAG_VM,
+  HALTED,
+  IDTR_BASE,
+  IDTR_LIMIT,
+  IN_SHUTDOWN,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  RIP,
+  RSP,
+  SS,
+  SS_SHADOW,
+  STI_SHADOW,
+  TR,
+  TR_BASE,
+  TR_LIMIT,
+  V,
+  VEC_DB,
+  VEC_DE,
+  VEC_DF,
+  VEC_GP,
+  VEC_NP,
+  VEC_PF,
+  VEC_SS,
+  VEC_TS,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
-import { descriptor, dplOf, isCode, isConforming, isLongCode, isPresent, loadTable, OUT_OF_LIMIT, READ_FAULT, readDescriptor } from './descriptors';
+import {
+  descriptor,
+  dplOf,
+  isCode,
+  isConforming,
+  isLongCode,
+  isPresent,
+  loadTable,
+  OUT_OF_LIMIT,
+  READ_FAULT,
+  readDescriptor,
+} from './descriptors';
 
-const INTERRUPT_GATE = 14, TRAP_GATE = 15;
+const INTERRUPT_GATE = 14,
+  TRAP_GATE = 15;
 
 /** What the gate leads to; filled by the checks, used by the entry. One object, reused. */
 const target = { ripLo: 0, ripHi: 0, selector: 0, cpl: 0, ist: 0, interruptGate: false };
@@ -126,10 +168,12 @@ function readCodeSegment(cpu: Cpu, ext: number): boolean {
   const result = readDescriptor(cpu, selector);
   if (result === READ_FAULT) return false;
   const hi = descriptor.hi;
-  if (result === OUT_OF_LIMIT || !isCode(hi) || dplOf(hi) > cpu.r[CPL] || !isLongCode(hi)) return cpu.raise(VEC_GP, error);
+  if (result === OUT_OF_LIMIT || !isCode(hi) || dplOf(hi) > cpu.r[CPL] || !isLongCode(hi))
+    return cpu.raise(VEC_GP, error);
   if (!isPresent(hi)) return cpu.raise(VEC_NP, error);
   target.cpl = isConforming(hi) ? cpu.r[CPL] : dplOf(hi);
-  if (target.cpl !== 0 && target.cpl !== cpu.r[CPL]) throw new UnimplementedError(`a gate into ring ${target.cpl}`, cpu.rip());
+  if (target.cpl !== 0 && target.cpl !== cpu.r[CPL])
+    throw new UnimplementedError(`a gate into ring ${target.cpl}`, cpu.rip());
   return true;
 }
 
@@ -151,7 +195,7 @@ function chooseStack(cpu: Cpu, ext: number): boolean {
 
 /** Moves to the frame's lowest byte and makes sure that all of it can be written. */
 function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
-  if ((frame.lo >>> 0) < bytes) frame.hi = (frame.hi - 1) | 0;
+  if (frame.lo >>> 0 < bytes) frame.hi = (frame.hi - 1) | 0;
   frame.lo = (frame.lo - bytes) | 0;
   if (target.ist === 0) cpu.observer.stackAccess(cpu, frame.lo, frame.hi, bytes, true);
   if (!isCanonical(frame.lo, frame.hi)) return cpu.raise(VEC_SS, ext);
@@ -162,12 +206,12 @@ function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
 
 function wordAt(offset: number): [number, number] {
   const lo = (frame.lo + offset) | 0;
-  return [lo, (lo >>> 0) < offset ? (frame.hi + 1) | 0 : frame.hi];
+  return [lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi];
 }
 
 function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
   const at = (frame.lo + offset) | 0;
-  cpu.storeSystem64(at, (at >>> 0) < offset ? (frame.hi + 1) | 0 : frame.hi, lo, hi);
+  cpu.storeSystem64(at, at >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi, lo, hi);
 }
 
 /** Faults push RF set, so that an instruction breakpoint does not hit again on return (SDM vol. 3, 6.8.3). */

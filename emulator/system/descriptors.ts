@@ -30,7 +30,7 @@ export function readDescriptor(cpu: Cpu, selector: number): number {
 export function loadTable(cpu: Cpu, base: number, offset: number): boolean {
   const r = cpu.r;
   const lo = (r[base] + offset) | 0;
-  return cpu.loadSystem64(lo, (r[base + 1] + ((lo >>> 0) < (r[base] >>> 0) ? 1 : 0)) | 0);
+  return cpu.loadSystem64(lo, (r[base + 1] + (lo >>> 0 < r[base] >>> 0 ? 1 : 0)) | 0);
 }
 
 export function isPresent(hi: number): boolean {
@@ -67,7 +67,7 @@ export function systemType(hi: number): number {
 /** Limit in bytes: G scales by 4 KiB. */
 export function limitOf(lo: number, hi: number): number {
   const raw = (hi & 0xf0000) | (lo & 0xffff);
-  return (hi & 0x800000) !== 0 ? ((raw << 12) | 0xfff) : raw;
+  return (hi & 0x800000) !== 0 ? (raw << 12) | 0xfff : raw;
 }
 
 export function baseOf(lo: number, hi: number): number {

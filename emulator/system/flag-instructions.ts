@@ -3,8 +3,31 @@ import type { Cpu } from '../cpu/cpu';
 import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
 import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
-  CPL, CR4, CR4_SMAP, EFLAGS, F_HI, F_LO, FLAG_AC, FLAG_DF, FLAG_IF, FLAG_IOPL, FLAG_OF, FLAG_RF, FLAG_VIF, FLAG_VIP, FLAG_VM, HALTED, RAX, RCX, RDX,
-  RIP, STATUS_FLAGS, STI_SHADOW, V, VEC_GP, VEC_UD,
+  CPL,
+  CR4,
+  CR4_SMAP,
+  EFLAGS,
+  F_HI,
+  F_LO,
+  FLAG_AC,
+  FLAG_DF,
+  FLAG_IF,
+  FLAG_IOPL,
+  FLAG_OF,
+  FLAG_RF,
+  FLAG_VIF,
+  FLAG_VIP,
+  FLAG_VM,
+  HALTED,
+  RAX,
+  RCX,
+  RDX,
+  RIP,
+  STATUS_FLAGS,
+  STI_SHADOW,
+  V,
+  VEC_GP,
+  VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { enter } from './delivery';

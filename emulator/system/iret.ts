@@ -9,16 +9,46 @@ import type { Cpu } from '../cpu/cpu';
 import type { MicroOp, Outcome } from '../decode/micro-op';
 import { FAULT } from '../decode/micro-op';
 import {
-  CPL, CS, EFLAGS, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_VIF, FLAG_VIP, FLAG_VM, NMI_BLOCKED, RSP, SS, V, VEC_GP, VEC_NP, VEC_SS,
+  CPL,
+  CS,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_IOPL,
+  FLAG_NT,
+  FLAG_VIF,
+  FLAG_VIP,
+  FLAG_VM,
+  NMI_BLOCKED,
+  RSP,
+  SS,
+  V,
+  VEC_GP,
+  VEC_NP,
+  VEC_SS,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
-import { descriptor, dplOf, isCode, isConforming, isLongCode, isPresent, isWritableData, OUT_OF_LIMIT, READ_FAULT, readDescriptor } from './descriptors';
+import {
+  descriptor,
+  dplOf,
+  isCode,
+  isConforming,
+  isLongCode,
+  isPresent,
+  isWritableData,
+  OUT_OF_LIMIT,
+  READ_FAULT,
+  readDescriptor,
+} from './descriptors';
 import { fail, jump, setRflags } from './syscall';
 
 /** The five words as pairs; one buffer, reused. */
 const frame = new Int32Array(10);
-const F_RIP = 0, F_CS = 2, F_RFLAGS = 4, F_RSP = 6, F_SS = 8;
+const F_RIP = 0,
+  F_CS = 2,
+  F_RFLAGS = 4,
+  F_RSP = 6,
+  F_SS = 8;
 /** Bits that exist in RFLAGS. */
 const DEFINED_FLAGS = 0x3f7fd5;
 
@@ -50,7 +80,7 @@ function readFrame(cpu: Cpu): boolean {
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 40, false);
   for (let i = 0; i < 10; i += 2) {
     const lo = (r[RSP] + i * 4) | 0;
-    const hi = (lo >>> 0) < (r[RSP] >>> 0) ? (r[RSP + 1] + 1) | 0 : r[RSP + 1];
+    const hi = lo >>> 0 < r[RSP] >>> 0 ? (r[RSP + 1] + 1) | 0 : r[RSP + 1];
     if (!cpu.load64(lo, hi)) return cpu.stackFault();
     frame[i] = r[V];
     frame[i + 1] = r[V + 1];
@@ -92,6 +122,6 @@ function mergeFlags(cpu: Cpu, wanted: number): number {
   const r = cpu.r;
   let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
   if (r[CPL] !== 0) keep |= FLAG_IOPL;
-  if (r[CPL] > ((r[EFLAGS] & FLAG_IOPL) >>> 12)) keep |= FLAG_IF;
+  if (r[CPL] > (r[EFLAGS] & FLAG_IOPL) >>> 12) keep |= FLAG_IF;
   return (wanted & DEFINED_FLAGS & ~keep) | (r[EFLAGS] & keep);
 }

@@ -11,12 +11,22 @@ import { UnimplementedError } from '../unimplemented';
 import { raiseNmi } from './boundary';
 
 export const APIC_BASE = 0xfee00000;
-const REG_ID = 0x20, REG_VERSION = 0x30, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SVR = 0xf0;
-const REG_ISR = 0x100, REG_IRR = 0x200, REG_ICR_LOW = 0x300, REG_ICR_HIGH = 0x310;
+const REG_ID = 0x20,
+  REG_VERSION = 0x30,
+  REG_TPR = 0x80,
+  REG_EOI = 0xb0,
+  REG_SVR = 0xf0;
+const REG_ISR = 0x100,
+  REG_IRR = 0x200,
+  REG_ICR_LOW = 0x300,
+  REG_ICR_HIGH = 0x310;
 const SVR_ENABLED = 0x100;
-const MODE_FIXED = 0, MODE_NMI = 4;
+const MODE_FIXED = 0,
+  MODE_NMI = 4;
 /** Destination shorthands. */
-const TO_ID = 0, TO_SELF = 1, TO_ALL = 2;
+const TO_ID = 0,
+  TO_SELF = 1,
+  TO_ALL = 2;
 
 const clz32 = Math.clz32;
 
@@ -64,13 +74,20 @@ export function readApic(cpu: Cpu, offset: number, size: number): number {
   if ((offset & ~0x70) === REG_ISR) return r[APIC_ISR + map];
   if ((offset & ~0x70) === REG_IRR) return r[APIC_IRR + map];
   switch (offset) {
-    case REG_ID: return cpu.index << 24;
-    case REG_VERSION: return 0x14;
-    case REG_TPR: return r[APIC_TPR];
-    case REG_SVR: return r[APIC_SVR];
-    case REG_ICR_LOW: return r[APIC_ICR];
-    case REG_ICR_HIGH: return r[APIC_ICR + 1];
-    default: throw new UnimplementedError(`reading local APIC register 0x${offset.toString(16)}`, cpu.rip());
+    case REG_ID:
+      return cpu.index << 24;
+    case REG_VERSION:
+      return 0x14;
+    case REG_TPR:
+      return r[APIC_TPR];
+    case REG_SVR:
+      return r[APIC_SVR];
+    case REG_ICR_LOW:
+      return r[APIC_ICR];
+    case REG_ICR_HIGH:
+      return r[APIC_ICR + 1];
+    default:
+      throw new UnimplementedError(`reading local APIC register 0x${offset.toString(16)}`, cpu.rip());
   }
 }
 
@@ -100,7 +117,8 @@ export function writeApic(cpu: Cpu, cpus: readonly Cpu[], offset: number, size: 
 }
 
 function checkWidth(cpu: Cpu, offset: number, size: number): void {
-  if (size !== 4 || (offset & 15) !== 0) throw new UnimplementedError(`a ${size}-byte access to local APIC offset 0x${offset.toString(16)}`, cpu.rip());
+  if (size !== 4 || (offset & 15) !== 0)
+    throw new UnimplementedError(`a ${size}-byte access to local APIC offset 0x${offset.toString(16)}`, cpu.rip());
 }
 
 function endOfInterrupt(r: Int32Array): void {
@@ -111,7 +129,10 @@ function endOfInterrupt(r: Int32Array): void {
 function send(cpu: Cpu, cpus: readonly Cpu[], command: number): void {
   const mode = (command >> 8) & 7;
   if ((mode !== MODE_FIXED && mode !== MODE_NMI) || (command & 0x800) !== 0) {
-    throw new UnimplementedError(`an IPI with command 0x${(command >>> 0).toString(16)} (fixed and NMI to a physical id are)`, cpu.rip());
+    throw new UnimplementedError(
+      `an IPI with command 0x${(command >>> 0).toString(16)} (fixed and NMI to a physical id are)`,
+      cpu.rip(),
+    );
   }
   for (const target of cpus) {
     if (!isTarget(cpu, target, (command >> 18) & 3)) continue;
@@ -122,9 +143,13 @@ function send(cpu: Cpu, cpus: readonly Cpu[], command: number): void {
 
 function isTarget(cpu: Cpu, target: Cpu, shorthand: number): boolean {
   switch (shorthand) {
-    case TO_ID: return target.index === cpu.r[APIC_ICR + 1] >>> 24 || cpu.r[APIC_ICR + 1] >>> 24 === 0xff;
-    case TO_SELF: return target === cpu;
-    case TO_ALL: return true;
-    default: return target !== cpu;
+    case TO_ID:
+      return target.index === cpu.r[APIC_ICR + 1] >>> 24 || cpu.r[APIC_ICR + 1] >>> 24 === 0xff;
+    case TO_SELF:
+      return target === cpu;
+    case TO_ALL:
+      return true;
+    default:
+      return target !== cpu;
   }
 }

@@ -6,14 +6,35 @@ import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
-  CR0, CR0_PG, CR4, CR4_FSGSBASE, CSTAR, EFER, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, FMASK, FS_BASE, GS_BASE, KERNEL_GS_BASE, LSTAR,
-  RAX, RCX, RDX, STAR, VEC_GP, VEC_UD,
+  CR0,
+  CR0_PG,
+  CR4,
+  CR4_FSGSBASE,
+  CSTAR,
+  EFER,
+  EFER_LMA,
+  EFER_LME,
+  EFER_NXE,
+  EFER_SCE,
+  FMASK,
+  FS_BASE,
+  GS_BASE,
+  KERNEL_GS_BASE,
+  LSTAR,
+  RAX,
+  RCX,
+  RDX,
+  STAR,
+  VEC_GP,
+  VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
 import { fail, privileged } from './syscall';
 
-const MSR_APIC_BASE = 0x1b, MSR_EFER = 0xc0000080, MSR_FMASK = 0xc0000084;
+const MSR_APIC_BASE = 0x1b,
+  MSR_EFER = 0xc0000080,
+  MSR_FMASK = 0xc0000084;
 /** Enabled, bootstrap processor, at the architectural address. */
 const APIC_BASE_VALUE = 0xfee00900 | 0;
 
@@ -34,10 +55,14 @@ export function rdmsr(cpu: Cpu, op: MicroOp): Outcome {
   const pair = PAIRS.get(number);
   if (pair !== undefined) return answer(r, r[pair.register], r[pair.register + 1]);
   switch (number) {
-    case MSR_EFER: return answer(r, r[EFER], 0);
-    case MSR_FMASK: return answer(r, r[FMASK], 0);
-    case MSR_APIC_BASE: return answer(r, APIC_BASE_VALUE, 0);
-    default: throw new UnimplementedError(`RDMSR of 0x${number.toString(16)}`, op.va);
+    case MSR_EFER:
+      return answer(r, r[EFER], 0);
+    case MSR_FMASK:
+      return answer(r, r[FMASK], 0);
+    case MSR_APIC_BASE:
+      return answer(r, APIC_BASE_VALUE, 0);
+    default:
+      throw new UnimplementedError(`RDMSR of 0x${number.toString(16)}`, op.va);
   }
 }
 

@@ -7,18 +7,54 @@ import { setZero } from '../cpu/flags';
 import { effectiveAddress, loadSource, storeDestination, writeRegister } from '../cpu/operands';
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
 import {
-  B, CPL, CS, DS, EA, ES, FS, FS_BASE, GDTR_BASE, GDTR_LIMIT, GS, GS_BASE, IDTR_BASE, IDTR_LIMIT, RSP, SS, SS_SHADOW, TR, TR_BASE, TR_LIMIT, V,
-  VEC_GP, VEC_NP, VEC_SS, VEC_UD,
+  B,
+  CPL,
+  CS,
+  DS,
+  EA,
+  ES,
+  FS,
+  FS_BASE,
+  GDTR_BASE,
+  GDTR_LIMIT,
+  GS,
+  GS_BASE,
+  IDTR_BASE,
+  IDTR_LIMIT,
+  RSP,
+  SS,
+  SS_SHADOW,
+  TR,
+  TR_BASE,
+  TR_LIMIT,
+  V,
+  VEC_GP,
+  VEC_NP,
+  VEC_SS,
+  VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
 import {
-  baseOf, descriptor, dplOf, isCode, isConforming, isLongCode, isPresent, isWritableData, limitOf, loadTable, OUT_OF_LIMIT, READ_FAULT,
-  readDescriptor, systemType,
+  baseOf,
+  descriptor,
+  dplOf,
+  isCode,
+  isConforming,
+  isLongCode,
+  isPresent,
+  isWritableData,
+  limitOf,
+  loadTable,
+  OUT_OF_LIMIT,
+  READ_FAULT,
+  readDescriptor,
+  systemType,
 } from './descriptors';
 import { fail, jump, privileged } from './syscall';
 
-const TSS_AVAILABLE = 9, TSS_BUSY = 11;
+const TSS_AVAILABLE = 9,
+  TSS_BUSY = 11;
 
 /** `op.d` is the word index of the selector, `op.sSize` 2. */
 export function movToSegment(cpu: Cpu, op: MicroOp): Outcome {
@@ -41,7 +77,8 @@ function loadStackSegment(cpu: Cpu, selector: number): boolean {
     const result = readDescriptor(cpu, selector);
     if (result === READ_FAULT) return false;
     const hi = descriptor.hi;
-    if (result === OUT_OF_LIMIT || rpl !== r[CPL] || !isWritableData(hi) || dplOf(hi) !== r[CPL]) return cpu.raise(VEC_GP, selector & ~3);
+    if (result === OUT_OF_LIMIT || rpl !== r[CPL] || !isWritableData(hi) || dplOf(hi) !== r[CPL])
+      return cpu.raise(VEC_GP, selector & ~3);
     if (!isPresent(hi)) return cpu.raise(VEC_SS, selector & ~3);
   }
   r[SS_SHADOW] = 1;
@@ -59,7 +96,8 @@ function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean 
     const hi = descriptor.hi;
     const readable = (hi & 0x1000) !== 0 && (!isCode(hi) || (hi & 0x200) !== 0);
     const conforming = isCode(hi) && isConforming(hi);
-    if (result === OUT_OF_LIMIT || !readable || (!conforming && Math.max(selector & 3, r[CPL]) > dplOf(hi))) return cpu.raise(VEC_GP, selector & ~3);
+    if (result === OUT_OF_LIMIT || !readable || (!conforming && Math.max(selector & 3, r[CPL]) > dplOf(hi)))
+      return cpu.raise(VEC_GP, selector & ~3);
     if (!isPresent(hi)) return cpu.raise(VEC_NP, selector & ~3);
     base = baseOf(descriptor.lo, hi);
   }
@@ -85,7 +123,7 @@ export function loadTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load(r[EA], r[EA + 1], 2)) return FAULT;
   const limit = r[V];
   const lo = (r[EA] + 2) | 0;
-  if (!cpu.load64(lo, r[EA + 1] + ((lo >>> 0) < 2 ? 1 : 0) | 0)) return FAULT;
+  if (!cpu.load64(lo, (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0)) return FAULT;
   if (!isCanonical(r[V], r[V + 1])) return fail(cpu, VEC_GP, 0);
   const base = op.sub === 0 ? GDTR_BASE : IDTR_BASE;
   r[base] = r[V];
@@ -98,7 +136,7 @@ export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
-  const hi = r[EA + 1] + ((lo >>> 0) < 2 ? 1 : 0) | 0;
+  const hi = (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0;
   if (!cpu.prepareWrite(lo, hi, 8)) return FAULT;
   if (!cpu.store(r[EA], r[EA + 1], 2, r[op.sub === 0 ? GDTR_LIMIT : IDTR_LIMIT], 0)) return FAULT;
   const base = op.sub === 0 ? GDTR_BASE : IDTR_BASE;
@@ -114,12 +152,13 @@ export function ltr(cpu: Cpu, op: MicroOp): Outcome {
   const result = readDescriptor(cpu, selector);
   if (result === READ_FAULT) return FAULT;
   const { lo, hi } = descriptor;
-  if (result === OUT_OF_LIMIT || systemType(hi) !== TSS_AVAILABLE || (selector | 7) + 8 > r[GDTR_LIMIT]) return fail(cpu, VEC_GP, selector & ~3);
+  if (result === OUT_OF_LIMIT || systemType(hi) !== TSS_AVAILABLE || (selector | 7) + 8 > r[GDTR_LIMIT])
+    return fail(cpu, VEC_GP, selector & ~3);
   if (!isPresent(hi)) return fail(cpu, VEC_NP, selector & ~3);
   if (!loadTable(cpu, GDTR_BASE, (selector & ~7) + 8)) return FAULT;
   const upper = r[V];
   const at = (r[GDTR_BASE] + (selector & ~7)) | 0;
-  const atHi = (r[GDTR_BASE + 1] + ((at >>> 0) < (r[GDTR_BASE] >>> 0) ? 1 : 0)) | 0;
+  const atHi = (r[GDTR_BASE + 1] + (at >>> 0 < r[GDTR_BASE] >>> 0 ? 1 : 0)) | 0;
   if (!cpu.prepareSystemWrite(at, atHi)) return FAULT;
   cpu.storeSystem64(at, atHi, lo, hi | 0x200);
   r[TR] = selector;
@@ -177,7 +216,7 @@ export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
   if (op.size !== 8 || op.sKind !== REG) throw new UnimplementedError('this form of far return', op.va);
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 16, false);
   const lo = (r[RSP] + 8) | 0;
-  if (!cpu.load64(lo, r[RSP + 1] + ((lo >>> 0) < 8 ? 1 : 0) | 0)) return stackFail(cpu);
+  if (!cpu.load64(lo, (r[RSP + 1] + (lo >>> 0 < 8 ? 1 : 0)) | 0)) return stackFail(cpu);
   const cs = r[V] & 0xffff;
   if (!cpu.load64(r[RSP], r[RSP + 1])) return stackFail(cpu);
   const ripLo = r[V];
@@ -186,7 +225,8 @@ export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
   const result = readDescriptor(cpu, cs);
   if (result === READ_FAULT) return FAULT;
   if (result === OUT_OF_LIMIT || !isCode(descriptor.hi)) return fail(cpu, VEC_GP, cs & ~3);
-  if ((cs & 3) !== r[CPL] || dplOf(descriptor.hi) !== r[CPL] || !isLongCode(descriptor.hi)) throw new UnimplementedError('a far return to another CPL or mode', op.va);
+  if ((cs & 3) !== r[CPL] || dplOf(descriptor.hi) !== r[CPL] || !isLongCode(descriptor.hi))
+    throw new UnimplementedError('a far return to another CPL or mode', op.va);
   if (!isPresent(descriptor.hi)) return fail(cpu, VEC_NP, cs & ~3);
   r[CS] = cs;
   cpu.moveRsp(16);

@@ -8,7 +8,24 @@ import { loadStatus } from '../cpu/flags';
 import { pendSingleStep } from '../cpu/single-step';
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
-  CPL, CS, EFER, EFER_SCE, EFLAGS, FLAG_RF, FLAG_TF, FMASK, GS_BASE, KERNEL_GS_BASE, LSTAR, R11, RCX, RIP, SS, STAR, STATUS_FLAGS, VEC_GP,
+  CPL,
+  CS,
+  EFER,
+  EFER_SCE,
+  EFLAGS,
+  FLAG_RF,
+  FLAG_TF,
+  FMASK,
+  GS_BASE,
+  KERNEL_GS_BASE,
+  LSTAR,
+  R11,
+  RCX,
+  RIP,
+  SS,
+  STAR,
+  STATUS_FLAGS,
+  VEC_GP,
   VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';

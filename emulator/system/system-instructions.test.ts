@@ -1,6 +1,50 @@
-import { APIC_ISR, CPL, CR3, CR4, CR4_FSGSBASE, CR4_PCIDE, CS, EFER, EFER_SCE, EFLAGS, FLAG_IF, FLAG_NT, FLAG_TF, GDTR_LIMIT, GS_BASE, KERNEL_GS_BASE, R11, RAX, RBX, RCX, RDX, RSP, SS, TR } from '../registers';
+import {
+  APIC_ISR,
+  CPL,
+  CR3,
+  CR4,
+  CR4_FSGSBASE,
+  CR4_PCIDE,
+  CS,
+  EFER,
+  EFER_SCE,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_NT,
+  FLAG_TF,
+  GDTR_LIMIT,
+  GS_BASE,
+  KERNEL_GS_BASE,
+  R11,
+  RAX,
+  RBX,
+  RCX,
+  RDX,
+  RSP,
+  SS,
+  TR,
+} from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
-import { handlerOf, KERNEL, KERNEL_CODE, KERNEL_STACK, kernelAt, leafEntry, peek, poke, put64, setFlags, setRegister, smallMachine, type SmallMachine, USER, USER_CS, USER_SS, USER_STACK, userAt } from '../testing/small-machine';
+import {
+  handlerOf,
+  KERNEL,
+  KERNEL_CODE,
+  KERNEL_STACK,
+  kernelAt,
+  leafEntry,
+  peek,
+  poke,
+  put64,
+  type SmallMachine,
+  setFlags,
+  setRegister,
+  smallMachine,
+  USER,
+  USER_CS,
+  USER_SS,
+  USER_STACK,
+  userAt,
+} from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 
 function expectFault(small: SmallMachine, vector: number, error?: number): void {
@@ -78,7 +122,9 @@ describe('SYSCALL and SYSRET', () => {
 describe('IRETQ', () => {
   const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
     kernelAt(small, '48cf');
-    [rip, cs, flags, USER_STACK, ss].forEach((word, i) => { poke(small.machine, KERNEL_STACK - 40 + i * 8, word); });
+    [rip, cs, flags, USER_STACK, ss].forEach((word, i) => {
+      poke(small.machine, KERNEL_STACK - 40 + i * 8, word);
+    });
     setRegister(small.cpu, RSP, KERNEL_STACK - 40);
   };
 
@@ -94,7 +140,7 @@ describe('IRETQ', () => {
   it.each([
     ['a null CS', 3, USER_SS, 13, 0],
     ['a data segment as CS', USER_SS, USER_SS, 13, 0x28],
-    ['CS with RPL above DPL', KERNEL_CODE & 0 | 0x13, USER_SS, 13, 0x10],
+    ['CS with RPL above DPL', (KERNEL_CODE & 0) | 0x13, USER_SS, 13, 0x10],
     ['CS beyond the GDT', 0x7b, USER_SS, 13, 0x78],
     ['CS in an LDT that does not exist', 0x37, USER_SS, 13, 0x34],
     ['a null SS on the way to CPL 3', USER_CS, 3, 13, 0],
@@ -137,8 +183,20 @@ describe('IRETQ', () => {
 
 describe('privilege', () => {
   it.each([
-    ['hlt', 'f4'], ['cli', 'fa'], ['sti', 'fb'], ['in', 'e4c2'], ['rdmsr', '0f32'], ['wrmsr', '0f30'], ['mov %cr3,%rax', '0f20d8'],
-    ['mov %rax,%cr3', '0f22d8'], ['mov %rax,%dr7', '0f23f8'], ['lidt', '0f011c24'], ['ltr', '0f00d8'], ['invlpg', '0f013c24'], ['clts', '0f06'], ['wbinvd', '0f09'],
+    ['hlt', 'f4'],
+    ['cli', 'fa'],
+    ['sti', 'fb'],
+    ['in', 'e4c2'],
+    ['rdmsr', '0f32'],
+    ['wrmsr', '0f30'],
+    ['mov %cr3,%rax', '0f20d8'],
+    ['mov %rax,%cr3', '0f22d8'],
+    ['mov %rax,%dr7', '0f23f8'],
+    ['lidt', '0f011c24'],
+    ['ltr', '0f00d8'],
+    ['invlpg', '0f013c24'],
+    ['clts', '0f06'],
+    ['wbinvd', '0f09'],
   ])('%s is #GP(0) at CPL 3', (_name, hex) => {
     const small = smallMachine();
     userAt(small, hex);
@@ -216,7 +274,9 @@ describe('control registers and MSRs', () => {
 
 describe('local APIC and choices', () => {
   const APIC = KERNEL + 0x60000;
-  const mapDevice = (small: SmallMachine, page: number) => { put64(small.machine, leafEntry(APIC), page | 3); };
+  const mapDevice = (small: SmallMachine, page: number) => {
+    put64(small.machine, leafEntry(APIC), page | 3);
+  };
 
   it('EOI ends the highest interrupt in service; a lower class waits for it', () => {
     const small = smallMachine();
@@ -252,7 +312,10 @@ describe('local APIC and choices', () => {
   it('a choice is a port at CPL 0 and a byte of the choice page anywhere', () => {
     const small = smallMachine();
     const asked: number[] = [];
-    small.machine.choose = (_cpu, alternatives) => { asked.push(alternatives); return alternatives - 1; };
+    small.machine.choose = (_cpu, alternatives) => {
+      asked.push(alternatives);
+      return alternatives - 1;
+    };
     mapDevice(small, 0xfed00000 | 0);
     kernelAt(small, 'e4c7 8a5b04'); // in $0xc7,%al; mov 4(%rbx),%bl
     setRegister(small.cpu, RBX, APIC);

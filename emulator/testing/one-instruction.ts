@@ -28,10 +28,10 @@ export const OPERAND = -0x7f000000 + 0x50010;
 const small = smallMachine();
 
 /** Instruction encodings by operand size: REX.W, nothing, 66h; 8-bit forms have the even opcode. */
-export function encode(size: number, opcode: number, modrm: number, escape = ''): string {
+export function encode(size: number, opcode: number, modrm: number, escapeByte = ''): string {
   const byte = (n: number) => n.toString(16).padStart(2, '0');
   const prefix = size === 8 ? '48' : size === 2 ? '66' : '';
-  return prefix + escape + byte(size === 1 ? opcode & ~1 : opcode) + byte(modrm);
+  return prefix + escapeByte + byte(size === 1 ? opcode & ~1 : opcode) + byte(modrm);
 }
 
 export function runOne(hex: string, inputs: Inputs): Outputs {
@@ -47,8 +47,14 @@ export function runOne(hex: string, inputs: Inputs): Outputs {
   if (inputs.memory !== undefined) poke(machine, OPERAND, inputs.memory);
   const result = machine.step(0);
   return {
-    rax: cpu.get64(RAX), rbx: cpu.get64(RBX), rcx: cpu.get64(RCX), rdx: cpu.get64(RDX),
-    memory: peek(machine, OPERAND), flags: cpu.rflags() & 0xcd5, result, vector: cpu.event.vector,
+    rax: cpu.get64(RAX),
+    rbx: cpu.get64(RBX),
+    rcx: cpu.get64(RCX),
+    rdx: cpu.get64(RDX),
+    memory: peek(machine, OPERAND),
+    flags: cpu.rflags() & 0xcd5,
+    result,
+    vector: cpu.event.vector,
   };
 }
 

@@ -8,7 +8,12 @@ export interface Result {
   undefinedFlags: number;
 }
 
-const CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, OF = 0x800;
+const CF = 1,
+  PF = 4,
+  AF = 0x10,
+  ZF = 0x40,
+  SF = 0x80,
+  OF = 0x800;
 export const STATUS = CF | PF | AF | ZF | SF | OF;
 
 export function maskOf(size: number): bigint {
@@ -50,13 +55,20 @@ export function logic(size: number, value: bigint): Result {
 /** Operation numbers of the opcode map: add or adc sbb and sub xor cmp. */
 export function binary(kind: number, size: number, a: bigint, b: bigint, carry: bigint): Result {
   switch (kind) {
-    case 0: return add(size, a, b, 0n);
-    case 1: return logic(size, a | b);
-    case 2: return add(size, a, b, carry);
-    case 3: return subtract(size, a, b, carry);
-    case 4: return logic(size, a & b);
-    case 6: return logic(size, a ^ b);
-    default: return subtract(size, a, b, 0n);
+    case 0:
+      return add(size, a, b, 0n);
+    case 1:
+      return logic(size, a | b);
+    case 2:
+      return add(size, a, b, carry);
+    case 3:
+      return subtract(size, a, b, carry);
+    case 4:
+      return logic(size, a & b);
+    case 6:
+      return logic(size, a ^ b);
+    default:
+      return subtract(size, a, b, 0n);
   }
 }
 

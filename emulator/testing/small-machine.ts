@@ -9,7 +9,28 @@ import { BlockEncoder, BlockEncoderOptions, type Instruction } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
 import { Machine } from '../machine';
 import {
-  CPL, CR3, CR4, CR4_SMAP, CR4_SMEP, CS, EFER, EFER_NXE, EFER_SCE, FMASK, GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT, LSTAR, RIP, RSP, SS, STAR, TR, TR_BASE, TR_LIMIT,
+  CPL,
+  CR3,
+  CR4,
+  CR4_SMAP,
+  CR4_SMEP,
+  CS,
+  EFER,
+  EFER_NXE,
+  EFER_SCE,
+  FMASK,
+  GDTR_BASE,
+  GDTR_LIMIT,
+  IDTR_BASE,
+  IDTR_LIMIT,
+  LSTAR,
+  RIP,
+  RSP,
+  SS,
+  STAR,
+  TR,
+  TR_BASE,
+  TR_LIMIT,
 } from '../registers';
 import { setRflags } from '../system/syscall';
 import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
@@ -20,11 +41,29 @@ export const USER = 0x400000;
 export const USER_PA = 0x40000;
 export const KERNEL_CODE = KERNEL + 0x20000;
 export const PML4 = 0x1000;
-export const KERNEL_CS = 0x10, KERNEL_SS = 0x18, USER_CS = 0x33, USER_SS = 0x2b, TSS_SELECTOR = 0x40;
-export const RSP0 = KERNEL + 0x14000, IST1 = KERNEL + 0x15000, IST2 = KERNEL + 0x16000, KERNEL_STACK = KERNEL + 0x17000;
+export const KERNEL_CS = 0x10,
+  KERNEL_SS = 0x18,
+  USER_CS = 0x33,
+  USER_SS = 0x2b,
+  TSS_SELECTOR = 0x40;
+export const RSP0 = KERNEL + 0x14000,
+  IST1 = KERNEL + 0x15000,
+  IST2 = KERNEL + 0x16000,
+  KERNEL_STACK = KERNEL + 0x17000;
 export const USER_STACK = USER + 0x8000;
-const GDT = 0x10000, IDT = 0x11000, TSS = 0x12000, HANDLERS = 0x18000, RAM = 0x100000;
-const TABLES = { pdptKernel: 0x2000, pdKernel: 0x3000, ptKernel: 0x4000, pdptUser: 0x5000, pdUser: 0x6000, ptUser: 0x7000 };
+const GDT = 0x10000,
+  IDT = 0x11000,
+  TSS = 0x12000,
+  HANDLERS = 0x18000,
+  RAM = 0x100000;
+const TABLES = {
+  pdptKernel: 0x2000,
+  pdKernel: 0x3000,
+  ptKernel: 0x4000,
+  pdptUser: 0x5000,
+  pdUser: 0x6000,
+  ptUser: 0x7000,
+};
 
 export interface SmallMachine {
   machine: Machine;
@@ -33,7 +72,9 @@ export interface SmallMachine {
 
 export function smallMachine(cpus = 1): SmallMachine {
   const machine = new Machine({ entry: KERNEL_CODE, segments: [], symbol: () => PML4 }, { cpus, ramBytes: RAM });
-  const put = (pa: number, lo: number, hi = 0) => { put64(machine, pa, lo, hi); };
+  const put = (pa: number, lo: number, hi = 0) => {
+    put64(machine, pa, lo, hi);
+  };
   mapAll(put);
   describeSegments(put);
   for (let vector = 0; vector < 256; vector++) setGate(machine, vector, HANDLERS + vector * 2, 0);
@@ -64,7 +105,7 @@ function mapAll(put: (pa: number, lo: number, hi?: number) => void): void {
 
 /** Physical address of the leaf entry that maps a test address. */
 export function leafEntry(va: number): number {
-  return (va < 0 ? TABLES.ptKernel : TABLES.ptUser) + (physical(va) - (va < 0 ? 0 : USER_PA) >>> 12) * 8;
+  return (va < 0 ? TABLES.ptKernel : TABLES.ptUser) + ((physical(va) - (va < 0 ? 0 : USER_PA)) >>> 12) * 8;
 }
 
 function describeSegments(put: (pa: number, lo: number, hi?: number) => void): void {
@@ -77,14 +118,23 @@ function describeSegments(put: (pa: number, lo: number, hi?: number) => void): v
   const base = vaLo(KERNEL + TSS);
   put(GDT + 0x40, (base << 16) | 0x67, (base & 0xff000000) | 0x8b00 | ((base >>> 16) & 0xff));
   put(GDT + 0x48, -1);
-  const stacks: [number, number][] = [[4, RSP0], [36, IST1], [44, IST2]];
+  const stacks: [number, number][] = [
+    [4, RSP0],
+    [36, IST1],
+    [44, IST2],
+  ];
   for (const [offset, va] of stacks) put(TSS + offset, vaLo(va), vaHi(va));
 }
 
 /** An interrupt gate at DPL 3, so that INT n reaches any of them; `type` 15 makes it a trap gate. */
 export function setGate(machine: Machine, vector: number, handlerPa: number, ist: number, type = 14, dpl = 3): void {
   const va = vaLo(KERNEL + handlerPa);
-  put64(machine, IDT + vector * 16, (KERNEL_CS << 16) | (va & 0xffff), (va & 0xffff0000) | 0x8000 | (dpl << 13) | (type << 8) | ist);
+  put64(
+    machine,
+    IDT + vector * 16,
+    (KERNEL_CS << 16) | (va & 0xffff),
+    (va & 0xffff0000) | 0x8000 | (dpl << 13) | (type << 8) | ist,
+  );
   put64(machine, IDT + vector * 16 + 8, -1);
 }
 

@@ -21,6 +21,7 @@ import {
   nmiOpen,
   runsSomewhere,
   switchComplete,
+  topFits,
 } from './predicates';
 
 /** The body or the exit work of the innermost context runs on a stack where it may sleep. An idle thread without contexts may, too. */
@@ -139,7 +140,8 @@ export function setTop(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
 
 /** TSS.sp0 := the PTI stack of the running task (of an idle thread: its only stack, which nothing will use). */
 export function setSp0(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
-  if (!executes(s, c) || s.top[c] !== s.running[c] || s.sp0[c] === s.running[c] || switchNmi(s, c)) return false;
+  if (!executes(s, c) || s.current[c] !== s.running[c] || !topFits(d, s, c) || s.sp0[c] === s.running[c]) return false;
+  if (switchNmi(s, c)) return false;
   if (d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1) return false;
   s.sp0[c] = s.running[c];
 }

@@ -18,7 +18,7 @@ import {
   SYSCALL,
   USER,
 } from '../kinds';
-import { S4, S5, S8 } from '../property-names';
+import { S1, S4, S5, S8 } from '../property-names';
 import type { Bounds } from '../schema-types';
 import type { Cpu, State, Thread } from '../schema';
 import { requires } from './contexts';
@@ -152,12 +152,18 @@ export function enterBody(d: DesignConfig, b: Bounds, s: State, c: Cpu): false |
   if (s.stack[c] !== stackAtBody(d, s, t) && !bodyBeforeCr3(d, s, c, t)) return false;
   if (s.userGs[c] === 1) return false;
   if (s.userHalf[c] === 1 && d.mutantNoCr3SwitchOnNmiEntry === 0 && !bodyBeforeCr3(d, s, c, t)) return false;
+  requires(s, S1, s.userHalf[c] === 0 || codeIsMapped(d));
   requires(s, S5, s.userHalf[c] === 0);
   s.body[t][last(s, t)] = 1;
   if (s.kind[t][last(s, t)] === NMI) {
     s.nmiAgain[c] = 0;
     s.frame[t][last(s, t)] = USER;
   }
+}
+
+/** The C entry code in front of the body is mapped in the user half: of the deferred designs, and of the mutant that calls .text too early. */
+function codeIsMapped(d: DesignConfig): boolean {
+  return d.syscallOnEntryStack === 1 || d.mutantBodyBeforeCr3 === 1;
 }
 
 /** The planted bug of S5: instrumentable code is called on the entry stack before CR3 is switched. */

@@ -18,7 +18,7 @@ function leaving(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
     s.fromUser[t][last(s, t)] === 1 &&
     s.interrupts[c] === 0 &&
     (s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0 || d.mutantNestedNmiIgnored === 1) &&
-    (switchComplete(d, s, c) || (d.mutantTopNotSwitched === 1 && s.current[c] === s.running[c]))
+    switchComplete(d, s, c)
   );
 }
 
@@ -33,13 +33,13 @@ export function leaveToEntryStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu)
 /** CR3 := user half. */
 export function loadUserCr3(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.pti === 0 || d.mutantNoCr3SwitchOnExit === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1) return false;
+  if (d.pti === 0 || s.userHalf[c] === 1 || s.userGs[c] === 1) return false;
   if (!leaving(d, s, c, t) || s.stack[c] !== entryStack(d)) return false;
   s.userHalf[c] = 1;
 }
 
-/** The half on which a design stands when it has left the kernel for good. */
-function exitHalf(d: DesignConfig): number {
+/** The half on which a design executes SYSRET. */
+function sysretHalf(d: DesignConfig): number {
   return d.mutantNoCr3SwitchOnExit === 1 ? 0 : d.pti;
 }
 
@@ -47,27 +47,25 @@ function exitHalf(d: DesignConfig): number {
 export function loadUserRsp(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!leaving(d, s, c, t) || s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
-  if (s.userGs[c] === 1 || s.userHalf[c] !== exitHalf(d)) return false;
+  if (s.userGs[c] === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
   s.stack[c] = USER;
 }
 
 /** `swapgs` on the way to user mode, the last step before SYSRET or IRETQ. */
 export function swapgsToUser(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.mutantNoSwapgsOnExit === 1 || !leaving(d, s, c, t) || s.userGs[c] === 1 || s.userHalf[c] !== exitHalf(d)) return false;
-  if (s.stack[c] !== entryStack(d) && (s.stack[c] !== USER || s.kind[t][last(s, t)] !== SYSCALL)) return false;
+  if (!leaving(d, s, c, t) || s.userGs[c] === 1) return false;
+  if (s.stack[c] === USER) {
+    if (d.mutantNoSwapgsOnExit === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
+  } else if (s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti) return false;
   s.userGs[c] = 1;
-}
-
-/** The environment in which a design executes SYSRET or IRETQ to user mode. */
-function environmentAtReturn(d: DesignConfig, s: State, c: Cpu): boolean {
-  return s.userHalf[c] === exitHalf(d) && (s.userGs[c] === 1 || d.mutantNoSwapgsOnExit === 1);
 }
 
 /** SYSRETQ. S2, S3 and S10 are judged on the state that it leads to. */
 export function sysret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.stack[c] !== USER || !environmentAtReturn(d, s, c)) return false;
+  if (!leaving(d, s, c, t) || s.stack[c] !== USER || s.userHalf[c] !== sysretHalf(d)) return false;
+  if (s.userGs[c] === 0 && d.mutantNoSwapgsOnExit === 0) return false;
   close(s, t);
   s.user[c] = 1;
   s.interrupts[c] = 1;
@@ -76,7 +74,7 @@ export function sysret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
 /** IRETQ to user mode. It ends NMI blocking. */
 export function iretToUser(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.stack[c] !== entryStack(d) || !environmentAtReturn(d, s, c)) return false;
+  if (!leaving(d, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0) return false;
   requires(s, S16, s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0);
   close(s, t);
   s.user[c] = 1;
@@ -127,11 +125,11 @@ function nmiRestored(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
 }
 
 /** IRETQ to the kernel from the handler of an IRQ or #PF: to the interrupted instruction, or to its fixup. */
-export function iretToKernel(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+export function iretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI) return false;
   if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
-  if ((s.current[c] !== t || s.top[c] !== t) && !nmiOpen(b, s, t)) return false;
+  if (!switchComplete(d, s, c) && !nmiOpen(b, s, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   returnToKernel(s, c, t);
 }

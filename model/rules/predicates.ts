@@ -81,7 +81,12 @@ export function runsSomewhere(b: Bounds, s: State, t: Thread): boolean {
 
 /** switch_to is complete: running thread, `current`, top_of_stack and, where it is per task, sp0 agree. */
 export function switchComplete(d: DesignConfig, s: State, c: Cpu): boolean {
-  return s.current[c] === s.running[c] && s.top[c] === s.running[c] && sp0Fits(d, s, c);
+  return s.current[c] === s.running[c] && topFits(d, s, c) && sp0Fits(d, s, c);
+}
+
+/** top_of_stack is the running thread's. */
+export function topFits(d: DesignConfig, s: State, c: Cpu): boolean {
+  return d.mutantTopNotSwitched === 1 || s.top[c] === s.running[c];
 }
 
 /** sp0 names the running thread's stack. */

@@ -156,21 +156,17 @@ export class EntrySystem implements TransitionSystem {
     return this.guest.machine.cpus.length;
   }
 
-  /** Runs up to the boundary before the next change: once to find it, once to stop short of it. The first choice ends it: its answer is not ours to give. */
-  settle(c: number): Action | undefined {
+  /** Runs up to the boundary before the next change: once to find it, once to stop short of it. */
+  settle(c: number, choose: Chooser): Action | undefined {
     const mark = this.mark();
-    let asked = false;
-    this.#begin(() => {
-      asked = true;
-      return 0;
-    });
+    this.#begin(choose);
     let count = 0;
-    while (count < SETTLE_LIMIT && !asked && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') count++;
+    while (count < SETTLE_LIMIT && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') count++;
+    const choices = [...this.#choices];
     this.rollback(mark);
     this.release(mark);
-    if (asked) count--;
-    if (count <= 0) return undefined;
-    const action: Action = { action: 'run', cpu: c, count };
+    if (count === 0) return undefined;
+    const action: Action = { action: 'run', cpu: c, count, ...(choices.length > 0 ? { choices } : {}) };
     return this.perform(action).kind === 'done' ? action : undefined;
   }
 

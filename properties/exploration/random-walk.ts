@@ -22,6 +22,10 @@ export interface Walk {
 const WEIGHTS = { step: 14, run: 3, irq: 1, nmi: 1 } as const;
 /** Longest stutter that interleaves two CPUs inside a step, instructions. */
 const LONGEST_RUN = 24;
+/** Mean number of actions on one CPU before the walk looks at another. */
+const LONGEST_FOCUS = 8;
+/** Further actions after a divergence. */
+const AFTER_DIVERGENCE = 500;
 
 function weigh(options: readonly Option[]): number {
   return options.reduce((sum, option) => sum + WEIGHTS[option.kind], 0);
@@ -44,47 +48,94 @@ function pick(options: readonly Option[], draws: Draws): Option {
 }
 
 /**
+ * The CPU on which the walk stays for a while. A race needs one CPU to stand still in a short window while another goes a long way; a fresh draw for every
+ * action would make that exponentially rare (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+ */
+class Focus {
+  readonly #draws: Draws;
+  readonly #cpus: number;
+  #cpu: number;
+
+  constructor(draws: Draws, cpus: number) {
+    this.#draws = draws;
+    this.#cpus = cpus;
+    this.#cpu = draws.nextInt(0, cpus - 1);
+  }
+
+  narrow(options: readonly Option[]): readonly Option[] {
+    if (this.#draws.nextInt(1, LONGEST_FOCUS) === 1) this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
+    const own = options.filter((option) => option.cpu === this.#cpu);
+    return own.some((option) => option.kind === 'step') ? own : options;
+  }
+}
+
+/** What a walk has come to so far. */
+class Trail {
+  readonly actions: Action[] = [];
+  length = 0;
+  #diverged: Walk | undefined;
+
+  /** Adds an action; answers the walk if it ends here. */
+  add(action: Action, outcome: Outcome): Walk | undefined {
+    this.actions.push(action);
+    if (outcome.kind === 'violated') return { actions: this.actions, length: this.length + 1, failure: outcome };
+    if (outcome.kind === 'done') this.length += outcome.length;
+    if (outcome.kind !== 'diverged') return undefined;
+    this.length++;
+    this.#diverged ??= { actions: [...this.actions], length: this.length, failure: outcome };
+    return undefined;
+  }
+
+  get diverged(): boolean {
+    return this.#diverged !== undefined;
+  }
+
+  /** The walk that ends without a violation: at its divergence, if there was one. */
+  end(): Walk {
+    return this.#diverged ?? { actions: this.actions, length: this.length, failure: undefined };
+  }
+}
+
+function initialFailure(system: TransitionSystem): Walk | undefined {
+  const before = system.initially();
+  return before?.kind === 'violated' || before?.kind === 'diverged' ? { actions: [], length: 0, failure: before } : undefined;
+}
+
+/**
  * Walks at most `steps` actions from the initial state, which it restores first. Ends early at a violation, and where nothing is enabled. After a
- * divergence the walk goes on without refinement, because a violated property says more.
+ * divergence the walk goes on without refinement, and for longer, because a violated property says more.
  */
 export function randomWalk(system: TransitionSystem, draws: Draws, steps: number): Walk {
   system.reset();
-  const before = system.initially();
-  if (before?.kind === 'violated' || before?.kind === 'diverged') return { actions: [], length: 0, failure: before };
-  const actions: Action[] = [];
-  let length = 0;
-  let diverged: { walk: Walk } | undefined;
-  for (let i = 0; i < steps; i++) {
-    const options = withRuns(system.options(), draws);
+  const before = initialFailure(system);
+  if (before !== undefined) return before;
+  const trail = new Trail();
+  const focus = new Focus(draws, system.cpus);
+  for (let i = 0; i < (trail.diverged ? steps + AFTER_DIVERGENCE : steps); i++) {
+    const options = focus.narrow(withRuns(system.options(), draws));
     if (options.length === 0) break;
     const { action, outcome } = system.take(pick(options, draws), (alternatives) => draws.nextInt(0, alternatives - 1));
-    if (outcome.kind === 'disabled') continue;
-    actions.push(action);
-    if (outcome.kind === 'violated') return { actions, length: length + 1, failure: outcome };
-    if (outcome.kind === 'diverged') diverged ??= { walk: { actions: [...actions], length: length + 1, failure: outcome } };
-    else length += outcome.length;
+    const ended = outcome.kind === 'disabled' ? undefined : trail.add(action, outcome);
+    if (ended !== undefined) return ended;
   }
-  return diverged?.walk ?? { actions, length, failure: undefined };
+  return trail.end();
 }
 
 /** Performs a trace; actions that are not enabled are left out. The walk that results is what really happened. */
 export function replayWalk(system: TransitionSystem, trace: readonly Action[]): Walk {
   system.reset();
-  const before = system.initially();
-  if (before?.kind === 'violated' || before?.kind === 'diverged') return { actions: [], length: 0, failure: before };
-  const actions: Action[] = [];
-  let length = 0;
+  const before = initialFailure(system);
+  if (before !== undefined) return before;
+  const trail = new Trail();
   for (const action of trace) {
     const mark = system.mark();
     const outcome = system.perform(action);
     if (outcome.kind === 'disabled') system.rollback(mark);
     system.release(mark);
-    if (outcome.kind === 'disabled') continue;
-    actions.push(action);
-    if (outcome.kind !== 'done') return { actions, length: length + 1, failure: outcome };
-    length += outcome.length;
+    const ended = outcome.kind === 'disabled' ? undefined : trail.add(action, outcome);
+    if (ended !== undefined) return ended;
   }
-  return { actions, length, failure: undefined };
+  return trail.end();
 }
 
 /** The same failure: the same property, or a divergence in the same field. */

@@ -42,7 +42,7 @@ export interface TransitionSystem {
   /** Performs a given action; what it does not say is chosen as 0. */
   perform(action: Action, choose?: Chooser): Outcome;
   /** Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or need not move. */
-  settle(cpu: number): Action | undefined;
+  settle(cpu: number, choose: Chooser): Action | undefined;
   readonly cpus: number;
   /** A violation or divergence that is there before the first action. */
   initially(): Outcome | undefined;

@@ -21,14 +21,14 @@ import { codeUsesKernelCr3, enabledInterruptsUseOwnCr3 } from '../safety/kernel-
 import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
 import { frameIsUntouched } from '../safety/live-frames-are-untouched';
 import { nestingIsBounded } from '../safety/nesting-is-bounded';
-import { nmiIsDelivered } from '../safety/nmi-is-delivered';
+import { nmiIsDelivered, nmisAreUnblocked } from '../safety/nmi-is-delivered';
 import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../safety/nmi-is-kept';
 import { noDoubleFault } from '../safety/no-double-fault';
 import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
 import { S18, type Violation } from '../safety/property';
 import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
 import { scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
-import { stackIsLegal } from '../safety/stack-is-legal';
+import { stackIsLegal, takenOverStackIsFree } from '../safety/stack-is-legal';
 import { UserTableCheck } from '../safety/user-table-is-minimal';
 import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
 import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
@@ -231,6 +231,7 @@ export class Monitor implements Observer {
     if ((op.flags & OP_MEM_READ) === 0) return;
     const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
     if (t < 0 || t === this.words[g + RUNNING]) return;
+    takenOverStackIsFree(this, cpu, t);
     this.words[g + RUNNING] = t;
     this.words[g + SINCE_PROGRESS] = 0;
     this.forgetLegalStacks();
@@ -330,6 +331,7 @@ export class Monitor implements Observer {
     const { pending } = this;
     const g = this.ghost.cpu(cpu.index);
     noDeliveryOnUserStack(this, cpu, g, event);
+    noDoubleFault(this, cpu, event);
     this.delivering_ = true;
     this.forgetLegalStack(g);
     pending.fill(0);
@@ -431,6 +433,7 @@ export class Monitor implements Observer {
       entryStackIsCoherent(this, cpu);
       nmiIsNotForgotten(this, cpu, g, t);
       this.ghost.close(t);
+      nmisAreUnblocked(this, cpu);
       this.touch();
     }
     this.words[g + SINCE_PROGRESS] = 0;
@@ -470,10 +473,6 @@ export class Monitor implements Observer {
   /** A guest read its choice port: it is making progress of its own. */
   chose(cpu: Cpu): void {
     this.words[this.ghost.cpu(cpu.index) + SINCE_PROGRESS] = 0;
-  }
-
-  nmisBlocked(cpu: Cpu): boolean {
-    return cpu.r[NMI_BLOCKED] !== 0;
   }
 }
 

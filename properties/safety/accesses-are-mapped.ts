@@ -7,6 +7,7 @@ import type { Fault } from '../../emulator/observer';
 import { CPL, RIP, VEC_PF } from '../../emulator/registers';
 import { hexVa, toVa } from '../../emulator/words';
 import type { Monitor } from '../monitor/monitor';
+import { codeIsFetchedOnKernelHalf } from './kernel-code-uses-kernel-cr3';
 import { S1 } from './property';
 
 export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
@@ -15,6 +16,7 @@ export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   const { exceptionTable, irets } = m.view.manifest;
   if (!m.delivering_ && !fault.implicit && (exceptionTable.has(rip) || irets.includes(rip))) return;
+  if (fault.access === 'execute' && !fault.implicit) codeIsFetchedOnKernelHalf(m, cpu, toVa(fault.addressLo, fault.addressHi));
   const what = fault.implicit || m.delivering_ ? 'implicit access' : fault.access === 'execute' ? 'fetch' : `data ${fault.access}`;
   const address = hexVa(toVa(fault.addressLo, fault.addressHi));
   m.report(S1, cpu, `expected every access at CPL0 to be mapped, the ${what} of ${address} raised #PF with error code ${fault.error}`);

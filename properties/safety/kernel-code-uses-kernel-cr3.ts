@@ -13,6 +13,12 @@ export function codeUsesKernelCr3(m: Monitor, cpu: Cpu, g: number): void {
   m.report(S5, cpu, 'expected the kernel half in CR3 for a fetch of instrumentable code (.text), found the user half');
 }
 
+/** A fetch that is about to fault because the user half does not map the code: S5 is judged before the fetch, so it comes before S1. */
+export function codeIsFetchedOnKernelHalf(m: Monitor, cpu: Cpu, va: number): void {
+  const { text } = m.view.manifest;
+  if (va >= text.start && va < text.end) codeUsesKernelCr3(m, cpu, m.ghost.cpu(cpu.index));
+}
+
 export function enabledInterruptsUseOwnCr3(m: Monitor, cpu: Cpu, g: number): void {
   if (m.view.bounds.mms === 1) return;
   const t = m.view.currentThread(cpu.index);

@@ -3,11 +3,10 @@
  * down.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
-import type { Fault } from '../../emulator/observer';
 import { VEC_DF } from '../../emulator/registers';
 import type { Monitor } from '../monitor/monitor';
 import { S18 } from './property';
 
-export function noDoubleFault(m: Monitor, cpu: Cpu, fault: Fault): void {
-  if (fault.vector === VEC_DF) m.report(S18, cpu, 'expected every fault to be delivered, found #DF');
+export function noDoubleFault(m: Monitor, cpu: Cpu, event: { readonly vector: number }): void {
+  if (event.vector === VEC_DF) m.report(S18, cpu, 'expected every fault to be delivered, found #DF');
 }

@@ -47,6 +47,13 @@ export function stackIsLegal(m: Monitor, cpu: Cpu, g: number, va: number, bytes:
   words[g + LEGAL_PUSH_BYTES] = limit - region.start;
 }
 
+/** After rsp was loaded from the threadsp of thread t: a stack that is taken over has been left. */
+export function takenOverStackIsFree(m: Monitor, cpu: Cpu, t: number): void {
+  for (const other of m.view.machine.cpus)
+    if (other !== cpu && m.ghost.running(other.index) === t)
+      m.report(S8, cpu, `expected the stack of t${t} to be free when CPU ${cpu.index} switches to it, CPU ${other.index} still runs on it`);
+}
+
 /** Another CPU that runs the same thread, or whose rsp is in the same stack; -1 if there is none. */
 function usedByOther(m: Monitor, cpu: Cpu, region: StackRegion, t: number): number {
   for (const other of m.view.machine.cpus) {

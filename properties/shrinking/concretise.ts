@@ -9,7 +9,7 @@ import { sameFailure, type Walk } from '../exploration/random-walk';
 import type { Outcome, TransitionSystem } from '../exploration/transition-system';
 
 /** Actions tried before the search gives up. */
-const ATTEMPTS = 20_000;
+const ATTEMPTS = 5_000;
 
 /** The action that asks for a rule instance. */
 export function actionOf(instance: RuleInstance): Action {
@@ -24,6 +24,8 @@ interface Search {
   readonly wanted: readonly Action[];
   /** The failure that the last action has to end in; undefined: the trace has to end well. */
   readonly failure: Walk['failure'];
+  /** Let another CPU go on between two transitions where nothing else helps. Costly, so tried only in a second search. */
+  readonly settles: boolean;
   attempts: number;
 }
 
@@ -33,34 +35,58 @@ interface Search {
  */
 export function concretise(system: TransitionSystem, trace: readonly RuleInstance[], failure: Walk['failure']): Walk | undefined {
   system.reset();
-  const search: Search = { system, wanted: trace.map(actionOf), failure, attempts: 0 };
   if (trace.length === 0) {
     const before = system.initially();
     return sameFailure(before as Walk['failure'], failure) ? { actions: [], length: 0, failure } : undefined;
   }
-  const actions = extend(search, 0);
-  return actions === undefined ? undefined : { actions, length: trace.length, failure };
+  const wanted = trace.map(actionOf);
+  for (const settles of [false, true]) {
+    system.reset();
+    const actions = extend({ system, wanted, failure, settles, attempts: 0 }, 0);
+    if (actions !== undefined) return { actions, length: trace.length, failure };
+  }
+  return undefined;
 }
 
 /** Actions from position `i` to the end, or undefined. The machine is left wherever the search ended. */
 function extend(search: Search, i: number): Action[] | undefined {
   if (i === search.wanted.length) return search.failure === undefined ? [] : undefined;
-  return choose(search, i) ?? settled(search, i);
+  return choose(search, i) ?? (search.settles ? settled(search, i) : undefined);
 }
 
-/** The other CPUs first finish what they are in the middle of: a lock or a thread may be held where the abstract machine holds nothing. */
+/** One other CPU first goes on as far as it can without a transition: a lock or a thread may be held, or let go, where the abstract machine sees nothing. */
 function settled(search: Search, i: number): Action[] | undefined {
+  for (let c = 0; c < search.system.cpus; c++) {
+    const found = c === search.wanted[i].cpu ? undefined : settledCpu(search, i, c);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function settledCpu(search: Search, i: number, c: number): Action[] | undefined {
   const { system } = search;
   const mark = system.mark();
-  const runs: Action[] = [];
-  for (let c = 0; c < system.cpus; c++) {
-    const run = c === search.wanted[i].cpu ? undefined : system.settle(c);
-    if (run !== undefined) runs.push(run);
+  let choices: number[] | undefined = [];
+  let found: Action[] | undefined;
+  while (choices !== undefined && found === undefined && search.attempts < ATTEMPTS) {
+    const asked: number[] = [];
+    search.attempts++;
+    const run = system.settle(c, answering(choices, asked));
+    const rest = run === undefined ? undefined : choose(search, i);
+    if (run !== undefined && rest !== undefined) found = [run, ...rest];
+    else system.rollback(mark);
+    choices = following(choices, asked);
   }
-  const rest = runs.length === 0 ? undefined : choose(search, i);
-  if (rest === undefined) system.rollback(mark);
   system.release(mark);
-  return rest === undefined ? undefined : [...runs, ...rest];
+  return found;
+}
+
+/** Answers a sequence of choices, then 0, and notes how many alternatives each choice had. */
+function answering(choices: readonly number[], asked: number[]): (alternatives: number) => number {
+  return (alternatives) => {
+    asked.push(alternatives);
+    return choices[asked.length - 1] ?? 0;
+  };
 }
 
 /** Tries the sequences of choices for action `i`, each followed by all the rest. */

@@ -28,7 +28,7 @@ idt_rows:
 .section .init.text, "ax"
 
 # set_gate(rdi = vector, rsi = handler, rdx = IST slot): an interrupt gate of CPL 0 (SDM vol. 3, 6.14.1).
-#   0..15 offset 15:0 | 16..31 selector | 32..34 IST | 40..43 type 0xe | 47 present | 48..63 offset 31:16 | 64..95 offset 63:32
+#   | 95:64 offset 63:32 | 63:48 offset 31:16 | 47 present | 43:40 type 14 | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |
 # Clobbers rax, rcx, rdi.
 set_gate:
 	shlq	$4, %rdi

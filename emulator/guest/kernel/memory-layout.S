@@ -1,37 +1,37 @@
 # Where everything lives: physical memory, the kernel half and the user half of every address space.
 # Constants only; no bytes are emitted here.
 #
-#   physical 0 .. 1 MiB                     kernel image, loaded and linked so that
-#                                           virtual = KERNEL_BASE + physical
+#|  physical 0 .. 1 MiB                     kernel image, loaded and linked so that
+#|                                          virtual = KERNEL_BASE + physical
 #
-#   virtual, kernel half (root K(m))
-#   0xfffffe0000080000  CEA_BASE            cpu entry area: what hardware touches before CR3 can be changed
-#     + 0x0000                              IDT                       read-only
-#     + 0x1000 + cpu * 0x8000               one block per CPU:
-#         + 0x0000                          GDT                       read-only (guards the entry stack)
-#         + 0x1000                          entry stack  4 KiB        read-write
-#         + 0x2000                          TSS alias                 read-only
-#         + 0x3000                          guard
-#         + 0x4000                          #DF stack    4 KiB        read-write
-#         + 0x5000                          guard
-#         + 0x6000                          NMI stack    4 KiB        read-write
-#         + 0x7000                          guard
-#                                           (the low bits keep its pages out of the image's slots in a small
-#                                           direct-mapped TLB; any address would do)
-#   0xffffffff81000000  KERNEL_BASE         kernel image, one 4 KiB page at a time; guard pages are holes
-#   0xffffffffff5fe000  LAPIC_BASE          local APIC registers
+#|  virtual, kernel half (root K(m))
+#|  0xfffffe0000080000  CEA_BASE            cpu entry area: what hardware touches before CR3 can be changed
+#|    + 0x0000                              IDT                       read-only
+#|    + 0x1000 + cpu * 0x8000               one block per CPU:
+#|        + 0x0000                          GDT                       read-only (guards the entry stack)
+#|        + 0x1000                          entry stack  4 KiB        read-write
+#|        + 0x2000                          TSS alias                 read-only
+#|        + 0x3000                          guard
+#|        + 0x4000                          #DF stack    4 KiB        read-write
+#|        + 0x5000                          guard
+#|        + 0x6000                          NMI stack    4 KiB        read-write
+#|        + 0x7000                          guard
+#|                                          (the low bits keep its pages out of the image's slots in a small
+#|                                          direct-mapped TLB; any address would do)
+#|  0xffffffff81000000  KERNEL_BASE         kernel image, one 4 KiB page at a time; guard pages are holes
+#|  0xffffffffff5fe000  LAPIC_BASE          local APIC registers
 #
-#   The user half U(m) = K(m) + 4 KiB holds, above KERNEL_BASE and CEA_BASE, only: .entry.text, the whole cpu
-#   entry area, one page per CPU with its TSS, and what the design adds (.noinstr.text, PTI stacks).
+#|  The user half U(m) = K(m) + 4 KiB holds, above KERNEL_BASE and CEA_BASE, only: .entry.text, the whole cpu
+#|  entry area, one page per CPU with its TSS, and what the design adds (.noinstr.text, PTI stacks).
 #
-#   virtual, user part (the same lower tables in both halves; no-execute in the kernel half)
-#   0x400000  USER_TEXT     program                        read, execute
-#   0x410000  USER_CHOICE   choice port page               read
-#   0x420000  USER_STACK    + task * 0x2000, one page      read, write
-#   0x430000  USER_DATA     + task * 0x1000: user GS base  read, write
-#   0x440000  USER_HEAP     + task * 0x80000: 64 pages that the program touches, then 64 that system calls
-#                           copy from; not present until a page fault brings them in
-#   0x5ff000  BAD_USER_ADDR                                never mapped
+#|  virtual, user part (the same lower tables in both halves; no-execute in the kernel half)
+#|  0x400000  USER_TEXT     program                        read, execute
+#|  0x410000  USER_CHOICE   choice port page               read
+#|  0x420000  USER_STACK    + task * 0x2000, one page      read, write
+#|  0x430000  USER_DATA     + task * 0x1000: user GS base  read, write
+#|  0x440000  USER_HEAP     + task * 0x80000: 64 pages that the program touches, then 64 that system calls
+#|                          copy from; not present until a page fault brings them in
+#|  0x5ff000  BAD_USER_ADDR                                never mapped
 
 .set KERNEL_BASE,     0xffffffff81000000
 .set CEA_BASE,        0xfffffe0000080000

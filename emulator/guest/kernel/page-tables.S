@@ -1,5 +1,5 @@
-# Builds the final page tables: K(m) and U(m) for each mm. Runs once, on CPU 0, under boot_pgd, which maps the first
-# 4 MiB at KERNEL_BASE.
+# Builds the final page tables: K(m) and U(m) for each mm. Runs once, on CPU 0, under boot_pgd, which maps
+# the first 4 MiB at KERNEL_BASE.
 #
 # Leaf flags (SDM vol. 3, 4.5): bit 0 present, 1 writable, 2 user, 5 accessed, 6 dirty, 8 global, 63 no-execute.
 # Accessed and dirty are set from the start, so that running changes no page table.

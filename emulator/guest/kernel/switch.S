@@ -20,10 +20,9 @@ switch_to:
 	movq	%rsp, TASK_THREADSP(%rdi)
 .ifdef MUTANT_on_cpu_released_early
 	movq	$0, TASK_ON_CPU(%rdi)
-	pause                                   # any distance between release and stack switch is the bug
-	pause
-	pause
-	pause
+.rept 32
+	pause                                   # stands for whatever else a kernel does before it changes rsp
+.endr
 .endif
 	movq	TASK_THREADSP(%rsi), %rsp
 	popq	%r15

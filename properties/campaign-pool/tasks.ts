@@ -1,0 +1,118 @@
+/**
+ * What is sent to a worker and what comes back: plain data only. A task names its subject and its run numbers; where and when it is done changes
+ * nothing in its answer.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Counterexample } from '../../counterexamples/format';
+import type { Bounds } from '../../model/schema-types';
+import type { Exploration, Progress } from '../../model/search/explore';
+import type { Failure } from '../exploration/campaign';
+import type { Directed } from '../exploration/sometimes';
+import type { SubjectName } from '../exploration/subject';
+import type { Manifest } from '../guest/manifest';
+
+/** Reads the image, boots it, and says what a campaign on it consists of. */
+export interface OpenTask {
+  readonly kind: 'open';
+  readonly subject: SubjectName;
+}
+
+/** One directed walk, by the name of its `sometimes` property. */
+export interface DirectedTask {
+  readonly kind: 'directed';
+  readonly subject: SubjectName;
+  readonly name: string;
+}
+
+/** What goes into a counterexample file beside the failure. */
+export interface Provenance {
+  readonly seed: string;
+  /** Day of the campaign, ISO 8601. */
+  readonly date: string;
+}
+
+/** Runs `offset + k * stride` for k = first .. first + count - 1, up to the first that fails. */
+export interface RunsTask extends Provenance {
+  readonly kind: 'runs';
+  readonly subject: SubjectName;
+  readonly first: number;
+  readonly count: number;
+  readonly offset: number;
+  readonly stride: number;
+  /** One word, shared by all workers: the lowest k that has failed so far. Later ones need not be run. */
+  readonly lowestFailing: Int32Array;
+}
+
+export interface SweepTask extends Provenance {
+  readonly kind: 'sweep';
+  readonly subject: SubjectName;
+}
+
+/** Exhaustive search of the abstract machine. */
+export interface SearchTask {
+  readonly kind: 'search';
+  readonly design: string;
+  readonly bounds: Bounds;
+  readonly memoryMiB?: number;
+  /** Where to send progress, if anybody listens. */
+  readonly progress?: MessagePort;
+}
+
+export type Task = OpenTask | DirectedTask | RunsTask | SweepTask | SearchTask;
+
+export interface Opened {
+  readonly bounds: Bounds;
+  /** Names of the `sometimes` properties that concern the subject. */
+  readonly sometimes: readonly string[];
+  /** What cannot be checked, because the image does not say where to look. */
+  readonly unchecked: Manifest['unchecked'];
+}
+
+/** A failure and the file that it becomes. */
+export interface Found {
+  readonly failure: Failure;
+  readonly counterexample: Counterexample;
+}
+
+/** One run that ended; `found` is set for the last of a task, if it failed. */
+export interface RunDone {
+  readonly k: number;
+  readonly steps: number;
+  readonly instructions: number;
+}
+
+export interface RunsDone {
+  readonly runs: readonly RunDone[];
+  readonly found?: Found;
+}
+
+/** (boundary, event) pairs. */
+export interface CoverageCount {
+  readonly hit: number;
+  readonly of: number;
+}
+
+export interface SweepDone {
+  readonly coverage: CoverageCount;
+  readonly found?: Found;
+}
+
+/** The answer to a task, by its kind. */
+export interface Answers {
+  readonly open: Opened;
+  readonly directed: Directed;
+  readonly runs: RunsDone;
+  readonly sweep: SweepDone;
+  readonly search: Exploration;
+}
+
+/** What the worker function gets: the task, and the word that asks all workers to stop. */
+export interface Envelope {
+  readonly task: Task;
+  readonly stop: Int32Array;
+}
+
+/** An error class does not survive the way between threads, so bad input comes back as data. */
+export type Reply = { readonly kind: 'answer'; readonly answer: Answers[Task['kind']] } | { readonly kind: 'bad-input'; readonly message: string };
+
+export type SearchProgress = Progress;

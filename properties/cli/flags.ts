@@ -1,0 +1,23 @@
+/**
+ * Flags that several commands share, and how they are declared: values are read as text, and arguments.ts says what they mean.
+ */
+import type { Argv } from 'yargs';
+
+/** A flag with a value. */
+export const VALUE = { type: 'string', requiresArg: true } as const;
+
+export function jsonFlag<T>(yargs: Argv<T>): Argv<T> {
+  return yargs.option('json', { type: 'boolean', default: false, describe: 'answer with one JSON object on standard output' });
+}
+
+export function designFlag<T>(yargs: Argv<T>): Argv<T> {
+  return yargs.option('design', { ...VALUE, describe: 'a design, or a mutant such as mainline+sti-on-trampoline; without it: all designs' });
+}
+
+export function boundFlags<T>(yargs: Argv<T>): Argv<T> {
+  return yargs
+    .option('cpus', { ...VALUE, describe: 'number of CPUs (as the image of the design says: 2)' })
+    .option('tasks', { ...VALUE, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
+    .option('mms', { ...VALUE, describe: 'number of address spaces (1)' })
+    .option('nesting', { ...VALUE, describe: 'contexts that a task can have open at a time (2)' });
+}

@@ -1,0 +1,101 @@
+/**
+ * One exhaustive search as `verify` reports it, in JSON and in words.
+ */
+import type { Action } from '../../counterexamples/format';
+import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
+import type { Bounds } from '../../model/schema-types';
+import type { Exploration } from '../../model/search/explore';
+import { instanceName } from '../../model/search/machine';
+import type { SearchProgress } from '../campaign-pool/tasks';
+import type { WorkerPool } from '../campaign-pool/worker-pool';
+import { explain } from '../report/explain';
+import { counted, grouped } from '../report/numbers';
+import { actionOf } from '../shrinking/concretise';
+import { rounded } from './output';
+
+/** What `verify --json` answers for one design; the keys are a contract. */
+export interface VerifyResult {
+  readonly design: string;
+  readonly bounds: Bounds;
+  readonly reductions: readonly string[];
+  readonly verdict: Exploration['verdict'];
+  readonly property?: string;
+  readonly states: number;
+  readonly transitions: number;
+  readonly depth: number;
+  readonly seconds: number;
+  readonly trace?: readonly Action[];
+}
+
+export interface SearchRequest {
+  readonly design: string;
+  readonly bounds: Bounds;
+  readonly memoryMiB?: number | undefined;
+}
+
+/** The result and what only people are told. */
+export interface Searched {
+  readonly result: VerifyResult;
+  readonly exploration: Exploration;
+}
+
+const STOPPED: Exploration = { verdict: 'unknown', reason: 'interrupted', states: 0, transitions: 0, depth: 0 };
+
+export async function searchDesign(pool: WorkerPool, request: SearchRequest, onProgress: (progress: SearchProgress) => void): Promise<Searched> {
+  const { design, bounds, memoryMiB } = request;
+  const started = performance.now();
+  const exploration = (await pool.search({ design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) }, onProgress)) ?? STOPPED;
+  const { verdict, states, transitions, depth, trace } = exploration;
+  const property = propertyOf(exploration);
+  const result: VerifyResult = {
+    design,
+    bounds,
+    reductions: [],
+    verdict,
+    ...(property === undefined ? {} : { property }),
+    states,
+    transitions,
+    depth,
+    seconds: rounded((performance.now() - started) / 1000),
+    ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
+  };
+  return { result, exploration };
+}
+
+function propertyOf({ verdict, property }: Exploration): string | undefined {
+  if (verdict === 'deadlock') return modelPropertySlug(NO_DEADLOCK);
+  return property === undefined ? undefined : modelPropertySlug(property);
+}
+
+export function searchProgress(design: string, p: SearchProgress): string {
+  const memory = `${grouped(p.bytes / 2 ** 20)} MiB`;
+  return `verify ${design}: ${grouped(p.states)} states, ${grouped(p.frontier)} to expand, depth ${p.depth}, ${grouped(p.rate)} states/s, ${memory}`;
+}
+
+export function boundsInWords(b: Bounds): string {
+  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
+  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
+}
+
+/** The search for people: verdict, size, and the shortest trace if there is one. */
+export function searchInWords({ result, exploration }: Searched): string[] {
+  const counts = `${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
+  const lines = [`${result.design}: ${headline(result, exploration)}`, `  searched  ${counts}`, `  bounds    ${boundsInWords(result.bounds)}`];
+  if (result.property !== undefined) lines.push(`  meaning   ${explain(result.property).violated}`);
+  if (exploration.trace === undefined) return lines;
+  const steps = exploration.trace.map((instance, i) => `  ${String(i + 1).padStart(8)}  ${instanceName(instance)}`);
+  return [...lines, `  trace     the shortest, ${counted(steps.length, 'action')}:`, ...steps];
+}
+
+function headline({ verdict, property }: VerifyResult, { reason }: Exploration): string {
+  switch (verdict) {
+    case 'holds':
+      return 'holds in every reachable state';
+    case 'violated':
+      return `${property} is violated`;
+    case 'deadlock':
+      return 'a reachable state has no successor (no-deadlock)';
+    case 'unknown':
+      return reason === 'memory' ? 'no verdict: out of memory (--memory MiB allows more, smaller bounds need less)' : 'no verdict: interrupted';
+  }
+}
