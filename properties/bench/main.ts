@@ -3,7 +3,7 @@
  * JSON object on standard output. Plain Node only: inside Jest a read of a global costs a hundred times as much, and the numbers mean nothing.
  */
 import { cpus } from 'node:os';
-import Table from 'cli-table3';
+import { alignedTable } from '../report/aligned-table';
 import { grouped } from '../report/numbers';
 import { MEASUREMENTS } from './measurements';
 import { measureAll, serve } from './processes';
@@ -43,26 +43,16 @@ function report(values: readonly number[][], rounds: number, command: string): R
 }
 
 function text({ command, machine, rounds, results }: Report): string {
-  const table = new Table({
-    head: ['measurement', 'unit', 'min', 'median', 'max', 'of bare'],
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [] },
-  });
-  for (const { name, unit, min, median, max, ratioToBare } of results)
-    table.push([
-      name,
-      unit,
-      figure(min),
-      figure(median),
-      figure(max),
-      ratioToBare === undefined ? '' : ratioToBare.toFixed(2),
-    ]);
-  return [
-    `${command}`,
-    machine,
-    `${rounds} interleaved rounds, a process a measurement, guest mainline`,
-    table.toString(),
-  ].join('\n');
+  const rows = results.map(({ name, unit, min, median, max, ratioToBare }) => [
+    name,
+    unit,
+    ...[min, median, max].map(figure),
+    ratioToBare === undefined ? '' : ratioToBare.toFixed(2),
+  ]);
+  const heads = ['measurement', 'unit', 'min', 'median', 'max', 'of bare'];
+  const table = alignedTable(heads, ['left', 'left', 'right', 'right', 'right', 'right'], rows);
+  const how = `${rounds} interleaved rounds after a warm-up, each measurement in a process of its own, guest mainline`;
+  return [`$ ${command}`, machine, how, '', ...table].join('\n');
 }
 
 /** Three significant digits where there are not more before the point. */

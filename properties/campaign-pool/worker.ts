@@ -4,18 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';
-import { decodeCheck } from '../../emulator/decode/disassemble';
-import { readElf } from '../../emulator/elf/elf-image';
-import { hexVa } from '../../emulator/words';
 import { entryModel } from '../../model/entry-model';
 import { type Exploration, explore } from '../../model/search/explore';
 import { imageFile } from '../designs/registry';
 import { campaignRun, type Failure, shrinkWalk, toCounterexample } from '../exploration/campaign';
 import { directedWalk, sometimesOf } from '../exploration/sometimes';
-import { Subject, type SubjectName } from '../exploration/subject';
+import type { Subject, SubjectName } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
-import { readManifest } from '../guest/manifest';
 import { BadInputError, badInputMessage } from './bad-input';
+import { openSubject } from './open-subject';
 import type { Answers, DirectedTask, Envelope, Found, Opened, Provenance, Reply, RunDone, RunsDone, RunsTask, SearchTask, SweepDone, SweepTask, Task } from './tasks';
 
 type ShouldStop = () => boolean;
@@ -27,24 +24,6 @@ function subjectOf(name: SubjectName): Subject {
   const known = subjects.get(key) ?? openSubject(name);
   subjects.set(key, known);
   return known;
-}
-
-function openSubject(name: SubjectName): Subject {
-  if (name.elf === undefined) return new Subject(name);
-  const image = readElf(name.elf.bytes, name.elf.name);
-  readManifest(image);
-  const unknown = decodeCheck(image);
-  if (unknown !== undefined) {
-    const where = `${unknown.section} at ${hexVa(unknown.va)}`;
-    throw new BadInputError(`${name.elf.name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`);
-  }
-  try {
-    return new Subject(name);
-  } catch (error) {
-    // A manifest that names addresses which the image does not map.
-    if (error instanceof RangeError) throw new BadInputError(`${name.elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`);
-    throw error;
-  }
 }
 
 function open(name: SubjectName): Opened {

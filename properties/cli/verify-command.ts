@@ -28,7 +28,7 @@ function options(yargs: Argv): Argv<VerifyFlags> {
     .example('$0 verify --design mainline', 'every interleaving of 2 CPUs and 2 tasks')
     .example('$0 verify --design deferred-percpu', 'the shortest way to break it')
     .example('$0 verify --design mainline --cpus 1 --mms 2', 'one CPU, but a change of address space at every switch')
-    .epilog('Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.') as Argv<VerifyFlags>;
+    .epilog('Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.') as unknown as Argv<VerifyFlags>;
 }
 
 function refuseReductions(flags: VerifyFlags): void {
@@ -65,6 +65,6 @@ function answer(flags: VerifyFlags, searched: readonly Searched[]): void {
 export const verifyCommand: CommandModule<object, VerifyFlags> = {
   command: 'verify',
   describe: 'search the abstract machine of a design exhaustively',
-  builder: options as CommandModule<object, VerifyFlags>['builder'] & object,
+  builder: options,
   handler: verify,
 };

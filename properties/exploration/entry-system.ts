@@ -139,6 +139,11 @@ export class EntrySystem implements TransitionSystem {
         const change = this.#runToChange(option.cpu, option.count);
         return change.kind === 'none' ? this.#stuttered(option) : this.#named(option.cpu, change);
       }
+      case 'part': {
+        const action = this.settle(option.cpu, choose, option.fraction);
+        if (action !== undefined) return { action, outcome: { kind: 'done', length: 0 } };
+        return { action: { action: 'run', cpu: option.cpu, count: 1 }, outcome: { kind: 'disabled', why: 'the next instruction is a transition' } };
+      }
       case 'irq': {
         const at = this.location(option.cpu);
         const change = this.#raise(option);
@@ -157,14 +162,19 @@ export class EntrySystem implements TransitionSystem {
   }
 
   /** Runs up to the boundary before the next change: once to find it, once to stop short of it. */
-  settle(c: number, choose: Chooser): Action | undefined {
+  settle(c: number, choose: Chooser, fraction = 1): Action | undefined {
     const mark = this.mark();
+    const waiting = [...this.#waiting];
     this.#begin(choose);
-    let count = 0;
-    while (count < SETTLE_LIMIT && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') count++;
+    let length = 0;
+    while (length < SETTLE_LIMIT && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') length++;
     const choices = [...this.#choices];
     this.rollback(mark);
     this.release(mark);
+    waiting.forEach((waits, k) => {
+      this.#waiting[k] = waits;
+    });
+    const count = Math.ceil(length * fraction);
     if (count === 0) return undefined;
     const action: Action = { action: 'run', cpu: c, count, ...(choices.length > 0 ? { choices } : {}) };
     return this.perform(action).kind === 'done' ? action : undefined;

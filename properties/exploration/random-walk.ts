@@ -19,11 +19,12 @@ export interface Walk {
 }
 
 /** How likely an option is, relative to the others. Events are rarer than steps: a context needs room to get somewhere. */
-const WEIGHTS = { step: 14, run: 3, irq: 1, nmi: 1 } as const;
-/** Longest stutter that interleaves two CPUs inside a step, instructions. */
-const LONGEST_RUN = 24;
-/** Mean number of actions on one CPU before the walk looks at another. */
-const LONGEST_FOCUS = 8;
+const WEIGHTS = { step: 12, part: 4, run: 0, irq: 1, nmi: 1 } as const;
+/** Parts of a step are drawn in this many grains. */
+const GRAINS = 64;
+/** Mean numbers of actions on one CPU before the walk looks at another: usually, and after the other stopped in the middle of a step. */
+const SHORT_FOCUS = 8;
+const LONG_FOCUS = 32;
 /** Further actions after a divergence. */
 const AFTER_DIVERGENCE = 500;
 
@@ -31,10 +32,10 @@ function weigh(options: readonly Option[]): number {
   return options.reduce((sum, option) => sum + WEIGHTS[option.kind], 0);
 }
 
-/** Adds the stutters: every CPU that can step can also run a few instructions. */
-function withRuns(options: readonly Option[], draws: Draws): Option[] {
+/** Adds the stutters: every CPU that can step can also stop on the way to its next transition. */
+function withParts(options: readonly Option[], draws: Draws): Option[] {
   return options.flatMap((option): Option[] =>
-    option.kind === 'step' ? [option, { kind: 'run', cpu: option.cpu, count: draws.nextInt(1, LONGEST_RUN) }] : [option],
+    option.kind === 'step' ? [option, { kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS }] : [option],
   );
 }
 
@@ -55,6 +56,7 @@ class Focus {
   readonly #draws: Draws;
   readonly #cpus: number;
   #cpu: number;
+  #mean: number = SHORT_FOCUS;
 
   constructor(draws: Draws, cpus: number) {
     this.#draws = draws;
@@ -62,8 +64,18 @@ class Focus {
     this.#cpu = draws.nextInt(0, cpus - 1);
   }
 
+  /** A CPU that stopped in the middle of a step is worth looking away from, and for long enough that another gets somewhere. */
+  lookAway(): void {
+    if (this.#draws.nextInt(0, 1) === 0) return;
+    this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
+    this.#mean = LONG_FOCUS;
+  }
+
   narrow(options: readonly Option[]): readonly Option[] {
-    if (this.#draws.nextInt(1, LONGEST_FOCUS) === 1) this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
+    if (this.#draws.nextInt(1, this.#mean) === 1) {
+      this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
+      this.#mean = SHORT_FOCUS;
+    }
     const own = options.filter((option) => option.cpu === this.#cpu);
     return own.some((option) => option.kind === 'step') ? own : options;
   }
@@ -112,11 +124,12 @@ export function randomWalk(system: TransitionSystem, draws: Draws, steps: number
   const trail = new Trail();
   const focus = new Focus(draws, system.cpus);
   for (let i = 0; i < (trail.diverged ? steps + AFTER_DIVERGENCE : steps); i++) {
-    const options = focus.narrow(withRuns(system.options(), draws));
+    const options = focus.narrow(withParts(system.options(), draws));
     if (options.length === 0) break;
     const { action, outcome } = system.take(pick(options, draws), (alternatives) => draws.nextInt(0, alternatives - 1));
     const ended = outcome.kind === 'disabled' ? undefined : trail.add(action, outcome);
     if (ended !== undefined) return ended;
+    if (action.action === 'run') focus.lookAway();
   }
   return trail.end();
 }

@@ -1,7 +1,7 @@
 /**
  * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system call, one IRQ, one #PF and one context
- * switch. At each boundary the machine is marked, the event is raised, the CPU runs until the event's context is closed and the scenario has ended, and the undo
- * log takes everything back.
+ * switch; and at every boundary of the context switch, another CPU that switches to the same task. At each boundary the machine is marked, the event happens,
+ * the CPU runs until the scenario has ended, and the undo log takes everything back.
  */
 import type { Action } from '../../counterexamples/format';
 import { CPL } from '../../emulator/registers';
@@ -15,6 +15,8 @@ export interface Scenario {
   readonly start: 'user' | 'irq';
   /** Answers to the guest's choices, in order; then 0. */
   readonly choices: readonly number[];
+  /** Another CPU tries to switch to the task at every boundary. */
+  readonly contended?: boolean;
 }
 
 /**
@@ -27,20 +29,23 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'system call with interrupts on', start: 'user', choices: [0, 2, 0] },
   { name: 'IRQ from user mode', start: 'irq', choices: [0, 0] },
   { name: '#PF', start: 'user', choices: [1, 0] },
-  { name: 'context switch', start: 'user', choices: [0, 3, 3] },
+  { name: 'context switch', start: 'user', choices: [0, 3, 3], contended: true },
 ];
+
+/** What can happen at a boundary: `switch` is the other CPU switching to the same task. */
+export type SweptEvent = 'nmi' | 'irq' | 'switch';
 
 /** Pairs of a boundary (symbol+offset) and an event that were hit. */
 export class Coverage {
   readonly hit = new Set<string>();
   readonly all = new Set<string>();
 
-  add(boundary: string, event: 'nmi' | 'irq'): void {
+  add(boundary: string, event: SweptEvent): void {
     this.all.add(`${boundary} ${event}`);
     this.hit.add(`${boundary} ${event}`);
   }
 
-  offer(boundary: string, event: 'nmi' | 'irq'): void {
+  offer(boundary: string, event: SweptEvent): void {
     this.all.add(`${boundary} ${event}`);
   }
 }
@@ -56,6 +61,11 @@ const LIMIT = 3000;
 /** Actions after an event until the scenario must have ended. */
 const SETTLE = 400;
 const CPU = 0;
+const OTHER_CPU = 1;
+/** The other CPU's task makes a system call and yields to task 0. */
+const OTHER_CHOICES = [0, 3, 0];
+/** Transitions of the other CPU until it has got there, or waits. */
+const OTHER_STEPS = 24;
 
 /** Sweeps every scenario on CPU 0. Stops at the first failure. */
 export function sweep(system: EntrySystem, coverage: Coverage, shouldStop: () => boolean = () => false): SweepResult {
@@ -78,6 +88,8 @@ class Path {
   #choices: number[];
   /** Choices of the step that is under way; they belong to the action that ends it. */
   #pending: number[] = [];
+  /** Instructions of the CPU since its last transition. */
+  #stutter = 0;
 
   constructor(system: EntrySystem, scenario: Scenario) {
     this.system = system;
@@ -89,8 +101,23 @@ class Path {
     };
   }
 
-  save(): { actions: number; length: number; choices: number[]; pending: number[] } {
-    return { actions: this.actions.length, length: this.length, choices: [...this.#choices], pending: [...this.#pending] };
+  /** Answers these choices from now on, then 0. */
+  answer(choices: readonly number[]): void {
+    this.#choices = [...choices];
+  }
+
+  /** The instructions since the last transition, as an action of their own: they matter to the other CPU. */
+  recordStutter(): void {
+    if (this.#stutter === 0) return;
+    const choices = this.#pending.length > 0 ? { choices: this.#pending } : {};
+    this.actions.push({ action: 'run', cpu: CPU, count: this.#stutter, ...choices });
+    this.#pending = [];
+    this.#stutter = 0;
+  }
+
+  save(): { actions: number; length: number; choices: number[]; pending: number[]; stutter: number } {
+    const { length } = this;
+    return { actions: this.actions.length, length, choices: [...this.#choices], pending: [...this.#pending], stutter: this.#stutter };
   }
 
   restore(saved: ReturnType<Path['save']>): void {
@@ -98,6 +125,7 @@ class Path {
     this.length = saved.length;
     this.#choices = [...saved.choices];
     this.#pending = [...saved.pending];
+    this.#stutter = saved.stutter;
     this.failure = undefined;
   }
 
@@ -107,7 +135,8 @@ class Path {
     const { outcome } = taken;
     if (outcome.kind === 'disabled') return false;
     if (outcome.kind === 'violated' || outcome.kind === 'diverged') this.failure = outcome;
-    if (outcome.kind !== 'done' || outcome.length > 0) this.#record(taken);
+    if (outcome.kind === 'done' && outcome.length === 0) this.#stutter++;
+    else this.#record(taken);
     if (outcome.kind === 'done') this.length += outcome.length;
     return true;
   }
@@ -117,6 +146,7 @@ class Path {
     const choices = this.#pending;
     this.actions.push(action.action === 'step' && choices.length > 0 ? { ...action, choices } : action);
     this.#pending = [];
+    this.#stutter = 0;
   }
 
   walk(): Walk {
@@ -132,8 +162,8 @@ function sweepScenario(system: EntrySystem, scenario: Scenario, coverage: Covera
   let boundaries = 0;
   for (; boundaries < LIMIT && !shouldStop(); boundaries++) {
     if (path.failure !== undefined) return { failure: path.walk(), boundaries };
-    for (const option of eventsHere(system, coverage)) {
-      const failure = withEvent(path, option);
+    for (const event of eventsHere(system, scenario, coverage)) {
+      const failure = withEvent(path, event);
       if (failure !== undefined) return { failure, boundaries };
     }
     const inUser = system.guest.machine.cpus[CPU].r[CPL] === 3;
@@ -149,20 +179,21 @@ function waits(system: EntrySystem): boolean {
 }
 
 /** The events that would be taken at this boundary, each counted as hit. */
-function eventsHere(system: EntrySystem, coverage: Coverage): Option[] {
+function eventsHere(system: EntrySystem, scenario: Scenario, coverage: Coverage): SweptEvent[] {
   const at = system.location(CPU);
-  const events: Option[] = [{ kind: 'nmi', cpu: CPU }];
-  if (system.takesIrq(CPU)) events.push({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
-  for (const event of events) coverage.add(at, event.kind === 'nmi' ? 'nmi' : 'irq');
+  const events: SweptEvent[] = ['nmi'];
+  if (system.takesIrq(CPU)) events.push('irq');
+  if (scenario.contended === true && system.cpus > OTHER_CPU) events.push('switch');
+  for (const event of events) coverage.add(at, event);
   return events;
 }
 
-/** Raises an event, lets the CPU come to rest, and takes everything back. Answers the walk if it failed. */
-function withEvent(path: Path, option: Option): Walk | undefined {
+/** Lets an event happen, lets the CPU come to rest, and takes everything back. Answers the walk if it failed. */
+function withEvent(path: Path, event: SweptEvent): Walk | undefined {
   const { system } = path;
   const saved = path.save();
   const mark = system.mark();
-  const settled = path.take(option);
+  const settled = happens(path, event);
   for (let i = 0; settled && path.failure === undefined && i < SETTLE; i++) {
     if (system.guest.machine.cpus[CPU].r[CPL] === 3) break;
     if (!path.take({ kind: 'step', cpu: CPU })) break;
@@ -172,4 +203,23 @@ function withEvent(path: Path, option: Option): Walk | undefined {
   system.release(mark);
   path.restore(saved);
   return failure;
+}
+
+function happens(path: Path, event: SweptEvent): boolean {
+  switch (event) {
+    case 'nmi':
+      return path.take({ kind: 'nmi', cpu: CPU });
+    case 'irq':
+      return path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+    case 'switch':
+      return otherCpuSwitches(path);
+  }
+}
+
+/** The other CPU goes for task 0, which stands where it stands: what the CPU did since its last transition becomes part of the trace. */
+function otherCpuSwitches(path: Path): boolean {
+  path.recordStutter();
+  path.answer(OTHER_CHOICES);
+  for (let i = 0; i < OTHER_STEPS && path.failure === undefined; i++) if (!path.take({ kind: 'step', cpu: OTHER_CPU })) break;
+  return true;
 }

@@ -19,6 +19,8 @@ export type Chooser = (alternatives: number) => number;
 /** Something that can be tried now, before it is known what it will turn out to be. */
 export type Option =
   | { readonly kind: 'step'; readonly cpu: number }
+  /** Part of a step: the stutter up to the given fraction (0 to 1) of the way to the next transition. */
+  | { readonly kind: 'part'; readonly cpu: number; readonly fraction: number }
   | { readonly kind: 'run'; readonly cpu: number; readonly count: number }
   | { readonly kind: 'irq'; readonly cpu: number; readonly vector: number }
   | { readonly kind: 'nmi'; readonly cpu: number };
@@ -42,7 +44,7 @@ export interface TransitionSystem {
   /** Performs a given action; what it does not say is chosen as 0. */
   perform(action: Action, choose?: Chooser): Outcome;
   /** Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or need not move. */
-  settle(cpu: number, choose: Chooser): Action | undefined;
+  settle(cpu: number, choose: Chooser, fraction?: number): Action | undefined;
   readonly cpus: number;
   /** A violation or divergence that is there before the first action. */
   initially(): Outcome | undefined;

@@ -62,6 +62,8 @@ export const CONTEXT_FIELDS = [
   'fromStack',
   'frame',
 ] as const;
+/** Told as stack pointers that wait in threadsp. */
+export const THREAD_FIELDS = ['savedStack'] as const;
 /** The bounds of a search, not part of the machine. */
 export const UNTOLD_FIELDS = ['irqsLeft', 'nmisLeft', 'failed'] as const;
 

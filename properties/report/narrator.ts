@@ -180,7 +180,10 @@ function footer(subject: Subject, saved: Counterexample, replay: Replay, style: 
       `  CPU ${last.action.cpu} ${HOW[last.instruction.how]} ${last.instruction.place}: ${last.instruction.text}`,
     );
   const skipped = replay.steps.filter((step) => step.outcome.kind === 'disabled').length;
-  if (skipped > 0) lines.push(`  ${counted(skipped, 'action')} of the trace were not enabled and were left out.`);
+  if (skipped > 0)
+    lines.push(
+      `  ${counted(skipped, 'action')} of the trace ${skipped === 1 ? 'was' : 'were'} not enabled and ${skipped === 1 ? 'was' : 'were'} left out.`,
+    );
   if (imageDiffers(subject, saved)) lines.push('  The guest image has changed since the case was saved.');
   return lines;
 }
@@ -200,8 +203,8 @@ function failureName(outcome: Failing): string {
 
 function passed(saved: Counterexample, replay: Replay): string {
   const skipped = replay.steps.filter((step) => step.outcome.kind === 'disabled').length;
-  const left = skipped > 0 ? `, ${counted(skipped, 'action')} not enabled` : '';
-  return `The trace ran to its end${left}, and nothing failed; expected ${saved.property} to fail at step ${saved.expected.step}.`;
+  const left = skipped > 0 ? ` (${counted(skipped, 'action')} not enabled)` : '';
+  return `The trace ran to its end${left} and nothing failed; expected ${saved.property} to fail at step ${saved.expected.step}.`;
 }
 
 /** A design's image has been built anew since the case was saved. A user's own image is in the file. */

@@ -2,9 +2,9 @@
  * The table of bare `pti-check`: one row a design, what was declared of it against what the two machines found, and below it what the abbreviations mean.
  * Plain text in columns; colours only where the output is a terminal.
  */
-import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Bounds } from '../../model/schema-types';
+import { alignedTable } from './aligned-table';
 import { explain, propertyLabel } from './explain';
 import { grouped } from './numbers';
 
@@ -104,41 +104,18 @@ function boundsText(b: Bounds): string {
 /** The whole text, without a final line end. */
 export function resultsTable(rows: readonly Row[], options: TableOptions = {}): string {
   const style = pc.createColors(options.colour ?? (pc.isColorSupported && process.stdout.isTTY === true));
-  const table = new Table({
-    head: COLUMNS.map(({ head }) => style.bold(head)),
-    colAligns: COLUMNS.map(({ align }) => align),
-    chars: PLAIN,
-    // The library's own colours would be in a log, too.
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of rows) {
+  const cells = rows.map((row) => {
     const colour = row.asDeclared ? style.green : style.red;
-    table.push(COLUMNS.map(({ head, cell }) => (head === 'outcome' ? colour(cell(row)) : cell(row))));
-  }
-  const text = table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
-  return [...text, '', ...legend(rows)].join('\n');
+    return COLUMNS.map(({ head, cell }) => (head === 'outcome' ? colour(cell(row)) : cell(row)));
+  });
+  const heads = COLUMNS.map(({ head }) => style.bold(head));
+  const aligned = alignedTable(
+    heads,
+    COLUMNS.map(({ align }) => align),
+    cells,
+  );
+  return [...aligned, '', ...legend(rows)].join('\n');
 }
-
-const PLAIN = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
 
 function legend(rows: readonly Row[]): string[] {
   const found = rows.flatMap((row) => [row.declared.property, row.model?.property, row.emulator?.property]);

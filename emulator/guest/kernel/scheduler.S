@@ -102,15 +102,20 @@ load_mm:
 .Lload_mm_out:
 	ret
 
-# exit_to_user_work(): before a return to user mode, IF=0. Interrupts may come in between, so look again.
+# exit_to_user_work(): before a return to user mode, IF=0. With interrupts on in between if the choice port says so;
+# another may have come meanwhile, so look again.
 .balign 16, 0xcc
 exit_to_user_work:
 	cmpl	$0, %gs:CPU_NEED_RESCHED
 	je	.Lwork_done
 	movl	$0, %gs:CPU_NEED_RESCHED
+	in	$0xc2, %al
+	testb	%al, %al
+	jz	.Lwork_schedule
 	sti
 	nop
 	cli
+.Lwork_schedule:
 	call	schedule
 	jmp	exit_to_user_work
 .Lwork_done:

@@ -1,0 +1,28 @@
+/**
+ * Boots a subject whose image may be anybody's. Whatever is wrong with an image of the user's is bad input, also where only booting it shows that.
+ */
+import { decodeCheck } from '../../emulator/decode/disassemble';
+import { readElf } from '../../emulator/elf/elf-image';
+import { hexVa } from '../../emulator/words';
+import { Subject, type SubjectName } from '../exploration/subject';
+import { readManifest } from '../guest/manifest';
+import { BadInputError } from './bad-input';
+
+/** Throws an error that badInputMessage knows for an image that cannot be used. */
+export function openSubject(name: SubjectName): Subject {
+  if (name.elf === undefined) return new Subject(name);
+  const image = readElf(name.elf.bytes, name.elf.name);
+  readManifest(image);
+  const unknown = decodeCheck(image);
+  if (unknown !== undefined) {
+    const where = `${unknown.section} at ${hexVa(unknown.va)}`;
+    throw new BadInputError(`${name.elf.name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`);
+  }
+  try {
+    return new Subject(name);
+  } catch (error) {
+    // A manifest that names addresses which the image does not map.
+    if (error instanceof RangeError) throw new BadInputError(`${name.elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`);
+    throw error;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Bare `pti-check`: every design, on both machines, against what it declares. Searches and campaigns share the workers; one table says how it came out.
+ */
+import type { Argv, CommandModule } from 'yargs';
+import { badInputMessage } from '../campaign-pool/bad-input';
+import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
+import { DESIGNS, type Design } from '../designs/registry';
+import { type Row, resultsTable } from '../report/results-table';
+import { searchBounds } from './arguments';
+import { extraBytesPerTask } from './design-facts';
+import { exitCode, gravest, HOLDS, VIOLATED } from './exit-codes';
+import { jsonFlag, VALUE } from './flags';
+import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
+import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject, savedAs } from './fuzzing';
+import { note, ProgressLine, say, sayJson, sinceStart } from './output';
+import { type Searched, searchDesign, searchInWords, searchProgress } from './search';
+import { withPool } from './with-pool';
+
+/** Random runs for each design: all designs together take well over half a minute on two cores, and the searches as long. */
+const RUNS = 400;
+
+interface CheckFlags {
+  readonly seed?: string | undefined;
+  readonly json: boolean;
+}
+
+/** One design, checked twice. */
+interface Checked {
+  readonly design: Design;
+  readonly searched: Searched;
+  readonly fuzzed: Fuzzed;
+}
+
+function options(yargs: Argv): Argv<CheckFlags> {
+  return jsonFlag(yargs).option('seed', { ...VALUE, describe: 'any text; the same seed gives the same result (random, and printed)' }) as unknown as Argv<CheckFlags>;
+}
+
+async function check(flags: CheckFlags): Promise<void> {
+  const seed = flags.seed ?? freshSeed();
+  note(`checking ${DESIGNS.length} designs on both machines, seed ${seed}; this takes about a minute`);
+  const progress = new Map<string, string>();
+  const line = new ProgressLine();
+  const show = (key: string, text: string) => {
+    progress.set(key, text);
+    line.show(() => [...progress.values()].join(' | '));
+  };
+  const all = await withPool(defaultWorkers(), (pool) => checkAll(pool, seed, show));
+  line.clear();
+  answer(flags, seed, all.map(saveIfUnexpected));
+}
+
+/** All searches are queued before the first campaign, because the longest of them decides when everything is done. */
+async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text: string) => void): Promise<Checked[]> {
+  const searches = DESIGNS.map(({ id }) => searchDesign(pool, { design: id, bounds: searchBounds(id, {}) }, (p) => show('model', searchProgress(id, p))));
+  const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
+  const campaigns = DESIGNS.map(({ id }) => fuzzSubject(pool, { subject: { design: id }, ...plan }, undefined, (p) => show('emulator', campaignProgress(id, p))));
+  const [searched, fuzzed] = await Promise.all([Promise.all(searches), Promise.all(campaigns)]);
+  return DESIGNS.map((design, i) => ({ design, searched: searched[i], fuzzed: fuzzed[i] }));
+}
+
+function asDeclared({ design: { expected, property }, searched, fuzzed }: Checked): boolean {
+  const results = [searched.result, fuzzed.result];
+  if (expected === 'safe') return results.every((result) => result.verdict === 'holds');
+  return results.every((result) => result.verdict === 'violated' && result.property === property);
+}
+
+/** A safe design fails as what was found; an unsafe one that holds, or fails otherwise, contradicts its declaration as much as a violation does. */
+function checkedExitCode(checked: Checked): number {
+  if (asDeclared(checked)) return HOLDS;
+  const codes = [checked.searched.result, checked.fuzzed.result].map((result) => exitCode(result.verdict));
+  if (checked.design.expected === 'safe') return gravest(codes);
+  const others = codes.filter((code) => code !== VIOLATED && code !== HOLDS);
+  return others.length > 0 ? gravest(others) : VIOLATED;
+}
+
+/** What was expected is known already and leaves no file behind. */
+function saveIfUnexpected(checked: Checked): Checked {
+  if (asDeclared(checked)) return checked;
+  try {
+    return { ...checked, fuzzed: savedAs(checked.fuzzed, DEFAULT_SAVE) };
+  } catch (error) {
+    // The answer matters more than the file, and the seed finds it again.
+    note(badInputMessage(error) ?? String(error));
+    return checked;
+  }
+}
+
+function rowOf(checked: Checked): Row {
+  const { design, searched, fuzzed } = checked;
+  const { verdict, property, states, bounds } = searched.result;
+  const { result } = fuzzed;
+  const traceLength = result.actionsShrunk ?? searched.result.trace?.length;
+  return {
+    design: design.id,
+    declared: { expected: design.expected, property: design.property },
+    model: { verdict, property, states, bounds },
+    emulator: { verdict: result.verdict, property: result.property, runs: result.runs, actions: result.steps, instructions: result.instructions },
+    sweep: result.coverage.of === 0 ? undefined : result.coverage,
+    extraBytesPerTask: extraBytesPerTask(design.id),
+    traceLength,
+    asDeclared: asDeclared(checked),
+  };
+}
+
+function jsonOf(checked: Checked) {
+  const { design, searched, fuzzed } = checked;
+  const { id, expected, property } = design;
+  return {
+    design: id,
+    expected,
+    ...(property === undefined ? {} : { property }),
+    asDeclared: asDeclared(checked),
+    extraBytesPerTask: extraBytesPerTask(id),
+    verify: searched.result,
+    fuzz: fuzzed.result,
+  };
+}
+
+function answer(flags: CheckFlags, seed: string, all: readonly Checked[]): void {
+  process.exitCode = gravest(all.map(checkedExitCode));
+  if (flags.json) sayJson({ results: all.map(jsonOf) });
+  else say([resultsTable(all.map(rowOf)), '', ...all.flatMap(afterTheTable), conclusion(all, seed)]);
+}
+
+function afterTheTable(checked: Checked): string[] {
+  if (!asDeclared(checked)) return [...searchInWords(checked.searched), ...fuzzInWords(checked.fuzzed), ''];
+  const { id, expected } = checked.design;
+  return expected === 'safe' ? [] : [`See ${id} break:  pti-check fuzz --design ${id}  and then  pti-check replay --step FILE`];
+}
+
+function conclusion(all: readonly Checked[], seed: string): string {
+  const unexpected = all.filter((checked) => !asDeclared(checked)).map((checked) => checked.design.id);
+  const outcome = unexpected.length === 0 ? 'Every design came out as declared' : `Not as declared: ${unexpected.join(', ')}`;
+  return `${outcome} (seed ${seed}, ${sinceStart().toFixed(1)} s).`;
+}
+
+export const checkCommand: CommandModule<object, CheckFlags> = {
+  command: '$0',
+  describe: 'check every design on both machines and print one table',
+  builder: options,
+  handler: check,
+};

@@ -1,0 +1,39 @@
+/**
+ * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps for the kernel.
+ */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { designImage, imageFile } from '../designs/registry';
+import { bootGuest } from '../guest/guest';
+import { type Manifest, readManifest } from '../guest/manifest';
+
+/** The design against which memory is counted. */
+const BASELINE = 'mainline';
+
+function manifestOf(id: string): Manifest {
+  const image = designImage(id);
+  if (image === undefined) throw new RangeError(`no image of ${id}`);
+  return readManifest(image);
+}
+
+/** Bytes of physical stack that every task has of its own. */
+function stackBytesPerTask({ stacks }: Manifest): number {
+  return (stacks.get('kernel')?.size ?? 0) + (stacks.get('pti')?.size ?? 0);
+}
+
+export function extraBytesPerTask(id: string): number {
+  return stackBytesPerTask(manifestOf(id)) - stackBytesPerTask(manifestOf(BASELINE));
+}
+
+/** Leaf pages in the kernel's addresses of the user table of address space 0, after boot. */
+export function userTablePages(id: string): number {
+  const image = designImage(id);
+  if (image === undefined) throw new RangeError(`no image of ${id}`);
+  return bootGuest(image).monitor.userTable.leafPages;
+}
+
+/** Mutants of a design that have an image. */
+export function mutantsOf(id: string): string[] {
+  const files = readdirSync(path.dirname(imageFile(id)));
+  return files.filter((file) => file.startsWith(`${id}+`) && file.endsWith('.elf')).map((file) => file.slice(0, -'.elf'.length)).sort();
+}

@@ -1,0 +1,53 @@
+/**
+ * `pti-check designs`: what can be checked, what is expected of it, and what it costs.
+ */
+import type { Argv, CommandModule } from 'yargs';
+import { DESIGNS, type Design } from '../designs/registry';
+import { grouped } from '../report/numbers';
+import { extraBytesPerTask, mutantsOf, userTablePages } from './design-facts';
+import { jsonFlag } from './flags';
+import { say, sayJson } from './output';
+
+interface DesignsFlags {
+  readonly json: boolean;
+}
+
+function facts(design: Design) {
+  const { id, title, expected, property, minimumExtraBytesPerTask, source } = design;
+  return {
+    id,
+    title,
+    expected,
+    ...(property === undefined ? {} : { property }),
+    extraBytesPerTask: extraBytesPerTask(id),
+    minimumExtraBytesPerTask,
+    userTablePages: userTablePages(id),
+    source,
+  };
+}
+
+function inWords(design: ReturnType<typeof facts>): string[] {
+  const { id, title, expected, property, source } = design;
+  const extra = `${grouped(design.extraBytesPerTask)} bytes of stack per task over mainline (at least ${grouped(design.minimumExtraBytesPerTask)})`;
+  const mutants = mutantsOf(id).map((mutant) => mutant.slice(id.length));
+  return [
+    `${id}: ${title}`,
+    `  expected  ${expected}${property === undefined ? '' : ` by ${property}`}`,
+    `  memory    ${extra}; the user table maps ${grouped(design.userTablePages)} kernel pages`,
+    `  source    ${source}`,
+    ...(mutants.length === 0 ? [] : ['  mutants   the design with one planted bug:', ...mutants.map((mutant) => `              ${id}${mutant}`)]),
+  ];
+}
+
+function designs(flags: DesignsFlags): void {
+  const all = DESIGNS.map(facts);
+  if (flags.json) sayJson({ designs: all });
+  else say(all.flatMap(inWords));
+}
+
+export const designsCommand: CommandModule<object, DesignsFlags> = {
+  command: 'designs',
+  describe: 'list the designs and their mutants, with what each costs',
+  builder: (yargs: Argv) => jsonFlag(yargs) as unknown as Argv<DesignsFlags>,
+  handler: designs,
+};

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/**
+ * The command line. Each command has a file; here they are put together, and every error becomes one sentence and an exit code.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import yargs from 'yargs';
+import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
+import { packageRoot } from '../designs/registry';
+import { checkCommand } from './check-command';
+import { designsCommand } from './designs-command';
+import { BAD_INPUT, INTERNAL } from './exit-codes';
+import { exportCommand } from './export-command';
+import { fuzzCommand } from './fuzz-command';
+import { note } from './output';
+import { replayCommand } from './replay-command';
+import { verifyCommand } from './verify-command';
+
+const COMMANDS = ['verify', 'fuzz', 'replay', 'designs', 'export'];
+
+const EPILOGUE =
+  'pti-check asks whether x86-64 kernel entry code can be interrupted, scheduled out or migrated at any instruction without breaking page-table isolation or losing ' +
+  'a frame. It asks twice: an abstract machine is searched exhaustively (verify), and the real machine code runs under random interleavings (fuzz).\n\n' +
+  'Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 no verdict, 4 diverged, 5 vacuous.';
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8'));
+  return String(version);
+}
+
+function parser(words: readonly string[]) {
+  return yargs(words)
+    .scriptName('pti-check')
+    .locale('en')
+    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'dot-notation': false, 'camel-case-expansion': false, 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .command(checkCommand)
+    .command(verifyCommand)
+    .command(fuzzCommand)
+    .command(replayCommand)
+    .command(designsCommand)
+    .command(exportCommand)
+    .strict()
+    .version(version())
+    .help()
+    .epilog(EPILOGUE)
+    .wrap(Math.min(110, process.stdout.columns || 110))
+    .exitProcess(false)
+    .fail(false);
+}
+
+/** With a default command yargs would take an unknown command for an argument of that one. */
+function refuseUnknownCommand(words: readonly string[]): void {
+  const [first] = words;
+  if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return;
+  throw new BadInputError(`expected a command (${COMMANDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`);
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', () => process.exit());
+  try {
+    refuseUnknownCommand(words);
+    await parser(words).parseAsync();
+  } catch (error) {
+    fail(error, words);
+  }
+}
+
+function fail(error: unknown, words: readonly string[]): void {
+  const sentence = badInputMessage(error) ?? usageMessage(error, words);
+  if (sentence === undefined) {
+    note(`pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`);
+    process.exitCode = INTERNAL;
+    return;
+  }
+  note(`pti-check: ${sentence}`);
+  process.exitCode = BAD_INPUT;
+}
+
+/** What yargs has to say about the command line, as one sentence. */
+function usageMessage(error: unknown, [first]: readonly string[]): string | undefined {
+  if (!(error instanceof Error) || error.name !== 'YError') return undefined;
+  const help = first !== undefined && COMMANDS.includes(first) ? `pti-check ${first} --help` : 'pti-check --help';
+  return `${error.message.replace(/\s+/g, ' ').replace(/\.$/, '')}; ${help} says what is expected`;
+}
+
+void main(process.argv.slice(2));
