@@ -74,7 +74,7 @@ for name in \
   kernel-stack-in-user-table entry-stack-read-only nmi-stack-unmapped \
   on-cpu-released-early top-not-switched irq-stack-shared \
   nested-nmi-ignored no-nmi-executing-flag nmi-clobbers-frame nmi-handler-loops nmi-never-unblocked \
-  gp-gate-not-present kernel-stack-overflow recursive-fault
+  gp-gate-not-present kernel-stack-overflow recursive-fault sysret-to-noncanonical
 do
   mutant mainline $name
 done

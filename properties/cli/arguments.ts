@@ -7,7 +7,7 @@ import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
 import { DESIGNS, designImage } from '../designs/registry';
-import { SEARCH_BOUNDS } from '../exploration/subject';
+import { SEARCH_BOUNDS } from '../designs/registry';
 import { imageBounds } from '../guest/guest';
 import { readManifest } from '../guest/manifest';
 

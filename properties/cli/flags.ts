@@ -2,9 +2,15 @@
  * Flags that several commands share, and how they are declared: values are read as text, and arguments.ts says what they mean.
  */
 import type { Argv } from 'yargs';
+import { BadInputError } from '../campaign-pool/bad-input';
 
-/** A flag with a value. */
-export const VALUE = { type: 'string', requiresArg: true } as const;
+/** A flag with a value. yargs makes a list of a flag that is given twice; which of the two was meant nobody knows. */
+export const VALUE = { type: 'string', requiresArg: true, coerce: once } as const;
+
+function once(value: string | readonly string[]): string {
+  if (typeof value === 'string') return value;
+  throw new BadInputError(`expected each flag once, found one with the values ${value.map((v) => JSON.stringify(v)).join(' and ')}; leave out all but one`);
+}
 
 export function jsonFlag<T>(yargs: Argv<T>): Argv<T> {
   return yargs.option('json', { type: 'boolean', default: false, describe: 'answer with one JSON object on standard output' });

@@ -9,7 +9,7 @@ import type { WorkerPool } from '../campaign-pool/worker-pool';
 import type { Failure } from '../exploration/campaign';
 import { explain } from '../report/explain';
 import { counted, grouped } from '../report/numbers';
-import { type Verdict } from './exit-codes';
+import type { Verdict } from './exit-codes';
 import { rounded } from './output';
 import { boundsInWords } from './search';
 

@@ -32,7 +32,13 @@ function parser(words: readonly string[]) {
   return yargs(words)
     .scriptName('pti-check')
     .locale('en')
-    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'dot-notation': false, 'camel-case-expansion': false, 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'boolean-negation': false,
+    })
     .command(checkCommand)
     .command(verifyCommand)
     .command(fuzzCommand)

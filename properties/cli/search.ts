@@ -5,10 +5,10 @@ import type { Action } from '../../counterexamples/format';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
 import type { Bounds } from '../../model/schema-types';
 import type { Exploration } from '../../model/search/explore';
-import { instanceName } from '../../model/search/machine';
 import type { SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import { explain } from '../report/explain';
+import { actionName } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import { actionOf } from '../shrinking/concretise';
 import { rounded } from './output';
@@ -82,8 +82,9 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   const counts = `${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
   const lines = [`${result.design}: ${headline(result, exploration)}`, `  searched  ${counts}`, `  bounds    ${boundsInWords(result.bounds)}`];
   if (result.property !== undefined) lines.push(`  meaning   ${explain(result.property).violated}`);
-  if (exploration.trace === undefined) return lines;
-  const steps = exploration.trace.map((instance, i) => `  ${String(i + 1).padStart(8)}  ${instanceName(instance)}`);
+  if (result.trace === undefined) return lines;
+  if (result.trace.length === 0) return [...lines, '  trace     none is needed: the initial state is wrong'];
+  const steps = result.trace.map((action, i) => `  ${String(i + 1).padStart(8)}  ${actionName(action, result.bounds)}`);
   return [...lines, `  trace     the shortest, ${counted(steps.length, 'action')}:`, ...steps];
 }
 

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Bounds } from '../../model/schema-types';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 
 export interface Design {
@@ -32,6 +33,65 @@ export const DESIGNS: readonly Design[] = [
 function design(id: string, title: string, expected: 'safe' | 'unsafe', property?: string): Design {
   const source = `emulator/guest/${id}`;
   return { id, title, expected, ...(property === undefined ? {} : { property }), minimumExtraBytesPerTask: 0, source };
+}
+
+/** A design with one planted bug. */
+export interface Mutant {
+  readonly id: string;
+  /** Slug of the property that catches it. */
+  readonly property: string;
+  /** Bounds that its shortest trace needs beyond the default ones. */
+  readonly bounds?: Partial<Bounds>;
+}
+
+function mutants(base: string, table: Readonly<Record<string, string>>): Mutant[] {
+  return Object.entries(table).map(([name, property]) => ({ id: `${base}+${name}`, property }));
+}
+
+/** Two NMIs, one inside the other, and nothing else: the default bounds have one. */
+const NESTED_NMI: Partial<Bounds> = { nesting: 3, nmis: 2, irqs: 0 };
+
+export const MUTANTS: readonly Mutant[] = [
+  ...mutants('mainline', {
+    'entry-stack-read-only': 'accesses-are-mapped',
+    'nmi-stack-unmapped': 'accesses-are-mapped',
+    'no-cr3-switch-on-nmi-entry': 'accesses-are-mapped',
+    'no-cr3-switch-on-idt-entry': 'accesses-are-mapped',
+    'no-cr3-switch-on-exit': 'user-mode-uses-user-cr3',
+    'no-swapgs-on-exit': 'user-mode-uses-user-gs',
+    'no-swapgs-at-bad-iret': 'kernel-gs-accesses-use-kernel-gs',
+    'body-before-cr3': 'kernel-code-uses-kernel-cr3',
+    'no-cr3-restore-on-nmi-exit': 'resume-is-exact',
+    'nmi-exit-decides-cr3-by-gs': 'resume-is-exact',
+    'user-rsp-in-scratch': 'resume-is-exact',
+    'no-nmi-executing-flag': 'resume-is-exact',
+    'nmi-clobbers-frame': 'live-frames-are-untouched',
+    'on-cpu-released-early': 'stack-is-legal',
+    'irq-stack-shared': 'stack-is-legal',
+    'kernel-stack-overflow': 'stack-is-legal',
+    'top-not-switched': 'entry-stack-is-coherent',
+    'kernel-stack-in-user-table': 'user-table-is-minimal',
+    'sysret-to-noncanonical': 'fast-return-is-canonical',
+    'gp-gate-not-present': 'no-double-fault',
+    'sti-on-trampoline': 'interrupts-off-in-window',
+    'frame-left-on-entry-stack': 'interrupts-off-in-window',
+    'nmi-handler-loops': 'entry-terminates',
+    'nmi-never-unblocked': 'nmi-is-delivered',
+    'recursive-fault': 'nesting-is-bounded',
+  }),
+  { id: 'mainline+nested-nmi-ignored', property: 'nmi-is-kept', bounds: NESTED_NMI },
+  ...mutants('deferred-pertask', {
+    'sp0-not-switched': 'entry-stack-is-coherent',
+    'pti-stack-unmapped': 'entry-stack-is-coherent',
+  }),
+];
+
+/** Events and contexts of one trace of the bounded search. */
+export const SEARCH_BOUNDS = { nesting: 2, nmis: 1, irqs: 2 } as const;
+
+/** Bounds of the search for a design or mutant whose image is booted as given. */
+export function searchBounds(id: string, image: Pick<Bounds, 'cpus' | 'tasks' | 'mms'>): Bounds {
+  return { ...image, ...SEARCH_BOUNDS, ...MUTANTS.find((mutant) => mutant.id === id)?.bounds };
 }
 
 /** Folder of the package: where package.json names it. */

@@ -6,7 +6,7 @@ import { type EntryModel, entryModel } from '../../model/entry-model';
 import type { Bounds } from '../../model/schema-types';
 import { explore } from '../../model/search/explore';
 import type { RuleInstance } from '../../model/search/machine';
-import { designImage } from '../designs/registry';
+import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { propertySlug } from '../safety/property';
@@ -23,9 +23,6 @@ export interface SubjectName {
   readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
 }
 
-/** Events in one trace of the bounded search, and open contexts (architecture: nesting 2, one NMI, two IRQs). */
-export const SEARCH_BOUNDS = { nesting: 2, nmis: 1, irqs: 2 } as const;
-
 /** The design, mutant or image does not exist. One sentence. */
 export class UnknownSubjectError extends Error {
   override readonly name = 'UnknownSubjectError';
@@ -36,7 +33,7 @@ export class Subject {
   readonly image: ElfImage;
   readonly guest: Guest;
   readonly system: EntrySystem;
-  /** Bounds of the bounded search: those of the image, and SEARCH_BOUNDS. */
+  /** Bounds of the search: those of the image, and the events and contexts of one trace. */
   readonly bounds: Bounds;
   /** The abstract machine at these bounds; undefined for a mutant that it cannot express (refinement is then against the plain design). */
   readonly model: EntryModel | undefined;
@@ -48,7 +45,7 @@ export class Subject {
     if (image === undefined) throw new UnknownSubjectError(`expected a design or mutant, found ${JSON.stringify(name.design)}; pti-check designs lists them`);
     this.image = image;
     this.guest = bootGuest(image);
-    this.bounds = { ...this.guest.view.bounds, ...SEARCH_BOUNDS };
+    this.bounds = searchBounds(name.design, this.guest.view.bounds);
     this.model = entryModel(name.design, this.bounds);
     this.system = new EntrySystem(this.guest, this.#refinement());
   }

@@ -85,6 +85,7 @@ class Path {
   readonly choose: Chooser;
   length = 0;
   failure: Walk['failure'];
+  #diverged: Walk | undefined;
   #choices: number[];
   /** Choices of the step that is under way; they belong to the action that ends it. */
   #pending: number[] = [];
@@ -127,6 +128,7 @@ class Path {
     this.#pending = [...saved.pending];
     this.#stutter = saved.stutter;
     this.failure = undefined;
+    this.#diverged = undefined;
   }
 
   /** Takes an option. False when it was not enabled. */
@@ -134,7 +136,8 @@ class Path {
     const taken = this.system.take(option, this.choose);
     const { outcome } = taken;
     if (outcome.kind === 'disabled') return false;
-    if (outcome.kind === 'violated' || outcome.kind === 'diverged') this.failure = outcome;
+    if (outcome.kind === 'violated') this.failure = outcome;
+    if (outcome.kind === 'diverged') this.#diverged ??= { ...this.#soFar(taken), failure: outcome };
     if (outcome.kind === 'done' && outcome.length === 0) this.#stutter++;
     else this.#record(taken);
     if (outcome.kind === 'done') this.length += outcome.length;
@@ -149,8 +152,15 @@ class Path {
     this.#stutter = 0;
   }
 
-  walk(): Walk {
-    return { actions: [...this.actions], length: this.length + 1, failure: this.failure };
+  #soFar(last: Taken): Omit<Walk, 'failure'> {
+    return { actions: [...this.actions, last.action], length: this.length + 1 };
+  }
+
+  /** The failing walk so far: a violation wins over the divergence that came before it. */
+  walk(): Walk | undefined {
+    return this.failure === undefined
+      ? this.#diverged
+      : { actions: [...this.actions], length: this.length + 1, failure: this.failure };
   }
 }
 
@@ -161,10 +171,11 @@ function sweepScenario(system: EntrySystem, scenario: Scenario, coverage: Covera
   let entered = false;
   let boundaries = 0;
   for (; boundaries < LIMIT && !shouldStop(); boundaries++) {
-    if (path.failure !== undefined) return { failure: path.walk(), boundaries };
+    const failure = path.walk();
+    if (failure !== undefined) return { failure, boundaries };
     for (const event of eventsHere(system, scenario, coverage)) {
-      const failure = withEvent(path, event);
-      if (failure !== undefined) return { failure, boundaries };
+      const failed = withEvent(path, event);
+      if (failed !== undefined) return { failure: failed, boundaries };
     }
     const inUser = system.guest.machine.cpus[CPU].r[CPL] === 3;
     entered ||= !inUser;
@@ -198,7 +209,7 @@ function withEvent(path: Path, event: SweptEvent): Walk | undefined {
     if (system.guest.machine.cpus[CPU].r[CPL] === 3) break;
     if (!path.take({ kind: 'step', cpu: CPU })) break;
   }
-  const failure = path.failure === undefined ? undefined : path.walk();
+  const failure = path.walk();
   system.rollback(mark);
   system.release(mark);
   path.restore(saved);

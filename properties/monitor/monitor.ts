@@ -174,6 +174,7 @@ export class Monitor implements Observer {
   executing(cpu: Cpu, op: MicroOp): void {
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
     if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0) gsAccessUsesKernelGs(this, cpu, this.ghost.cpu(cpu.index));
+    if ((op.flags & OP_CONTROL) !== 0 && op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
   }
 
   /** A fetch of instrumentable code: the innermost context has reached its body. */
@@ -214,7 +215,7 @@ export class Monitor implements Observer {
         break;
       case Iretq:
       case Sysretq:
-        this.returned(cpu, op, g);
+        this.returned(cpu, g);
         break;
       case Mov:
         if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
@@ -415,11 +416,10 @@ export class Monitor implements Observer {
   }
 
   /** SYSRET or IRET has completed. */
-  private returned(cpu: Cpu, op: MicroOp, g: number): void {
+  private returned(cpu: Cpu, g: number): void {
     const t = this.words[g + RUNNING];
     const at = this.ghost.innermost(t);
     this.forgetLegalStack(g);
-    if (op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
     if (cpu.r[CPL] === 3) this.returnedToUser(cpu, g, t, at);
     else if (at >= 0) this.returnedToKernel(cpu, g, t, at);
     this.refreshEntering(g);

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
-import { CPL, RIP } from '../../emulator/registers';
+import { CPL, RCX } from '../../emulator/registers';
 import { isCanonical } from '../../emulator/words';
 import { USER } from '../../model/kinds';
 import { STACK } from '../monitor/ghost';
@@ -14,8 +14,9 @@ import { S17 } from './property';
 const VEC_NMI = 2;
 const VEC_DF = 8;
 
+/** Before SYSRET. */
 export function fastReturnIsCanonical(m: Monitor, cpu: Cpu): void {
-  if (!isCanonical(cpu.r[RIP], cpu.r[RIP + 1])) m.report(S17, cpu, 'expected SYSRET to a canonical address, found a non-canonical RCX');
+  if (!isCanonical(cpu.r[RCX], cpu.r[RCX + 1])) m.report(S17, cpu, 'expected SYSRET to a canonical address, found a non-canonical RCX');
 }
 
 /** Before a delivery. NMI and #DF have an IST stack in every design here. */

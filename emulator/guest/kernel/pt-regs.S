@@ -114,11 +114,13 @@
 	movq	REGS_RCX(%rsp), %rcx
 	cmpq	%rcx, REGS_RIP(%rsp)
 	jne	\target
+.ifndef MUTANT_sysret_to_noncanonical
 	movq	%rcx, %r11
 	shlq	$16, %r11
 	sarq	$16, %r11
 	cmpq	%rcx, %r11
 	jne	\target
+.endif
 	cmpq	$USER_CS, REGS_CS(%rsp)
 	jne	\target
 	movq	REGS_R11(%rsp), %r11

@@ -23,7 +23,14 @@ do_syscall_64:
 	movq	$BAD_CS, REGS_CS(%rbx)
 	jmp	.Lsyscall_out
 .Lleave_by_iret:
+.ifdef MUTANT_sysret_to_noncanonical
+	# The first half of the bug: a tracer may set rip as it likes. The second half: nobody looks at it before SYSRET.
+	movabsq	$0x800000000000, %rax
+	movq	%rax, REGS_RCX(%rbx)
+	movq	%rax, REGS_RIP(%rbx)
+.else
 	notq	REGS_RCX(%rbx)
+.endif
 	jmp	.Lsyscall_out
 .Lsyscall_window:
 .ifdef MUTANT_kernel_stack_overflow
