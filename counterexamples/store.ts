@@ -22,7 +22,7 @@ export interface Saved {
 /** Creates `folder` if need be and proves that a file can be written there, so that a long run does not end without a place for its result. */
 export function probeFolder(folder: string): void {
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     fs.unlinkSync(writeTemporary(folder, 'probe\n'));
   } catch (error) {
     throw unwritable(folder, error);
@@ -96,7 +96,7 @@ function writeNew(target: string, text: string): boolean {
   try {
     // Kept even if another process makes the file now: placing is what decides.
     if (fs.existsSync(target)) return false;
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const temporary = writeTemporary(folder, text);
     try {
       return place(temporary, target);
@@ -105,6 +105,17 @@ function writeNew(target: string, text: string): boolean {
     }
   } catch (error) {
     throw unwritable(folder, error);
+  }
+}
+
+/** Parents included. Not by mkdir's own `recursive`, which in Node 20 never comes back where the system answers "no such file" to a mkdir (below /proc). */
+function makeFolder(folder: string): void {
+  if (fs.existsSync(folder)) return;
+  makeFolder(path.dirname(path.resolve(folder)));
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    if (code(error) !== 'EEXIST') throw error;
   }
 }
 

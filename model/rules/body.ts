@@ -21,6 +21,7 @@ import {
   nmiOpen,
   runsSomewhere,
   switchComplete,
+  threadsAgree,
   topFits,
 } from './predicates';
 
@@ -54,7 +55,7 @@ export function returnToPtiStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): 
   const t = s.running[c];
   if (d.perTaskEntry === 0 || !executes(s, c) || !inBody(s, t) || s.interrupts[c] === 1) return false;
   if (s.fromUser[t][last(s, t)] === 0 || s.stack[c] !== KERNEL || !isTask(b, t)) return false;
-  if (!kernelEnvironment(s, c) || !switchComplete(d, s, c)) return false;
+  if (!kernelEnvironment(s, c) || !switchComplete(d, b, s, c)) return false;
   s.stack[c] = PTI;
 }
 
@@ -65,7 +66,7 @@ export function sti(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void 
   if (stiOnTrampoline(d, s, c, t)) {
     s.interrupts[c] = 1;
   } else {
-    if (!mayRunKernel(d, b, s, c, t) || !switchComplete(d, s, c)) return false;
+    if (!mayRunKernel(d, b, s, c, t) || !switchComplete(d, b, s, c)) return false;
     if (s.depth[t] > 0 && s.kind[t][last(s, t)] === IRQ && s.fromUser[t][last(s, t)] === 0) return false;
     s.interrupts[c] = 1;
   }
@@ -87,14 +88,14 @@ function maySchedule(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): b
   return (
     s.interrupts[c] === 0 &&
     mayRunKernel(d, b, s, c, t) &&
-    switchComplete(d, s, c) &&
+    threadsAgree(d, s, c) &&
     (isTask(b, t) || s.depth[t] === 0)
   );
 }
 
 /** switch_mm: CR3 := kernel half of the next task's address space. */
 export function switchMm(d: DesignConfig, b: Bounds, s: State, c: Cpu, m: Mm): false | void {
-  if (s.mm[c] === m || !maySchedule(d, b, s, c, s.running[c])) return false;
+  if (s.mm[c] === m || !maySchedule(d, b, s, c, s.running[c]) || !switchComplete(d, b, s, c)) return false;
   if (!exists(b.tasks, (k) => mmOf(b, k) === m && !runsSomewhere(b, s, k))) return false;
   s.mm[c] = m;
 }
@@ -109,6 +110,7 @@ export function switchTo(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread
   if (!isTask(b, t) && t !== b.tasks + c) return false;
   if (runsSomewhere(b, s, t) && !releasedEarly(d, b, s, t)) return false;
   if (isTask(b, t) && s.mm[c] !== mmOf(b, t)) return false;
+  if (!isTask(b, t) && !switchComplete(d, b, s, c)) return false;
   requires(s, S8, !runsSomewhere(b, s, t));
   requires(s, S9, (s.stack[c] === KERNEL || s.stack[c] === PTI) && !frameOnPerCpuStack(b, s, prev));
   s.savedStack[prev] = s.stack[c];

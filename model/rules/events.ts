@@ -50,7 +50,7 @@ export function kernelPageFault(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
   if (!executes(s, c) || !inBody(s, t) || s.depth[t] === b.nesting) return false;
   if (!kernelEnvironment(s, c)) return false;
   if (s.kind[t][last(s, t)] !== SYSCALL && s.kind[t][last(s, t)] !== NMI) return false;
-  if (s.kind[t][last(s, t)] === SYSCALL && !switchComplete(d, s, c)) return false;
+  if (s.kind[t][last(s, t)] === SYSCALL && !switchComplete(d, b, s, c)) return false;
   if (s.stack[c] !== bodyStackOf(d, s, t)) return false;
   openFromKernel(s, c, t, PF, s.stack[c]);
 }

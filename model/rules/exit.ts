@@ -11,30 +11,30 @@ import { close, requires } from './contexts';
 import { bodyStack, entryStack, executes, inBody, istNmiOpenBelow, last, nmiOpen, nmiOpenBelow, switchComplete, userNmiOpenBelow } from './predicates';
 
 /** The innermost context came from user mode, its body is done or can be, and interrupts are off. */
-function leaving(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
+function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   return (
     executes(s, c) &&
     inBody(s, t) &&
     s.fromUser[t][last(s, t)] === 1 &&
     s.interrupts[c] === 0 &&
     (s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0 || d.mutantNestedNmiIgnored === 1) &&
-    switchComplete(d, s, c)
+    switchComplete(d, b, s, c)
   );
 }
 
 /** rsp := the entry stack of this CPU, to which the return frame was copied. */
-export function leaveToEntryStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function leaveToEntryStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.perTaskEntry === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1 || !leaving(d, s, c, t)) return false;
+  if (d.perTaskEntry === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1 || !leaving(d, b, s, c, t)) return false;
   if (s.stack[c] !== KERNEL) return false;
   s.stack[c] = ENTRY;
 }
 
 /** CR3 := user half. */
-export function loadUserCr3(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function loadUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (d.pti === 0 || s.userHalf[c] === 1 || s.userGs[c] === 1) return false;
-  if (!leaving(d, s, c, t) || s.stack[c] !== entryStack(d)) return false;
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d)) return false;
   s.userHalf[c] = 1;
 }
 
@@ -44,17 +44,17 @@ function sysretHalf(d: DesignConfig): number {
 }
 
 /** `pop %rsp`: the user's stack pointer at CPL0, on the way to SYSRET. */
-export function loadUserRsp(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function loadUserRsp(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
+  if (!leaving(d, b, s, c, t) || s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
   if (s.userGs[c] === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
   s.stack[c] = USER;
 }
 
 /** `swapgs` on the way to user mode, the last step before SYSRET or IRETQ. */
-export function swapgsToUser(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function swapgsToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.userGs[c] === 1) return false;
+  if (!leaving(d, b, s, c, t) || s.userGs[c] === 1) return false;
   if (s.stack[c] === USER) {
     if (d.mutantNoSwapgsOnExit === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
   } else if (s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti) return false;
@@ -62,9 +62,9 @@ export function swapgsToUser(d: DesignConfig, _b: Bounds, s: State, c: Cpu): fal
 }
 
 /** SYSRETQ. S2, S3 and S10 are judged on the state that it leads to. */
-export function sysret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.stack[c] !== USER || s.userHalf[c] !== sysretHalf(d)) return false;
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== USER || s.userHalf[c] !== sysretHalf(d)) return false;
   if (s.userGs[c] === 0 && d.mutantNoSwapgsOnExit === 0) return false;
   close(s, t);
   s.user[c] = 1;
@@ -72,9 +72,9 @@ export function sysret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
 }
 
 /** IRETQ to user mode. It ends NMI blocking. */
-export function iretToUser(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+export function iretToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0) return false;
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0) return false;
   requires(s, S16, s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0);
   close(s, t);
   s.user[c] = 1;
@@ -129,7 +129,7 @@ export function iretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): fals
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI) return false;
   if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
-  if (!switchComplete(d, s, c) && !nmiOpen(b, s, t)) return false;
+  if (!switchComplete(d, b, s, c) && !nmiOpen(b, s, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   returnToKernel(s, c, t);
 }

@@ -80,8 +80,13 @@ export function runsSomewhere(b: Bounds, s: State, t: Thread): boolean {
 }
 
 /** switch_to is complete: running thread, `current`, top_of_stack and, where it is per task, sp0 agree. */
-export function switchComplete(d: DesignConfig, s: State, c: Cpu): boolean {
+export function threadsAgree(d: DesignConfig, s: State, c: Cpu): boolean {
   return s.current[c] === s.running[c] && topFits(d, s, c) && sp0Fits(d, s, c);
+}
+
+/** The whole context switch is complete, or has not begun: CR3 too belongs to the running task. An idle thread borrows what is there. */
+export function switchComplete(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
+  return threadsAgree(d, s, c) && (!isTask(b, s.running[c]) || s.mm[c] === mmOf(b, s.running[c]));
 }
 
 /** top_of_stack is the running thread's. */

@@ -8,21 +8,26 @@ import { Subject, type SubjectName } from '../exploration/subject';
 import { readManifest } from '../guest/manifest';
 import { BadInputError } from './bad-input';
 
-/** Throws an error that badInputMessage knows for an image that cannot be used. */
-export function openSubject(name: SubjectName): Subject {
-  if (name.elf === undefined) return new Subject(name);
-  const image = readElf(name.elf.bytes, name.elf.name);
+/** Reads an image without booting it. Throws an error that badInputMessage knows for one that cannot be used. */
+export function checkImage(name: string, bytes: Uint8Array): void {
+  const image = readElf(bytes, name);
   readManifest(image);
   const unknown = decodeCheck(image);
-  if (unknown !== undefined) {
-    const where = `${unknown.section} at ${hexVa(unknown.va)}`;
-    throw new BadInputError(`${name.elf.name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`);
-  }
+  if (unknown === undefined) return;
+  const where = `${unknown.section} at ${hexVa(unknown.va)}`;
+  throw new BadInputError(`${name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`);
+}
+
+/** Throws an error that badInputMessage knows for an image that cannot be used. */
+export function openSubject(name: SubjectName): Subject {
+  const { elf } = name;
+  if (elf === undefined) return new Subject(name);
+  checkImage(elf.name, elf.bytes);
   try {
     return new Subject(name);
   } catch (error) {
     // A manifest that names addresses which the image does not map.
-    if (error instanceof RangeError) throw new BadInputError(`${name.elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`);
+    if (error instanceof RangeError) throw new BadInputError(`${elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`);
     throw error;
   }
 }

@@ -6,8 +6,7 @@ import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
-import { DESIGNS, designImage } from '../designs/registry';
-import { SEARCH_BOUNDS } from '../designs/registry';
+import { DESIGNS, designImage, searchBounds } from '../designs/registry';
 import { imageBounds } from '../guest/guest';
 import { readManifest } from '../guest/manifest';
 
@@ -41,10 +40,10 @@ export interface BoundFlags {
 }
 
 /** Bounds of a search: those of the design's image where nothing else is asked for. */
-export function searchBounds(id: string, flags: BoundFlags): Bounds {
+export function boundsOf(id: string, flags: BoundFlags): Bounds {
   const image = designImage(id);
   if (image === undefined) throw new BadInputError(`expected a design, found ${JSON.stringify(id)}`);
-  const defaults = { ...imageBounds(readManifest(image)), ...SEARCH_BOUNDS };
+  const defaults = searchBounds(id, imageBounds(readManifest(image)));
   const bound = (name: keyof BoundFlags) => (flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], 1, MOST[name]));
   return { ...defaults, cpus: bound('cpus'), tasks: bound('tasks'), mms: bound('mms'), nesting: bound('nesting') };
 }

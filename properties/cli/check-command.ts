@@ -6,7 +6,7 @@ import { badInputMessage } from '../campaign-pool/bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
 import { DESIGNS, type Design } from '../designs/registry';
 import { type Row, resultsTable } from '../report/results-table';
-import { searchBounds } from './arguments';
+import { boundsOf } from './arguments';
 import { extraBytesPerTask } from './design-facts';
 import { exitCode, gravest, HOLDS, VIOLATED } from './exit-codes';
 import { jsonFlag, VALUE } from './flags';
@@ -51,7 +51,7 @@ async function check(flags: CheckFlags): Promise<void> {
 
 /** All searches are queued before the first campaign, because the longest of them decides when everything is done. */
 async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text: string) => void): Promise<Checked[]> {
-  const searches = DESIGNS.map(({ id }) => searchDesign(pool, { design: id, bounds: searchBounds(id, {}) }, (p) => show('model', searchProgress(id, p))));
+  const searches = DESIGNS.map(({ id }) => searchDesign(pool, { design: id, bounds: boundsOf(id, {}) }, (p) => show('model', searchProgress(id, p))));
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
   const campaigns = DESIGNS.map(({ id }) => fuzzSubject(pool, { subject: { design: id }, ...plan }, undefined, (p) => show('emulator', campaignProgress(id, p))));
   const [searched, fuzzed] = await Promise.all([Promise.all(searches), Promise.all(campaigns)]);

@@ -1,9 +1,7 @@
 /**
  * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps for the kernel.
  */
-import { readdirSync } from 'node:fs';
-import path from 'node:path';
-import { designImage, imageFile } from '../designs/registry';
+import { designImage } from '../designs/registry';
 import { bootGuest } from '../guest/guest';
 import { type Manifest, readManifest } from '../guest/manifest';
 
@@ -30,10 +28,4 @@ export function userTablePages(id: string): number {
   const image = designImage(id);
   if (image === undefined) throw new RangeError(`no image of ${id}`);
   return bootGuest(image).monitor.userTable.leafPages;
-}
-
-/** Mutants of a design that have an image. */
-export function mutantsOf(id: string): string[] {
-  const files = readdirSync(path.dirname(imageFile(id)));
-  return files.filter((file) => file.startsWith(`${id}+`) && file.endsWith('.elf')).map((file) => file.slice(0, -'.elf'.length)).sort();
 }

@@ -2,9 +2,9 @@
  * `pti-check designs`: what can be checked, what is expected of it, and what it costs.
  */
 import type { Argv, CommandModule } from 'yargs';
-import { DESIGNS, type Design } from '../designs/registry';
+import { DESIGNS, type Design, MUTANTS } from '../designs/registry';
 import { grouped } from '../report/numbers';
-import { extraBytesPerTask, mutantsOf, userTablePages } from './design-facts';
+import { extraBytesPerTask, userTablePages } from './design-facts';
 import { jsonFlag } from './flags';
 import { say, sayJson } from './output';
 
@@ -29,13 +29,13 @@ function facts(design: Design) {
 function inWords(design: ReturnType<typeof facts>): string[] {
   const { id, title, expected, property, source } = design;
   const extra = `${grouped(design.extraBytesPerTask)} bytes of stack per task over mainline (at least ${grouped(design.minimumExtraBytesPerTask)})`;
-  const mutants = mutantsOf(id).map((mutant) => mutant.slice(id.length));
+  const mutants = MUTANTS.filter((mutant) => mutant.id.startsWith(`${id}+`));
   return [
     `${id}: ${title}`,
     `  expected  ${expected}${property === undefined ? '' : ` by ${property}`}`,
     `  memory    ${extra}; the user table maps ${grouped(design.userTablePages)} kernel pages`,
     `  source    ${source}`,
-    ...(mutants.length === 0 ? [] : ['  mutants   the design with one planted bug:', ...mutants.map((mutant) => `              ${id}${mutant}`)]),
+    ...(mutants.length === 0 ? [] : ['  mutants   the design with one planted bug, and the property that catches it:', ...mutants.map((mutant) => `              ${mutant.id}: ${mutant.property}`)]),
   ];
 }
 

@@ -3,7 +3,7 @@
  */
 import type { Argv, CommandModule } from 'yargs';
 import { BadInputError } from '../campaign-pool/bad-input';
-import { type BoundFlags, expressible, knownDesign, searchBounds } from './arguments';
+import { type BoundFlags, expressible, knownDesign, boundsOf } from './arguments';
 import { boundFlags, designFlag, VALUE } from './flags';
 
 interface ExportFlags extends BoundFlags {
@@ -18,7 +18,7 @@ function options(yargs: Argv): Argv<ExportFlags> {
 }
 
 function exportModel({ to, design = 'mainline', ...flags }: ExportFlags): void {
-  searchBounds(expressible(knownDesign(design)), flags);
+  boundsOf(expressible(knownDesign(design)), flags);
   throw new BadInputError(`expected a version of pti-check with exports, found one without: --to ${to} comes with the compiled checker; use pti-check verify meanwhile`);
 }
 

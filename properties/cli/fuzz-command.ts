@@ -7,6 +7,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
 import { BadInputError } from '../campaign-pool/bad-input';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
+import { checkImage } from '../campaign-pool/open-subject';
 import { defaultWorkers } from '../campaign-pool/worker-pool';
 import type { SubjectName } from '../exploration/subject';
 import { budget, designsOf, knownDesign, shard, workerCount } from './arguments';
@@ -66,7 +67,10 @@ export function today(): string {
 
 function subjectsOf(flags: FuzzFlags): SubjectName[] {
   if (flags.entry === undefined) return designsOf(flags.design).map((design) => ({ design }));
-  return [{ design: knownDesign(flags.design ?? DEFAULT_JUDGE), elf: { name: flags.entry, bytes: readImage(flags.entry) } }];
+  const design = knownDesign(flags.design ?? DEFAULT_JUDGE);
+  const bytes = readImage(flags.entry);
+  checkImage(flags.entry, bytes);
+  return [{ design, elf: { name: flags.entry, bytes } }];
 }
 
 function readImage(file: string): Uint8Array {

@@ -18,6 +18,9 @@ import { verifyCommand } from './verify-command';
 
 const COMMANDS = ['verify', 'fuzz', 'replay', 'designs', 'export'];
 
+/** A mistake that yargs has found; its message is no whole sentence yet. */
+class UsageError extends Error {}
+
 const EPILOGUE =
   'pti-check asks whether x86-64 kernel entry code can be interrupted, scheduled out or migrated at any instruction without breaking page-table isolation or losing ' +
   'a frame. It asks twice: an abstract machine is searched exhaustively (verify), and the real machine code runs under random interleavings (fuzz).\n\n' +
@@ -51,7 +54,7 @@ function parser(words: readonly string[]) {
     .epilog(EPILOGUE)
     .wrap(Math.min(110, process.stdout.columns || 110))
     .exitProcess(false)
-    .fail(false);
+    .fail(refuse);
 }
 
 /** With a default command yargs would take an unknown command for an argument of that one. */
@@ -59,6 +62,12 @@ function refuseUnknownCommand(words: readonly string[]): void {
   const [first] = words;
   if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return;
   throw new BadInputError(`expected a command (${COMMANDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`);
+}
+
+/** What yargs finds wrong with the command line is bad input; what a command throws goes on unchanged. */
+function refuse(message: string | null, error: Error | undefined): never {
+  if (error !== undefined && error.name !== 'YError') throw error;
+  throw new UsageError(message ?? error?.message ?? '');
 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -73,7 +82,7 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 function fail(error: unknown, words: readonly string[]): void {
-  const sentence = badInputMessage(error) ?? usageMessage(error, words);
+  const sentence = error instanceof UsageError ? usageSentence(error.message, words) : badInputMessage(error);
   if (sentence === undefined) {
     note(`pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`);
     process.exitCode = INTERNAL;
@@ -83,11 +92,9 @@ function fail(error: unknown, words: readonly string[]): void {
   process.exitCode = BAD_INPUT;
 }
 
-/** What yargs has to say about the command line, as one sentence. */
-function usageMessage(error: unknown, [first]: readonly string[]): string | undefined {
-  if (!(error instanceof Error) || error.name !== 'YError') return undefined;
+function usageSentence(message: string, [first]: readonly string[]): string {
   const help = first !== undefined && COMMANDS.includes(first) ? `pti-check ${first} --help` : 'pti-check --help';
-  return `${error.message.replace(/\s+/g, ' ').replace(/\.$/, '')}; ${help} says what is expected`;
+  return `${message.replace(/\s+/g, ' ').trim().replace(/\.$/, '')}; ${help} says what is expected`;
 }
 
 void main(process.argv.slice(2));

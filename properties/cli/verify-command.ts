@@ -3,7 +3,7 @@
  */
 import type { Argv, CommandModule } from 'yargs';
 import { BadInputError } from '../campaign-pool/bad-input';
-import { type BoundFlags, designsOf, expressible, memoryMiB, searchBounds, wholeNumber } from './arguments';
+import { type BoundFlags, designsOf, expressible, memoryMiB, boundsOf, wholeNumber } from './arguments';
 import { exitCode, gravest } from './exit-codes';
 import { boundFlags, designFlag, jsonFlag, VALUE } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
@@ -41,7 +41,7 @@ function refuseReductions(flags: VerifyFlags): void {
 async function verify(flags: VerifyFlags): Promise<void> {
   refuseReductions(flags);
   const memory = memoryMiB(flags.memory);
-  const requests = designsOf(flags.design).map((design) => ({ design: expressible(design), bounds: searchBounds(design, flags), memoryMiB: memory }));
+  const requests = designsOf(flags.design).map((design) => ({ design: expressible(design), bounds: boundsOf(design, flags), memoryMiB: memory }));
   const progress = new ProgressLine();
   // One after the other: --memory is a promise about the process.
   const searched = await withPool(1, async (pool) => {

@@ -8,6 +8,7 @@ import { explore } from '../../model/search/explore';
 import type { RuleInstance } from '../../model/search/machine';
 import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
+import type { GuestBounds } from '../guest/guest-view';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { propertySlug } from '../safety/property';
 import { concretise } from '../shrinking/concretise';
@@ -21,6 +22,8 @@ export interface SubjectName {
   readonly design: string;
   /** A user's own image in place of the design's. */
   readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
+  /** What the guest is booted with in place of the bounds of its manifest. */
+  readonly boot?: GuestBounds;
 }
 
 /** The design, mutant or image does not exist. One sentence. */
@@ -44,7 +47,7 @@ export class Subject {
     const image = name.elf === undefined ? designImage(name.design) : readElf(name.elf.bytes, name.elf.name);
     if (image === undefined) throw new UnknownSubjectError(`expected a design or mutant, found ${JSON.stringify(name.design)}; pti-check designs lists them`);
     this.image = image;
-    this.guest = bootGuest(image);
+    this.guest = bootGuest(image, name.boot);
     this.bounds = searchBounds(name.design, this.guest.view.bounds);
     this.model = entryModel(name.design, this.bounds);
     this.system = new EntrySystem(this.guest, this.#refinement());

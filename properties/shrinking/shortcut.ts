@@ -64,7 +64,7 @@ function searchFrom(system: TransitionSystem, walk: Walk, from: number, later: R
 /** Every way to make one transition from the current state. */
 function* successors(system: TransitionSystem, walk: Walk, node: Node): Generator<{ node: Node; fingerprint: string; ends: boolean }> {
   const mark = system.mark();
-  for (const option of system.options()) {
+  for (const option of system.options().filter((o) => concerns(walk, o))) {
     for (const choices of variants(option)) {
       const { action, outcome } = system.take(option, (alternatives) => Math.min(choices.shift() ?? 0, alternatives - 1));
       const ends = (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, walk.failure);
@@ -74,6 +74,12 @@ function* successors(system: TransitionSystem, walk: Walk, node: Node): Generato
     }
   }
   system.release(mark);
+}
+
+/** A shorter way needs no CPU and no kind of event that the trace does without; the search would drown in the others. */
+function concerns(walk: Walk, option: Option): boolean {
+  const kind = option.kind === 'irq' || option.kind === 'nmi' ? option.kind : 'step';
+  return walk.actions.some((action) => action.cpu === option.cpu && (kind === 'step' || action.action === kind));
 }
 
 /** Sequences of up to two choices; a step asks at most that often before it changes anything. */

@@ -1,0 +1,33 @@
+/**
+ * Promise: every saved case fails today as it did when it was saved: same property, at the same action, and through the same states as long as the image is the
+ * same one.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { designName, imageHash } from '../../counterexamples/format';
+import { listCounterexamples, readCounterexample } from '../../counterexamples/store';
+import { imageFile, packageRoot } from '../designs/registry';
+import { replayCase } from './campaign';
+import { Subject } from './subject';
+
+const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
+const files = listCounterexamples(CORPUS);
+
+test('the headline case is in the corpus', () => {
+  expect(files.map((file) => path.basename(file))).toContainEqual(expect.stringMatching(/^scheduled-out-on-own-stack--deferred-percpu--/));
+});
+
+test.each(files.map((file) => path.basename(file)))('%s reproduces', (name) => {
+  const saved = readCounterexample(path.join(CORPUS, name));
+  const subject = new Subject({ design: designName(saved) });
+  const result = replayCase(subject, saved);
+  expect(result).toMatchObject({ verdict: 'reproduced', step: saved.expected.step });
+  if (imageHash(readFileSync(imageFile(designName(saved)))) !== saved.image.sha256) return;
+  subject.system.reset();
+  const prints = [subject.system.fingerprint()];
+  for (const action of saved.actions) {
+    subject.system.perform(action);
+    prints.push(subject.system.fingerprint());
+  }
+  expect(prints).toEqual(saved.expected.fingerprints);
+});

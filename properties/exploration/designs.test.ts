@@ -1,0 +1,84 @@
+/**
+ * Promises: safe designs hold on the emulator, with and without PCID: random walks refine the abstract machine and violate nothing, the sweep raises an event at
+ * every boundary of its scenarios, and every `sometimes` property is reached, so that the silence means something.
+ */
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { imageFile } from '../designs/registry';
+import { runSeed } from './seeded-random';
+import { directedWalk, sometimesOf } from './sometimes';
+import { Subject } from './subject';
+import { Coverage, SCENARIOS, sweep } from './sweep';
+import { TraceArbitrary } from './trace-arbitrary';
+import { CPL } from '../../emulator/registers';
+import type { Walk } from './random-walk';
+
+const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
+const RUNS = 12;
+
+function withoutPcid(design: string): Subject {
+  const bytes = readFileSync(imageFile(design).replace('.elf', '-nopcid.elf'));
+  return new Subject({ design, elf: { name: `${design}-nopcid`, bytes } });
+}
+
+function failures(subject: Subject): unknown[] {
+  const arbitrary = new TraceArbitrary(subject.system, () => undefined);
+  return Array.from({ length: RUNS }, (_, run) => {
+    const property = fc.property(arbitrary, (walk: Walk) => walk.failure === undefined);
+    const details = fc.check(property, { seed: runSeed('designs', run), numRuns: 1, endOnFailure: true });
+    return details.counterexample?.[0].failure;
+  }).filter((failure) => failure !== undefined);
+}
+
+describe.each(SAFE)('%s', (design) => {
+  const subject = new Subject({ design });
+
+  test(`refines its model and holds in ${RUNS} random walks`, () => {
+    expect(failures(subject)).toEqual([]);
+  });
+
+  test('holds in the sweep, which hits every pair that it meets', () => {
+    const coverage = new Coverage();
+    expect(sweep(subject.system, coverage).failure).toBeUndefined();
+    expect(coverage.hit.size).toBe(coverage.all.size);
+    expect(coverage.hit.size).toBeGreaterThan(400);
+  });
+
+  test.each(sometimesOf(subject).map((s) => [s.name, s] as const))('reaches %s', (_name, sometimes) => {
+    expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
+  });
+
+  test('holds with three tasks in two address spaces', () => {
+    const other = new Subject({ design, boot: { cpus: 2, tasks: 3, mms: 2 } });
+    expect(failures(other)).toEqual([]);
+  });
+
+  test('holds without PCID', () => {
+    const other = withoutPcid(design);
+    expect(failures(other)).toEqual([]);
+    expect(sweep(other.system, new Coverage()).failure).toBeUndefined();
+  });
+});
+
+test('the sweep covers a system call, an IRQ, a #PF and a context switch', () => {
+  expect(SCENARIOS.map((s) => s.name)).toEqual(
+    expect.arrayContaining(['system call, SYSRET', 'IRQ from user mode', '#PF', 'context switch']),
+  );
+});
+
+test('the sweep raises an NMI at every instruction from the first of the SYSCALL entry to SYSRET', () => {
+  const subject = new Subject({ design: 'mainline' });
+  const { system } = subject;
+  const coverage = new Coverage();
+  sweep(system, coverage);
+  system.reset();
+  const seen: string[] = [];
+  // Every boundary of one system call, one instruction at a time, whatever the sweep believes a boundary is.
+  system.take({ kind: 'step', cpu: 0 }, () => 0);
+  while (subject.guest.machine.cpus[0].r[CPL] === 0) {
+    seen.push(`${system.location(0)} nmi`);
+    system.take({ kind: 'run', cpu: 0, count: 1 }, () => 0);
+  }
+  expect(seen.length).toBeGreaterThan(80);
+  expect(seen.filter((pair) => !coverage.hit.has(pair))).toEqual([]);
+});
