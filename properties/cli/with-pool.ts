@@ -5,13 +5,19 @@ import { WorkerPool } from '../campaign-pool/worker-pool';
 import { NO_VERDICT } from './exit-codes';
 import { note } from './output';
 
+/** One Ctrl-C arrives twice where a parent (npm, timeout) passes it on to a child that the terminal has told already. */
+const SAME_PRESS_MS = 700;
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Runs `body` with a pool of `size` workers, and takes the pool down afterwards. */
 export async function withPool<T>(size: number, body: (pool: WorkerPool) => Promise<T>): Promise<T> {
   const pool = new WorkerPool(size);
+  let since = Number.POSITIVE_INFINITY;
   const interrupt = () => {
-    if (pool.stopped) process.exit(NO_VERDICT);
+    if (performance.now() - since > SAME_PRESS_MS) process.exit(NO_VERDICT);
+    if (pool.stopped) return;
+    since = performance.now();
     note('interrupted: stopping with what there is (again: at once)');
     pool.stop();
   };

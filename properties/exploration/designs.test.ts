@@ -10,7 +10,8 @@ import { directedWalk, sometimesOf } from './sometimes';
 import { Subject } from './subject';
 import { Coverage, SCENARIOS, sweep } from './sweep';
 import { TraceArbitrary } from './trace-arbitrary';
-import { CPL } from '../../emulator/registers';
+import { CPL, NMI_BLOCKED, RSP } from '../../emulator/registers';
+import { NMI_STACK } from '../../model/kinds';
 import type { Walk } from './random-walk';
 
 const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
@@ -81,4 +82,33 @@ test('the sweep raises an NMI at every instruction from the first of the SYSCALL
   }
   expect(seen.length).toBeGreaterThan(80);
   expect(seen.filter((pair) => !coverage.hit.has(pair))).toEqual([]);
+});
+
+describe("a user's rsp that points into the NMI stack (CVE-2015-3291)", () => {
+  test.each(SAFE)('%s takes an NMI at every boundary of the system call, and forgets none', (design) => {
+    const { system, guest } = new Subject({ design });
+    system.reset();
+    const [cpu] = guest.machine.cpus;
+    const nmi = guest.view.regions.find((r) => r.kind === NMI_STACK && r.cpu === 0);
+    cpu.set64(RSP, BigInt.asUintN(64, BigInt((nmi?.end ?? 0) - 256)));
+    system.take({ kind: 'step', cpu: 0 }, () => 0);
+    let boundaries = 0;
+    while (cpu.r[CPL] === 0) {
+      const mark = system.mark();
+      const { outcome } = system.take({ kind: 'nmi', cpu: 0 }, () => 0);
+      expect(outcome).toEqual({ kind: 'done', length: 1 });
+      const rules: string[] = [];
+      while (cpu.r[NMI_BLOCKED] === 1) {
+        const { action, outcome: next } = system.take({ kind: 'step', cpu: 0 }, () => 0);
+        expect(next).toEqual({ kind: 'done', length: 1 });
+        if (action.action === 'step') rules.push(action.rule);
+      }
+      expect(rules).toContain('enter-body');
+      system.rollback(mark);
+      system.release(mark);
+      system.take({ kind: 'run', cpu: 0, count: 1 }, () => 0);
+      boundaries++;
+    }
+    expect(boundaries).toBeGreaterThan(80);
+  });
 });

@@ -32,6 +32,8 @@ export const HANDLER_RSP_HI = 9;
 /** Retired instructions since the last event, return to user mode, context switch or choice (L1); with an NMI pending that no context explains (L2). */
 export const SINCE_PROGRESS = 10;
 export const SINCE_PENDING = 11;
+/** rsp is the user's, whatever region its value lies in: since SYSCALL, or loaded back on the way out. */
+export const USER_RSP = 18;
 /** Bounds within which the implicit stack accesses of this CPU are known to be legal: high word, low word of the start, sizes. 0 size: unknown. */
 export const LEGAL_HI = 12;
 export const LEGAL_LO = 13;

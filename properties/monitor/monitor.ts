@@ -74,6 +74,7 @@ import {
   USER_GS_HI,
   USER_GS_LO,
   USER_HALF,
+  USER_RSP,
 } from './ghost';
 import { WATCHES_ALPHA, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
 import { abstractStack } from './regions';
@@ -84,7 +85,7 @@ const TAG_TEXT = 1;
 const TAG_NMI_HANDLER = 2;
 const TAG_PANIC = 3;
 
-const { Iretq, Sysretq, Syscall, Ret, Mov } = Mnemonic;
+const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
 
 /** A context whose interrupted point nobody saw: the first-run frame of a forked task. */
 export const NO_SNAPSHOT = -1;
@@ -218,6 +219,7 @@ export class Monitor implements Observer {
         this.returned(cpu, g);
         break;
       case Mov:
+      case Pop:
         if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
         break;
       default:
@@ -226,9 +228,13 @@ export class Monitor implements Observer {
     this.refresh(cpu, g);
   }
 
-  /** `mov ..., %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in which rsp is no stack pointer. */
+  /**
+   * `mov ..., %rsp` or `pop %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in which rsp is no stack pointer, and one of the
+   * value that the user had is the user's again, even if it points into a kernel stack (CVE-2015-3291).
+   */
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
     this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
+    this.words[g + USER_RSP] = this.isUsersRsp(cpu, g) ? 1 : 0;
     if ((op.flags & OP_MEM_READ) === 0) return;
     const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
     if (t < 0 || t === this.words[g + RUNNING]) return;
@@ -238,6 +244,12 @@ export class Monitor implements Observer {
     this.forgetLegalStacks();
     this.refreshEntering(g);
     this.touch();
+  }
+
+  private isUsersRsp(cpu: Cpu, g: number): boolean {
+    const at = this.ghost.innermost(this.words[g + RUNNING]);
+    if (at < 0 || this.words[at + CTX_FROM_USER] === 0 || this.words[at + CTX_VECTOR] === NO_SNAPSHOT) return false;
+    return cpu.r[RSP] === this.words[at + CTX_REGISTERS + RSP] && cpu.r[RSP + 1] === this.words[at + CTX_REGISTERS + RSP + 1];
   }
 
   /** Stack legality was judged with another thread or context: judge again. */
@@ -281,6 +293,7 @@ export class Monitor implements Observer {
 
   /** The abstract stack of a CPU at CPL0. */
   stackOf(cpu: Cpu, g: number): number {
+    if (this.words[g + USER_RSP] === 1) return USER;
     const rsp = toVa(cpu.r[RSP], cpu.r[RSP + 1]);
     return abstractStack(this.view.regions, rsp, cpu.index, this.words[g + RUNNING], this.words[g + CR3_IN_RSP] === 1);
   }
@@ -371,6 +384,7 @@ export class Monitor implements Observer {
     words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
     if (handsOver || pending[CTX_FROM_USER] === 1) this.fromUserMode(at);
     words[g + CR3_IN_RSP] = 0;
+    words[g + USER_RSP] = 0;
     words[g + SINCE_PROGRESS] = 0;
     const stack = this.stackOf(cpu, g);
     words[at + CTX_FRAME] = stack;
@@ -411,6 +425,7 @@ export class Monitor implements Observer {
     this.words[g + ENTERING] = 1;
     this.words[g + SINCE_PROGRESS] = 0;
     this.words[g + CR3_IN_RSP] = 0;
+    this.words[g + USER_RSP] = 1;
     this.forgetLegalStack(g);
     this.touch();
   }
@@ -451,6 +466,7 @@ export class Monitor implements Observer {
     kernelResumeIsExact(this, cpu, at);
     nmiIsNotForgotten(this, cpu, g, t);
     this.words[g + CR3_IN_RSP] = this.words[at + CTX_FROM_STACK] === CR3_WINDOW ? 1 : 0;
+    this.words[g + USER_RSP] = this.words[at + CTX_FROM_STACK] === USER ? 1 : 0;
     this.ghost.close(t);
     if (!this.nmiIsOpen(t, true)) this.words[g + NMI_REPEAT] = 0;
     this.touch();
