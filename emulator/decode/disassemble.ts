@@ -30,6 +30,7 @@ let formatter: Formatter | undefined;
 function format(instruction: Instruction): string {
   if (formatter === undefined) {
     formatter = new Formatter(FormatterSyntax.Gas);
+    formatter.uppercaseHex = false;
     formatter.gasNakedRegisters = false;
     formatter.hexPrefix = '0x';
     formatter.hexSuffix = '';

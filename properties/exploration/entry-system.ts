@@ -9,7 +9,7 @@ import { toVa } from '../../emulator/words';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { RuleInstance } from '../../model/search/machine';
 import type { Guest } from '../guest/guest';
-import { INTERRUPTS, SINCE_PROGRESS } from '../monitor/ghost';
+import { INTERRUPTS } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { L1 } from '../safety/property';
 import type { Refinement } from '../refinement/refinement';
@@ -297,7 +297,7 @@ export class EntrySystem implements TransitionSystem {
       this.monitor.report(L1, cpus[c], 'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel');
       return this.#violation() ?? { kind: 'none', why: 'the CPU repeats its state' };
     }
-    this.monitor.ghost.words[this.monitor.ghost.cpu(c) + SINCE_PROGRESS] = 0;
+    this.monitor.chose(cpus[c]);
     return this.#waits(c, 'repeats its state');
   }
 

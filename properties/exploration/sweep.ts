@@ -67,10 +67,15 @@ const OTHER_CHOICES = [0, 3, 0];
 /** Transitions of the other CPU until it has got there, or waits. */
 const OTHER_STEPS = 24;
 
-/** Sweeps every scenario on CPU 0. Stops at the first failure. */
-export function sweep(system: EntrySystem, coverage: Coverage, shouldStop: () => boolean = () => false): SweepResult {
+/** Sweeps the scenarios (all of them unless said otherwise) on CPU 0. Stops at the first failure. */
+export function sweep(
+  system: EntrySystem,
+  coverage: Coverage,
+  shouldStop: () => boolean = () => false,
+  scenarios: readonly Scenario[] = SCENARIOS,
+): SweepResult {
   let boundaries = 0;
-  for (const scenario of SCENARIOS) {
+  for (const scenario of scenarios) {
     const result = sweepScenario(system, scenario, coverage, shouldStop);
     boundaries += result.boundaries;
     if (result.failure !== undefined) return { failure: result.failure, boundaries };

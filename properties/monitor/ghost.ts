@@ -29,8 +29,9 @@ export const ENTERING = 7;
 /** The NMI handler of the manifest runs: its return address slot, as the rsp after its return; 0 if it does not run. */
 export const HANDLER_RSP_LO = 8;
 export const HANDLER_RSP_HI = 9;
-/** Retired instructions since the last event, return to user mode, context switch or choice (L1); with an NMI pending that no context explains (L2). */
-export const SINCE_PROGRESS = 10;
+/** The count of retired instructions (modulo 2^32) at the last event, return to user mode, context switch or choice (L1). */
+export const PROGRESS_AT = 10;
+/** Retired instructions with an NMI pending that no context explains (L2). */
 export const SINCE_PENDING = 11;
 /** rsp is the user's, whatever region its value lies in: since SYSCALL, or loaded back on the way out. */
 export const USER_RSP = 18;

@@ -7,14 +7,14 @@
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { type MicroOp, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
+import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
-import { CPL, CR3, EA, FLAG_IF, GS_BASE, NMI_BLOCKED, NMI_PENDING, RIP, RSP, VEC_NMI } from '../../emulator/registers';
+import { CPL, CR3, EA, FLAG_IF, GS_BASE, ICOUNT, NMI_BLOCKED, NMI_PENDING, RIP, RSP, VEC_NMI } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import { accessIsMapped } from '../safety/accesses-are-mapped';
-import { entryTerminates } from '../safety/entry-terminates';
+import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
 import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
 import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
 import { codeUsesKernelCr3, enabledInterruptsUseOwnCr3 } from '../safety/kernel-code-uses-kernel-cr3';
@@ -65,9 +65,9 @@ import {
   LEGAL_PUSH_BYTES,
   NMI_AGAIN,
   NMI_REPEAT,
+  PROGRESS_AT,
   RUNNING,
   SINCE_PENDING,
-  SINCE_PROGRESS,
   SNAPSHOT_WORDS,
   STACK,
   USER_GS,
@@ -86,6 +86,9 @@ const TAG_NMI_HANDLER = 2;
 const TAG_PANIC = 3;
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
+
+/** Instructions after which there is something to look at; the rest only move data. */
+const NOTEWORTHY = OP_CONTROL | OP_WRITES_RSP | OP_BRANCH;
 
 /** A context whose interrupted point nobody saw: the first-run frame of a forked task. */
 export const NO_SNAPSHOT = -1;
@@ -182,7 +185,7 @@ export class Monitor implements Observer {
   private fetched(cpu: Cpu, op: MicroOp): void {
     const g = this.ghost.cpu(cpu.index);
     codeUsesKernelCr3(this, cpu, g);
-    if (op.tag === TAG_PANIC) entryTerminates(this, cpu, g, true);
+    if (op.tag === TAG_PANIC) panicIsNotReached(this, cpu);
     if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerBegins(cpu, g);
     if (this.words[g + ENTERING] === 0) return;
     const at = this.ghost.innermost(this.words[g + RUNNING]);
@@ -200,9 +203,12 @@ export class Monitor implements Observer {
   }
 
   retired(cpu: Cpu, op: MicroOp): void {
+    const { flags } = op;
+    // Almost every instruction ends here: it moves data, and nobody waits for an NMI.
+    if ((flags & NOTEWORTHY) === 0 && cpu.r[NMI_PENDING] === 0) return;
     const g = this.ghost.cpu(cpu.index);
-    if (cpu.r[CPL] === 0) entryTerminates(this, cpu, g, false);
-    if ((op.flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
+    if ((flags & OP_BRANCH) !== 0 && cpu.r[CPL] === 0) entryTerminates(this, cpu, g);
+    if ((flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
     if (op.mnemonic === Ret && (this.words[g + HANDLER_RSP_LO] | this.words[g + HANDLER_RSP_HI]) !== 0) handlerReturns(this, cpu, g);
     if (cpu.r[NMI_PENDING] !== 0) nmiIsDelivered(this, cpu, g);
     else this.words[g + SINCE_PENDING] = 0;
@@ -240,7 +246,7 @@ export class Monitor implements Observer {
     if (t < 0 || t === this.words[g + RUNNING]) return;
     takenOverStackIsFree(this, cpu, t);
     this.words[g + RUNNING] = t;
-    this.words[g + SINCE_PROGRESS] = 0;
+    this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     this.forgetLegalStacks();
     this.refreshEntering(g);
     this.touch();
@@ -385,7 +391,7 @@ export class Monitor implements Observer {
     if (handsOver || pending[CTX_FROM_USER] === 1) this.fromUserMode(at);
     words[g + CR3_IN_RSP] = 0;
     words[g + USER_RSP] = 0;
-    words[g + SINCE_PROGRESS] = 0;
+    words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     const stack = this.stackOf(cpu, g);
     words[at + CTX_FRAME] = stack;
     words[at + CTX_FRAME_LO] = cpu.r[RSP];
@@ -423,7 +429,7 @@ export class Monitor implements Observer {
     this.words[at + CTX_KIND] = SYSCALL;
     this.fromUserMode(at);
     this.words[g + ENTERING] = 1;
-    this.words[g + SINCE_PROGRESS] = 0;
+    this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     this.words[g + CR3_IN_RSP] = 0;
     this.words[g + USER_RSP] = 1;
     this.forgetLegalStack(g);
@@ -451,7 +457,7 @@ export class Monitor implements Observer {
       nmisAreUnblocked(this, cpu);
       this.touch();
     }
-    this.words[g + SINCE_PROGRESS] = 0;
+    this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     if (this.view.isTask(t) && this.words[this.ghost.thread(t) + USER_GS_LO] === 0 && this.words[this.ghost.thread(t) + USER_GS_HI] === 0) this.rememberUserGs(cpu, t);
   }
 
@@ -470,7 +476,7 @@ export class Monitor implements Observer {
     this.ghost.close(t);
     if (!this.nmiIsOpen(t, true)) this.words[g + NMI_REPEAT] = 0;
     this.touch();
-    this.words[g + SINCE_PROGRESS] = 0;
+    this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
   }
 
   private rememberUserGs(cpu: Cpu, t: number): void {
@@ -488,7 +494,7 @@ export class Monitor implements Observer {
 
   /** A guest read its choice port: it is making progress of its own. */
   chose(cpu: Cpu): void {
-    this.words[this.ghost.cpu(cpu.index) + SINCE_PROGRESS] = 0;
+    this.words[this.ghost.cpu(cpu.index) + PROGRESS_AT] = cpu.r[ICOUNT];
   }
 }
 

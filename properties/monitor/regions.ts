@@ -47,7 +47,8 @@ export function stackRegions(manifest: Manifest, cpus: number, tasks: number): S
  * The region that a stack pointer is in, or undefined. A stack pointer equal to the end of a stack is in it: nothing has been pushed yet.
  */
 export function regionOf(regions: readonly StackRegion[], rsp: number): StackRegion | undefined {
-  return regions.find((r) => rsp > r.start && rsp <= r.end);
+  for (const r of regions) if (rsp > r.start && rsp <= r.end) return r;
+  return undefined;
 }
 
 /** The abstract stack of CPU `cpu` whose running thread is `thread`, for a stack pointer at CPL0. */

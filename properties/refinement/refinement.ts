@@ -33,6 +33,8 @@ export class Refinement {
   readonly #found: Uint32Array;
   readonly #state: State;
   readonly #scratch: State;
+  readonly #boundState: ReturnType<EntryModel['packing']['bind']>;
+  readonly #boundScratch: ReturnType<EntryModel['packing']['bind']>;
   readonly #instances: readonly RuleInstance[];
   readonly #table: InstanceTable<State, DesignConfig>;
   readonly #known = new Map<string, AbstractStep>();
@@ -45,6 +47,8 @@ export class Refinement {
     this.#found = new Uint32Array(words);
     this.#state = model.packing.zero();
     this.#scratch = model.packing.zero();
+    this.#boundState = model.packing.bind(this.#state);
+    this.#boundScratch = model.packing.bind(this.#scratch);
     this.#instances = ruleInstances(model);
     this.#table = instanceTable(model);
   }
@@ -89,21 +93,24 @@ export class Refinement {
 
   /** A rule of CPU `c` that violates the property in the held state, in the order of the rules; undefined where the model has none. */
   violatingRule(c: number, property: number): RuleInstance | undefined {
+    this.#dirty = true;
     return this.#instances.find((instance) => instance.args[0] === c && this.#apply(instance) && this.#scratch.failed === property);
   }
 
   #abstract(m: Monitor): Divergence | undefined {
-    const { packing, bounds } = this.model;
+    const { bounds } = this.model;
     this.#state.irqsLeft = bounds.irqs;
     this.#state.nmisLeft = bounds.nmis;
     const wrong = abstractMachine(m, this.#state);
     if (wrong !== undefined) return { field: wrong.field, message: `${wrong.field}: ${wrong.what}` };
-    packing.pack(this.#state, this.#next, 0);
+    this.#boundState.pack(this.#next, 0);
     return undefined;
   }
 
   /** The rule of CPU `c` that leads from the held state to the machine's, or how the nearest one differs. */
+  #dirty = true;
   #explain(c: number): AbstractStep {
+    this.#dirty = true;
     let nearest: Divergence | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const instance of this.#instances) {
@@ -124,15 +131,17 @@ export class Refinement {
   }
 
   #apply(instance: RuleInstance): boolean {
-    const { packing, config, bounds } = this.model;
-    packing.unpack(this.#packed, 0, this.#scratch);
+    const { config, bounds } = this.model;
+    if (this.#dirty) this.#boundScratch.unpack(this.#packed, 0);
+    this.#dirty = false;
     this.#scratch.failed = 0;
     const { apply, first, second, third } = this.#table;
     const i = instance.number;
     if (apply[i](config, bounds, this.#scratch, first[i], second[i], third[i]) === false) return false;
+    this.#dirty = true;
     this.#scratch.irqsLeft = bounds.irqs;
     this.#scratch.nmisLeft = bounds.nmis;
-    packing.pack(this.#scratch, this.#found, 0);
+    this.#boundScratch.pack(this.#found, 0);
     return true;
   }
 
@@ -141,7 +150,7 @@ export class Refinement {
   }
 
   #changes(): string {
-    this.model.packing.unpack(this.#packed, 0, this.#scratch);
+    this.#boundScratch.unpack(this.#packed, 0);
     return compare(this.#scratch, this.#state, 'before', 'after').map((d) => d.text).join(', ');
   }
 }

@@ -17,9 +17,11 @@ export function frameIsUntouched(m: Monitor, cpu: Cpu, pa: number, va: number, b
   const owner = m.pages.owner(pa);
   const running = m.ghost.running(cpu.index);
   const t = owner >= 0 ? owner : m.ghost.running(-1 - owner);
+  const depth = m.ghost.depth(t);
+  // A push of the only context to a stack of its own thread can only meet its own frame.
+  if (t === running && depth <= 1 && !m.delivering_) return;
   if (owner >= 0 && t !== running && !m.view.machine.cpus.some((other) => m.ghost.running(other.index) === t))
     switchFrameIsUntouched(m, cpu, t, va, bytes);
-  const depth = m.ghost.depth(t);
   const own = t === running && !m.delivering_ ? depth - 1 : -1;
   for (let k = 0; k < depth; k++) if (k !== own) contextFrameIsUntouched(m, cpu, t, k, va, bytes);
 }

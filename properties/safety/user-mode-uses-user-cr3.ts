@@ -14,9 +14,8 @@ export function userModeUsesUserCr3(m: Monitor, cpu: Cpu): void {
   const t = m.view.currentThread(cpu.index);
   const cr3 = cpu.r[CR3];
   const expected = t >= 0 && m.view.isTask(t) ? m.view.userRoot(m.view.mmOf(t)) : -1;
-  const hex = (cr3 >>> 0).toString(16);
   if (cpu.r[CR3 + 1] !== 0 || (cr3 & ROOT) !== expected)
-    m.report(S2, cpu, `expected CR3 ${expected < 0 ? 'of a user task' : expected.toString(16)} in user mode, found ${hex}`);
+    m.report(S2, cpu, `expected CR3 ${expected < 0 ? 'of a user task' : expected.toString(16)} in user mode, found ${(cr3 >>> 0).toString(16)}`);
   else if ((cpu.r[CR4] & CR4_PCIDE) !== 0 && m.view.manifest.pgdUserOffset !== 0 && (cr3 & USER_PCID_BIT) === 0)
-    m.report(S2, cpu, `expected the user PCID (bit 11) in CR3 in user mode, found ${hex}`);
+    m.report(S2, cpu, `expected the user PCID (bit 11) in CR3 in user mode, found ${(cr3 >>> 0).toString(16)}`);
 }

@@ -11,9 +11,8 @@ import { S3 } from './property';
 
 export function userModeUsesUserGs(m: Monitor, cpu: Cpu): void {
   const t = m.view.currentThread(cpu.index);
-  const found = hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1]);
   if (m.view.gsIsKernels(cpu, GS_BASE) || !m.view.gsIsKernels(cpu, KERNEL_GS_BASE)) {
-    m.report(S3, cpu, `expected the user's GS base in user mode and the kernel's in IA32_KERNEL_GS_BASE, found GS base ${found}`);
+    m.report(S3, cpu, `expected the user's GS base in user mode and the kernel's in IA32_KERNEL_GS_BASE, found GS base ${gsBase(cpu)}`);
     return;
   }
   if (t < 0) return;
@@ -21,5 +20,9 @@ export function userModeUsesUserGs(m: Monitor, cpu: Cpu): void {
   const { words } = m.ghost;
   if (words[at + USER_GS_LO] === 0 && words[at + USER_GS_HI] === 0) return;
   if (cpu.r[GS_BASE] === words[at + USER_GS_LO] && cpu.r[GS_BASE + 1] === words[at + USER_GS_HI]) return;
-  m.report(S3, cpu, `expected GS base ${hex64(words[at + USER_GS_LO], words[at + USER_GS_HI])} of task t${t}, found ${found}`);
+  m.report(S3, cpu, `expected GS base ${hex64(words[at + USER_GS_LO], words[at + USER_GS_HI])} of task t${t}, found ${gsBase(cpu)}`);
+}
+
+function gsBase(cpu: Cpu): string {
+  return hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1]);
 }
