@@ -6,6 +6,11 @@ const config: Config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/model', '<rootDir>/emulator', '<rootDir>/properties', '<rootDir>/counterexamples'],
   testMatch: ['**/*.test.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
 };
 export default config;

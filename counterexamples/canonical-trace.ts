@@ -1,6 +1,7 @@
 /**
- * When two counterexamples are one case: same property, design and bounds, and traces that differ only in how they are written. The
- * image, the outcome's details and the origin do not count: the same trace on a re-assembled image is still the same case.
+ * When two counterexamples are one case: same property, design and bounds, and traces that differ only in how they are
+ * written. The image, the outcome's details and the origin do not count: the same trace on a re-assembled image is
+ * still the same case.
  */
 import { createHash } from 'node:crypto';
 import { type Action, type Counterexample, designName } from './format';
@@ -13,8 +14,8 @@ export function canonicalTrace(c: Counterexample): string {
 }
 
 /**
- * The file name of a case. `attempt` gives another name of the same shape, for the day when eight digits collide. All its parts have
- * passed the format's name pattern, so that it is never a path.
+ * The file name of a case. `attempt` gives another name of the same shape, for the day when eight digits collide. All
+ * its parts have passed the format's name pattern, so that it is never a path.
  */
 export function caseFileName(c: Counterexample, attempt = 0): string {
   const text = attempt === 0 ? canonicalTrace(c) : `${canonicalTrace(c)}#${attempt}`;

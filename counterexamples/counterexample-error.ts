@@ -1,6 +1,7 @@
 /**
- * What can be wrong with a counterexample file, or with the folder that should hold it. Both are bad input (exit code 2 on the command
- * line), so every message is one sentence: the file, what was expected, what was found, and how to mend it.
+ * What can be wrong with a counterexample file, or with the folder that should hold it. Both are bad input (exit code 2
+ * on the command line), so every message is one sentence: the file, what was expected, what was found, and how to mend
+ * it.
  */
 export type CounterexampleErrorKind =
   | 'unreadable' // the file cannot be opened or is far too large

@@ -1,7 +1,7 @@
 /**
- * The counterexample file, version 1: one failing trace with everything that a replay needs and nothing that it must trust. Rules,
- * properties and designs are plain names here, matched against a pattern; what they mean is for the reader of the trace. Nothing in a
- * file is evaluated or used as a path. `origin` is provenance: replay never reads it.
+ * The counterexample file, version 1: one failing trace with everything that a replay needs and nothing that it must
+ * trust. Rules, properties and designs are plain names here, matched against a pattern; what they mean is for the
+ * reader of the trace. Nothing in a file is evaluated or used as a path. `origin` is provenance: replay never reads it.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
- * A counterexample as text, made to be read and diffed: each action on one line, keys always in the same order, a newline at the end.
- * Equal cases give equal bytes.
+ * A counterexample as text, made to be read and diffed: each action on one line, keys always in the same order, a
+ * newline at the end. Equal cases give equal bytes.
  */
 import { type Counterexample, checkCounterexample } from './format';
 

@@ -1,6 +1,6 @@
 /**
- * A folder of counterexample files. A case is written whole or not at all, and a file that is there is never changed: what was found
- * once is worth more than what is found now.
+ * A folder of counterexample files. A case is written whole or not at all, and a file that is there is never changed:
+ * what was found once is worth more than what is found now.
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
@@ -19,7 +19,10 @@ export interface Saved {
   readonly created: boolean;
 }
 
-/** Creates `folder` if need be and proves that a file can be written there, so that a long run does not end without a place for its result. */
+/**
+ * Creates `folder` if need be and proves that a file can be written there, so that a long run does not end without a
+ * place for its result.
+ */
 export function probeFolder(folder: string): void {
   try {
     makeFolder(folder);
@@ -108,7 +111,10 @@ function writeNew(target: string, text: string): boolean {
   }
 }
 
-/** Parents included. Not by mkdir's own `recursive`, which in Node 20 never comes back where the system answers "no such file" to a mkdir (below /proc). */
+/**
+ * Parents included. Not by mkdir's own `recursive`, which in Node 20 never comes back where the system answers "no such
+ * file" to a mkdir (below /proc).
+ */
 function makeFolder(folder: string): void {
   if (fs.existsSync(folder)) return;
   makeFolder(path.dirname(path.resolve(folder)));
@@ -137,7 +143,10 @@ function writeTemporary(folder: string, text: string): string {
   return temporary;
 }
 
-/** Gives the temporary file its name in one step. A hard link, unlike a rename, refuses to replace what another process just put there. */
+/**
+ * Gives the temporary file its name in one step. A hard link, unlike a rename, refuses to replace what another process
+ * just put there.
+ */
 function place(temporary: string, target: string): boolean {
   try {
     fs.linkSync(temporary, target);

@@ -1,6 +1,6 @@
 /**
- * The boot protocol: how an image gets into RAM and what a CPU finds at its entry point. There is no real mode here: every CPU starts
- * in 64-bit mode with paging on, as a boot loader or a start-up trampoline would leave it.
+ * The boot protocol: how an image gets into RAM and what a CPU finds at its entry point. There is no real mode here:
+ * every CPU starts in 64-bit mode with paging on, as a boot loader or a start-up trampoline would leave it.
  *
  *   rip e_entry · cr3 physical address of symbol `boot_pgd` · rsp 0 · edi CPU number · esi CPUs · edx tasks · ecx mms
  *   CR0 PE MP ET NE WP PG · CR4 PAE PGE · EFER LME LMA · CPL 0, IF 0 · flat CS 8, SS 0 · no GDT, IDT, TR · local APIC enabled

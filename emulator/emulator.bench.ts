@@ -1,7 +1,7 @@
 /**
- * How fast the emulator is (plain Node, never Jest): `node -r esbuild-register emulator/emulator.bench.ts` or the built file.
- * Medians of several runs: millions of instructions per second of a straight loop, bare and with an observer that reads rsp and
- * CPL before every instruction, and snapshots (mark, 64 stores, rollback) per second.
+ * How fast the emulator is (plain Node, never Jest): `node -r esbuild-register emulator/emulator.bench.ts` or the built
+ * file. Medians of several runs: millions of instructions per second of a straight loop, bare and with an observer that
+ * reads rsp and CPL before every instruction, and snapshots (mark, 64 stores, rollback) per second.
  */
 import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './decode/micro-op';
@@ -10,8 +10,11 @@ import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from './obser
 import { CPL, RSP } from './registers';
 import { kernelAt, smallMachine } from './testing/small-machine';
 
-/** mov $-1,%rcx; mov %rsp,%rdi; 1: mov %rcx,-64(%rdi); mov -64(%rdi),%rax; add %rax,%rbx; lea 8(%rbx,%rax,2),%rdx;
- *  and $0xffff,%rdx; xor %rdx,%rsi; push %rsi; call 2f; mov -64(%rdi),%r8; pop %r9; sub $1,%rcx; jnz 1b; 2: test %rax,%rax; ret */
+/**
+ * mov $-1,%rcx; mov %rsp,%rdi; 1: mov %rcx,-64(%rdi); mov -64(%rdi),%rax; add %rax,%rbx; lea 8(%rbx,%rax,2),%rdx; and
+ * $0xffff,%rdx; xor %rdx,%rsi; push %rsi; call 2f; mov -64(%rdi),%r8; pop %r9; sub $1,%rcx; jnz 1b; 2: test %rax,%rax;
+ * ret
+ */
 const LOOP =
   '48c7c1ffffffff4889e748894fc0488b47c04801c3488d5443084881e2ffff00004831d656e80d0000004c8b47c041594883e90175d4f44885c0c3';
 

@@ -6,7 +6,9 @@
 
 const imul = Math.imul;
 
-/** The first lane's term. For a given place it is a bijection of the value: one changed word always changes the hash. */
+/**
+ * The first lane's term. For a given place it is a bijection of the value: one changed word always changes the hash.
+ */
 export function mix(place: number, value: number): number {
   let h = imul(place ^ 0x9e3779b9, 0x85ebca6b) ^ imul(value, 0xc2b2ae35);
   h = imul(h ^ (h >>> 15), 0x2c1b3c6d);
@@ -14,7 +16,9 @@ export function mix(place: number, value: number): number {
   return h ^ (h >>> 15);
 }
 
-/** The second lane's term, from the first one's: not additive, so equal sums in one lane say nothing about the other. */
+/**
+ * The second lane's term, from the first one's: not additive, so equal sums in one lane say nothing about the other.
+ */
 export function remix(term: number): number {
   const h = imul(term ^ (term >>> 16), 0x7feb352d);
   return h ^ (h >>> 14);

@@ -1,6 +1,7 @@
 /**
- * The machine: RAM, CPUs, and the operations that a checker drives them with: step, raise an event, mark, roll back, fingerprint.
- * It is deterministic: what happens is a function of the image, of which CPU is stepped, of the events raised, and of `choose`.
+ * The machine: RAM, CPUs, and the operations that a checker drives them with: step, raise an event, mark, roll back,
+ * fingerprint. It is deterministic: what happens is a function of the image, of which CPU is stepped, of the events
+ * raised, and of `choose`.
  */
 
 import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';

@@ -1,13 +1,17 @@
 /**
- * What the machine tells whoever checks it. One object per machine and never a list: these calls are on the path of every
- * instruction and stay cheap only while the call site sees one shape. Arguments that are objects are reused: copy what you keep.
+ * What the machine tells whoever checks it. One object per machine and never a list: these calls are on the path of
+ * every instruction and stay cheap only while the call site sees one shape. Arguments that are objects are reused: copy
+ * what you keep.
  */
 import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './decode/micro-op';
 
 export type AccessKind = 'read' | 'write' | 'execute';
 
-/** A fault as data: `error` is -1 when the vector pushes no error code. The address is the one that goes to CR2 for a #PF. */
+/**
+ * A fault as data: `error` is -1 when the vector pushes no error code. The address is the one that goes to CR2 for a
+ * #PF.
+ */
 export interface Fault {
   vector: number;
   error: number;

@@ -1,6 +1,6 @@
 /**
- * Marks and rollbacks: registers, attached ghost state and hashes are copied at a mark, RAM and TLBs come back through the undo log.
- * Buffers of dropped marks are reused, so a depth-first search allocates nothing.
+ * Marks and rollbacks: registers, attached ghost state and hashes are copied at a mark, RAM and TLBs come back through
+ * the undo log. Buffers of dropped marks are reused, so a depth-first search allocates nothing.
  */
 import type { Cpu } from './cpu/cpu';
 import type { PhysicalMemory } from './memory/physical-memory';

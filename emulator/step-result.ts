@@ -1,4 +1,6 @@
-/** What one instruction boundary came to. Ordered: everything above FAULTED means that the CPU cannot go on by itself. */
+/**
+ * What one instruction boundary came to. Ordered: everything above FAULTED means that the CPU cannot go on by itself.
+ */
 export type StepResult = 0 | 1 | 2 | 3 | 4;
 
 /** An instruction completed. */

@@ -1,6 +1,7 @@
 /**
- * What a design permits, as a flat record of integer constants (0 or 1), so that a translator can fold them. The fields follow the order in which the
- * entry code of the design switches GS, CR3 and stack; docs/designs.md draws the sequences. A mutant sets exactly one `mutant*` field.
+ * What a design permits, as a flat record of integer constants (0 or 1), so that a translator can fold them. The fields
+ * follow the order in which the entry code of the design switches GS, CR3 and stack; docs/designs.md draws the
+ * sequences. A mutant sets exactly one `mutant*` field.
  */
 export interface DesignConfig {
   /** User and kernel half of the page-table pair differ. */
@@ -63,8 +64,14 @@ const MAINLINE: DesignConfig = { ...SAFE_BASE, cr3Window: 1, leavesEntryStackBef
 
 const DESIGNS: Readonly<Record<string, DesignConfig>> = {
   mainline: MAINLINE,
-  'deferred-percpu': { ...SAFE_BASE, syscallOnEntryStack: 1, nmiStackBeforeCr3: 1, nmiGsBeforeCr3: 1, bodyOnEntryStack: 1 },
-  'deferred-pertask': { ...SAFE_BASE, perTaskEntry: 1, syscallOnEntryStack: 1, nmiStackBeforeCr3: 1, nmiGsBeforeCr3: 1 },
+  'deferred-percpu': { ...SAFE_BASE, syscallOnEntryStack: 1, bodyOnEntryStack: 1 },
+  'deferred-pertask': {
+    ...SAFE_BASE,
+    perTaskEntry: 1,
+    syscallOnEntryStack: 1,
+    nmiStackBeforeCr3: 1,
+    nmiGsBeforeCr3: 1,
+  },
   'asm-return': { ...SAFE_BASE, syscallOnEntryStack: 1, leavesEntryStackBeforeSti: 1 },
   'no-pti': { ...MAINLINE, pti: 0, cr3Window: 0, kernelDataInUserTable: 1 },
 };
@@ -89,8 +96,9 @@ const MUTANTS: Readonly<Record<string, MutantField>> = {
 };
 
 /**
- * Configuration of a design (`mainline`) or mutant (`mainline+sti-on-trampoline`); undefined for a name that the model does not have, among them
- * the mutants whose planted bug lies below its abstraction (a word of a frame, a page of the user table).
+ * Configuration of a design (`mainline`) or mutant (`mainline+sti-on-trampoline`); undefined for a name that the model
+ * does not have, among them the mutants whose planted bug lies below its abstraction (a word of a frame, a page of the
+ * user table).
  */
 export function designConfig(id: string): DesignConfig | undefined {
   const [design = '', mutant, ...rest] = id.split('+');

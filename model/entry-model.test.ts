@@ -1,10 +1,11 @@
 /**
- * Promises: the exhaustive search answers for every design what the design declares, with exact counts at fixed bounds (a changed rule changes them, and has to
- * say so here), and no rule reads outside the arrays of a state.
+ * Promises: the exhaustive search answers for every design what the design declares, with exact counts at fixed bounds
+ * (a changed rule changes them, and has to say so here), and no rule reads outside the arrays of a state.
  */
-import { DEFAULT_BOUNDS, entryModel, type EntryModel } from './entry-model';
+
 import { DESIGN_NAMES, designConfig } from './design-config';
-import { NO_DEADLOCK, S12, S9 } from './property-names';
+import { DEFAULT_BOUNDS, type EntryModel, entryModel } from './entry-model';
+import { NO_DEADLOCK, S9, S12 } from './property-names';
 import type { Bounds } from './schema-types';
 import { explore } from './search/explore';
 import { guardedModel } from './search/guarded';
@@ -64,6 +65,12 @@ test.each(DESIGN_NAMES.filter((id) => id !== 'no-pti'))('%s reads no array out o
 });
 
 test('a name that is no design, or a mutant below the abstraction, has no model', () => {
-  for (const id of ['mainlin', 'mainline+', 'mainline+nonsense', 'mainline+user-rsp-in-scratch', 'mainline+sti-on-trampoline+x'])
+  for (const id of [
+    'mainlin',
+    'mainline+',
+    'mainline+nonsense',
+    'mainline+user-rsp-in-scratch',
+    'mainline+sti-on-trampoline+x',
+  ])
     expect(designConfig(id)).toBeUndefined();
 });

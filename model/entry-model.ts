@@ -1,22 +1,29 @@
 /**
- * The abstract machine of a design at given bounds: schema, rules, invariants and the state after boot, ready for the search.
+ * The abstract machine of a design at given bounds: schema, rules, invariants and the state after boot, ready for the
+ * search.
  */
-import { designConfig, type DesignConfig } from './design-config';
+import { type DesignConfig, designConfig } from './design-config';
 import { INVARIANTS } from './invariants';
 import { KERNEL, PTI, SYSCALL } from './kinds';
 import { makePacking } from './packing';
 import { RULES } from './rules';
 import { mmOf } from './rules/predicates';
-import { schema, type State } from './schema';
+import { type State, schema } from './schema';
 import type { Bounds } from './schema-types';
 import type { Model } from './search/machine';
 
 export type EntryModel = Model<State, DesignConfig>;
 
-/** Bounds of `verify` without flags: two of everything that races, and one address space (a switch_mm is then never needed). */
+/**
+ * Bounds of `verify` without flags: two of everything that races, and one address space (a switch_mm is then never
+ * needed).
+ */
 export const DEFAULT_BOUNDS: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
 
-/** A user task runs in user mode on each CPU that has one; an idle thread elsewhere; the other tasks wait with a first-run frame. */
+/**
+ * A user task runs in user mode on each CPU that has one; an idle thread elsewhere; the other tasks wait with a
+ * first-run frame.
+ */
 function initialState(model: Pick<EntryModel, 'bounds' | 'packing' | 'config'>): State {
   const { bounds: b, packing, config: d } = model;
   const s = packing.zero();

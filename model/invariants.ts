@@ -1,14 +1,15 @@
 /**
- * Properties of a state (as opposed to those of a moment, which the rules `require`). Each bears the number of the property of the concrete machine
- * that says the same; the concrete one is checked on real registers and page tables, independently of this.
+ * Properties of a state (as opposed to those of a moment, which the rules `require`). Each bears the number of the
+ * property of the concrete machine that says the same; the concrete one is checked on real registers and page tables,
+ * independently of this.
  */
 import type { DesignConfig } from './design-config';
 import { ENTRY, FOREIGN, USER } from './kinds';
-import { S10, S12, S19, S2, S3, S8, modelPropertySlug } from './property-names';
+import { modelPropertySlug, S2, S3, S8, S10, S12, S19 } from './property-names';
 import { every } from './quantifiers';
 import { isTask, mmOf } from './rules/predicates';
-import type { Bounds } from './schema-types';
 import type { State } from './schema';
+import type { Bounds } from './schema-types';
 import type { Invariant } from './search/machine';
 
 /** S2: in user mode CR3 is the user half of the current task's address space. */
@@ -36,7 +37,10 @@ export function entryStackIsCoherent(d: DesignConfig, b: Bounds, s: State): bool
   );
 }
 
-/** S12: the user table maps nothing that belongs to the kernel alone. A constant of the design: it fails, if at all, before the first step. */
+/**
+ * S12: the user table maps nothing that belongs to the kernel alone. A constant of the design: it fails, if at all,
+ * before the first step.
+ */
 export function userTableIsMinimal(d: DesignConfig): boolean {
   return d.kernelDataInUserTable === 0;
 }

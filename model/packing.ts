@@ -1,11 +1,12 @@
 /**
- * Packed states: every value of a state in the bits that its sort needs, in 32-bit words. Equal states have equal words, so the search
- * compares and hashes words only.
+ * Packed states: every value of a state in the bits that its sort needs, in 32-bit words. Equal states have equal
+ * words, so the search compares and hashes words only.
  *
  *   word 0: | unused | ... row 1, element 0 | row 0, element 1 | row 0, element 0 |   values fill a word from bit 0 upwards;
  *   word 1: | ...                                               next value that fits |   a value never straddles two words
  *
- * Rows (arrays) come in the order of the schema, numbers without an index last. The layout is a flat table that plain loops walk: no code is generated.
+ * Rows (arrays) come in the order of the schema, numbers without an index last. The layout is a flat table that plain
+ * loops walk: no code is generated.
  */
 import type { Bounds, Field, Schema, State, Transient } from './schema-types';
 import { extentOf, sizeOf } from './schema-types';
@@ -72,7 +73,10 @@ function cellsOf(name: string, field: Field, bounds: Bounds): Unplaced[] {
   return indices.map((index) => ({ field: name, index, size, bits: size === 1 ? 0 : bitsFor(size) }));
 }
 
-/** Next-fit placement: values are 1 to 4 bits, so hardly any bit is lost, and a walk over the cells is a walk over the words. */
+/**
+ * Next-fit placement: values are 1 to 4 bits, so hardly any bit is lost, and a walk over the cells is a walk over the
+ * words.
+ */
 function place(cells: readonly Unplaced[]): Cell[] {
   let word = 0;
   let used = 0;
@@ -105,8 +109,8 @@ function zeroOf(field: Field, bounds: Bounds): number | number[] | number[][] {
 }
 
 /**
- * An object that grows by computed names becomes a hash table in V8 after a dozen of them, and each `s.field` of a rule a look-up in it.
- * JSON.parse builds a real record at once; that alone made the search three times faster.
+ * An object that grows by computed names becomes a hash table in V8 after a dozen of them, and each `s.field` of a rule
+ * a look-up in it. JSON.parse builds a real record at once; that alone made the search three times faster.
  */
 function zeroState(schema: Schema, bounds: Bounds): Loose & Transient {
   const fields = Object.entries(schema).map(([name, field]) => [name, zeroOf(field, bounds)]);
@@ -120,7 +124,10 @@ function rowsOf(schema: Schema, state: Loose): number[][] {
   });
 }
 
-/** The columns of the layout that the loops read. `last` marks the last cell of a word; word w has the cells from `starts[w]` up to `starts[w + 1]`. */
+/**
+ * The columns of the layout that the loops read. `last` marks the last cell of a word; word w has the cells from
+ * `starts[w]` up to `starts[w + 1]`.
+ */
 function tableOf(cells: readonly Cell[], rows: readonly (readonly number[])[]) {
   const words = 1 + Math.max(0, ...cells.map((cell) => cell.word));
   const places = rows.flatMap((row, r) => row.map((_, element) => ({ r, element })));

@@ -1,6 +1,6 @@
 /**
- * The only loops of the rule language: bounded quantification over 0..n-1. The translator unrolls them, and the exports print them as
- * Murphi's own `exists` and `forall`. Their argument is the one place where a rule may have a closure.
+ * The only loops of the rule language: bounded quantification over 0..n-1. The translator unrolls them, and the exports
+ * print them as Murphi's own `exists` and `forall`. Their argument is the one place where a rule may have a closure.
  */
 
 /** Does the condition hold for some k in 0..n-1? */

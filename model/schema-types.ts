@@ -1,8 +1,9 @@
 /**
- * The vocabulary of the state schema: sorts (what a value is) and shapes (of what there is one value each).
- * A schema is one literal, `{ user: perCpu(bool), kind: perThread(perContext(range(6))), irqsLeft: global(range(3)) }`. Packing, symmetry and
- * the exported Promela and Murphi types are all read from it, and `State<typeof schema>` is the TypeScript type of a state.
- * Left out on purpose: a sort for "a task or none". Two fields say that better, and symmetry can then permute tasks without exceptions.
+ * The vocabulary of the state schema: sorts (what a value is) and shapes (of what there is one value each). A schema is
+ * one literal, `{ user: perCpu(bool), kind: perThread(perContext(range(6))), irqsLeft: global(range(3)) }`. Packing,
+ * symmetry and the exported Promela and Murphi types are all read from it, and `State<typeof schema>` is the TypeScript
+ * type of a state. Left out on purpose: a sort for "a task or none". Two fields say that better, and symmetry can then
+ * permute tasks without exceptions.
  */
 
 /** How large a model is. Flat integers only: the translator folds them into constants. */
@@ -50,7 +51,10 @@ export interface PerContext {
   readonly contexts: Sort;
 }
 
-/** One field of the schema. Its rank is the number of its indices, and decides between `number`, `number[]` and `number[][]`. */
+/**
+ * One field of the schema. Its rank is the number of its indices, and decides between `number`, `number[]` and
+ * `number[][]`.
+ */
 export interface Field<Rank extends 0 | 1 | 2 = 0 | 1 | 2> {
   readonly rank: Rank;
   readonly over: readonly Dimension[];
@@ -62,7 +66,10 @@ export type Schema = Readonly<Record<string, Field>>;
 type RankOver<Of extends Sort | PerContext> = Of extends PerContext ? 2 : 1;
 type ValueOf<F extends Field> = F['rank'] extends 0 ? number : F['rank'] extends 1 ? number[] : number[][];
 
-/** What every state has besides its fields: the number of the property that the last rule violated, or 0. It is never packed. */
+/**
+ * What every state has besides its fields: the number of the property that the last rule violated, or 0. It is never
+ * packed.
+ */
 export interface Transient {
   failed: number;
 }

@@ -1,13 +1,15 @@
 /**
- * The state of the abstract machine, one literal: each field with its sort. Packing, symmetry, the exported types and the abstraction function of the
- * refinement read it. It has no program counter: a state is what a design can be judged by, and is exactly the range of the abstraction function.
+ * The state of the abstract machine, one literal: each field with its sort. Packing, symmetry, the exported types and
+ * the abstraction function of the refinement read it. It has no program counter: a state is what a design can be judged
+ * by, and is exactly the range of the abstraction function.
  *
- * A *thread* is a user task (0 .. tasks-1) or the idle thread of a CPU (tasks + cpu). Open contexts belong to the thread that runs them, so a context
- * switch moves none of them. The values of a context from user mode are fixed (user half, user GS, IF=1, user stack); `from*` records what a context
- * interrupted in the kernel.
+ * A *thread* is a user task (0 .. tasks-1) or the idle thread of a CPU (tasks + cpu). Open contexts belong to the
+ * thread that runs them, so a context switch moves none of them. The values of a context from user mode are fixed (user
+ * half, user GS, IF=1, user stack); `from*` records what a context interrupted in the kernel.
  */
-import { bool, global, mm, perContext, perCpu, perThread, range, thread, type State as StateOf } from './schema-types';
+
 import { KINDS, STACKS } from './kinds';
+import { bool, global, mm, perContext, perCpu, perThread, range, type State as StateOf, thread } from './schema-types';
 
 export const schema = {
   /** CPL is 3. */
@@ -34,7 +36,10 @@ export const schema = {
   current: perCpu(thread),
   /** Per-CPU top_of_stack, as the thread that it belongs to. */
   top: perCpu(thread),
-  /** Thread whose PTI stack (an idle thread: whose only stack) TSS.sp0 points to; 0 in designs with a per-CPU entry stack, where sp0 never changes. */
+  /**
+   * Thread whose PTI stack (an idle thread: whose only stack) TSS.sp0 points to; 0 in designs with a per-CPU entry
+   * stack, where sp0 never changes.
+   */
   sp0: perCpu(thread),
   /** Number of open contexts. */
   depth: perThread(range((b) => b.nesting + 1)),

@@ -1,5 +1,6 @@
 /**
- * Addition, subtraction and logic on 8 to 64 bits (SDM vol. 2), with flags. 64-bit results go to the pair `into`, others to V; narrow operands and results are zero-extended.
+ * Addition, subtraction and logic on 8 to 64 bits (SDM vol. 2), with flags. 64-bit results go to the pair `into`,
+ * others to V; narrow operands and results are zero-extended.
  */
 import { F_CHI, F_CLO, F_HI, F_LO, V } from '../registers';
 import { carry, setCarryOverflow } from './flags';

@@ -1,4 +1,7 @@
-/** Two-operand ALU instructions in their general form, INC, DEC, NEG, NOT, XADD, CMPXCHG, and the bit tests (SDM vol. 2). */
+/**
+ * Two-operand ALU instructions in their general form, INC, DEC, NEG, NOT, XADD, CMPXCHG, and the bit tests (SDM vol.
+ * 2).
+ */
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
 import { A, B, EA, F_CHI, F_CLO, F_HI, F_LO, RAX, V, W } from '../registers';
 import { alu, CMP, SUB, step, TEST } from './alu';
@@ -45,7 +48,9 @@ export function not(cpu: Cpu, op: MicroOp): Outcome {
   return storeDestination(cpu, op, ~r[A], ~r[A + 1]) ? NEXT : FAULT;
 }
 
-/** The source register gets the old destination, then the destination the sum: with both the same register the sum wins. */
+/**
+ * The source register gets the old destination, then the destination the sum: with both the same register the sum wins.
+ */
 export function xadd(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   if (!loadSource(cpu, op) || !loadDestination(cpu, op, true)) return FAULT;
@@ -70,7 +75,10 @@ export function cmpxchg(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
-/** `op.sub` 0: BT, 1: BTS, 2: BTR, 3: BTC. With a register offset a memory operand is a bit string: the offset moves the address. */
+/**
+ * `op.sub` 0: BT, 1: BTS, 2: BTR, 3: BTC. With a register offset a memory operand is a bit string: the offset moves the
+ * address.
+ */
 export function bitTest(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   const bits = op.size << 3;

@@ -1,7 +1,7 @@
 /**
- * One processor: its registers, its view of memory, its faults. The memory accessors have an inline fast path (aligned, in the
- * TLB, permitted, RAM) and answer false with `fault` filled in otherwise: faults are data.
- * What instructions do is in ./execute and its neighbours; what events do is in ../system.
+ * One processor: its registers, its view of memory, its faults. The memory accessors have an inline fast path (aligned,
+ * in the TLB, permitted, RAM) and answer false with `fault` filled in otherwise: faults are data. What instructions do
+ * is in ./execute and its neighbours; what events do is in ../system.
  */
 
 import type { CodeCache } from '../decode/code-cache';
@@ -243,7 +243,9 @@ export class Cpu {
     return prepareWriteSlow(this, lo, hi, size);
   }
 
-  /** True while an access is the processor's own: the slow path then judges it as a supervisor access that ignores AC. */
+  /**
+   * True while an access is the processor's own: the slow path then judges it as a supervisor access that ignores AC.
+   */
   system = false;
 
   /** Reads a descriptor table or the TSS into V, whatever CPL says. */

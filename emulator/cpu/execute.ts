@@ -1,6 +1,7 @@
 /**
- * The interpreter's hot switch: the forms that make up most of what runs, each in a line or two. Everything else goes through
- * `op.run`. The case numbers are literals because only literals become a jump table; hot-codes.ts names them and a test compares.
+ * The interpreter's hot switch: the forms that make up most of what runs, each in a line or two. Everything else goes
+ * through `op.run`. The case numbers are literals because only literals become a jump table; hot-codes.ts names them
+ * and a test compares.
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import { EA, RIP, RSP, V } from '../registers';

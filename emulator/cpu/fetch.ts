@@ -1,6 +1,7 @@
 /**
  * From RIP to a micro-op: the page that RIP was on last is the fast path, then TLB and code cache, then the decoder.
- * Undefined means that the fetch faulted. Instructions that continue on the next page are translated on both pages every time.
+ * Undefined means that the fetch faulted. Instructions that continue on the next page are translated on both pages
+ * every time.
  */
 import { type CodePage, MAX_LENGTH } from '../decode/code-cache';
 import { decodeAt } from '../decode/decoder';

@@ -1,6 +1,7 @@
 /**
- * Status flags in the lazy form that registers.ts describes. The carry vector of an addition has, at each bit, the carry out of
- * that bit: `(a & b) | ((a | b) & ~sum)`; for a subtraction it is the borrow. CF, AF and OF all come from it.
+ * Status flags in the lazy form that registers.ts describes. The carry vector of an addition has, at each bit, the
+ * carry out of that bit: `(a & b) | ((a | b) & ~sum)`; for a subtraction it is the borrow. CF, AF and OF all come from
+ * it.
  */
 import { F_CHI, F_CLO, F_HI, F_LO, FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF } from '../registers';
 

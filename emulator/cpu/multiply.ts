@@ -1,6 +1,7 @@
 /**
- * MUL, IMUL, DIV, IDIV (SDM vol. 2). A 64-bit operand is worked on as 32-bit limbs; no BigInt, which is the oracle in the tests.
- * Flags after a division are undefined and stay as they were; SF, ZF, PF and AF after a multiplication come from the low half.
+ * MUL, IMUL, DIV, IDIV (SDM vol. 2). A 64-bit operand is worked on as 32-bit limbs; no BigInt, which is the oracle in
+ * the tests. Flags after a division are undefined and stay as they were; SF, ZF, PF and AF after a multiplication come
+ * from the low half.
  */
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import { A, B, RAX, RDX, V, VEC_DE } from '../registers';
@@ -62,7 +63,9 @@ function signExtend(value: number, size: number): number {
   return size >= 4 ? value : (value << shift) >> shift;
 }
 
-/** Product of A and B into `limbs`: 128 bits for 64-bit operands, else sign- or zero-extended operands of up to 32 bits. */
+/**
+ * Product of A and B into `limbs`: 128 bits for 64-bit operands, else sign- or zero-extended operands of up to 32 bits.
+ */
 function multiply(r: Int32Array, size: number, signed: boolean): void {
   if (size === 8) {
     multiply64(r[A], r[A + 1], r[B], r[B + 1]);

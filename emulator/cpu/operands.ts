@@ -1,12 +1,16 @@
 /**
- * Reading and writing the operands of instructions that have no case of their own in the hot switch: registers of all widths
- * (AH..BH included), immediates, memory. A is the destination's old value, B the source; both are zero-extended to a pair.
+ * Reading and writing the operands of instructions that have no case of their own in the hot switch: registers of all
+ * widths (AH..BH included), immediates, memory. A is the destination's old value, B the source; both are zero-extended
+ * to a pair.
  */
 import { IMM, MEM, type MicroOp, REG } from '../decode/micro-op';
 import { A, B, EA, V } from '../registers';
 import type { Cpu } from './cpu';
 
-/** Effective address into EA: (base + index * scale + displacement), cut to 32 bits by a 67h prefix, plus the segment base. */
+/**
+ * Effective address into EA: (base + index * scale + displacement), cut to 32 bits by a 67h prefix, plus the segment
+ * base.
+ */
 export function effectiveAddress(r: Int32Array, op: MicroOp): void {
   const baseLo = r[op.base];
   const lo = (baseLo + op.dispLo) | 0;
@@ -62,7 +66,10 @@ export function writeRegister(
   }
 }
 
-/** Destination into A. With `willWrite` a memory destination is checked for writing first, so that the store cannot fault. */
+/**
+ * Destination into A. With `willWrite` a memory destination is checked for writing first, so that the store cannot
+ * fault.
+ */
 export function loadDestination(cpu: Cpu, op: MicroOp, willWrite: boolean): boolean {
   const r = cpu.r;
   if (op.dKind === REG) {

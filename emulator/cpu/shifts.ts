@@ -1,6 +1,7 @@
 /**
- * Shifts and rotates (SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD/SHRD). Counts are masked to 5 or 6 bits; a masked count of
- * zero changes no flag. OF after a count other than 1 is undefined; it gets the value that the one-bit formula has.
+ * Shifts and rotates (SDM vol. 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD/SHRD). Counts are masked to 5 or 6 bits; a
+ * masked count of zero changes no flag. OF after a count other than 1 is undefined; it gets the value that the one-bit
+ * formula has.
  */
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import { A, B, RCX } from '../registers';
@@ -158,7 +159,10 @@ function rotateOneRight(cf: number, bits: number): number {
   return out;
 }
 
-/** SHLD and SHRD (`op.sub` 0, 1): bits come in from the source register. A count above 16 with 16-bit operands is undefined. */
+/**
+ * SHLD and SHRD (`op.sub` 0, 1): bits come in from the source register. A count above 16 with 16-bit operands is
+ * undefined.
+ */
 export function shiftDouble(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   const bits = op.size << 3;

@@ -31,7 +31,10 @@ export function stepCpu(cpu: Cpu): StepResult {
   return r[IN_SHUTDOWN] !== 0 ? SHUTDOWN : RETIRED;
 }
 
-/** TF was set when the instruction began. SYSCALL, SYSRET and INT look at TF afterwards; MOV SS swallows the trap (SDM vol. 3, 6.8.3). */
+/**
+ * TF was set when the instruction began. SYSCALL, SYSRET and INT look at TF afterwards; MOV SS swallows the trap (SDM
+ * vol. 3, 6.8.3).
+ */
 function singleStep(cpu: Cpu, opFlags: number): void {
   const r = cpu.r;
   if ((opFlags & OP_LATE_TF) !== 0 || r[SS_SHADOW] !== 0) return;

@@ -1,6 +1,7 @@
 /**
- * MOVS, STOS, LODS, SCAS, CMPS (SDM vol. 2). One step of the CPU is one iteration: a repeated instruction stays at its RIP until rcx
- * or the condition ends it, so interrupts between iterations and restarts after faults need no extra state.
+ * MOVS, STOS, LODS, SCAS, CMPS (SDM vol. 2). One step of the CPU is one iteration: a repeated instruction stays at its
+ * RIP until rcx or the condition ends it, so interrupts between iterations and restarts after faults need no extra
+ * state.
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, OP_REP, type Outcome } from '../decode/micro-op';
 import { A, EA, EFLAGS, F_HI, F_LO, FLAG_DF, RAX, RCX, RDI, RSI, V, W } from '../registers';

@@ -1,6 +1,7 @@
 /**
- * Decoded instructions by physical page, shared by all CPUs. A physical page that is mapped at several virtual pages has one
- * CodePage per alias, because an op knows its own address. Stores to such pages drop exactly the ops that they overlap.
+ * Decoded instructions by physical page, shared by all CPUs. A physical page that is mapped at several virtual pages
+ * has one CodePage per alias, because an op knows its own address. Stores to such pages drop exactly the ops that they
+ * overlap.
  */
 import { type CodeInvalidator, PAGE_CODE, type PhysicalMemory } from '../memory/physical-memory';
 import type { MicroOp } from './micro-op';
@@ -11,7 +12,9 @@ export class CodePage {
   readonly vaLo: number;
   readonly vaHi: number;
   readonly ops: (MicroOp | undefined)[] = new Array<MicroOp | undefined>(4096).fill(undefined);
-  /** Instructions that continue on the next page, by offset, with the bytes they were decoded from: checked at each use. */
+  /**
+   * Instructions that continue on the next page, by offset, with the bytes they were decoded from: checked at each use.
+   */
   readonly crossing = new Map<number, { op: MicroOp; bytes: Uint8Array }>();
   readonly next: CodePage | undefined;
 

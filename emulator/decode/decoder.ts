@@ -1,7 +1,7 @@
 /**
- * From bytes to a MicroOp: iced-x86 does the decoding once per address, the neighbours turn what it says into indices and small
- * integers and pick the hot switch's case. Undefined bytes become an op that raises #UD; known but unsupported instructions one
- * that throws.
+ * From bytes to a MicroOp: iced-x86 does the decoding once per address, the neighbours turn what it says into indices
+ * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD; known but
+ * unsupported instructions one that throws.
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import { UnimplementedError } from '../unimplemented';

@@ -39,7 +39,10 @@ function format(instruction: Instruction): string {
   return formatter.format(instruction);
 }
 
-/** Text of the instruction at `va` as `root` maps it; what is not mapped reads `(not mapped)`. Branch targets get their symbol. */
+/**
+ * Text of the instruction at `va` as `root` maps it; what is not mapped reads `(not mapped)`. Branch targets get their
+ * symbol.
+ */
 export function disassemble(machine: Machine, root: number, va: number, symbols?: SymbolSource): string {
   const bytes = readCode(machine, root, va);
   if (bytes.length === 0) return '(not mapped)';
@@ -74,7 +77,9 @@ function readCode(machine: Machine, root: number, va: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** Linear sweep over every executable section. Bytes that are no instruction are padding or data: skipped one at a time. */
+/**
+ * Linear sweep over every executable section. Bytes that are no instruction are padding or data: skipped one at a time.
+ */
 export function decodeCheck(image: ExecutableImage): UnimplementedInstruction | undefined {
   for (const section of image.sections) {
     if ((section.flags & SHF_EXECINSTR) === 0) continue;

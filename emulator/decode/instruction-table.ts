@@ -1,6 +1,6 @@
 /**
- * Which handler executes which instruction, and how its operands are described. One line a mnemonic: this table is the coverage
- * of the emulator. An instruction that is not here is an UnimplementedError when it is executed.
+ * Which handler executes which instruction, and how its operands are described. One line a mnemonic: this table is the
+ * coverage of the emulator. An instruction that is not here is an UnimplementedError when it is executed.
  */
 import { Mnemonic } from 'iced-x86';
 import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';

@@ -1,6 +1,6 @@
 /**
- * One decoded instruction, as the interpreter wants it: every field a small integer (but `va`), one shape for all, made once per
- * address. `run` executes those that the hot switch does not name.
+ * One decoded instruction, as the interpreter wants it: every field a small integer (but `va`), one shape for all, made
+ * once per address. `run` executes those that the hot switch does not name.
  */
 import type { Cpu } from '../cpu/cpu';
 

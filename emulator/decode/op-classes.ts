@@ -1,4 +1,7 @@
-/** Which case of the hot switch executes an op, and the flags that observers read. Both follow from the described operands. */
+/**
+ * Which case of the hot switch executes an op, and the flags that observers read. Both follow from the described
+ * operands.
+ */
 import { type Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import { TEST } from '../cpu/alu';
 import { RSP } from '../registers';

@@ -1,6 +1,7 @@
 /**
- * Operands of a decoded instruction as fields of a MicroOp: which register words, which widths, which address. What the manual
- * calls r/m, reg and imm ends up as destination (d) and source (s), by the shape that the instruction table gives.
+ * Operands of a decoded instruction as fields of a MicroOp: which register words, which widths, which address. What the
+ * manual calls r/m, reg and imm ends up as destination (d) and source (s), by the shape that the instruction table
+ * gives.
  */
 import { Code, type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { WHILE_EQUAL, WHILE_NOT_EQUAL } from '../cpu/string-ops';
@@ -167,7 +168,8 @@ function describeImplied(op: MicroOp, i: Instruction): void {
 
 function describeBinary(op: MicroOp, i: Instruction): void {
   op.size = sizeOf(i, 0);
-  // The register operand of XCHG, XADD, CMPXCHG and TEST may be printed on either side; memory is the destination of the first three.
+  // The register operand of XCHG, XADD, CMPXCHG and TEST may be printed on either side; memory is the destination of
+  // the first three.
   const swapped = (i.mnemonic === Mnemonic.Xchg || i.mnemonic === Mnemonic.Test) && isMemory(i.op1Kind);
   setDestination(op, i, swapped ? 1 : 0);
   setSource(op, i, swapped ? 0 : 1);

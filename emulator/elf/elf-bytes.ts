@@ -6,8 +6,8 @@ const TWO_32 = 0x1_0000_0000;
 const MAX_NAME = 4096;
 
 /**
- * The bytes of an ELF file, little-endian, every read bounds-checked. A caller checks a whole table once with `range` and may then read
- * its fields; a stray read is still an ElfError and never a RangeError.
+ * The bytes of an ELF file, little-endian, every read bounds-checked. A caller checks a whole table once with `range`
+ * and may then read its fields; a stray read is still an ElfError and never a RangeError.
  */
 export class ElfBytes {
   readonly name: string;
@@ -57,8 +57,9 @@ export class ElfBytes {
   }
 
   /**
-   * A virtual address as a sign-folded number: the kernel half is negative. Exact for every canonical address (|va| <= 2^47);
-   * undefined for what a double cannot hold, which is no address (a 64-bit mask among the absolute symbols, say).
+   * A virtual address as a sign-folded number: the kernel half is negative. Exact for every canonical address (|va| <=
+   * 2^47); undefined for what a double cannot hold, which is no address (a 64-bit mask among the absolute symbols,
+   * say).
    */
   folded(offset: number): number | undefined {
     this.range(offset, 8, 'an address');

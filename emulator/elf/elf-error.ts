@@ -1,6 +1,7 @@
 /**
- * What can be wrong with a file that should be a guest image. A bad image is bad input (exit code 2 on the command line), so every
- * message is one sentence for its reader: the file, what was expected, what was found, and how to mend it.
+ * What can be wrong with a file that should be a guest image. A bad image is bad input (exit code 2 on the command
+ * line), so every message is one sentence for its reader: the file, what was expected, what was found, and how to mend
+ * it.
  */
 export type ElfErrorKind =
   | 'not-elf' // the magic number is missing

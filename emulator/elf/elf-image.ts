@@ -1,7 +1,7 @@
 /**
- * Reads a guest image: a linked ELF64 file, little-endian, x86-64 (ELF-64 Object File Format 1.5 and the x86-64 psABI, chapter 4).
- * ET_EXEC and ET_DYN are loaded where they were linked; relocation, dynamic linking, notes and DWARF are left out. Nothing is trusted:
- * whatever the bytes are, the answer is an image or an ElfError.
+ * Reads a guest image: a linked ELF64 file, little-endian, x86-64 (ELF-64 Object File Format 1.5 and the x86-64 psABI,
+ * chapter 4). ET_EXEC and ET_DYN are loaded where they were linked; relocation, dynamic linking, notes and DWARF are
+ * left out. Nothing is trusted: whatever the bytes are, the answer is an image or an ElfError.
  */
 import { ElfBytes } from './elf-bytes';
 import { ElfError } from './elf-error';
@@ -191,7 +191,8 @@ function readSegment(file: ElfBytes, at: number, index: number): ElfSegment {
   };
 }
 
-// A linker that is told nothing makes the physical address of a kernel segment its virtual one: the usual mistake, so it has its own words.
+// A linker that is told nothing makes the physical address of a kernel segment its virtual one: the usual mistake, so
+// it has its own words.
 function physicalAddress(file: ElfBytes, at: number, what: string): number {
   const pa = file.folded(at);
   if (pa === undefined || pa < 0) {

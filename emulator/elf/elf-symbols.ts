@@ -30,7 +30,10 @@ export interface ElfSymbol {
   readonly local: boolean;
 }
 
-/** Reads `table`, whose range was checked; undefined symbols and those that name a section or a source file are left out. */
+/**
+ * Reads `table`, whose range was checked; undefined symbols and those that name a section or a source file are left
+ * out.
+ */
 export function readSymbols(file: ElfBytes, offset: number, count: number, names: Uint8Array): ElfSymbol[] {
   const symbols: ElfSymbol[] = [];
   for (let i = 1; i < count; i++) {
@@ -82,7 +85,8 @@ function isLabel(symbol: ElfSymbol): boolean {
 }
 
 function bestPerAddress(list: ElfSymbol[]): ElfSymbol[] {
-  // Functions before bare labels, globals before locals; the sort is stable, so that the table's order decides the rest.
+  // Functions before bare labels, globals before locals; the sort is stable, so that the table's order decides the
+  // rest.
   const rank = (s: ElfSymbol): number => (s.type === STT_FUNC ? 0 : 2) + (s.local ? 1 : 0);
   list.sort((a, b) => a.value - b.value || rank(a) - rank(b));
   return list.filter((symbol, i) => i === 0 || symbol.value !== list[i - 1].value);

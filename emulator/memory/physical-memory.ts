@@ -1,6 +1,6 @@
 /**
- * RAM as one Int32Array, and the only two functions that change it: `write32` for whole words and `writeBytes` above it.
- * Each write updates the undo log, the state hash and the decoded-code cache, so nothing else has to remember to.
+ * RAM as one Int32Array, and the only two functions that change it: `write32` for whole words and `writeBytes` above
+ * it. Each write updates the undo log, the state hash and the decoded-code cache, so nothing else has to remember to.
  * Addresses here are physical byte addresses below `size`; whether a page is RAM at all is the MMU's question.
  */
 import { mix, remix } from '../hash';

@@ -1,6 +1,7 @@
 /**
- * Old values of everything that is too large to copy at a mark: RAM words and TLB words. Entries are pairs (place, old value);
- * a rollback walks them backwards. Places: a RAM word is its index; a TLB word of CPU c is the complement of (index * 8 + c).
+ * Old values of everything that is too large to copy at a mark: RAM words and TLB words. Entries are pairs (place, old
+ * value); a rollback walks them backwards. Places: a RAM word is its index; a TLB word of CPU c is the complement of
+ * (index * 8 + c).
  *
  *   log   | p v | p v | p v | p v | ...  top
  *               ^ mark 0    ^ mark 1

@@ -1,6 +1,6 @@
 /**
- * The slow half of every memory access: what to do when the TLB fast path of a CPU said no. Decides between a refill, the D bit,
- * devices, unaligned and page-crossing accesses, and faults (SDM vol. 3, 4.6, 4.7, 4.10.4).
+ * The slow half of every memory access: what to do when the TLB fast path of a CPU said no. Decides between a refill,
+ * the D bit, devices, unaligned and page-crossing accesses, and faults (SDM vol. 3, 4.6, 4.7, 4.10.4).
  *
  * #PF error code:   | 4 I/D | 3 RSVD | 2 U/S | 1 W/R | 0 P |
  */
@@ -141,7 +141,10 @@ function raisePageFault(cpu: Cpu, lo: number, hi: number, kind: number, base: nu
   return setFault(cpu, VEC_PF, error, lo, hi, kind);
 }
 
-/** #AC(0): a user access off its natural boundary while CR0.AM and RFLAGS.AC are set (SDM vol. 3, 6.15); raised when it is. */
+/**
+ * #AC(0): a user access off its natural boundary while CR0.AM and RFLAGS.AC are set (SDM vol. 3, 6.15); raised when it
+ * is.
+ */
 function misaligned(cpu: Cpu, lo: number, size: number): boolean {
   const r = cpu.r;
   if ((lo & (size - 1)) === 0 || r[CPL] !== 3 || cpu.system) return false;

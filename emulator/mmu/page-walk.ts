@@ -1,6 +1,7 @@
 /**
  * The 4-level walk (SDM vol. 3, 4.5 and 4.6) as a pure reader of RAM: rights combined over the levels, no side effect.
- * The MMU sets A and D bits from the entry addresses that the walk leaves behind. Left out: LA57, protection keys, PAT and cache bits.
+ * The MMU sets A and D bits from the entry addresses that the walk leaves behind. Left out: LA57, protection keys, PAT
+ * and cache bits.
  *
  *   linear   | sign 63..48 | PML4 47..39 | PDPT 38..30 | PD 29..21 | PT 20..12 | offset 11..0 |
  *   entry    | XD 63 | ignored | physical 51..12 | .. | G 8 | PS 7 | D 6 | A 5 | .. | U/S 2 | R/W 1 | P 0 |

@@ -1,6 +1,6 @@
 /**
- * Page tables as the checker sees them: translations, leaves and words read without touching the TLB or the A and D bits.
- * Non-present, malformed and non-canonical all answer `undefined`.
+ * Page tables as the checker sees them: translations, leaves and words read without touching the TLB or the A and D
+ * bits. Non-present, malformed and non-canonical all answer `undefined`.
  */
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { isCanonical, toVa, vaHi, vaLo } from '../words';

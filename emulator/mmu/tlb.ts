@@ -1,14 +1,14 @@
 /**
- * One CPU's translation cache (SDM vol. 3, 4.10): software-filled, deterministic, one direct-mapped table per PCID
- * plus one for Global pages. Every change goes through `put`, which logs it, so that a rollback restores the cache exactly.
+ * One CPU's translation cache (SDM vol. 3, 4.10): software-filled, deterministic, one direct-mapped table per PCID plus
+ * one for Global pages. Every change goes through `put`, which logs it, so that a rollback restores the cache exactly.
  * Left out: paging-structure caches (walks always read the tables) and speculative fills.
  *
  *   table t, at t * TABLE_WORDS:  | gen | hash lo | hash hi | - | entry 0 | entry 1 | ... | entry 255 |
  *   entry, 4 words:               | va[31:12] gen[11:0] | va[63:32] | pa[31:12] flags | - |
  *
- * An entry is valid when its 12-bit generation is that of its table: a flush is one increment. When the generation would
- * wrap, the table is really cleared. A Global entry that is used under a PCID is copied into that PCID's table so that the fast
- * path probes once; copies carry the G flag, are not hashed, and vanish with every flush of the table.
+ * An entry is valid when its 12-bit generation is that of its table: a flush is one increment. When the generation
+ * would wrap, the table is really cleared. A Global entry that is used under a PCID is copied into that PCID's table so
+ * that the fast path probes once; copies carry the G flag, are not hashed, and vanish with every flush of the table.
  */
 import { mix, remix } from '../hash';
 import { tlbPlace, type UndoLog } from '../memory/undo-log';
@@ -181,7 +181,9 @@ export class Tlb {
     if (slot === this.current) this.gen = this.entries[table];
   }
 
-  /** Drops entries for the page of `lo/hi`, all pieces of a large one; `only` restricts it to entries with that flag. */
+  /**
+   * Drops entries for the page of `lo/hi`, all pieces of a large one; `only` restricts it to entries with that flag.
+   */
   private dropPage(slot: number, lo: number, hi: number, only: number): void {
     const e = this.entries;
     const table = slot * TABLE_WORDS;

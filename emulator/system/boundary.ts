@@ -1,6 +1,7 @@
 /**
- * Between two instructions (SDM vol. 3, 6.9): what is pending, what may be taken, in order of priority: #DB trap of the previous
- * instruction, NMI, maskable interrupt. `cpu.attention` is non-zero while there is anything to ask; this file keeps it.
+ * Between two instructions (SDM vol. 3, 6.9): what is pending, what may be taken, in order of priority: #DB trap of the
+ * previous instruction, NMI, maskable interrupt. `cpu.attention` is non-zero while there is anything to ask; this file
+ * keeps it.
  */
 import type { Cpu } from '../cpu/cpu';
 import {

@@ -1,6 +1,7 @@
 /**
- * What answers outside RAM: the local APIC, the choice page and the choice ports. Anything else reads as ones and ignores writes.
- * A choice of N alternatives is a byte read at offset N of the choice page, or `in $0xC0+N,%al`: the only nondeterminism a guest sees.
+ * What answers outside RAM: the local APIC, the choice page and the choice ports. Anything else reads as ones and
+ * ignores writes. A choice of N alternatives is a byte read at offset N of the choice page, or `in $0xC0+N,%al`: the
+ * only nondeterminism a guest sees.
  */
 import type { Cpu } from '../cpu/cpu';
 import { APIC_BASE, readApic, writeApic } from './local-apic';

@@ -1,5 +1,6 @@
 /**
- * MOV to and from CR0, CR2, CR3, CR4, CR8 and debug registers, CLTS, INVLPG and INVPCID (SDM vol. 2; TLB effects: vol. 3, 4.10.4.1).
+ * MOV to and from CR0, CR2, CR3, CR4, CR8 and debug registers, CLTS, INVLPG and INVPCID (SDM vol. 2; TLB effects: vol.
+ * 3, 4.10.4.1).
  *
  *   CR3 with PCIDE=1   | 63 NOFLUSH (reads 0) | 51:12 PML4 | 11:0 PCID |
  *   CR3 with PCIDE=0   | 51:12 PML4 | .. | 4 PCD | 3 PWT | .. |
@@ -178,7 +179,10 @@ export function invlpg(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
-/** Descriptor in memory: PCID in bits 11:0 of the first word, linear address in the second. The type is the register operand. */
+/**
+ * Descriptor in memory: PCID in bits 11:0 of the first word, linear address in the second. The type is the register
+ * operand.
+ */
 export function invpcid(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   if (!privileged(cpu)) return FAULT;

@@ -5,7 +5,8 @@
  *   frame, downwards from the 16-byte aligned stack top:  SS RSP RFLAGS CS RIP [error code]
  *   64-bit TSS:  rsp0 at +4, rsp1, rsp2, reserved, ist1 at +36 .. ist7
  *
- * All checks and address translations come before the first change, so a delivery that faults has changed nothing but A and D bits.
+ * All checks and address translations come before the first change, so a delivery that faults has changed nothing but A
+ * and D bits.
  */
 import type { Cpu } from '../cpu/cpu';
 import type { EventSource } from '../observer';
@@ -177,7 +178,10 @@ function readCodeSegment(cpu: Cpu, ext: number): boolean {
   return true;
 }
 
-/** IST when the gate names one, even if already on it; rsp0 when CPL changes; else the current stack. Aligned down to 16. */
+/**
+ * IST when the gate names one, even if already on it; rsp0 when CPL changes; else the current stack. Aligned down to
+ * 16.
+ */
 function chooseStack(cpu: Cpu, ext: number): boolean {
   const r = cpu.r;
   if (target.ist === 0 && target.cpl === r[CPL]) {

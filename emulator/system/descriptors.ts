@@ -1,5 +1,6 @@
 /**
- * Segment descriptors in the GDT (SDM vol. 3, 3.4.5 and 7.2). There is no LDT: a selector with TI set is beyond its limit.
+ * Segment descriptors in the GDT (SDM vol. 3, 3.4.5 and 7.2). There is no LDT: a selector with TI set is beyond its
+ * limit.
  *
  *   high word | base 31:24 | G D/B L AVL limit 19:16 | P DPL 14:13 S type 11:8 | base 23:16 |
  *   low word  | base 15:0 | limit 15:0 |

@@ -1,4 +1,7 @@
-/** Instructions on RFLAGS and on the processor's own state: STI, CLI, PUSHF, POPF, STAC, CLAC, HLT, LAHF, IN, OUT, INT, UD2, loops. */
+/**
+ * Instructions on RFLAGS and on the processor's own state: STI, CLI, PUSHF, POPF, STAC, CLAC, HLT, LAHF, IN, OUT, INT,
+ * UD2, loops.
+ */
 import type { Cpu } from '../cpu/cpu';
 import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
 import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
@@ -130,7 +133,9 @@ export function ud2(cpu: Cpu): Outcome {
   return fail(cpu, VEC_UD, -1);
 }
 
-/** INT3 and INT n push the address after them; a fault on the way is the instruction's own and pushes that of the INT. */
+/**
+ * INT3 and INT n push the address after them; a fault on the way is the instruction's own and pushes that of the INT.
+ */
 export function softwareInterrupt(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   const lo = r[RIP];

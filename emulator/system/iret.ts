@@ -1,7 +1,7 @@
 /**
- * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, so a faulting IRET leaves
- * all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to compatibility mode (typed error),
- * task returns, and nulling of data segments whose DPL is below the new CPL.
+ * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, so a faulting IRET
+ * leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to compatibility mode
+ * (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
  *
  *   rsp ->  | RIP | CS | RFLAGS | RSP | SS |
  */

@@ -1,7 +1,8 @@
 /**
- * The local APIC as far as a kernel's entry code needs it (SDM vol. 3, 11): fixed interrupts with request and in-service bits and
- * priority by class, EOI, and the interrupt command register with fixed and NMI delivery. Left out: timer, LVT, logical
- * destinations, level triggering, x2APIC. Registers are 32-bit accesses at 16-byte steps; any other width is not implemented.
+ * The local APIC as far as a kernel's entry code needs it (SDM vol. 3, 11): fixed interrupts with request and
+ * in-service bits and priority by class, EOI, and the interrupt command register with fixed and NMI delivery. Left out:
+ * timer, LVT, logical destinations, level triggering, x2APIC. Registers are 32-bit accesses at 16-byte steps; any other
+ * width is not implemented.
  *
  *   ICR low | .. | 19:18 shorthand | .. | 14 level | .. | 11 dest mode | 10:8 delivery mode | 7:0 vector |      ICR high | 31:24 APIC id |
  */

@@ -1,6 +1,6 @@
 /**
- * Model-specific registers (SDM vol. 4) and the FSGSBASE instructions. An MSR that is not in the table is a typed error, not #GP:
- * the guest means something by it that this machine does not have.
+ * Model-specific registers (SDM vol. 4) and the FSGSBASE instructions. An MSR that is not in the table is a typed
+ * error, not #GP: the guest means something by it that this machine does not have.
  */
 import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';

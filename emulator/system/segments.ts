@@ -1,6 +1,6 @@
 /**
- * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, LGDT/LIDT, SGDT/SIDT, LTR/STR, LSL, LAR, VERR/VERW, far return.
- * A table register in memory: 16-bit limit, then the 64-bit base.
+ * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, LGDT/LIDT, SGDT/SIDT, LTR/STR, LSL, LAR,
+ * VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
  */
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
@@ -173,7 +173,10 @@ export function str(cpu: Cpu, op: MicroOp): Outcome {
   return storeDestination(cpu, op, cpu.r[op.s], 0) ? NEXT : FAULT;
 }
 
-/** The descriptor that LSL, LAR, VERR and VERW look at: ZF says whether it is visible; nothing faults but the table read. */
+/**
+ * The descriptor that LSL, LAR, VERR and VERW look at: ZF says whether it is visible; nothing faults but the table
+ * read.
+ */
 function inspect(cpu: Cpu, selector: number, types: number): boolean | undefined {
   if ((selector & ~3) === 0) return false;
   const result = readDescriptor(cpu, selector);

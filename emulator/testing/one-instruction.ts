@@ -23,7 +23,10 @@ export interface Outputs {
   vector: number;
 }
 
-/** Where a memory operand `(%rbx)` points when `memory` is given: an address that both CPLs may use, without SMAP in the way. */
+/**
+ * Where a memory operand `(%rbx)` points when `memory` is given: an address that both CPLs may use, without SMAP in the
+ * way.
+ */
 export const OPERAND = -0x7f000000 + 0x50010;
 const small = smallMachine();
 

@@ -1,6 +1,6 @@
 /**
- * The arithmetic of the SDM's pseudo-code in BigInt, written for clarity and sharing nothing with the emulator: the oracle of the
- * arithmetic tests. `undefinedFlags` are those that the manual leaves undefined; tests ignore them.
+ * The arithmetic of the SDM's pseudo-code in BigInt, written for clarity and sharing nothing with the emulator: the
+ * oracle of the arithmetic tests. `undefinedFlags` are those that the manual leaves undefined; tests ignore them.
  */
 export interface Result {
   value: bigint;

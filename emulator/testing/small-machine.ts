@@ -1,6 +1,7 @@
 /**
- * A machine for tests: RAM mapped at KERNEL + pa for the supervisor and, from USER_PA on, at USER for everybody; Linux's GDT layout,
- * an IDT whose every gate leads to a `hlt` of its own, a TSS with rsp0 and IST stacks. No guest code sets any of it up.
+ * A machine for tests: RAM mapped at KERNEL + pa for the supervisor and, from USER_PA on, at USER for everybody;
+ * Linux's GDT layout, an IDT whose every gate leads to a `hlt` of its own, a TSS with rsp0 and IST stacks. No guest
+ * code sets any of it up.
  *
  *   physical  0x1000 page tables · 0x10000 GDT · 0x11000 IDT · 0x12000 TSS · 0x13000..0x17fff stacks · 0x18000 handlers
  *             0x20000 kernel code · 0x40000 user code and data

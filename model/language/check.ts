@@ -1,6 +1,7 @@
 /**
- * What the parts of the rule-language checker share: where errors go, which functions are still to be checked, and how a name is resolved.
- * Resolution is TypeScript's own, so an alias, a shadowing or a second import of the same helper deceives nobody.
+ * What the parts of the rule-language checker share: where errors go, which functions are still to be checked, and how
+ * a name is resolved. Resolution is TypeScript's own, so an alias, a shadowing or a second import of the same helper
+ * deceives nobody.
  */
 import { relative } from 'node:path';
 import type { FunctionDeclaration, Identifier, Node, Type } from 'ts-morph';
@@ -19,7 +20,10 @@ export interface Check {
   calls(caller: FunctionDeclaration, callee: FunctionDeclaration): void;
 }
 
-/** Types of the parameters through which a rule sees the world; they may be passed on and looked into, but are no values. */
+/**
+ * Types of the parameters through which a rule sees the world; they may be passed on and looked into, but are no
+ * values.
+ */
 export const RECORD_TYPES: readonly string[] = ['DesignConfig', 'Bounds', 'State'];
 
 /** What a rule may be instantiated over. */
@@ -38,8 +42,8 @@ export function kindOf(declaration: FunctionDeclaration): FunctionKind {
 }
 
 /**
- * Code of the language is what takes the state, and what answers it about the design and the bounds; whatever that calls joins it. A function that
- * builds a model from its bounds is none of it.
+ * Code of the language is what takes the state, and what answers it about the design and the bounds; whatever that
+ * calls joins it. A function that builds a model from its bounds is none of it.
  */
 export function speaksTheLanguage(declaration: FunctionDeclaration): boolean {
   const types = declaration.getParameters().map((parameter) => parameter.getTypeNode()?.getText() ?? '');

@@ -1,6 +1,7 @@
 /**
- * Top level of a rule file, and the signatures of its functions. Tables of rules, with their strings and builders, may stand beside the rules:
- * only functions that take the design, the bounds or the state, and what they call, are code of the language.
+ * Top level of a rule file, and the signatures of its functions. Tables of rules, with their strings and builders, may
+ * stand beside the rules: only functions that take the design, the bounds or the state, and what they call, are code of
+ * the language.
  */
 import type { FunctionDeclaration, Node, ParameterDeclaration, SourceFile } from 'ts-morph';
 import { Node as Syntax, SyntaxKind, VariableDeclarationKind } from 'ts-morph';

@@ -1,6 +1,6 @@
 /**
- * Expressions of the rule language: integers and truth values, read from the state, the bounds and the design, compared, added, and handed to
- * helpers. Anything else is reported with what to write instead.
+ * Expressions of the rule language: integers and truth values, read from the state, the bounds and the design,
+ * compared, added, and handed to helpers. Anything else is reported with what to write instead.
  */
 import type {
   ArrowFunction,
@@ -59,7 +59,10 @@ const FORBIDDEN: ReadonlyMap<SyntaxKind, string> = new Map([
   [SyntaxKind.ThisKeyword, 'no `this`: the state is a parameter'],
 ]);
 
-/** Checks the expressions of one function. `value` is for results that are stored or computed with, `condition` for those that are only asked. */
+/**
+ * Checks the expressions of one function. `value` is for results that are stored or computed with, `condition` for
+ * those that are only asked.
+ */
 export class Expressions {
   private readonly check: Check;
   private readonly owner: FunctionDeclaration;
@@ -255,7 +258,10 @@ function adviceOn(operator: string): string {
   return `no ${operator}: the arithmetic of rules is + and -, and % of a bound`;
 }
 
-/** `t % b.mms` wraps an index around: the only division there is, since every target language has it for a constant divisor. */
+/**
+ * `t % b.mms` wraps an index around: the only division there is, since every target language has it for a constant
+ * divisor.
+ */
 function isModuloOfBound(node: BinaryExpression): boolean {
   if (node.getOperatorToken().getText() !== '%') return false;
   const right = node.getRight();

@@ -1,7 +1,8 @@
 /**
- * Reads rule sources and rejects whatever is outside the rule language, so that a translator (packed code, Promela, Murphi) never meets a construct
- * that it cannot express. Each error names file, line and what to write instead. Starting from the functions of the given files, everything that
- * they call in model/ is checked too. Left out: whether an index is in range, which `guardedModel` finds by running.
+ * Reads rule sources and rejects whatever is outside the rule language, so that a translator (packed code, Promela,
+ * Murphi) never meets a construct that it cannot express. Each error names file, line and what to write instead.
+ * Starting from the functions of the given files, everything that they call in model/ is checked too. Left out: whether
+ * an index is in range, which `guardedModel` finds by running.
  */
 import type { FunctionDeclaration, SourceFile } from 'ts-morph';
 import { Project } from 'ts-morph';

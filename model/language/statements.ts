@@ -1,6 +1,7 @@
 /**
- * Statements of the rule language: const, if/else, assignment to a place in the state, a call of a procedure, and `return false`, which a rule has
- * only where nothing has been written yet: a disabled rule leaves no trace, so the search needs no copy of the state to go back to.
+ * Statements of the rule language: const, if/else, assignment to a place in the state, a call of a procedure, and
+ * `return false`, which a rule has only where nothing has been written yet: a disabled rule leaves no trace, so the
+ * search needs no copy of the state to go back to.
  */
 import type { FunctionDeclaration, IfStatement, Node, ReturnStatement, VariableStatement } from 'ts-morph';
 import { Node as Syntax, SyntaxKind, VariableDeclarationKind } from 'ts-morph';
@@ -44,7 +45,10 @@ export class Statements {
     this.expressions = new Expressions(check, owner);
   }
 
-  /** The whole body. A helper is a value, so it ends with one `return`; a rule that writes nothing would be a step to the same state. */
+  /**
+   * The whole body. A helper is a value, so it ends with one `return`; a rule that writes nothing would be a step to
+   * the same state.
+   */
   body(): void {
     const statements = this.owner.getStatements();
     const written = this.sequence(statements, false);

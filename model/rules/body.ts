@@ -1,13 +1,13 @@
 /**
- * The body: where interrupts are enabled, the scheduler runs and the task may be switched out. What the designs differ in is the stack on which this
- * may happen; whether that was wise is judged by `requires`.
+ * The body: where interrupts are enabled, the scheduler runs and the task may be switched out. What the designs differ
+ * in is the stack on which this may happen; whether that was wise is judged by `requires`.
  */
 import type { DesignConfig } from '../design-config';
 import { ENTRY, IRQ, IRQ_STACK, KERNEL, NMI, PTI, USER } from '../kinds';
 import { S8, S9 } from '../property-names';
 import { exists } from '../quantifiers';
-import type { Bounds } from '../schema-types';
 import type { Cpu, Mm, State, Thread } from '../schema';
+import type { Bounds } from '../schema-types';
 import { requires } from './contexts';
 import {
   bodyStack,
@@ -25,7 +25,10 @@ import {
   topFits,
 } from './predicates';
 
-/** The body or the exit work of the innermost context runs on a stack where it may sleep. An idle thread without contexts may, too. */
+/**
+ * The body or the exit work of the innermost context runs on a stack where it may sleep. An idle thread without
+ * contexts may, too.
+ */
 function mayRunKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   return (
     executes(s, c) &&
@@ -38,7 +41,7 @@ function mayRunKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): 
 /** An event from the kernel may sleep only if it hit where interrupts were on. */
 function onSleepingStack(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return s.fromUser[t][last(s, t)] === 1
-    ? s.stack[c] === bodyStack(d) || s.stack[c] === KERNEL || s.stack[c] === PTI
+    ? s.stack[c] === bodyStack(d, s.kind[t][last(s, t)]) || s.stack[c] === KERNEL || s.stack[c] === PTI
     : s.stack[c] === s.fromStack[t][last(s, t)] && s.fromInterrupts[t][last(s, t)] === 1;
 }
 
@@ -47,10 +50,12 @@ export function leaveIrqStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): fa
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.kind[t][last(s, t)] !== IRQ || s.stack[c] !== IRQ_STACK) return false;
   s.stack[c] =
-    s.fromUser[t][last(s, t)] === 0 ? s.fromStack[t][last(s, t)] : d.perTaskEntry === 1 ? PTI : bodyStack(d);
+    s.fromUser[t][last(s, t)] === 0 ? s.fromStack[t][last(s, t)] : d.perTaskEntry === 1 ? PTI : bodyStack(d, IRQ);
 }
 
-/** rsp returns from the kernel stack to the PTI stack, where the exit work of the RFC runs (still on the kernel half). */
+/**
+ * rsp returns from the kernel stack to the PTI stack, where the exit work of the RFC runs (still on the kernel half).
+ */
 export function returnToPtiStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (d.perTaskEntry === 0 || !executes(s, c) || !inBody(s, t) || s.interrupts[c] === 1) return false;
@@ -86,10 +91,7 @@ export function cli(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | voi
 /** The scheduler may switch here: interrupts off, and the last switch is complete. */
 function maySchedule(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   return (
-    s.interrupts[c] === 0 &&
-    mayRunKernel(d, b, s, c, t) &&
-    threadsAgree(d, s, c) &&
-    (isTask(b, t) || s.depth[t] === 0)
+    s.interrupts[c] === 0 && mayRunKernel(d, b, s, c, t) && threadsAgree(d, s, c) && (isTask(b, t) || s.depth[t] === 0)
   );
 }
 
@@ -101,8 +103,9 @@ export function switchMm(d: DesignConfig, b: Bounds, s: State, c: Cpu, m: Mm): f
 }
 
 /**
- * __switch_to_asm: threadsp of the previous thread is stored and rsp loaded from the next one's. This is the moment of the headline property: the
- * stored stack pointer has to lie in a stack of the thread itself, and nothing of the thread may stay behind on a per-CPU stack.
+ * __switch_to_asm: threadsp of the previous thread is stored and rsp loaded from the next one's. This is the moment of
+ * the headline property: the stored stack pointer has to lie in a stack of the thread itself, and nothing of the thread
+ * may stay behind on a per-CPU stack.
  */
 export function switchTo(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): false | void {
   const prev = s.running[c];
@@ -119,7 +122,9 @@ export function switchTo(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread
   s.savedStack[t] = USER;
 }
 
-/** The planted bug of S8: a thread counts as off its CPU once threadsp is stored, while its CPU still runs on its stack. */
+/**
+ * The planted bug of S8: a thread counts as off its CPU once threadsp is stored, while its CPU still runs on its stack.
+ */
 function releasedEarly(d: DesignConfig, b: Bounds, s: State, t: Thread): boolean {
   return (
     d.mutantOnCpuReleasedEarly === 1 &&
@@ -152,4 +157,3 @@ export function setSp0(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
 function switchNmi(s: State, c: Cpu): boolean {
   return s.depth[s.running[c]] > 0 && s.kind[s.running[c]][last(s, s.running[c])] === NMI;
 }
-

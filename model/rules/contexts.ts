@@ -1,15 +1,21 @@
 /**
- * Procedures that open and close contexts, and the one that judges a moment. They write, so a rule calls them only after its last `return false`.
+ * Procedures that open and close contexts, and the one that judges a moment. They write, so a rule calls them only
+ * after its last `return false`.
  */
 import { NONE, USER } from '../kinds';
 import type { Cpu, State, Thread } from '../schema';
 
-/** The rule requires `holds`; otherwise this application violates the property. The first failure counts, so ask in ascending order. */
+/**
+ * The rule requires `holds`; otherwise this application violates the property. The first failure counts, so ask in
+ * ascending order.
+ */
 export function requires(s: State, property: number, holds: boolean): void {
   if (!holds && s.failed === 0) s.failed = property;
 }
 
-/** Opens a context of an event from user mode: user half (if there is one), user GS, IF=1 and user stack are implied. */
+/**
+ * Opens a context of an event from user mode: user half (if there is one), user GS, IF=1 and user stack are implied.
+ */
 export function openFromUser(s: State, c: Cpu, t: Thread, kind: number, frame: number): void {
   s.kind[t][s.depth[t]] = kind;
   s.fromUser[t][s.depth[t]] = 1;

@@ -1,6 +1,7 @@
 /**
- * Entry steps: from the delivery of an event to the first instruction of its body. The order of GS, CR3 and stack is what the designs differ in.
- * Each rule is one instruction: `swapgs`, a write of CR3, a write of rsp, or the first fetch of instrumentable code.
+ * Entry steps: from the delivery of an event to the first instruction of its body. The order of GS, CR3 and stack is
+ * what the designs differ in. Each rule is one instruction: `swapgs`, a write of CR3, a write of rsp, or the first
+ * fetch of instrumentable code.
  */
 import type { DesignConfig } from '../design-config';
 import {
@@ -19,8 +20,8 @@ import {
   USER,
 } from '../kinds';
 import { S1, S4, S5, S8 } from '../property-names';
-import type { Bounds } from '../schema-types';
 import type { Cpu, State, Thread } from '../schema';
+import type { Bounds } from '../schema-types';
 import { requires } from './contexts';
 import {
   bodyStack,
@@ -33,13 +34,21 @@ import {
   nmiOpenBelow,
 } from './predicates';
 
-/** `swapgs` on the way in. From user mode it is the first step; an NMI from the kernel looks at the sign of GS base, after or before CR3. */
+/**
+ * `swapgs` on the way in. From user mode it is the first step; an NMI from the kernel looks at the sign of GS base,
+ * after or before CR3.
+ */
 export function swapgsToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !entering(s, t) || s.userGs[c] === 0 || istNmiOpenBelow(b, s, t)) return false;
   if (s.fromUser[t][last(s, t)] === 1 && s.userHalf[c] !== d.pti) return false;
   if (s.fromUser[t][last(s, t)] === 0 && s.kind[t][last(s, t)] !== NMI) return false;
-  if (s.fromUser[t][last(s, t)] === 0 && d.nmiGsBeforeCr3 === 0 && s.userHalf[c] === 1 && d.mutantNoCr3SwitchOnNmiEntry === 0)
+  if (
+    s.fromUser[t][last(s, t)] === 0 &&
+    d.nmiGsBeforeCr3 === 0 &&
+    s.userHalf[c] === 1 &&
+    d.mutantNoCr3SwitchOnNmiEntry === 0
+  )
     return false;
   if (s.kind[t][last(s, t)] === GP && d.mutantNoSwapgsAtBadIret === 1) return false;
   s.userGs[c] = 0;
@@ -70,7 +79,8 @@ export function loadKernelCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): fal
   if (!executes(s, c) || !entering(s, t) || s.userHalf[c] === 0 || istNmiOpenBelow(b, s, t)) return false;
   if (s.stack[c] !== stackAtKernelCr3(d, s, t)) return false;
   if (s.userGs[c] === 1 && !kernelCr3BeforeGs(d, s, t)) return false;
-  if (s.kind[t][last(s, t)] === NMI && s.fromUser[t][last(s, t)] === 0 && d.mutantNoCr3SwitchOnNmiEntry === 1) return false;
+  if (s.kind[t][last(s, t)] === NMI && s.fromUser[t][last(s, t)] === 0 && d.mutantNoCr3SwitchOnNmiEntry === 1)
+    return false;
   s.userHalf[c] = 0;
 }
 
@@ -82,7 +92,10 @@ function kernelCr3BeforeGs(d: DesignConfig, s: State, t: Thread): boolean {
   );
 }
 
-/** rsp := the stack that TSS.sp0 names, still on the user half (SYSCALL, and NMI from user mode, of the deferred designs). */
+/**
+ * rsp := the stack that TSS.sp0 names, still on the user half (SYSCALL, and NMI from user mode, of the deferred
+ * designs).
+ */
 export function loadEntryStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !entering(s, t) || s.userGs[c] === 1 || s.userHalf[c] !== d.pti) return false;
@@ -107,11 +120,13 @@ function stackBeforeKernelStack(d: DesignConfig, s: State, t: Thread): number {
 }
 
 /**
- * rsp := top of the kernel stack. A frame that was copied from a per-CPU stack ends with this step; one on the PTI stack stays where it is.
+ * rsp := top of the kernel stack. A frame that was copied from a per-CPU stack ends with this step; one on the PTI
+ * stack stays where it is.
  */
 export function loadKernelStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!executes(s, c) || !entering(s, t) || d.bodyOnEntryStack === 1 || s.userHalf[c] === 1) return false;
+  if (!executes(s, c) || !entering(s, t) || s.userHalf[c] === 1) return false;
+  if (bodyStack(d, s.kind[t][last(s, t)]) !== KERNEL) return false;
   if (s.fromUser[t][last(s, t)] === 0 || s.stack[c] !== stackBeforeKernelStack(d, s, t)) return false;
   if (s.kind[t][last(s, t)] === IRQ && d.perTaskEntry === 1) return false;
   if (s.userGs[c] === 1 && !(s.kind[t][last(s, t)] === GP && d.mutantNoSwapgsAtBadIret === 1)) return false;
@@ -126,7 +141,7 @@ export function loadIrqStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): fal
   const t = s.running[c];
   if (!executes(s, c) || !entering(s, t) || s.kind[t][last(s, t)] !== IRQ) return false;
   if (!kernelEnvironment(s, c) || s.stack[c] === IRQ_STACK) return false;
-  if (s.fromUser[t][last(s, t)] === 1 && s.stack[c] !== (d.perTaskEntry === 1 ? PTI : bodyStack(d))) return false;
+  if (s.fromUser[t][last(s, t)] === 1 && s.stack[c] !== (d.perTaskEntry === 1 ? PTI : bodyStack(d, IRQ))) return false;
   s.stack[c] = IRQ_STACK;
 }
 
@@ -135,13 +150,16 @@ function stackAtBody(d: DesignConfig, s: State, t: Thread): number {
   return s.kind[t][last(s, t)] === IRQ
     ? IRQ_STACK
     : s.fromUser[t][last(s, t)] === 1
-      ? bodyStack(d)
+      ? bodyStack(d, s.kind[t][last(s, t)])
       : s.kind[t][last(s, t)] === NMI
         ? NMI_STACK
         : s.fromStack[t][last(s, t)];
 }
 
-/** First instruction of instrumentable code. An NMI inside an NMI on the IST stack never gets here: it only arms the repeat. */
+/**
+ * First instruction of instrumentable code. An NMI inside an NMI on the IST stack never gets here: it only arms the
+ * repeat.
+ */
 export function enterBody(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !entering(s, t)) return false;
@@ -161,7 +179,10 @@ export function enterBody(d: DesignConfig, b: Bounds, s: State, c: Cpu): false |
   }
 }
 
-/** The C entry code in front of the body is mapped in the user half: of the deferred designs, and of the mutant that calls .text too early. */
+/**
+ * The C entry code in front of the body is mapped in the user half: of the deferred designs, and of the mutant that
+ * calls .text too early.
+ */
 function codeIsMapped(d: DesignConfig): boolean {
   return d.syscallOnEntryStack === 1 || d.mutantBodyBeforeCr3 === 1;
 }
@@ -169,7 +190,10 @@ function codeIsMapped(d: DesignConfig): boolean {
 /** The planted bug of S5: instrumentable code is called on the entry stack before CR3 is switched. */
 function bodyBeforeCr3(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return (
-    d.mutantBodyBeforeCr3 === 1 && s.fromUser[t][last(s, t)] === 1 && s.userHalf[c] === 1 && s.stack[c] === entryStack(d)
+    d.mutantBodyBeforeCr3 === 1 &&
+    s.fromUser[t][last(s, t)] === 1 &&
+    s.userHalf[c] === 1 &&
+    s.stack[c] === entryStack(d)
   );
 }
 

@@ -1,14 +1,25 @@
 /**
- * Events: what user code does (SYSCALL, a fault), what arrives from outside (IRQ, NMI), and faults of the kernel itself. Each is one atomic delivery as
- * the SDM describes it (Vol. 3A chapter "Interrupt and Exception Handling"): frame pushed, IF cleared, stack switched by sp0 or IST. CR3 and GS stay.
+ * Events: what user code does (SYSCALL, a fault), what arrives from outside (IRQ, NMI), and faults of the kernel
+ * itself. Each is one atomic delivery as the SDM describes it (Vol. 3A chapter "Interrupt and Exception Handling"):
+ * frame pushed, IF cleared, stack switched by sp0 or IST. CR3 and GS stay.
  */
 import type { DesignConfig } from '../design-config';
 import { ENTRY, FOREIGN, GP, IRQ, NMI, NMI_STACK, PF, PTI, SYSCALL, USER } from '../kinds';
 import { S8 } from '../property-names';
-import type { Bounds } from '../schema-types';
 import type { Cpu, State, Thread } from '../schema';
+import type { Bounds } from '../schema-types';
 import { close, openFromKernel, openFromUser, requires } from './contexts';
-import { bodyStack, entryStack, executes, inBody, istNmiOpen, kernelEnvironment, last, nmiOpen, switchComplete } from './predicates';
+import {
+  bodyStack,
+  entryStack,
+  executes,
+  inBody,
+  istNmiOpen,
+  kernelEnvironment,
+  last,
+  nmiOpen,
+  switchComplete,
+} from './predicates';
 
 /** Where a frame from user mode lands: the stack that sp0 names. */
 function arrivalStack(d: DesignConfig, s: State, c: Cpu): number {
@@ -57,12 +68,15 @@ export function kernelPageFault(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
 
 /** The stack on which the body of a system call or an NMI runs. */
 function bodyStackOf(d: DesignConfig, s: State, t: Thread): number {
-  return s.kind[t][last(s, t)] === NMI && s.fromUser[t][last(s, t)] === 0 ? NMI_STACK : bodyStack(d);
+  return s.kind[t][last(s, t)] === NMI && s.fromUser[t][last(s, t)] === 0
+    ? NMI_STACK
+    : bodyStack(d, s.kind[t][last(s, t)]);
 }
 
 /**
- * #GP of an IRETQ to a bad user frame: raised at CPL0 on the stack that the IRETQ stood on, with the user half and the user's GS. IRETQ has ended NMI
- * blocking before it faults. The returning context is over; its frame is handed to the fault, which looks as if it came from user mode.
+ * #GP of an IRETQ to a bad user frame: raised at CPL0 on the stack that the IRETQ stood on, with the user half and the
+ * user's GS. IRETQ has ended NMI blocking before it faults. The returning context is over; its frame is handed to the
+ * fault, which looks as if it came from user mode.
  */
 export function badIret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];

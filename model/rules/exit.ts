@@ -1,14 +1,26 @@
 /**
- * Exit steps: from the end of the body to the return. To user mode the entry stack is loaded, then the user half, then the user's GS; to the kernel an
- * NMI restores CR3 and GS as it found them. `requires` judges what a return gives back (S6) and whether an NMI is forgotten (S16).
+ * Exit steps: from the end of the body to the return. To user mode the entry stack is loaded, then the user half, then
+ * the user's GS; to the kernel an NMI restores CR3 and GS as it found them. `requires` judges what a return gives back
+ * (S6) and whether an NMI is forgotten (S16).
  */
 import type { DesignConfig } from '../design-config';
 import { ENTRY, KERNEL, NMI, NMI_STACK, SYSCALL, USER } from '../kinds';
-import { S16, S6 } from '../property-names';
-import type { Bounds } from '../schema-types';
+import { S6, S16 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
+import type { Bounds } from '../schema-types';
 import { close, requires } from './contexts';
-import { bodyStack, entryStack, executes, inBody, istNmiOpenBelow, last, nmiOpen, nmiOpenBelow, switchComplete, userNmiOpenBelow } from './predicates';
+import {
+  bodyStack,
+  entryStack,
+  executes,
+  inBody,
+  istNmiOpenBelow,
+  last,
+  nmiOpen,
+  nmiOpenBelow,
+  switchComplete,
+  userNmiOpenBelow,
+} from './predicates';
 
 /** The innermost context came from user mode, its body is done or can be, and interrupts are off. */
 function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
@@ -74,7 +86,8 @@ export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | vo
 /** IRETQ to user mode. It ends NMI blocking. */
 export function iretToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0) return false;
+  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0)
+    return false;
   requires(s, S16, s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0);
   close(s, t);
   s.user[c] = 1;
@@ -95,9 +108,13 @@ function nmiRestores(b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   );
 }
 
-/** The half that the exit of an NMI from the kernel restores; the mutants forget it, wholly or where GS was the kernel's. */
+/**
+ * The half that the exit of an NMI from the kernel restores; the mutants forget it, wholly or where GS was the
+ * kernel's.
+ */
 function restoredHalf(d: DesignConfig, s: State, t: Thread): number {
-  return d.mutantNoCr3RestoreOnNmiExit === 1 || (d.mutantNmiExitDecidesCr3ByGs === 1 && s.fromUserGs[t][last(s, t)] === 0)
+  return d.mutantNoCr3RestoreOnNmiExit === 1 ||
+    (d.mutantNmiExitDecidesCr3ByGs === 1 && s.fromUserGs[t][last(s, t)] === 0)
     ? 0
     : s.fromUserHalf[t][last(s, t)];
 }
@@ -109,7 +126,10 @@ export function restoreUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): fa
   s.userHalf[c] = 1;
 }
 
-/** `swapgs` at the end of an NMI that interrupted the kernel with the user's GS. It needs the user half restored first: the flush mask is per CPU. */
+/**
+ * `swapgs` at the end of an NMI that interrupted the kernel with the user's GS. It needs the user half restored first:
+ * the flush mask is per CPU.
+ */
 export function restoreUserGs(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!nmiRestores(b, s, c, t) || s.userGs[c] === 1 || s.fromUserGs[t][last(s, t)] === 0) return false;
@@ -120,14 +140,16 @@ export function restoreUserGs(d: DesignConfig, b: Bounds, s: State, c: Cpu): fal
 /** What the exit of an NMI from the kernel has to put back is back (as far as the design puts it back). */
 function nmiRestored(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return (
-    s.userGs[c] === s.fromUserGs[t][last(s, t)] && (s.userHalf[c] === restoredHalf(d, s, t) || d.mutantNoCr3SwitchOnNmiEntry === 1)
+    s.userGs[c] === s.fromUserGs[t][last(s, t)] &&
+    (s.userHalf[c] === restoredHalf(d, s, t) || d.mutantNoCr3SwitchOnNmiEntry === 1)
   );
 }
 
 /** IRETQ to the kernel from the handler of an IRQ or #PF: to the interrupted instruction, or to its fixup. */
 export function iretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI) return false;
+  if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI)
+    return false;
   if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
   if (!switchComplete(d, b, s, c) && !nmiOpen(b, s, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
@@ -137,7 +159,8 @@ export function iretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): fals
 /** IRETQ of an NMI to the kernel: of one whose handler has run, or of a nested one, which leaves CR3 and GS alone. */
 export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!executes(s, c) || s.depth[t] === 0 || s.kind[t][last(s, t)] !== NMI || s.fromUser[t][last(s, t)] === 1) return false;
+  if (!executes(s, c) || s.depth[t] === 0 || s.kind[t][last(s, t)] !== NMI || s.fromUser[t][last(s, t)] === 1)
+    return false;
   if (s.stack[c] !== NMI_STACK) return false;
   if (s.body[t][last(s, t)] === 0 && !istNmiOpenBelow(b, s, t) && !latchesInSoftware(d, b, s, t)) return false;
   if (!istNmiOpenBelow(b, s, t) && !nmiRestored(d, s, c, t)) return false;
@@ -148,14 +171,20 @@ export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
   returnToKernel(s, c, t);
 }
 
-/** The NMI interrupted the handler of an NMI from user mode: it leaves a note for it (nmi_state) and returns without a body of its own. */
+/**
+ * The NMI interrupted the handler of an NMI from user mode: it leaves a note for it (nmi_state) and returns without a
+ * body of its own.
+ */
 function latchesInSoftware(d: DesignConfig, b: Bounds, s: State, t: Thread): boolean {
   return (
-    userNmiOpenBelow(b, s, t) && s.fromUserHalf[t][last(s, t)] === 0 && s.fromStack[t][last(s, t)] === bodyStack(d)
+    userNmiOpenBelow(b, s, t) && s.fromUserHalf[t][last(s, t)] === 0 && s.fromStack[t][last(s, t)] === bodyStack(d, NMI)
   );
 }
 
-/** IRETQ of an NMI to its own repeat range, because a nested NMI has rewritten the frame: the context stays open and begins again. */
+/**
+ * IRETQ of an NMI to its own repeat range, because a nested NMI has rewritten the frame: the context stays open and
+ * begins again.
+ */
 export function repeatNmi(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!nmiRestores(b, s, c, t) || !nmiRestored(d, s, c, t) || s.nmiRepeat[c] === 0) return false;
@@ -171,4 +200,3 @@ function returnToKernel(s: State, c: Cpu, t: Thread): void {
   s.nmiBlocked[c] = 0;
   close(s, t);
 }
-

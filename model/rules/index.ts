@@ -1,22 +1,12 @@
 /**
- * Every rule of the abstract machine, by the name that it has in traces, reports and counterexample files. Events come first: a reader of the list
- * sees what may happen to a CPU before what the CPU does about it.
+ * Every rule of the abstract machine, by the name that it has in traces, reports and counterexample files. Events come
+ * first: a reader of the list sees what may happen to a CPU before what the CPU does about it.
  */
 import type { DesignConfig } from '../design-config';
 import type { State } from '../schema';
 import type { IndexSort } from '../schema-types';
 import type { Rule } from '../search/machine';
-import {
-  cli,
-  leaveIrqStack,
-  returnToPtiStack,
-  setCurrent,
-  setSp0,
-  setTop,
-  sti,
-  switchMm,
-  switchTo,
-} from './body';
+import { cli, leaveIrqStack, returnToPtiStack, setCurrent, setSp0, setTop, sti, switchMm, switchTo } from './body';
 import {
   enterBody,
   loadEntryStack,

@@ -1,11 +1,12 @@
 /**
- * What the rules ask of a state. Every helper is one expression: the rule language has no loops, and a translator inlines them.
+ * What the rules ask of a state. Every helper is one expression: the rule language has no loops, and a translator
+ * inlines them.
  */
 import type { DesignConfig } from '../design-config';
 import { ENTRY, KERNEL, NMI, NMI_STACK, PTI } from '../kinds';
 import { exists } from '../quantifiers';
-import type { Bounds } from '../schema-types';
 import type { Cpu, Mm, State, Thread } from '../schema';
+import type { Bounds } from '../schema-types';
 
 /** Address space of a user task (the tasks take the address spaces in turn). */
 export function mmOf(b: Bounds, t: Thread): Mm {
@@ -21,12 +22,17 @@ export function entryStack(d: DesignConfig): number {
   return d.perTaskEntry === 1 ? PTI : ENTRY;
 }
 
-/** The stack that the body of a system call, a #PF or a #GP from user mode runs on. */
-export function bodyStack(d: DesignConfig): number {
-  return d.bodyOnEntryStack === 1 ? ENTRY : KERNEL;
+/**
+ * The stack that the body of an event from user mode runs on. An NMI runs on the kernel stack even where there is no
+ * second stack for anything else: IST events are those of mainline there.
+ */
+export function bodyStack(d: DesignConfig, kind: number): number {
+  return d.bodyOnEntryStack === 1 && kind !== NMI ? ENTRY : KERNEL;
 }
 
-/** In the kernel, and the next thing to happen on this CPU is an instruction: an unblocked pending NMI comes before it. */
+/**
+ * In the kernel, and the next thing to happen on this CPU is an instruction: an unblocked pending NMI comes before it.
+ */
 export function executes(s: State, c: Cpu): boolean {
   return s.user[c] === 0 && (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1);
 }
@@ -60,7 +66,9 @@ export function nmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
   return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI);
 }
 
-/** An NMI context below the innermost one runs on the IST stack: the assembly of the inner one takes the nested path. */
+/**
+ * An NMI context below the innermost one runs on the IST stack: the assembly of the inner one takes the nested path.
+ */
 export function istNmiOpenBelow(b: Bounds, s: State, t: Thread): boolean {
   return exists(b.nesting, (k) => k < s.depth[t] - 1 && s.kind[t][k] === NMI && s.fromUser[t][k] === 0);
 }
@@ -84,7 +92,10 @@ export function threadsAgree(d: DesignConfig, s: State, c: Cpu): boolean {
   return s.current[c] === s.running[c] && topFits(d, s, c) && sp0Fits(d, s, c);
 }
 
-/** The whole context switch is complete, or has not begun: CR3 too belongs to the running task. An idle thread borrows what is there. */
+/**
+ * The whole context switch is complete, or has not begun: CR3 too belongs to the running task. An idle thread borrows
+ * what is there.
+ */
 export function switchComplete(d: DesignConfig, b: Bounds, s: State, c: Cpu): boolean {
   return threadsAgree(d, s, c) && (!isTask(b, s.running[c]) || s.mm[c] === mmOf(b, s.running[c]));
 }

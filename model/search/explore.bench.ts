@@ -1,6 +1,7 @@
 /**
- * States a second of the breadth-first search on the real model. Plain Node on the built files, because a loader that compiles on the fly slows
- * every imported constant down: `npm run build && node dist/model/search/explore.bench.js [design] [tasks]`
+ * States a second of the breadth-first search on the real model. Plain Node on the built files, because a loader that
+ * compiles on the fly slows every imported constant down: `npm run build && node dist/model/search/explore.bench.js
+ * [design] [tasks]`
  */
 import { DEFAULT_BOUNDS, entryModel } from '../entry-model';
 import { explore } from './explore';
@@ -11,7 +12,8 @@ const model = entryModel(design, { ...DEFAULT_BOUNDS, tasks: Number(tasks) });
 if (model === undefined) throw new Error(`no design ${design}`);
 
 const started = performance.now();
-// A property that no rule and no invariant has: the whole state space is searched even while a design violates something.
+// A property that no rule and no invariant has: the whole state space is searched even while a design violates
+// something.
 const result = explore(model, { property: 99, onProgress: (progress) => console.error(JSON.stringify(progress)) });
 const seconds = (performance.now() - started) / 1000;
 console.log(

@@ -1,7 +1,7 @@
 /**
- * Exhaustive breadth-first search of a model, by direct execution of its rules. The first violation found is one at the smallest depth, so its
- * trace is a shortest one. Counts and traces are a function of the model and the options alone: no clock and no chance decides anything,
- * except where the caller's `shouldStop` or the memory ends the search.
+ * Exhaustive breadth-first search of a model, by direct execution of its rules. The first violation found is one at the
+ * smallest depth, so its trace is a shortest one. Counts and traces are a function of the model and the options alone:
+ * no clock and no chance decides anything, except where the caller's `shouldStop` or the memory ends the search.
  */
 import type { BoundState } from '../packing';
 import type { Transient } from '../schema-types';
@@ -28,7 +28,10 @@ export interface ExploreOptions<S> {
   readonly stopAtDepth?: number;
   /** Only violations of this property count. Whatever violates another one is neither reported nor followed. */
   readonly property?: number;
-  /** Ask for a shortest trace to such a state. Violations are then neither reported nor followed, except those of `property`. */
+  /**
+   * Ask for a shortest trace to such a state. Violations are then neither reported nor followed, except those of
+   * `property`.
+   */
   readonly goal?: (state: S) => boolean;
   /** The same for a transition. The function must not change or keep the states. */
   readonly goalTransition?: (before: S, instance: RuleInstance, after: S) => boolean;
@@ -68,7 +71,10 @@ const PROGRESS_MS = 500;
 
 const now = performance.now.bind(performance);
 
-/** One run of the search: the store, and a scratch state that every rule application reuses, so that nothing is allocated for a state. */
+/**
+ * One run of the search: the store, and a scratch state that every rule application reuses, so that nothing is
+ * allocated for a state.
+ */
 class Search<S extends Transient, D> {
   private readonly model: Model<S, D>;
   private readonly options: ExploreOptions<S>;
@@ -78,7 +84,10 @@ class Search<S extends Transient, D> {
   private readonly store: StateStore;
   private readonly scratch: S;
   private readonly bound: BoundState;
-  /** The state being expanded: what the scratch state holds between two rules. `before` is its copy for `goalTransition`. */
+  /**
+   * The state being expanded: what the scratch state holds between two rules. `before` is its copy for
+   * `goalTransition`.
+   */
   private readonly source: Uint32Array;
   private readonly before: S;
   private readonly successor: Uint32Array;

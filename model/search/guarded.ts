@@ -1,6 +1,7 @@
 /**
- * A slow twin of a model that throws when a rule reads or writes beyond the end of an array. The rule language promises that this never happens
- * (an exported Murphi model would fail there, JavaScript answers `undefined`), and no type can check it; a search of the twin at small bounds does.
+ * A slow twin of a model that throws when a rule reads or writes beyond the end of an array. The rule language promises
+ * that this never happens (an exported Murphi model would fail there, JavaScript answers `undefined`), and no type can
+ * check it; a search of the twin at small bounds does.
  */
 import type { Transient } from '../schema-types';
 import type { Model } from './machine';

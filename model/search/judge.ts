@@ -1,6 +1,7 @@
 /**
- * Which violation of a state counts. A plain search reports the lowest property number; a search for one property, or for a goal, drops
- * whatever violates another one, because a run that has failed already is no witness of anything else.
+ * Which violation of a state counts. A plain search reports the lowest property number; a search for one property, or
+ * for a goal, drops whatever violates another one, because a run that has failed already is no witness of anything
+ * else.
  */
 import type { Transient } from '../schema-types';
 import type { Model } from './machine';

@@ -1,16 +1,16 @@
 /**
- * What the search, the walks and the exports need to know of a model: its schema, its rules and its invariants. A rule with parameters stands
- * for one instance for each combination of arguments; instances are numbered once and for all, rule by rule, so that a number in a stored state, a
- * trace and a report all mean the same step.
+ * What the search, the walks and the exports need to know of a model: its schema, its rules and its invariants. A rule
+ * with parameters stands for one instance for each combination of arguments; instances are numbered once and for all,
+ * rule by rule, so that a number in a stored state, a trace and a report all mean the same step.
  */
 import type { Packing } from '../packing';
 import type { Bounds, IndexSort, Schema, Transient } from '../schema-types';
 import { extentOf } from '../schema-types';
 
 /**
- * A guarded step. `apply` answers false before its first write, or changes the state. A rule whose condition is violated
- * sets `s.failed` to the number of the property.
- * `apply` is declared as a method so that rules with parameters of narrower types fit.
+ * A guarded step. `apply` answers false before its first write, or changes the state. A rule whose condition is
+ * violated sets `s.failed` to the number of the property. `apply` is declared as a method so that rules with parameters
+ * of narrower types fit.
  */
 export interface Rule<S, D> {
   readonly name: string;
@@ -74,7 +74,10 @@ export function instanceName(instance: RuleInstance): string {
   return `${instance.rule}(${instance.args.map((arg, i) => PREFIX[instance.params[i]] + arg).join(', ')})`;
 }
 
-/** Instances as columns, for loops that try each of them: unused arguments are 0, which a rule with fewer parameters never sees. */
+/**
+ * Instances as columns, for loops that try each of them: unused arguments are 0, which a rule with fewer parameters
+ * never sees.
+ */
 export interface InstanceTable<S, D> {
   readonly count: number;
   readonly apply: readonly Rule<S, D>['apply'][];

@@ -1,9 +1,11 @@
 /**
- * Peterson's mutual exclusion for two CPUs: the smallest complete model, as an example of the rule language and as a fixture of the tests.
+ * Peterson's mutual exclusion for two CPUs: the smallest complete model, as an example of the rule language and as a
+ * fixture of the tests.
  *
  *   pc 0 outside -> 1 flag raised -> 2 turn given away -> 3 inside -> 0
  *
- * The property is number 1: not both inside. With `givesTurn` 0 the CPU forgets to give the turn away, and the property fails.
+ * The property is number 1: not both inside. With `givesTurn` 0 the CPU forgets to give the turn away, and the property
+ * fails.
  */
 import { makePacking } from '../packing';
 import { every } from '../quantifiers';

@@ -1,10 +1,11 @@
 /**
- * The set of states that a search has met, each with how it was first reached. Records lie in chunks in the order of discovery, which in a
- * breadth-first search is also the queue; an open-addressing table of record numbers finds them.
+ * The set of states that a search has met, each with how it was first reached. Records lie in chunks in the order of
+ * discovery, which in a breadth-first search is also the queue; an open-addressing table of record numbers finds them.
  *
  *   record: | packed words ... | parent's record number | instance number |
  *
- * Chunks never move, and the table is rebuilt from the records when it doubles, so memory has no peak of "old and new at once".
+ * Chunks never move, and the table is rebuilt from the records when it doubles, so memory has no peak of "old and new
+ * at once".
  */
 
 /** Answers of `insert` that are not a record number. */

@@ -1,6 +1,6 @@
 /**
- * Walking a model one step at a time: for random traces, for replays and for a reader who wants to see the states of a trace. States that come
- * in are never changed. Packed or unpacked ones are both welcome.
+ * Walking a model one step at a time: for random traces, for replays and for a reader who wants to see the states of a
+ * trace. States that come in are never changed. Packed or unpacked ones are both welcome.
  */
 import type { BoundState } from '../packing';
 import type { Transient } from '../schema-types';
@@ -53,7 +53,9 @@ function tryInstance<S extends Transient, D>(
   );
 }
 
-/** The state after the step, with `failed` set if the step violates a property; undefined when the step is not enabled. */
+/**
+ * The state after the step, with `failed` set if the step violates a property; undefined when the step is not enabled.
+ */
 export function applyInstance<S extends Transient, D>(
   model: Model<S, D>,
   state: S | Uint32Array,

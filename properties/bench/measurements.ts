@@ -1,6 +1,7 @@
 /**
- * What is measured, each as a set-up that answers a function for one round. A round answers a number in the unit of its measurement. All of them use
- * `mainline`; the system-call loop is CPU 0 with every choice answered 0: the user program makes a system call, which returns by SYSRET, for ever.
+ * What is measured, each as a set-up that answers a function for one round. A round answers a number in the unit of its
+ * measurement. All of them use `mainline`; the system-call loop is CPU 0 with every choice answered 0: the user program
+ * makes a system call, which returns by SYSRET, for ever.
  */
 import { NULL_OBSERVER } from '../../emulator/observer';
 import { CPL, ICOUNT } from '../../emulator/registers';

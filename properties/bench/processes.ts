@@ -1,6 +1,7 @@
 /**
- * Each measurement has a process of its own, because the engine's inline caches are shared within one: a monitor beside a null observer would slow both.
- * The processes live through the whole benchmark and take turns, so that a slow moment of the machine hits all of them.
+ * Each measurement has a process of its own, because the engine's inline caches are shared within one: a monitor beside
+ * a null observer would slow both. The processes live through the whole benchmark and take turns, so that a slow moment
+ * of the machine hits all of them.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -14,7 +14,15 @@ export class BadInputError extends Error {
   override readonly name = 'BadInputError';
 }
 
-const CLASSES = [BadInputError, CounterexampleError, ElfError, ManifestError, BootError, UnknownSubjectError, UnimplementedError];
+const CLASSES = [
+  BadInputError,
+  CounterexampleError,
+  ElfError,
+  ManifestError,
+  BootError,
+  UnknownSubjectError,
+  UnimplementedError,
+];
 
 /** The sentence for the user, or undefined for an error that is a bug of ours. */
 export function badInputMessage(error: unknown): string | undefined {

@@ -50,7 +50,11 @@ export interface CampaignResult {
   readonly seconds: number;
 }
 
-export type CampaignPhase = { readonly phase: 'directed' | 'runs' | 'sweep'; readonly done: number; readonly of: number | undefined };
+export type CampaignPhase = {
+  readonly phase: 'directed' | 'runs' | 'sweep';
+  readonly done: number;
+  readonly of: number | undefined;
+};
 
 interface Running {
   readonly pool: WorkerPool;
@@ -131,7 +135,11 @@ function chunkOf({ subject, seed, date, shard }: CampaignRequest, first: number,
   return { kind: 'runs', subject, seed, date, first, count, offset: shard.index - 1, stride: shard.of } as const;
 }
 
-async function sweepAll({ pool, request, onProgress }: Running): Promise<{ coverage: CoverageCount; found?: Found } | undefined> {
+async function sweepAll({
+  pool,
+  request,
+  onProgress,
+}: Running): Promise<{ coverage: CoverageCount; found?: Found } | undefined> {
   const { subject, seed, date } = request;
   if (pool.stopped) return undefined;
   onProgress({ phase: 'sweep', done: 0, of: undefined });

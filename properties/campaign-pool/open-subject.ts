@@ -15,7 +15,9 @@ export function checkImage(name: string, bytes: Uint8Array): void {
   const unknown = decodeCheck(image);
   if (unknown === undefined) return;
   const where = `${unknown.section} at ${hexVa(unknown.va)}`;
-  throw new BadInputError(`${name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`);
+  throw new BadInputError(
+    `${name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`,
+  );
 }
 
 /** Throws an error that badInputMessage knows for an image that cannot be used. */
@@ -27,7 +29,10 @@ export function openSubject(name: SubjectName): Subject {
     return new Subject(name);
   } catch (error) {
     // A manifest that names addresses which the image does not map.
-    if (error instanceof RangeError) throw new BadInputError(`${elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`);
+    if (error instanceof RangeError)
+      throw new BadInputError(
+        `${elf.name}: ${error.message}; check the manifest symbols against the page tables that the image builds`,
+      );
     throw error;
   }
 }

@@ -113,6 +113,8 @@ export interface Envelope {
 }
 
 /** An error class does not survive the way between threads, so bad input comes back as data. */
-export type Reply = { readonly kind: 'answer'; readonly answer: Answers[Task['kind']] } | { readonly kind: 'bad-input'; readonly message: string };
+export type Reply =
+  | { readonly kind: 'answer'; readonly answer: Answers[Task['kind']] }
+  | { readonly kind: 'bad-input'; readonly message: string };
 
 export type SearchProgress = Progress;

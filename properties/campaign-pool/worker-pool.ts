@@ -39,7 +39,10 @@ export class WorkerPool {
   /**
    * Performs a task. Undefined when the pool was stopped before the task had an answer. Throws BadInputError for bad input.
    */
-  async run<K extends Task['kind']>(task: Extract<Task, { kind: K }>, transfer: MessagePort[] = []): Promise<Answers[K] | undefined> {
+  async run<K extends Task['kind']>(
+    task: Extract<Task, { kind: K }>,
+    transfer: MessagePort[] = [],
+  ): Promise<Answers[K] | undefined> {
     if (this.stopped) return undefined;
     const envelope: Envelope = { task, stop: this.#stop };
     let reply: Reply;
@@ -54,7 +57,10 @@ export class WorkerPool {
   }
 
   /** A search that reports its progress while it runs. */
-  async search(task: Omit<Extract<Task, { kind: 'search' }>, 'kind' | 'progress'>, onProgress: (progress: SearchProgress) => void): Promise<Answers['search'] | undefined> {
+  async search(
+    task: Omit<Extract<Task, { kind: 'search' }>, 'kind' | 'progress'>,
+    onProgress: (progress: SearchProgress) => void,
+  ): Promise<Answers['search'] | undefined> {
     const { port1, port2 } = new MessageChannel();
     port1.on('message', onProgress);
     try {

@@ -13,7 +13,22 @@ import type { Subject, SubjectName } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
 import { BadInputError, badInputMessage } from './bad-input';
 import { openSubject } from './open-subject';
-import type { Answers, DirectedTask, Envelope, Found, Opened, Provenance, Reply, RunDone, RunsDone, RunsTask, SearchTask, SweepDone, SweepTask, Task } from './tasks';
+import type {
+  Answers,
+  DirectedTask,
+  Envelope,
+  Found,
+  Opened,
+  Provenance,
+  Reply,
+  RunDone,
+  RunsDone,
+  RunsTask,
+  SearchTask,
+  SweepDone,
+  SweepTask,
+  Task,
+} from './tasks';
 
 type ShouldStop = () => boolean;
 
@@ -28,7 +43,11 @@ function subjectOf(name: SubjectName): Subject {
 
 function open(name: SubjectName): Opened {
   const subject = subjectOf(name);
-  return { bounds: subject.bounds, sometimes: sometimesOf(subject).map((s) => s.name), unchecked: subject.guest.manifest.unchecked };
+  return {
+    bounds: subject.bounds,
+    sometimes: sometimesOf(subject).map((s) => s.name),
+    unchecked: subject.guest.manifest.unchecked,
+  };
 }
 
 function directed(task: DirectedTask): Answers['directed'] {
@@ -54,7 +73,8 @@ function runs(task: RunsTask, shouldStop: ShouldStop): RunsDone {
 
 /** Sets a shared word to the smaller of its value and `k`. */
 function lower(word: Int32Array, k: number): void {
-  for (let seen = Atomics.load(word, 0); k < seen; seen = Atomics.load(word, 0)) if (Atomics.compareExchange(word, 0, seen, k) === seen) return;
+  for (let seen = Atomics.load(word, 0); k < seen; seen = Atomics.load(word, 0))
+    if (Atomics.compareExchange(word, 0, seen, k) === seen) return;
 }
 
 function foundOf(subject: Subject, failure: Failure, { seed, date }: Provenance): Found {
@@ -68,14 +88,17 @@ function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
   const pairs = new Coverage();
   const { failure } = sweep(subject.system, pairs, shouldStop);
   const coverage = { hit: pairs.hit.size, of: pairs.all.size };
-  return failure === undefined ? { coverage } : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };
+  return failure === undefined
+    ? { coverage }
+    : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };
 }
 
 const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
 
 function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   const model = entryModel(task.design, task.bounds);
-  if (model === undefined) throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
+  if (model === undefined)
+    throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
   const { progress, memoryMiB } = task;
   try {
     return explore(model, {

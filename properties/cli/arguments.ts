@@ -11,20 +11,33 @@ import { imageBounds } from '../guest/guest';
 import { readManifest } from '../guest/manifest';
 
 /** Bounds that the state of the abstract machine is meant for; far beyond what a search can finish. */
-const MOST = { cpus: 8, tasks: 16, mms: 16, nesting: 8, workers: 64, runs: 1_000_000_000, seconds: 10_000_000, memory: 1_048_576 } as const;
+const MOST = {
+  cpus: 8,
+  tasks: 16,
+  mms: 16,
+  nesting: 8,
+  workers: 64,
+  runs: 1_000_000_000,
+  seconds: 10_000_000,
+  memory: 1_048_576,
+} as const;
 
 /** A whole number from `least` to `most`. */
 export function wholeNumber(flag: string, text: string, least: number, most: number): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
-  throw new BadInputError(`expected --${flag} to be a whole number from ${least} to ${most}, found ${JSON.stringify(text)}`);
+  throw new BadInputError(
+    `expected --${flag} to be a whole number from ${least} to ${most}, found ${JSON.stringify(text)}`,
+  );
 }
 
 /** A design or mutant that exists. */
 export function knownDesign(id: string): string {
   if (designImage(id) !== undefined) return id;
   const names = DESIGNS.map((d) => d.id).join(', ');
-  throw new BadInputError(`expected --design to be one of ${names}, or a mutant of one, found ${JSON.stringify(id)}; pti-check designs lists them all`);
+  throw new BadInputError(
+    `expected --design to be one of ${names}, or a mutant of one, found ${JSON.stringify(id)}; pti-check designs lists them all`,
+  );
 }
 
 /** The designs that a command without --design is about. */
@@ -44,23 +57,30 @@ export function boundsOf(id: string, flags: BoundFlags): Bounds {
   const image = designImage(id);
   if (image === undefined) throw new BadInputError(`expected a design, found ${JSON.stringify(id)}`);
   const defaults = searchBounds(id, imageBounds(readManifest(image)));
-  const bound = (name: keyof BoundFlags) => (flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], 1, MOST[name]));
+  const bound = (name: keyof BoundFlags) =>
+    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], 1, MOST[name]);
   return { ...defaults, cpus: bound('cpus'), tasks: bound('tasks'), mms: bound('mms'), nesting: bound('nesting') };
 }
 
 /** Refuses a mutant whose planted bug lies below the abstraction. */
 export function expressible(id: string): string {
   if (entryModel(id) !== undefined) return id;
-  throw new BadInputError(`expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; pti-check fuzz --design ${id} checks it on the emulator`);
+  throw new BadInputError(
+    `expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; pti-check fuzz --design ${id} checks it on the emulator`,
+  );
 }
 
 /** `--runs` or `--seconds`, not both. */
 export function budget(runs: string | undefined, seconds: string | undefined): Budget {
-  if (runs !== undefined && seconds !== undefined) throw new BadInputError('expected --runs or --seconds, found both; leave one of them out');
-  if (seconds === undefined) return { runs: runs === undefined ? DEFAULT_RUNS : wholeNumber('runs', runs, 1, MOST.runs) };
+  if (runs !== undefined && seconds !== undefined)
+    throw new BadInputError('expected --runs or --seconds, found both; leave one of them out');
+  if (seconds === undefined)
+    return { runs: runs === undefined ? DEFAULT_RUNS : wholeNumber('runs', runs, 1, MOST.runs) };
   const value = /^\d{1,8}(\.\d{1,6})?$/.test(seconds) ? Number(seconds) : Number.NaN;
   if (value > 0 && value <= MOST.seconds) return { seconds: value };
-  throw new BadInputError(`expected --seconds to be a positive number up to ${MOST.seconds}, found ${JSON.stringify(seconds)}`);
+  throw new BadInputError(
+    `expected --seconds to be a positive number up to ${MOST.seconds}, found ${JSON.stringify(seconds)}`,
+  );
 }
 
 /** `I/N` with 1 <= I <= N. */
@@ -69,7 +89,9 @@ export function shard(text: string | undefined): Shard {
   const [, i, n] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
   const [index, of] = [Number(i), Number(n)];
   if (index >= 1 && index <= of) return { index, of };
-  throw new BadInputError(`expected --shard to be I/N with I from 1 to N (2/3 is the second of three shards), found ${JSON.stringify(text)}`);
+  throw new BadInputError(
+    `expected --shard to be I/N with I from 1 to N (2/3 is the second of three shards), found ${JSON.stringify(text)}`,
+  );
 }
 
 export function workerCount(text: string | undefined, otherwise: number): number {

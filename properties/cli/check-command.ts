@@ -32,28 +32,39 @@ interface Checked {
 }
 
 function options(yargs: Argv): Argv<CheckFlags> {
-  return jsonFlag(yargs).option('seed', { ...VALUE, describe: 'any text; the same seed gives the same result (random, and printed)' }) as unknown as Argv<CheckFlags>;
+  return jsonFlag(yargs).option('seed', {
+    ...VALUE,
+    describe: 'any text; the same seed gives the same result (random, and printed)',
+  }) as unknown as Argv<CheckFlags>;
 }
 
 async function check(flags: CheckFlags): Promise<void> {
   const seed = flags.seed ?? freshSeed();
-  note(`checking ${DESIGNS.length} designs on both machines, seed ${seed}; this takes about a minute`);
   const progress = new Map<string, string>();
   const line = new ProgressLine();
   const show = (key: string, text: string) => {
     progress.set(key, text);
     line.show(() => [...progress.values()].join(' | '));
   };
-  const all = await withPool(defaultWorkers(), (pool) => checkAll(pool, seed, show));
+  const all = await withPool(defaultWorkers(), (pool) => {
+    note(`checking ${DESIGNS.length} designs on both machines, seed ${seed}; this takes up to a minute`);
+    return checkAll(pool, seed, show);
+  });
   line.clear();
   answer(flags, seed, all.map(saveIfUnexpected));
 }
 
 /** All searches are queued before the first campaign, because the longest of them decides when everything is done. */
 async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text: string) => void): Promise<Checked[]> {
-  const searches = DESIGNS.map(({ id }) => searchDesign(pool, { design: id, bounds: boundsOf(id, {}) }, (p) => show('model', searchProgress(id, p))));
+  const searches = DESIGNS.map(({ id }) =>
+    searchDesign(pool, { design: id, bounds: boundsOf(id, {}) }, (p) => show('model', searchProgress(id, p))),
+  );
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
-  const campaigns = DESIGNS.map(({ id }) => fuzzSubject(pool, { subject: { design: id }, ...plan }, undefined, (p) => show('emulator', campaignProgress(id, p))));
+  const campaigns = DESIGNS.map(({ id }) =>
+    fuzzSubject(pool, { subject: { design: id }, ...plan }, undefined, (p) =>
+      show('emulator', campaignProgress(id, p)),
+    ),
+  );
   const [searched, fuzzed] = await Promise.all([Promise.all(searches), Promise.all(campaigns)]);
   return DESIGNS.map((design, i) => ({ design, searched: searched[i], fuzzed: fuzzed[i] }));
 }
@@ -61,7 +72,9 @@ async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text
 type Result = VerifyResult | FuzzResult;
 
 function agrees({ expected, property }: Design, result: Result): boolean {
-  return expected === 'safe' ? result.verdict === 'holds' : result.verdict === 'violated' && result.property === property;
+  return expected === 'safe'
+    ? result.verdict === 'holds'
+    : result.verdict === 'violated' && result.property === property;
 }
 
 function resultsOf({ searched, fuzzed }: Checked): Result[] {
@@ -102,7 +115,13 @@ function rowOf(checked: Checked): Row {
     design: design.id,
     declared: { expected: design.expected, property: design.property },
     model: { verdict, property, states, bounds },
-    emulator: { verdict: result.verdict, property: result.property, runs: result.runs, actions: result.steps, instructions: result.instructions },
+    emulator: {
+      verdict: result.verdict,
+      property: result.property,
+      runs: result.runs,
+      actions: result.steps,
+      instructions: result.instructions,
+    },
     sweep: result.coverage.of === 0 ? undefined : result.coverage,
     extraBytesPerTask: extraBytesPerTask(design.id),
     traceLength,
@@ -140,7 +159,9 @@ function afterTheTable(checked: Checked): string[] {
   if (isOpen(checked)) return [];
   if (!asDeclared(checked)) return [...searchInWords(checked.searched), ...fuzzInWords(checked.fuzzed), ''];
   const { id, expected } = checked.design;
-  return expected === 'safe' ? [] : [`See ${id} break:  pti-check fuzz --design ${id}  and then  pti-check replay --step FILE`];
+  return expected === 'safe'
+    ? []
+    : [`See ${id} break:  pti-check fuzz --design ${id}  and then  pti-check replay --step FILE`];
 }
 
 function conclusion(all: readonly Checked[], seed: string): string {

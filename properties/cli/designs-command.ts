@@ -35,7 +35,12 @@ function inWords(design: ReturnType<typeof facts>): string[] {
     `  expected  ${expected}${property === undefined ? '' : ` by ${property}`}`,
     `  memory    ${extra}; the user table maps ${grouped(design.userTablePages)} kernel pages`,
     `  source    ${source}`,
-    ...(mutants.length === 0 ? [] : ['  mutants   the design with one planted bug, and the property that catches it:', ...mutants.map((mutant) => `              ${mutant.id}: ${mutant.property}`)]),
+    ...(mutants.length === 0
+      ? []
+      : [
+          '  mutants   the design with one planted bug, and the property that catches it:',
+          ...mutants.map((mutant) => `              ${mutant.id}: ${mutant.property}`),
+        ]),
   ];
 }
 

@@ -9,15 +9,24 @@ export const VALUE = { type: 'string', requiresArg: true, coerce: once } as cons
 
 function once(value: string | readonly string[]): string {
   if (typeof value === 'string') return value;
-  throw new BadInputError(`expected each flag once, found one with the values ${value.map((v) => JSON.stringify(v)).join(' and ')}; leave out all but one`);
+  throw new BadInputError(
+    `expected each flag once, found one with the values ${value.map((v) => JSON.stringify(v)).join(' and ')}; leave out all but one`,
+  );
 }
 
 export function jsonFlag<T>(yargs: Argv<T>): Argv<T> {
-  return yargs.option('json', { type: 'boolean', default: false, describe: 'answer with one JSON object on standard output' });
+  return yargs.option('json', {
+    type: 'boolean',
+    default: false,
+    describe: 'answer with one JSON object on standard output',
+  });
 }
 
 export function designFlag<T>(yargs: Argv<T>): Argv<T> {
-  return yargs.option('design', { ...VALUE, describe: 'a design, or a mutant such as mainline+sti-on-trampoline; without it: all designs' });
+  return yargs.option('design', {
+    ...VALUE,
+    describe: 'a design, or a mutant such as mainline+sti-on-trampoline; without it: all designs',
+  });
 }
 
 export function boundFlags<T>(yargs: Argv<T>): Argv<T> {

@@ -39,12 +39,18 @@ interface FuzzFlags {
 
 function options(yargs: Argv): Argv<FuzzFlags> {
   return designFlag(jsonFlag(yargs))
-    .option('entry', { ...VALUE, describe: `check this ELF in place of the image of the design (of ${DEFAULT_JUDGE}, without --design)` })
+    .option('entry', {
+      ...VALUE,
+      describe: `check this ELF in place of the image of the design (of ${DEFAULT_JUDGE}, without --design)`,
+    })
     .option('seed', { ...VALUE, describe: 'any text; the same seed gives the same result (random, and printed)' })
     .option('runs', { ...VALUE, describe: `number of random runs for each design (${DEFAULT_RUNS})` })
     .option('seconds', { ...VALUE, describe: 'as many whole runs as fit into this time, for each design' })
     .option('workers', { ...VALUE, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
-    .option('shard', { ...VALUE, describe: 'I/N: only the runs r with r mod N = I-1, so that N machines share a campaign' })
+    .option('shard', {
+      ...VALUE,
+      describe: 'I/N: only the runs r with r mod N = I-1, so that N machines share a campaign',
+    })
     .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for counterexamples' })
     .example('$0 fuzz --design deferred-percpu', 'finds, shrinks and saves the trace that breaks it')
     .example('$0 fuzz --design mainline --seconds 600', 'ten minutes of interleavings')
@@ -80,20 +86,33 @@ function readImage(file: string): Uint8Array {
   } catch {
     // The same sentence for whatever keeps the file from being read.
   }
-  throw new BadInputError(`expected --entry to be an ELF file of at most ${MAX_IMAGE_BYTES / 2 ** 20} MiB that can be read, found ${JSON.stringify(file)}; check its name and permissions`);
+  throw new BadInputError(
+    `expected --entry to be an ELF file of at most ${MAX_IMAGE_BYTES / 2 ** 20} MiB that can be read, found ${JSON.stringify(file)}; check its name and permissions`,
+  );
 }
 
 async function fuzz(flags: FuzzFlags): Promise<void> {
-  const plan = { budget: budget(flags.runs, flags.seconds), shard: shard(flags.shard), seed: flags.seed ?? freshSeed(), date: today() };
+  const plan = {
+    budget: budget(flags.runs, flags.seconds),
+    shard: shard(flags.shard),
+    seed: flags.seed ?? freshSeed(),
+    date: today(),
+  };
   const workers = workerCount(flags.workers, defaultWorkers());
   const subjects = subjectsOf(flags);
   probeFolder(flags.save);
   const progress = new ProgressLine();
   const fuzzed = await withPool(workers, async (pool) => {
+    // Before anything can go wrong.
+    note(`seed ${plan.seed}`);
     const all: Fuzzed[] = [];
     for (const subject of subjects) {
       const design = subject.design;
-      all.push(await fuzzSubject(pool, { subject, ...plan }, flags.save, (p) => progress.show(() => `${campaignProgress(design, p)} (seed ${plan.seed})`)));
+      all.push(
+        await fuzzSubject(pool, { subject, ...plan }, flags.save, (p) =>
+          progress.show(() => `${campaignProgress(design, p)} (seed ${plan.seed})`),
+        ),
+      );
     }
     return all;
   });
@@ -104,7 +123,6 @@ async function fuzz(flags: FuzzFlags): Promise<void> {
 function answer(flags: FuzzFlags, fuzzed: readonly Fuzzed[], several: boolean): void {
   const results = fuzzed.map(({ result }) => result);
   process.exitCode = gravest(results.map((result) => exitCode(result.verdict)));
-  if (flags.json) note(`seed ${results[0].seed}`);
   if (!flags.json) say(fuzzed.flatMap(fuzzInWords));
   else if (several) sayJson({ results });
   else sayJson({ ...results[0], seconds: sinceStart() });

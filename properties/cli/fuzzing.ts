@@ -49,7 +49,10 @@ export async function fuzzSubject(
   onProgress: (progress: CampaignPhase) => void,
 ): Promise<Fuzzed> {
   const campaign = await runCampaign(pool, request, onProgress);
-  const saved = campaign?.found === undefined || folder === undefined ? undefined : saveCounterexample(folder, campaign.found.counterexample).path;
+  const saved =
+    campaign?.found === undefined || folder === undefined
+      ? undefined
+      : saveCounterexample(folder, campaign.found.counterexample).path;
   return { result: resultOf(request, campaign, saved), campaign, request };
 }
 
@@ -57,7 +60,10 @@ export async function fuzzSubject(
 export function savedAs(fuzzed: Fuzzed, folder: string): Fuzzed {
   const { campaign, request } = fuzzed;
   if (campaign?.found === undefined) return fuzzed;
-  return { ...fuzzed, result: resultOf(request, campaign, saveCounterexample(folder, campaign.found.counterexample).path) };
+  return {
+    ...fuzzed,
+    result: resultOf(request, campaign, saveCounterexample(folder, campaign.found.counterexample).path),
+  };
 }
 
 const NO_BOUNDS: Bounds = { cpus: 0, tasks: 0, mms: 0, nesting: 0, nmis: 0, irqs: 0 };
@@ -101,7 +107,12 @@ function verdictOf({ found, runs, interrupted, vacuous }: CampaignResult): FuzzR
   return vacuous.length > 0 ? 'vacuous' : 'holds';
 }
 
-function failureKeys({ property, found, shrunk, shortest }: Failure): Pick<FuzzResult, 'property' | 'actionsFound' | 'actionsShrunk' | 'shortest'> {
+function failureKeys({
+  property,
+  found,
+  shrunk,
+  shortest,
+}: Failure): Pick<FuzzResult, 'property' | 'actionsFound' | 'actionsShrunk' | 'shortest'> {
   return {
     ...(property === undefined ? {} : { property }),
     actionsFound: found,
@@ -133,7 +144,9 @@ export function fuzzInWords(fuzzed: Fuzzed): string[] {
     `  sweep     ${sweepInWords(campaign)}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
     ...(campaign.found === undefined ? [] : failureInWords(fuzzed, campaign.found.failure)),
-    ...(campaign.found === undefined ? campaign.vacuous.map((walk) => `  vacuous   ${walk.name} was not reached: ${walk.why}`) : []),
+    ...(campaign.found === undefined
+      ? campaign.vacuous.map((walk) => `  vacuous   ${walk.name} was not reached: ${walk.why}`)
+      : []),
     ...campaign.unchecked.map(({ property, symbol }) => `  unchecked ${property}: the image has no symbol ${symbol}`),
     `  seed      ${result.seed}`,
     `  again     ${command(fuzzed)}`,
@@ -162,14 +175,26 @@ function sweepInWords({ coverage: { hit, of }, found, interrupted }: CampaignRes
 }
 
 function failureInWords({ result }: Fuzzed, failure: Failure): string[] {
-  const by = failure.strategy === 'random' ? `run ${failure.run}` : failure.strategy === 'sweep' ? 'the sweep' : 'the state after boot';
-  const provably = failure.shortest === failure.shrunk ? ', the fewest that the abstract machine needs' : '; shrunk by hand-over-hand deletion, perhaps not the shortest';
+  const by =
+    failure.strategy === 'random'
+      ? `run ${failure.run}`
+      : failure.strategy === 'sweep'
+        ? 'the sweep'
+        : 'the state after boot';
+  const provably =
+    failure.shortest === failure.shrunk
+      ? ', the fewest that the abstract machine needs'
+      : '; shrunk by delta debugging, perhaps not the shortest';
   return [
     `  found     ${failure.message}`,
     ...(failure.property === undefined ? [] : [`  meaning   ${explain(failure.property).violated}`]),
     `  trace     ${counted(failure.shrunk, 'action')}${provably} (found by ${by} after ${grouped(failure.found)})`,
-    ...(result.counterexample === undefined ? [] : [`  saved     ${result.counterexample}`, `  watch it  pti-check replay --step ${result.counterexample}`]),
-    ...(failure.replay === undefined ? [] : [`  fast-check { seed: ${failure.replay.seed}, path: "${failure.replay.path}" }`]),
+    ...(result.counterexample === undefined
+      ? []
+      : [`  saved     ${result.counterexample}`, `  watch it  pti-check replay --step ${result.counterexample}`]),
+    ...(failure.replay === undefined
+      ? []
+      : [`  fast-check { seed: ${failure.replay.seed}, path: "${failure.replay.path}" }`]),
   ];
 }
 

@@ -61,7 +61,9 @@ function parser(words: readonly string[]) {
 function refuseUnknownCommand(words: readonly string[]): void {
   const [first] = words;
   if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return;
-  throw new BadInputError(`expected a command (${COMMANDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`);
+  throw new BadInputError(
+    `expected a command (${COMMANDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`,
+  );
 }
 
 /** What yargs finds wrong with the command line is bad input; what a command throws goes on unchanged. */
@@ -84,7 +86,9 @@ async function main(words: readonly string[]): Promise<void> {
 function fail(error: unknown, words: readonly string[]): void {
   const sentence = error instanceof UsageError ? usageSentence(error.message, words) : badInputMessage(error);
   if (sentence === undefined) {
-    note(`pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`);
+    note(
+      `pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`,
+    );
     process.exitCode = INTERNAL;
     return;
   }

@@ -18,7 +18,11 @@ interface ReplayFlags {
 function options(yargs: Argv): Argv<ReplayFlags> {
   return jsonFlag(yargs)
     .positional('file', { type: 'string', array: true, demandOption: true, describe: 'a counterexample file' })
-    .option('step', { type: 'boolean', default: false, describe: 'print each step: instruction, CR3, stack, GS, and what changed' })
+    .option('step', {
+      type: 'boolean',
+      default: false,
+      describe: 'print each step: instruction, CR3, stack, GS, and what changed',
+    })
     .example('$0 replay pti-check-found/*.json', 'do they still fail?')
     .example('$0 replay --step FILE', 'follow one by hand')
     .epilog(

@@ -47,11 +47,17 @@ function subjectOf(saved: Counterexample, file: string): Subject {
   const design = designName(saved);
   const { elf } = saved.image;
   if (elf === undefined && designImage(design) === undefined)
-    throw new BadInputError(`${file}: expected a case of a design that there is, found ${design}; pti-check designs lists them`);
-  const subject = openSubject(elf === undefined ? { design } : { design, elf: { name: file, bytes: Buffer.from(elf, 'base64') } });
+    throw new BadInputError(
+      `${file}: expected a case of a design that there is, found ${design}; pti-check designs lists them`,
+    );
+  const subject = openSubject(
+    elf === undefined ? { design } : { design, elf: { name: file, bytes: Buffer.from(elf, 'base64') } },
+  );
   for (const bound of ['cpus', 'tasks', 'mms'] as const) {
     if (saved.bounds[bound] === subject.bounds[bound]) continue;
-    throw new BadInputError(`${file}: expected bounds as the image of ${design} boots with (${bound} ${subject.bounds[bound]}), found ${bound} ${saved.bounds[bound]}; find the case again with fuzz`);
+    throw new BadInputError(
+      `${file}: expected bounds as the image of ${design} boots with (${bound} ${subject.bounds[bound]}), found ${bound} ${saved.bounds[bound]}; find the case again with fuzz`,
+    );
   }
   return subject;
 }
@@ -62,7 +68,11 @@ function isSameImage(saved: Counterexample): boolean {
 
 function judged(subject: Subject, saved: Counterexample): ReplayResult {
   const result = replayCase(subject, saved);
-  if (!isSameImage(saved)) return { ...result, message: `${result.message} (the image has changed since the case was saved, so its states are not compared)` };
+  if (!isSameImage(saved))
+    return {
+      ...result,
+      message: `${result.message} (the image has changed since the case was saved, so its states are not compared)`,
+    };
   if (result.verdict !== 'reproduced') return result;
   const step = firstDifference(subject, saved);
   if (step === undefined) return result;
@@ -71,7 +81,10 @@ function judged(subject: Subject, saved: Counterexample): ReplayResult {
 }
 
 /** The first step after which the machine is not in the state that the case recorded. */
-function firstDifference({ system }: Subject, { actions, expected: { fingerprints } }: Counterexample): number | undefined {
+function firstDifference(
+  { system }: Subject,
+  { actions, expected: { fingerprints } }: Counterexample,
+): number | undefined {
   system.reset();
   for (const [i, fingerprint] of fingerprints.entries()) {
     if (i > 0) system.perform(actions[i - 1]);

@@ -41,10 +41,15 @@ export interface Searched {
 
 const STOPPED: Exploration = { verdict: 'unknown', reason: 'interrupted', states: 0, transitions: 0, depth: 0 };
 
-export async function searchDesign(pool: WorkerPool, request: SearchRequest, onProgress: (progress: SearchProgress) => void): Promise<Searched> {
+export async function searchDesign(
+  pool: WorkerPool,
+  request: SearchRequest,
+  onProgress: (progress: SearchProgress) => void,
+): Promise<Searched> {
   const { design, bounds, memoryMiB } = request;
   const started = performance.now();
-  const exploration = (await pool.search({ design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) }, onProgress)) ?? STOPPED;
+  const exploration =
+    (await pool.search({ design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) }, onProgress)) ?? STOPPED;
   const { verdict, states, transitions, depth, trace } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
@@ -80,7 +85,11 @@ export function boundsInWords(b: Bounds): string {
 /** The search for people: verdict, size, and the shortest trace if there is one. */
 export function searchInWords({ result, exploration }: Searched): string[] {
   const counts = `${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
-  const lines = [`${result.design}: ${headline(result, exploration)}`, `  searched  ${counts}`, `  bounds    ${boundsInWords(result.bounds)}`];
+  const lines = [
+    `${result.design}: ${headline(result, exploration)}`,
+    `  searched  ${counts}`,
+    `  bounds    ${boundsInWords(result.bounds)}`,
+  ];
   if (result.property !== undefined) lines.push(`  meaning   ${explain(result.property).violated}`);
   if (result.trace === undefined) return lines;
   if (result.trace.length === 0) return [...lines, '  trace     none is needed: the initial state is wrong'];
@@ -97,6 +106,8 @@ function headline({ verdict, property }: VerifyResult, { reason }: Exploration):
     case 'deadlock':
       return 'a reachable state has no successor (no-deadlock)';
     case 'unknown':
-      return reason === 'memory' ? 'no verdict: out of memory (--memory MiB allows more, smaller bounds need less)' : 'no verdict: interrupted';
+      return reason === 'memory'
+        ? 'no verdict: out of memory (--memory MiB allows more, smaller bounds need less)'
+        : 'no verdict: interrupted';
   }
 }

@@ -3,7 +3,7 @@
  */
 import type { Argv, CommandModule } from 'yargs';
 import { BadInputError } from '../campaign-pool/bad-input';
-import { type BoundFlags, designsOf, expressible, memoryMiB, boundsOf, wholeNumber } from './arguments';
+import { type BoundFlags, boundsOf, designsOf, expressible, memoryMiB, wholeNumber } from './arguments';
 import { exitCode, gravest } from './exit-codes';
 import { boundFlags, designFlag, jsonFlag, VALUE } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
@@ -21,32 +21,50 @@ export interface VerifyFlags extends BoundFlags {
 
 function options(yargs: Argv): Argv<VerifyFlags> {
   return boundFlags(designFlag(jsonFlag(yargs)))
-    .option('memory', { ...VALUE, describe: 'MiB that the states may take (2048); when they are full the answer is "unknown"' })
+    .option('memory', {
+      ...VALUE,
+      describe: 'MiB that the states may take (2048); when they are full the answer is "unknown"',
+    })
     .option('threads', { ...VALUE, describe: 'threads of the search (1; this version has no more)' })
-    .option('symmetry', { type: 'boolean', default: false, describe: 'count states up to symmetry (not in this version)' })
+    .option('symmetry', {
+      type: 'boolean',
+      default: false,
+      describe: 'count states up to symmetry (not in this version)',
+    })
     .option('por', { type: 'boolean', default: false, describe: 'partial-order reduction (not in this version)' })
     .example('$0 verify --design mainline', 'every interleaving of 2 CPUs and 2 tasks')
     .example('$0 verify --design deferred-percpu', 'the shortest way to break it')
     .example('$0 verify --design mainline --cpus 1 --mms 2', 'one CPU, but a change of address space at every switch')
-    .epilog('Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.') as unknown as Argv<VerifyFlags>;
+    .epilog(
+      'Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.',
+    ) as unknown as Argv<VerifyFlags>;
 }
 
 function refuseReductions(flags: VerifyFlags): void {
   if (flags.threads !== undefined && wholeNumber('threads', flags.threads, 1, 1024) > 1)
-    throw new BadInputError('expected --threads 1, because the search of this version has one thread; leave --threads out');
+    throw new BadInputError(
+      'expected --threads 1, because the search of this version has one thread; leave --threads out',
+    );
   if (flags.symmetry || flags.por)
-    throw new BadInputError(`expected neither --symmetry nor --por, because the search of this version has no reductions; leave --${flags.symmetry ? 'symmetry' : 'por'} out`);
+    throw new BadInputError(
+      `expected neither --symmetry nor --por, because the search of this version has no reductions; leave --${flags.symmetry ? 'symmetry' : 'por'} out`,
+    );
 }
 
 async function verify(flags: VerifyFlags): Promise<void> {
   refuseReductions(flags);
   const memory = memoryMiB(flags.memory);
-  const requests = designsOf(flags.design).map((design) => ({ design: expressible(design), bounds: boundsOf(design, flags), memoryMiB: memory }));
+  const requests = designsOf(flags.design).map((design) => ({
+    design: expressible(design),
+    bounds: boundsOf(design, flags),
+    memoryMiB: memory,
+  }));
   const progress = new ProgressLine();
   // One after the other: --memory is a promise about the process.
   const searched = await withPool(1, async (pool) => {
     const all: Searched[] = [];
-    for (const request of requests) all.push(await searchDesign(pool, request, (p) => progress.show(() => searchProgress(request.design, p))));
+    for (const request of requests)
+      all.push(await searchDesign(pool, request, (p) => progress.show(() => searchProgress(request.design, p))));
     return all;
   });
   progress.clear();

@@ -1,6 +1,7 @@
 /**
- * Every property has a planted bug that violates it, and each planted bug is caught from a cold start by the property that it is named for: on the emulator by
- * random walks or the sweep, and by the exhaustive search where the abstract machine can express it.
+ * Every property has a planted bug that violates it, and each planted bug is caught from a cold start by the property
+ * that it is named for: on the emulator by random walks or the sweep, and by the exhaustive search where the abstract
+ * machine can express it.
  */
 import fc from 'fast-check';
 import { entryModel } from '../../model/entry-model';

@@ -1,11 +1,12 @@
 /**
- * The designs: a name with two halves, a configuration of the abstract machine and a guest image, and what is expected of it. A mutant is a design with one
- * planted bug, and names the property that catches it. The table is the single source for `designs`, for bare `pti-check` and for the tests.
+ * The designs: a name with two halves, a configuration of the abstract machine and a guest image, and what is expected
+ * of it. A mutant is a design with one planted bug, and names the property that catches it. The table is the single
+ * source for `designs`, for bare `pti-check` and for the tests.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Bounds } from '../../model/schema-types';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
+import type { Bounds } from '../../model/schema-types';
 
 export interface Design {
   /** `mainline`, or `mainline+sti-on-trampoline` for a mutant. */
@@ -24,8 +25,16 @@ const PAGE = 4096;
 
 export const DESIGNS: readonly Design[] = [
   design('mainline', 'v5.10 order: CR3 in assembly, per-CPU trampoline stack', 'safe'),
-  design('deferred-percpu', 'CR3 switch in C, body still on the per-CPU trampoline stack', 'unsafe', 'scheduled-out-on-own-stack'),
-  { ...design('deferred-pertask', 'CR3 switch in C, per-task PTI stack (the RFC, mended)', 'safe'), minimumExtraBytesPerTask: PAGE },
+  design(
+    'deferred-percpu',
+    'CR3 switch in C, body still on the per-CPU trampoline stack',
+    'unsafe',
+    'scheduled-out-on-own-stack',
+  ),
+  {
+    ...design('deferred-pertask', 'CR3 switch in C, per-task PTI stack (the RFC, mended)', 'safe'),
+    minimumExtraBytesPerTask: PAGE,
+  },
   design('asm-return', 'CR3 switch in C, then return to assembly to switch stacks', 'safe'),
   design('no-pti', 'one page table: the kernel is mapped at CPL3', 'unsafe', 'user-table-is-minimal'),
 ];

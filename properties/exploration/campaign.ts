@@ -1,6 +1,6 @@
 /**
- * One run of a campaign: a single fast-check run whose integer seed is drawn from `seed/run`, so that it is reproducible alone and in any worker, and whose
- * failure fast-check shrinks and reports with its own `{seed, path}`.
+ * One run of a campaign: a single fast-check run whose integer seed is drawn from `seed/run`, so that it is
+ * reproducible alone and in any worker, and whose failure fast-check shrinks and reports with its own `{seed, path}`.
  */
 import fc from 'fast-check';
 import type { Action, Counterexample } from '../../counterexamples/format';
@@ -86,8 +86,7 @@ function describe(subject: Subject, found: Walk, shrunk: Walk, strategy: Strateg
   const failure = shrunk.failure ?? found.failure;
   if (failure === undefined) throw new RangeError('a walk that did not fail has nothing to describe');
   const shortest = subject.shortestWalk(failure)?.length;
-  const what =
-    failure.kind === 'violated' ? { property: propertySlug(failure.property) } : { field: failure.field };
+  const what = failure.kind === 'violated' ? { property: propertySlug(failure.property) } : { field: failure.field };
   return {
     kind: failure.kind,
     ...what,
@@ -115,7 +114,13 @@ function fingerprints(subject: Subject, actions: readonly Action[]): string[] {
 }
 
 /** The failure as a counterexample file. `bytes` is the guest image; it goes into the file when it is a user's own. */
-export function toCounterexample(subject: Subject, failure: Failure, seed: string, bytes: Uint8Array, date: string): Counterexample {
+export function toCounterexample(
+  subject: Subject,
+  failure: Failure,
+  seed: string,
+  bytes: Uint8Array,
+  date: string,
+): Counterexample {
   const [design, mutant] = subject.name.design.split('+');
   const property = failure.property ?? 'refinement';
   const own = subject.name.elf === undefined ? {} : { elf: Buffer.from(bytes).toString('base64') };
@@ -149,7 +154,9 @@ export interface ReplayResult {
   readonly message: string;
 }
 
-/** Replays a case on its own image: every action has to be enabled, and the failure has to come where it is expected. */
+/**
+ * Replays a case on its own image: every action has to be enabled, and the failure has to come where it is expected.
+ */
 export function replayCase(subject: Subject, saved: Counterexample): ReplayResult {
   const { system } = subject;
   const walk = replayWalk(system, saved.actions);
@@ -161,7 +168,12 @@ export function replayCase(subject: Subject, saved: Counterexample): ReplayResul
   if (failure?.kind === 'diverged' && expected.kind === 'diverged')
     return { verdict: 'reproduced', step, message: failure.message };
   if (failure?.kind === 'violated')
-    return { verdict: 'diverged', property: propertySlug(failure.property), step, message: `expected ${expected.property}, found ${failure.message}` };
+    return {
+      verdict: 'diverged',
+      property: propertySlug(failure.property),
+      step,
+      message: `expected ${expected.property}, found ${failure.message}`,
+    };
   if (failure?.kind === 'diverged') return { verdict: 'diverged', step, message: failure.message };
   return { verdict: 'passed', step, message: `expected ${expected.property} to be violated, the trace ran to its end` };
 }

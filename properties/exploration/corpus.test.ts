@@ -1,6 +1,6 @@
 /**
- * Promise: every saved case fails today as it did when it was saved: same property, at the same action, and through the same states as long as the image is the
- * same one.
+ * Promise: every saved case fails today as it did when it was saved: same property, at the same action, and through the
+ * same states as long as the image is the same one.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,9 @@ const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
 const files = listCounterexamples(CORPUS);
 
 test('the headline case is in the corpus', () => {
-  expect(files.map((file) => path.basename(file))).toContainEqual(expect.stringMatching(/^scheduled-out-on-own-stack--deferred-percpu--/));
+  expect(files.map((file) => path.basename(file))).toContainEqual(
+    expect.stringMatching(/^scheduled-out-on-own-stack--deferred-percpu--/),
+  );
 });
 
 test.each(files.map((file) => path.basename(file)))('%s reproduces', (name) => {

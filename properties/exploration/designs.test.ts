@@ -1,18 +1,24 @@
 /**
- * Promises: safe designs hold on the emulator, with and without PCID: random walks refine the abstract machine and violate nothing, the sweep raises an event at
- * every boundary of its scenarios, and every `sometimes` property is reached, so that the silence means something.
+ * Promises: safe designs hold on the emulator, with and without PCID: random walks refine the abstract machine and
+ * violate nothing, the sweep raises an event at every boundary of its scenarios, and every `sometimes` property is
+ * reached, so that the silence means something.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { imageFile } from '../designs/registry';
+import { CPL, NMI_BLOCKED, RSP } from '../../emulator/registers';
+import { entryModel } from '../../model/entry-model';
+import { NMI_STACK } from '../../model/kinds';
+import { designImage, imageFile } from '../designs/registry';
+import { bootGuest } from '../guest/guest';
+import { Refinement } from '../refinement/refinement';
+import { propertyNumber } from '../safety/property';
+import { EntrySystem } from './entry-system';
+import type { Walk } from './random-walk';
 import { runSeed } from './seeded-random';
 import { directedWalk, sometimesOf } from './sometimes';
 import { Subject } from './subject';
 import { Coverage, SCENARIOS, sweep } from './sweep';
 import { TraceArbitrary } from './trace-arbitrary';
-import { CPL, NMI_BLOCKED, RSP } from '../../emulator/registers';
-import { NMI_STACK } from '../../model/kinds';
-import type { Walk } from './random-walk';
 
 const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
 const RUNS = 12;
@@ -22,9 +28,13 @@ function withoutPcid(design: string): Subject {
   return new Subject({ design, elf: { name: `${design}-nopcid`, bytes } });
 }
 
-function failures(subject: Subject): unknown[] {
-  const arbitrary = new TraceArbitrary(subject.system, () => undefined);
-  return Array.from({ length: RUNS }, (_, run) => {
+function failures(subject: Subject, runs = RUNS): unknown[] {
+  return failuresOf(subject.system, runs);
+}
+
+function failuresOf(system: EntrySystem, runs: number): unknown[] {
+  const arbitrary = new TraceArbitrary(system, () => undefined);
+  return Array.from({ length: runs }, (_, run) => {
     const property = fc.property(arbitrary, (walk: Walk) => walk.failure === undefined);
     const details = fc.check(property, { seed: runSeed('designs', run), numRuns: 1, endOnFailure: true });
     return details.counterexample?.[0].failure;
@@ -59,6 +69,24 @@ describe.each(SAFE)('%s', (design) => {
     expect(failures(other)).toEqual([]);
     expect(sweep(other.system, new Coverage()).failure).toBeUndefined();
   });
+});
+
+test('deferred-percpu does what its model allows until a task is scheduled out on the trampoline stack', () => {
+  const seen = failures(new Subject({ design: 'deferred-percpu' }), 60);
+  expect(seen.length).toBeGreaterThan(10);
+  for (const failure of seen)
+    expect(failure).toMatchObject({ kind: 'violated', property: propertyNumber('scheduled-out-on-own-stack') });
+});
+
+test('no-pti, whose initial state is wrong, does for the rest what its model allows', () => {
+  const image = designImage('no-pti');
+  const model = entryModel('no-pti', { cpus: 2, tasks: 2, mms: 1, nesting: 7, nmis: 1, irqs: 1 });
+  if (image === undefined || model === undefined) throw new Error('no-pti is gone');
+  const guest = bootGuest(image);
+  expect(guest.monitor.violation).toMatchObject({ property: propertyNumber('user-table-is-minimal') });
+  guest.monitor.forget();
+  const system = new EntrySystem(guest, new Refinement(model));
+  expect(failuresOf(system, 30)).toEqual([]);
 });
 
 test('the sweep covers a system call, an IRQ, a #PF and a context switch', () => {

@@ -1,25 +1,38 @@
 /**
- * The booted guest as a transition system: an action is a transition of the abstract machine, found by running one CPU until its abstraction changes.
- * Properties are asked after every micro-step, refinement at every change; a divergence switches refinement off and the properties go on.
+ * The booted guest as a transition system: an action is a transition of the abstract machine, found by running one CPU
+ * until its abstraction changes. Properties are asked after every micro-step, refinement at every change; a divergence
+ * switches refinement off and the properties go on.
  */
 import type { Action } from '../../counterexamples/format';
-import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-result';
-import { CPL, HALTED as HALTED_WORD, ICOUNT, NMI_BLOCKED, NMI_PENDING, RIP, SS_SHADOW, STI_SHADOW } from '../../emulator/registers';
-import { toVa } from '../../emulator/words';
 import type { ElfImage } from '../../emulator/elf/elf-image';
+import {
+  CPL,
+  HALTED as HALTED_WORD,
+  ICOUNT,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  RIP,
+  SS_SHADOW,
+  STI_SHADOW,
+} from '../../emulator/registers';
+import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-result';
+import { toVa } from '../../emulator/words';
 import type { RuleInstance } from '../../model/search/machine';
 import type { Guest } from '../guest/guest';
 import { INTERRUPTS } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
-import { L1 } from '../safety/property';
 import type { Refinement } from '../refinement/refinement';
+import { L1 } from '../safety/property';
 import type { Chooser, Option, Outcome, Taken, TransitionSystem } from './transition-system';
 
 /** Vectors that the harness raises: the local timer, and the reschedule IPI (Linux 0xfd). */
 export const TIMER_VECTOR = 0x20;
 export const RESCHEDULE_VECTOR = 0xfd;
 
-/** A CPU that changes nothing is compared with itself every so many instructions: a multiple of the length of every short loop. */
+/**
+ * A CPU that changes nothing is compared with itself every so many instructions: a multiple of the length of every
+ * short loop.
+ */
 const SPIN_SAMPLE = 60;
 /** Boundaries that a step may take at most; entry-terminates fails long before, unless the guest keeps choosing. */
 const STEP_LIMIT = 20_000;
@@ -117,7 +130,9 @@ export class EntrySystem implements TransitionSystem {
   /** An external interrupt raised now would be taken at the next boundary. */
   takesIrq(c: number): boolean {
     const { r } = this.guest.machine.cpus[c];
-    return this.#interruptsOn(c) && (r[STI_SHADOW] | r[SS_SHADOW]) === 0 && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1);
+    return (
+      this.#interruptsOn(c) && (r[STI_SHADOW] | r[SS_SHADOW]) === 0 && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1)
+    );
   }
 
   #interruptsOn(c: number): boolean {
@@ -142,12 +157,18 @@ export class EntrySystem implements TransitionSystem {
       case 'part': {
         const action = this.settle(option.cpu, choose, option.fraction);
         if (action !== undefined) return { action, outcome: { kind: 'done', length: 0 } };
-        return { action: { action: 'run', cpu: option.cpu, count: 1 }, outcome: { kind: 'disabled', why: 'the next instruction is a transition' } };
+        return {
+          action: { action: 'run', cpu: option.cpu, count: 1 },
+          outcome: { kind: 'disabled', why: 'the next instruction is a transition' },
+        };
       }
       case 'irq': {
         const at = this.location(option.cpu);
         const change = this.#raise(option);
-        return { action: { action: 'irq', cpu: option.cpu, vector: option.vector, at }, outcome: eventOutcome(change, 'irq') };
+        return {
+          action: { action: 'irq', cpu: option.cpu, vector: option.vector, at },
+          outcome: eventOutcome(change, 'irq'),
+        };
       }
       case 'nmi': {
         const at = this.location(option.cpu);
@@ -187,7 +208,10 @@ export class EntrySystem implements TransitionSystem {
 
   #stuttered(option: Extract<Option, { kind: 'run' }>): Taken {
     const choices = this.#choices.length > 0 ? { choices: [...this.#choices] } : {};
-    return { action: { action: 'run', cpu: option.cpu, count: option.count, ...choices }, outcome: { kind: 'done', length: 0 } };
+    return {
+      action: { action: 'run', cpu: option.cpu, count: option.count, ...choices },
+      outcome: { kind: 'done', length: 0 },
+    };
   }
 
   /** The action that a step of CPU `c` turned out to be. */
@@ -201,14 +225,20 @@ export class EntrySystem implements TransitionSystem {
       ...choices,
     });
     if (change.kind === 'transition')
-      return { action: named(change.instance.rule, change.instance.args.slice(1)), outcome: { kind: 'done', length: 1 } };
+      return {
+        action: named(change.instance.rule, change.instance.args.slice(1)),
+        outcome: { kind: 'done', length: 1 },
+      };
     if (change.kind === 'unknown') return { action: named(ANY_RULE, []), outcome: { kind: 'done', length: 1 } };
     if (change.kind === 'none') return { action: named(ANY_RULE, []), outcome: { kind: 'disabled', why: change.why } };
     const guess = change.kind === 'violated' ? this.#violatingRule(c, change.property) : undefined;
     return { action: named(guess?.rule ?? ANY_RULE, guess?.args.slice(1) ?? []), outcome: change };
   }
 
-  /** The rule by which the abstract machine violates the same property here; a violation inside an instruction has no abstraction of its own. */
+  /**
+   * The rule by which the abstract machine violates the same property here; a violation inside an instruction has no
+   * abstraction of its own.
+   */
   #violatingRule(c: number, property: number): RuleInstance | undefined {
     if (this.diverged !== undefined) return undefined;
     return this.refinement?.violatingRule(c, property);
@@ -223,16 +253,21 @@ export class EntrySystem implements TransitionSystem {
       case 'run': {
         const change = this.#runToChange(action.cpu, action.count);
         if (change.kind === 'none') return { kind: 'done', length: 0 };
-        if (change.kind === 'transition' || change.kind === 'unknown') return { kind: 'disabled', why: 'the abstract state changed on the way' };
+        if (change.kind === 'transition' || change.kind === 'unknown')
+          return { kind: 'disabled', why: 'the abstract state changed on the way' };
         return change;
       }
       case 'irq':
       case 'nmi': {
         const reached = action.at === undefined ? undefined : this.#runTo(action.cpu, action.at);
         if (reached !== undefined) return reached;
-        if (action.action === 'irq' && !this.#interruptsOn(action.cpu)) return { kind: 'disabled', why: 'interrupts are off' };
+        if (action.action === 'irq' && !this.#interruptsOn(action.cpu))
+          return { kind: 'disabled', why: 'interrupts are off' };
         const { cpu } = action;
-        return eventOutcome(this.#raise(action.action === 'irq' ? { kind: 'irq', cpu, vector: action.vector } : { kind: 'nmi', cpu }), action.action);
+        return eventOutcome(
+          this.#raise(action.action === 'irq' ? { kind: 'irq', cpu, vector: action.vector } : { kind: 'nmi', cpu }),
+          action.action,
+        );
       }
     }
   }
@@ -244,7 +279,8 @@ export class EntrySystem implements TransitionSystem {
     if (option.kind === 'irq') machine.raiseIrq(option.cpu, option.vector);
     else if (r[NMI_PENDING] === 1) return { kind: 'none', why: 'an NMI is pending already' };
     else machine.raiseNmi(option.cpu);
-    if (option.kind === 'nmi' && r[NMI_BLOCKED] === 1) return this.#judge(option.cpu) ?? { kind: 'none', why: 'the NMI changed nothing' };
+    if (option.kind === 'nmi' && r[NMI_BLOCKED] === 1)
+      return this.#judge(option.cpu) ?? { kind: 'none', why: 'the NMI changed nothing' };
     return this.#runToChange(option.cpu, DELIVERY_LIMIT);
   }
 
@@ -288,13 +324,18 @@ export class EntrySystem implements TransitionSystem {
   }
 
   /**
-   * A CPU that repeats its state waits for another one; but one that no other CPU can help, because each is in user mode or halted, will never get out.
+   * A CPU that repeats its state waits for another one; but one that no other CPU can help, because each is in user
+   * mode or halted, will never get out.
    */
   #spins(c: number): Change {
     const { cpus } = this.guest.machine;
     const others = cpus.filter((cpu) => cpu.index !== c);
     if (cpus[c].r[CPL] === 0 && others.every((cpu) => cpu.r[CPL] === 3 || cpu.r[HALTED_WORD] === 1)) {
-      this.monitor.report(L1, cpus[c], 'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel');
+      this.monitor.report(
+        L1,
+        cpus[c],
+        'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel',
+      );
       return this.#violation() ?? { kind: 'none', why: 'the CPU repeats its state' };
     }
     this.monitor.chose(cpus[c]);
@@ -314,7 +355,9 @@ export class EntrySystem implements TransitionSystem {
 
   #violation(): Extract<Outcome, { kind: 'violated' }> | undefined {
     const { violation } = this.monitor;
-    return violation === undefined ? undefined : { kind: 'violated', property: violation.property, message: violation.message };
+    return violation === undefined
+      ? undefined
+      : { kind: 'violated', property: violation.property, message: violation.message };
   }
 
   /** What the boundary was in the abstract machine; undefined for a stutter. */
@@ -358,7 +401,9 @@ export function locationName(image: ElfImage, va: number): string {
   return near === undefined ? `0x${(va >>> 0).toString(16)}` : `${near.name}+0x${near.offset.toString(16)}`;
 }
 
-/** Answers the recorded choices first, then asks. A recorded choice that no longer fits is cut to the last alternative. */
+/**
+ * Answers the recorded choices first, then asks. A recorded choice that no longer fits is cut to the last alternative.
+ */
 function scripted(choices: readonly number[], then: Chooser): Chooser {
   let next = 0;
   return (alternatives) => (next < choices.length ? Math.min(choices[next++], alternatives - 1) : then(alternatives));
@@ -368,8 +413,12 @@ function stepOutcome(change: Change, action: Extract<Action, { action: 'step' }>
   switch (change.kind) {
     case 'transition': {
       const { rule, args } = change.instance;
-      const matches = action.rule === ANY_RULE || (rule === action.rule && (action.args ?? []).every((arg, i) => arg === args[i + 1]));
-      return matches ? { kind: 'done', length: 1 } : { kind: 'disabled', why: `the CPU did ${rule} instead of ${action.rule}` };
+      const matches =
+        action.rule === ANY_RULE ||
+        (rule === action.rule && (action.args ?? []).every((arg, i) => arg === args[i + 1]));
+      return matches
+        ? { kind: 'done', length: 1 }
+        : { kind: 'disabled', why: `the CPU did ${rule} instead of ${action.rule}` };
     }
     case 'unknown':
       return { kind: 'done', length: 1 };
@@ -384,6 +433,7 @@ function eventOutcome(change: Change, rule: 'irq' | 'nmi'): Outcome {
   if (change.kind === 'unknown') return { kind: 'done', length: 1 };
   if (change.kind === 'none') return { kind: 'disabled', why: change.why };
   if (change.kind !== 'transition') return change;
-  return change.instance.rule === rule ? { kind: 'done', length: 1 } : { kind: 'disabled', why: `${change.instance.rule} came first` };
+  return change.instance.rule === rule
+    ? { kind: 'done', length: 1 }
+    : { kind: 'disabled', why: `${change.instance.rule} came first` };
 }
-

@@ -1,6 +1,6 @@
 /**
- * One random walk: options are drawn among those that are enabled, because a drawn action that cannot happen teaches nothing. The walk is a pure function
- * of the system's initial state and of the generator.
+ * One random walk: options are drawn among those that are enabled, because a drawn action that cannot happen teaches
+ * nothing. The walk is a pure function of the system's initial state and of the generator.
  */
 import type { Action } from '../../counterexamples/format';
 import type { Option, Outcome, TransitionSystem } from './transition-system';
@@ -18,11 +18,16 @@ export interface Walk {
   readonly failure: Extract<Outcome, { kind: 'violated' | 'diverged' }> | undefined;
 }
 
-/** How likely an option is, relative to the others. Events are rarer than steps: a context needs room to get somewhere. */
+/**
+ * How likely an option is, relative to the others. Events are rarer than steps: a context needs room to get somewhere.
+ */
 const WEIGHTS = { step: 12, part: 4, run: 0, irq: 1, nmi: 1 } as const;
 /** Parts of a step are drawn in this many grains. */
 const GRAINS = 64;
-/** Mean numbers of actions on one CPU before the walk looks at another: usually, and after the other stopped in the middle of a step. */
+/**
+ * Mean numbers of actions on one CPU before the walk looks at another: usually, and after the other stopped in the
+ * middle of a step.
+ */
 const SHORT_FOCUS = 8;
 const LONG_FOCUS = 32;
 /** Further actions after a divergence. */
@@ -35,7 +40,9 @@ function weigh(options: readonly Option[]): number {
 /** Adds the stutters: every CPU that can step can also stop on the way to its next transition. */
 function withParts(options: readonly Option[], draws: Draws): Option[] {
   return options.flatMap((option): Option[] =>
-    option.kind === 'step' ? [option, { kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS }] : [option],
+    option.kind === 'step'
+      ? [option, { kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS }]
+      : [option],
   );
 }
 
@@ -49,8 +56,9 @@ function pick(options: readonly Option[], draws: Draws): Option {
 }
 
 /**
- * The CPU on which the walk stays for a while. A race needs one CPU to stand still in a short window while another goes a long way; a fresh draw for every
- * action would make that exponentially rare (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+ * The CPU on which the walk stays for a while. A race needs one CPU to stand still in a short window while another goes
+ * a long way; a fresh draw for every action would make that exponentially rare (Burckhardt et al., "A Randomized
+ * Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
  */
 class Focus {
   readonly #draws: Draws;
@@ -64,7 +72,10 @@ class Focus {
     this.#cpu = draws.nextInt(0, cpus - 1);
   }
 
-  /** A CPU that stopped in the middle of a step is worth looking away from, and for long enough that another gets somewhere. */
+  /**
+   * A CPU that stopped in the middle of a step is worth looking away from, and for long enough that another gets
+   * somewhere.
+   */
   lookAway(): void {
     if (this.#draws.nextInt(0, 1) === 0) return;
     this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
@@ -110,12 +121,15 @@ class Trail {
 
 function initialFailure(system: TransitionSystem): Walk | undefined {
   const before = system.initially();
-  return before?.kind === 'violated' || before?.kind === 'diverged' ? { actions: [], length: 0, failure: before } : undefined;
+  return before?.kind === 'violated' || before?.kind === 'diverged'
+    ? { actions: [], length: 0, failure: before }
+    : undefined;
 }
 
 /**
- * Walks at most `steps` actions from the initial state, which it restores first. Ends early at a violation, and where nothing is enabled. After a
- * divergence the walk goes on without refinement, and for longer, because a violated property says more.
+ * Walks at most `steps` actions from the initial state, which it restores first. Ends early at a violation, and where
+ * nothing is enabled. After a divergence the walk goes on without refinement, and for longer, because a violated
+ * property says more.
  */
 export function randomWalk(system: TransitionSystem, draws: Draws, steps: number): Walk {
   system.reset();

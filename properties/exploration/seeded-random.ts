@@ -1,6 +1,6 @@
 /**
- * The one place that knows seedrandom: every random stream of a campaign starts here. Run r of campaign s draws from the stream `s/r`, so that a run is
- * reproducible alone and in any worker.
+ * The one place that knows seedrandom: every random stream of a campaign starts here. Run r of campaign s draws from
+ * the stream `s/r`, so that a run is reproducible alone and in any worker.
  */
 import seedrandom from 'seedrandom';
 

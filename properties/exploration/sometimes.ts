@@ -1,9 +1,11 @@
 /**
- * `sometimes` properties: situations that a campaign must reach, or its silence means nothing. Each is a goal in the abstract machine; a directed walk searches
- * the shortest trace to it and replays that on the emulator. One that cannot be reached is reported as vacuous, not as passed.
+ * `sometimes` properties: situations that a campaign must reach, or its silence means nothing. Each is a goal in the
+ * abstract machine; a directed walk searches the shortest trace to it and replays that on the emulator. One that cannot
+ * be reached is reported as vacuous, not as passed.
  */
-import { GP, IRQ, KERNEL, NMI, NMI_STACK, PF, PTI, SYSCALL } from '../../model/kinds';
+
 import { type EntryModel, entryModel } from '../../model/entry-model';
+import { GP, IRQ, KERNEL, NMI, NMI_STACK, PF, PTI, SYSCALL } from '../../model/kinds';
 import type { State } from '../../model/schema';
 import type { Bounds } from '../../model/schema-types';
 import { explore } from '../../model/search/explore';
@@ -45,12 +47,14 @@ export const SOMETIMES: readonly Sometimes[] = [
   {
     name: 'nested-nmi-after-iret-in-handler',
     needs: { nesting: 3, nmis: 2, irqs: 0 },
-    goal: (before, i, after) => nested(before, i, after) && before.stack[i.args[0]] === NMI_STACK && innermost(before, i.args[0]).body === 1,
+    goal: (before, i, after) =>
+      nested(before, i, after) && before.stack[i.args[0]] === NMI_STACK && innermost(before, i.args[0]).body === 1,
   },
   {
     name: 'nested-nmi-before-repeated-handler',
     needs: { nesting: 3, nmis: 3, irqs: 0 },
-    goal: (before, i, after) => nested(before, i, after) && before.stack[i.args[0]] === NMI_STACK && innermost(before, i.args[0]).body === 0,
+    goal: (before, i, after) =>
+      nested(before, i, after) && before.stack[i.args[0]] === NMI_STACK && innermost(before, i.args[0]).body === 0,
   },
   {
     name: 'nested-nmi-in-handler-from-user-mode',
@@ -70,17 +74,24 @@ export const SOMETIMES: readonly Sometimes[] = [
   {
     name: 'kernel-page-fault-sleeps',
     needs: { nmis: 0, irqs: 0 },
-    goal: (before, i) => i.rule === 'switch-to' && innermost(before, i.args[0]).kind === PF && before.depth[before.running[i.args[0]]] === 2,
+    goal: (before, i) =>
+      i.rule === 'switch-to' &&
+      innermost(before, i.args[0]).kind === PF &&
+      before.depth[before.running[i.args[0]]] === 2,
   },
   {
     name: 'preempted-in-kernel',
     needs: { nmis: 0 },
-    goal: (before, i) => i.rule === 'switch-to' && innermost(before, i.args[0]).kind === IRQ && before.depth[before.running[i.args[0]]] === 2,
+    goal: (before, i) =>
+      i.rule === 'switch-to' &&
+      innermost(before, i.args[0]).kind === IRQ &&
+      before.depth[before.running[i.args[0]]] === 2,
   },
   {
     name: 'resumed-on-another-cpu',
     needs: { nmis: 0 },
-    goal: (_before, i, after) => i.rule === 'switch-to' && i.args[1] < 2 && i.args[1] !== i.args[0] && after.depth[i.args[1]] > 0,
+    goal: (_before, i, after) =>
+      i.rule === 'switch-to' && i.args[1] < 2 && i.args[1] !== i.args[0] && after.depth[i.args[1]] > 0,
   },
   {
     name: 'resumed-on-another-cpu-on-its-pti-stack',
@@ -102,7 +113,8 @@ export const SOMETIMES: readonly Sometimes[] = [
   {
     name: 'irq-in-system-call',
     needs: { nmis: 0 },
-    goal: (before, i) => i.rule === 'irq' && innermost(before, i.args[0]).kind === SYSCALL && before.stack[i.args[0]] === KERNEL,
+    goal: (before, i) =>
+      i.rule === 'irq' && innermost(before, i.args[0]).kind === SYSCALL && before.stack[i.args[0]] === KERNEL,
   },
 ];
 
@@ -132,6 +144,10 @@ export function directedWalk(subject: Subject, sometimes: Sometimes): Directed {
   if (found.trace === undefined) return { kind: 'unreachable', name, why: 'the abstract machine does not reach it' };
   const walk = concretise(subject.system, found.trace, undefined);
   return walk === undefined
-    ? { kind: 'unreachable', name, why: `the emulator does not follow the abstract trace of ${found.trace.length} steps` }
+    ? {
+        kind: 'unreachable',
+        name,
+        why: `the emulator does not follow the abstract trace of ${found.trace.length} steps`,
+      }
     : { kind: 'reached', name, length: walk.length };
 }

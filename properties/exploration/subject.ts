@@ -1,5 +1,6 @@
 /**
- * What a campaign is about: an image, and the abstract machine that it is judged against. Built once in each worker from plain data.
+ * What a campaign is about: an image, and the abstract machine that it is judged against. Built once in each worker
+ * from plain data.
  */
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { type EntryModel, entryModel } from '../../model/entry-model';
@@ -9,10 +10,10 @@ import type { RuleInstance } from '../../model/search/machine';
 import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
 import type { GuestBounds } from '../guest/guest-view';
+import { Refinement } from '../refinement/refinement';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { propertySlug } from '../safety/property';
 import { concretise } from '../shrinking/concretise';
-import { Refinement } from '../refinement/refinement';
 import { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
 
@@ -38,14 +39,20 @@ export class Subject {
   readonly system: EntrySystem;
   /** Bounds of the search: those of the image, and the events and contexts of one trace. */
   readonly bounds: Bounds;
-  /** The abstract machine at these bounds; undefined for a mutant that it cannot express (refinement is then against the plain design). */
+  /**
+   * The abstract machine at these bounds; undefined for a mutant that it cannot express (refinement is then against the
+   * plain design).
+   */
   readonly model: EntryModel | undefined;
   readonly #shortest = new Map<string, readonly RuleInstance[] | undefined>();
 
   constructor(name: SubjectName) {
     this.name = name;
     const image = name.elf === undefined ? designImage(name.design) : readElf(name.elf.bytes, name.elf.name);
-    if (image === undefined) throw new UnknownSubjectError(`expected a design or mutant, found ${JSON.stringify(name.design)}; pti-check designs lists them`);
+    if (image === undefined)
+      throw new UnknownSubjectError(
+        `expected a design or mutant, found ${JSON.stringify(name.design)}; pti-check designs lists them`,
+      );
     this.image = image;
     this.guest = bootGuest(image, name.boot);
     this.bounds = searchBounds(name.design, this.guest.view.bounds);
@@ -53,14 +60,20 @@ export class Subject {
     this.system = new EntrySystem(this.guest, this.#refinement());
   }
 
-  /** Refinement is not bounded in events, only by the deepest legal nesting. A mutant that the model expresses is judged against its own model half. */
+  /**
+   * Refinement is not bounded in events, only by the deepest legal nesting. A mutant that the model expresses is judged
+   * against its own model half.
+   */
   #refinement(): Refinement | undefined {
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
     const model = entryModel(this.name.design, bounds) ?? entryModel(this.name.design.split('+')[0], bounds);
     return model === undefined ? undefined : new Refinement(model);
   }
 
-  /** The shortest trace of the abstract machine to a violation of the property; undefined where it has none at these bounds. */
+  /**
+   * The shortest trace of the abstract machine to a violation of the property; undefined where it has none at these
+   * bounds.
+   */
   shortestTrace(property: number): readonly RuleInstance[] | undefined {
     const slug = propertySlug(property);
     if (!this.#shortest.has(slug)) this.#shortest.set(slug, this.#search(property));
@@ -73,11 +86,13 @@ export class Subject {
     return found.verdict === 'violated' ? found.trace : undefined;
   }
 
-  /** The shortest trace, replayed on the machine: undefined if the abstract machine has none, or if it does not fail here. */
+  /**
+   * The shortest trace, replayed on the machine: undefined if the abstract machine has none, or if it does not fail
+   * here.
+   */
   shortestWalk(failure: NonNullable<Walk['failure']>): Walk | undefined {
     if (failure.kind !== 'violated') return undefined;
     const trace = this.shortestTrace(failure.property);
     return trace === undefined ? undefined : concretise(this.system, trace, failure);
   }
 }
-

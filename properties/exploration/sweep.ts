@@ -1,7 +1,8 @@
 /**
- * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system call, one IRQ, one #PF and one context
- * switch; and at every boundary of the context switch, another CPU that switches to the same task. At each boundary the machine is marked, the event happens,
- * the CPU runs until the scenario has ended, and the undo log takes everything back.
+ * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system
+ * call, one IRQ, one #PF and one context switch; and at every boundary of the context switch, another CPU that switches
+ * to the same task. At each boundary the machine is marked, the event happens, the CPU runs until the scenario has
+ * ended, and the undo log takes everything back.
  */
 import type { Action } from '../../counterexamples/format';
 import { CPL } from '../../emulator/registers';
@@ -20,8 +21,8 @@ export interface Scenario {
 }
 
 /**
- * The guest's choices are documented in emulator/guest/README.md: user program (0 system call, 1 touch a heap page), system call body (0 leave by SYSRET, 1 by
- * IRET, 2 enable interrupts, 3 yield), next task (3: idle first).
+ * The guest's choices are documented in emulator/guest/README.md: user program (0 system call, 1 touch a heap page),
+ * system call body (0 leave by SYSRET, 1 by IRET, 2 enable interrupts, 3 yield), next task (3: idle first).
  */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'system call, SYSRET', start: 'user', choices: [0, 0] },
@@ -123,7 +124,13 @@ class Path {
 
   save(): { actions: number; length: number; choices: number[]; pending: number[]; stutter: number } {
     const { length } = this;
-    return { actions: this.actions.length, length, choices: [...this.#choices], pending: [...this.#pending], stutter: this.#stutter };
+    return {
+      actions: this.actions.length,
+      length,
+      choices: [...this.#choices],
+      pending: [...this.#pending],
+      stutter: this.#stutter,
+    };
   }
 
   restore(saved: ReturnType<Path['save']>): void {
@@ -169,7 +176,12 @@ class Path {
   }
 }
 
-function sweepScenario(system: EntrySystem, scenario: Scenario, coverage: Coverage, shouldStop: () => boolean): SweepResult {
+function sweepScenario(
+  system: EntrySystem,
+  scenario: Scenario,
+  coverage: Coverage,
+  shouldStop: () => boolean,
+): SweepResult {
   system.reset();
   const path = new Path(system, scenario);
   if (scenario.start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
@@ -232,10 +244,14 @@ function happens(path: Path, event: SweptEvent): boolean {
   }
 }
 
-/** The other CPU goes for task 0, which stands where it stands: what the CPU did since its last transition becomes part of the trace. */
+/**
+ * The other CPU goes for task 0, which stands where it stands: what the CPU did since its last transition becomes part
+ * of the trace.
+ */
 function otherCpuSwitches(path: Path): boolean {
   path.recordStutter();
   path.answer(OTHER_CHOICES);
-  for (let i = 0; i < OTHER_STEPS && path.failure === undefined; i++) if (!path.take({ kind: 'step', cpu: OTHER_CPU })) break;
+  for (let i = 0; i < OTHER_STEPS && path.failure === undefined; i++)
+    if (!path.take({ kind: 'step', cpu: OTHER_CPU })) break;
   return true;
 }

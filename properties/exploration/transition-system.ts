@@ -1,6 +1,7 @@
 /**
- * What exploring and shrinking know of the thing that they explore. It starts in one state, it has actions, it can go back. Nothing here says "CPU state"
- * or "model": an implementation decides what an action means and when two states are the same.
+ * What exploring and shrinking know of the thing that they explore. It starts in one state, it has actions, it can go
+ * back. Nothing here says "CPU state" or "model": an implementation decides what an action means and when two states
+ * are the same.
  */
 import type { Action } from '../../counterexamples/format';
 
@@ -43,7 +44,10 @@ export interface TransitionSystem {
   take(option: Option, choose: Chooser): Taken;
   /** Performs a given action; what it does not say is chosen as 0. */
   perform(action: Action, choose?: Chooser): Outcome;
-  /** Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or need not move. */
+  /**
+   * Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or
+   * need not move.
+   */
   settle(cpu: number, choose: Chooser, fraction?: number): Action | undefined;
   readonly cpus: number;
   /** A violation or divergence that is there before the first action. */

@@ -1,14 +1,16 @@
 /**
- * A booted guest as the manifest lets one see it: which thread `current`, top_of_stack, sp0 and threadsp name, which address space and half a CR3
- * value is. Only memory and registers are read; nothing is written and no TLB is consulted.
+ * A booted guest as the manifest lets one see it: which thread `current`, top_of_stack, sp0 and threadsp name, which
+ * address space and half a CR3 value is. Only memory and registers are read; nothing is written and no TLB is
+ * consulted.
  */
-import type { Machine } from '../../emulator/machine';
+
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { Machine } from '../../emulator/machine';
 import { TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import type { Manifest } from './manifest';
-import { type StackRegion, stackRegions } from '../monitor/regions';
 import { KERNEL, PTI } from '../../model/kinds';
+import { type StackRegion, stackRegions } from '../monitor/regions';
+import type { Manifest } from './manifest';
 
 /** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
 const TSS_RSP0 = 4;
@@ -51,10 +53,14 @@ export class GuestView {
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
   }
 
-  /** Physical address of a kernel address, by the kernel half of address space 0. Throws RangeError where nothing is mapped. */
+  /**
+   * Physical address of a kernel address, by the kernel half of address space 0. Throws RangeError where nothing is
+   * mapped.
+   */
   physical(va: number): number {
     const leaf = this.machine.translate(this.kernelRoot(0), va);
-    if (leaf === undefined) throw new RangeError(`the manifest names ${va.toString(16)}, which the kernel page table does not map`);
+    if (leaf === undefined)
+      throw new RangeError(`the manifest names ${va.toString(16)}, which the kernel page table does not map`);
     return leaf.pa;
   }
 
@@ -86,7 +92,9 @@ export class GuestView {
     return t < this.bounds.tasks;
   }
 
-  /** The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals no address. */
+  /**
+   * The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals no address.
+   */
   pointerAt(pa: number): number {
     const { words } = this.machine.memory;
     return toVa(words[pa >>> 2], words[(pa >>> 2) + 1]);
@@ -111,7 +119,9 @@ export class GuestView {
 
   /** Physical address of TSS.sp0 of CPU c; the TR base is constant after boot. */
   sp0Pa(c: number): number {
-    this.#sp0Pa[c] ??= this.physical(toVa(this.machine.cpus[c].r[TR_BASE], this.machine.cpus[c].r[TR_BASE + 1]) + TSS_RSP0);
+    this.#sp0Pa[c] ??= this.physical(
+      toVa(this.machine.cpus[c].r[TR_BASE], this.machine.cpus[c].r[TR_BASE + 1]) + TSS_RSP0,
+    );
     return this.#sp0Pa[c];
   }
 

@@ -1,9 +1,10 @@
 /**
- * A booted guest: image, manifest, machine and monitor. Booting runs the guest's own boot code, CPU by CPU, until each CPU is in user mode or, where there
- * are fewer tasks than CPUs, idles; from that state every run starts.
+ * A booted guest: image, manifest, machine and monitor. Booting runs the guest's own boot code, CPU by CPU, until each
+ * CPU is in user mode or, where there are fewer tasks than CPUs, idles; from that state every run starts.
  */
-import { Machine } from '../../emulator/machine';
+
 import type { ElfImage } from '../../emulator/elf/elf-image';
+import { Machine } from '../../emulator/machine';
 import { CPL, RIP } from '../../emulator/registers';
 import { HALTED, SHUTDOWN } from '../../emulator/step-result';
 import { hexVa, toVa } from '../../emulator/words';
@@ -39,11 +40,15 @@ function checkBounds(image: ElfImage, manifest: Manifest, bounds: GuestBounds): 
     ['address spaces', bounds.mms, manifest.maxMms],
   ] as const;
   for (const [what, asked, most] of limits)
-    if (asked < 1 || asked > most) throw new ManifestError(`${image.name}: expected 1 to ${most} ${what}, found ${asked}; the manifest's max_* symbols say what the image can boot`);
+    if (asked < 1 || asked > most)
+      throw new ManifestError(
+        `${image.name}: expected 1 to ${most} ${what}, found ${asked}; the manifest's max_* symbols say what the image can boot`,
+      );
 }
 
 /**
- * Boots an image. Throws ManifestError for an image without a usable manifest and BootError for one that does not reach user mode.
+ * Boots an image. Throws ManifestError for an image without a usable manifest and BootError for one that does not reach
+ * user mode.
  */
 export function bootGuest(image: ElfImage, asked?: GuestBounds): Guest {
   const manifest = readManifest(image);
@@ -65,7 +70,11 @@ function bootCpu(image: ElfImage, machine: Machine, c: number, bounds: GuestBoun
     const result = machine.step(c);
     if (result === HALTED && c >= bounds.tasks) return;
     if (result === HALTED || result === SHUTDOWN)
-      throw new BootError(`${image.name}: CPU ${c} ${result === HALTED ? 'halted' : 'shut down'} at ${hexVa(toVa(cpu.r[RIP], cpu.r[RIP + 1]))} before it reached user mode; step through the boot code of the image`);
+      throw new BootError(
+        `${image.name}: CPU ${c} ${result === HALTED ? 'halted' : 'shut down'} at ${hexVa(toVa(cpu.r[RIP], cpu.r[RIP + 1]))} before it reached user mode; step through the boot code of the image`,
+      );
   }
-  throw new BootError(`${image.name}: CPU ${c} did not reach user mode within ${BOOT_LIMIT} instructions; expected _start to end in user mode`);
+  throw new BootError(
+    `${image.name}: CPU ${c} did not reach user mode within ${BOOT_LIMIT} instructions; expected _start to end in user mode`,
+  );
 }

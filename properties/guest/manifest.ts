@@ -1,7 +1,7 @@
 /**
- * The guest manifest: what the harness must know about an image, read from its ELF symbols and sections and from nothing else
- * (emulator/guest/README.md documents it symbol by symbol). A missing required symbol is bad input; a missing optional one switches off the property
- * that needs it, and `unchecked` says which.
+ * The guest manifest: what the harness must know about an image, read from its ELF symbols and sections and from
+ * nothing else (emulator/guest/README.md documents it symbol by symbol). A missing required symbol is bad input; a
+ * missing optional one switches off the property that needs it, and `unchecked` says which.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 
@@ -22,7 +22,10 @@ export const PER_CPU_STACKS = ['entry', 'irq', 'nmi', 'df', 'idle'] as const;
 export const PER_TASK_STACKS = ['kernel', 'pti'] as const;
 export type StackKind = (typeof PER_CPU_STACKS)[number] | (typeof PER_TASK_STACKS)[number];
 
-/** Kinds of physical page that a user table may map in its kernel half (S12), beside entry text, noinstr text and PTI stacks. */
+/**
+ * Kinds of physical page that a user table may map in its kernel half (S12), beside entry text, noinstr text and PTI
+ * stacks.
+ */
 export const ALLOWED_PAGE_KINDS = ['idt', 'gdt', 'entry_stack', 'ist_stacks', 'tss', 'percpu_offset'] as const;
 export type AllowedPageKind = (typeof ALLOWED_PAGE_KINDS)[number];
 
@@ -35,7 +38,10 @@ export interface Manifest {
   readonly maxTasks: number;
   readonly maxMms: number;
   readonly stacks: ReadonlyMap<StackKind, StackArray>;
-  /** Physical address of the kernel root of address space 0, distance to the next one, and from a kernel root to its user root (0: one table). */
+  /**
+   * Physical address of the kernel root of address space 0, distance to the next one, and from a kernel root to its
+   * user root (0: one table).
+   */
   readonly pgdBase: number;
   readonly pgdStride: number;
   readonly pgdUserOffset: number;
@@ -85,7 +91,9 @@ class SymbolReader {
   required(name: string): number {
     const value = this.#image.symbol(name);
     if (value === undefined)
-      throw new ManifestError(`${this.#image.name}: expected the symbol ${name} of the guest manifest, found none; emulator/guest/README.md lists what an image must define`);
+      throw new ManifestError(
+        `${this.#image.name}: expected the symbol ${name} of the guest manifest, found none; emulator/guest/README.md lists what an image must define`,
+      );
     return value;
   }
 
@@ -109,7 +117,11 @@ class SymbolReader {
   stack(kind: StackKind, required: boolean): StackArray | undefined {
     const name = `manifest.stack.${kind}`;
     if (!required && this.#image.symbol(`${name}.base`) === undefined) return undefined;
-    return { base: this.required(`${name}.base`), size: this.required(`${name}.size`), stride: this.required(`${name}.stride`) };
+    return {
+      base: this.required(`${name}.base`),
+      size: this.required(`${name}.size`),
+      stride: this.required(`${name}.stride`),
+    };
   }
 }
 
@@ -140,19 +152,25 @@ function readExceptionTable(image: ElfImage, table: Range): Map<number, number> 
   if (segment === undefined) return entries;
   const view = new DataView(segment.data.buffer, segment.data.byteOffset, segment.data.byteLength);
   const va = (offset: number) => view.getInt32(offset + 4, true) * 4294967296 + view.getUint32(offset, true);
-  for (let at = table.start - segment.vaddr; at + 16 <= table.end - segment.vaddr; at += 16) entries.set(va(at), va(at + 8));
+  for (let at = table.start - segment.vaddr; at + 16 <= table.end - segment.vaddr; at += 16)
+    entries.set(va(at), va(at + 8));
   return entries;
 }
 
 /**
- * Reads the manifest of an image. Throws ManifestError for an image without a manifest, of another manifest version, or without a required symbol.
+ * Reads the manifest of an image. Throws ManifestError for an image without a manifest, of another manifest version, or
+ * without a required symbol.
  */
 export function readManifest(image: ElfImage): Manifest {
   const version = image.symbol('manifest.version');
   if (version === undefined)
-    throw new ManifestError(`${image.name}: expected a guest image with a manifest (symbol manifest.version), found none; start from emulator/guest/mainline as the template`);
+    throw new ManifestError(
+      `${image.name}: expected a guest image with a manifest (symbol manifest.version), found none; start from emulator/guest/mainline as the template`,
+    );
   if (version !== MANIFEST_VERSION)
-    throw new ManifestError(`${image.name}: expected manifest version ${MANIFEST_VERSION}, found ${version}; rebuild the image for this pti-check or update pti-check`);
+    throw new ManifestError(
+      `${image.name}: expected manifest version ${MANIFEST_VERSION}, found ${version}; rebuild the image for this pti-check or update pti-check`,
+    );
   const read = new SymbolReader(image);
   read.required('boot_pgd');
   return {

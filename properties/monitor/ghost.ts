@@ -1,7 +1,8 @@
 /**
- * Ghost state: what the checker has to remember and the machine does not: open contexts with what they interrupted, the thread that runs, the
- * provenance of rsp. It is updated by hardware events, register loads and manifest addresses, never by labels inside entry code, so code that nobody
- * here has seen can be checked. All of it lies in one Int32Array that the machine saves and restores with its own marks.
+ * Ghost state: what the checker has to remember and the machine does not: open contexts with what they interrupted, the
+ * thread that runs, the provenance of rsp. It is updated by hardware events, register loads and manifest addresses,
+ * never by labels inside entry code, so code that nobody here has seen can be checked. All of it lies in one Int32Array
+ * that the machine saves and restores with its own marks.
  *
  *   [ per CPU: CPU_WORDS ] * cpus   [ per thread: THREAD_WORDS ] * (tasks + cpus)
  *   thread: depth, saved stack, user GS base, then MAX_CONTEXTS contexts of CTX_WORDS
@@ -15,11 +16,17 @@ export const MAX_CONTEXTS = 8;
 export const RUNNING = 0;
 /** An NMI arrived while an NMI context was open, and the handler has not begun since. */
 export const NMI_AGAIN = 1;
-/** An NMI was delivered while an NMI context on the IST stack was open, and that one has neither repeated nor returned since. */
+/**
+ * An NMI was delivered while an NMI context on the IST stack was open, and that one has neither repeated nor returned
+ * since.
+ */
 export const NMI_REPEAT = 16;
 /** rsp holds a value read from CR3. */
 export const CR3_IN_RSP = 2;
-/** What the environment was after the last instruction: CPL0 with user half, CPL0 with a GS base other than the kernel's, IF. */
+/**
+ * What the environment was after the last instruction: CPL0 with user half, CPL0 with a GS base other than the
+ * kernel's, IF.
+ */
 export const USER_HALF = 3;
 export const USER_GS = 4;
 export const INTERRUPTS = 5;
@@ -29,13 +36,19 @@ export const ENTERING = 7;
 /** The NMI handler of the manifest runs: its return address slot, as the rsp after its return; 0 if it does not run. */
 export const HANDLER_RSP_LO = 8;
 export const HANDLER_RSP_HI = 9;
-/** The count of retired instructions (modulo 2^32) at the last event, return to user mode, context switch or choice (L1). */
+/**
+ * The count of retired instructions (modulo 2^32) at the last event, return to user mode, context switch or choice
+ * (L1).
+ */
 export const PROGRESS_AT = 10;
 /** Retired instructions with an NMI pending that no context explains (L2). */
 export const SINCE_PENDING = 11;
 /** rsp is the user's, whatever region its value lies in: since SYSCALL, or loaded back on the way out. */
 export const USER_RSP = 18;
-/** Bounds within which the implicit stack accesses of this CPU are known to be legal: high word, low word of the start, sizes. 0 size: unknown. */
+/**
+ * Bounds within which the implicit stack accesses of this CPU are known to be legal: high word, low word of the start,
+ * sizes. 0 size: unknown.
+ */
 export const LEGAL_HI = 12;
 export const LEGAL_LO = 13;
 export const LEGAL_POP_BYTES = 14;

@@ -1,21 +1,36 @@
 /**
- * The observer of the machine: keeps the ghost state, asks the safety properties after every micro-step, and notices when the abstract state may have
- * changed. It is the only object that sees every instruction, so the common instruction costs it two tests of small integers; what a property needs
- * more rarely (a frame, a page-table walk) happens behind a flag of the instruction or a watched page.
+ * The observer of the machine: keeps the ghost state, asks the safety properties after every micro-step, and notices
+ * when the abstract state may have changed. It is the only object that sees every instruction, so the common
+ * instruction costs it two tests of small integers; what a property needs more rarely (a frame, a page-table walk)
+ * happens behind a flag of the instruction or a watched page.
  *
- * A run stops at its first violating micro-step. Checks of one micro-step are asked in ascending order, so the lowest number is reported.
+ * A run stops at its first violating micro-step. Checks of one micro-step are asked in ascending order, so the lowest
+ * number is reported.
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
-import { CPL, CR3, EA, FLAG_IF, GS_BASE, ICOUNT, NMI_BLOCKED, NMI_PENDING, RIP, RSP, VEC_NMI } from '../../emulator/registers';
+import {
+  CPL,
+  CR3,
+  EA,
+  FLAG_IF,
+  GS_BASE,
+  ICOUNT,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  RIP,
+  RSP,
+  VEC_NMI,
+} from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import { accessIsMapped } from '../safety/accesses-are-mapped';
-import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
 import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
+import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
+import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
 import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
 import { codeUsesKernelCr3, enabledInterruptsUseOwnCr3 } from '../safety/kernel-code-uses-kernel-cr3';
 import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
@@ -24,14 +39,13 @@ import { nestingIsBounded } from '../safety/nesting-is-bounded';
 import { nmiIsDelivered, nmisAreUnblocked } from '../safety/nmi-is-delivered';
 import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../safety/nmi-is-kept';
 import { noDoubleFault } from '../safety/no-double-fault';
-import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
 import { S18, type Violation } from '../safety/property';
 import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
 import { scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
 import { stackIsLegal, takenOverStackIsFree } from '../safety/stack-is-legal';
-import { UserTableCheck } from '../safety/user-table-is-minimal';
 import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
 import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
+import { UserTableCheck } from '../safety/user-table-is-minimal';
 import {
   CR3_IN_RSP,
   CTX_BODY,
@@ -76,8 +90,8 @@ import {
   USER_HALF,
   USER_RSP,
 } from './ghost';
-import { WATCHES_ALPHA, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
 import { abstractStack } from './regions';
+import { WATCHES_ALPHA, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
 
 /** Classes of code, kept in MicroOp.tag. */
 const TAG_OTHER = 0;
@@ -118,8 +132,8 @@ export class Monitor implements Observer {
   }
 
   /**
-   * Takes over a machine whose CPUs have just reached user mode (or idle): the guest has booted, every thread that does not run waits with a
-   * first-run frame or idles, and the user GS base of a running task is what it runs with.
+   * Takes over a machine whose CPUs have just reached user mode (or idle): the guest has booted, every thread that does
+   * not run waits with a first-run frame or idles, and the user GS base of a running task is what it runs with.
    */
   attach(): void {
     const { machine, bounds } = this.view;
@@ -209,7 +223,8 @@ export class Monitor implements Observer {
     const g = this.ghost.cpu(cpu.index);
     if ((flags & OP_BRANCH) !== 0 && cpu.r[CPL] === 0) entryTerminates(this, cpu, g);
     if ((flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
-    if (op.mnemonic === Ret && (this.words[g + HANDLER_RSP_LO] | this.words[g + HANDLER_RSP_HI]) !== 0) handlerReturns(this, cpu, g);
+    if (op.mnemonic === Ret && (this.words[g + HANDLER_RSP_LO] | this.words[g + HANDLER_RSP_HI]) !== 0)
+      handlerReturns(this, cpu, g);
     if (cpu.r[NMI_PENDING] !== 0) nmiIsDelivered(this, cpu, g);
     else this.words[g + SINCE_PENDING] = 0;
   }
@@ -235,8 +250,9 @@ export class Monitor implements Observer {
   }
 
   /**
-   * `mov ..., %rsp` or `pop %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in which rsp is no stack pointer, and one of the
-   * value that the user had is the user's again, even if it points into a kernel stack (CVE-2015-3291).
+   * `mov ..., %rsp` or `pop %rsp`: a load from a threadsp word is a context switch, one from CR3 opens the window in
+   * which rsp is no stack pointer, and one of the value that the user had is the user's again, even if it points into a
+   * kernel stack (CVE-2015-3291).
    */
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
     this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
@@ -255,7 +271,9 @@ export class Monitor implements Observer {
   private isUsersRsp(cpu: Cpu, g: number): boolean {
     const at = this.ghost.innermost(this.words[g + RUNNING]);
     if (at < 0 || this.words[at + CTX_FROM_USER] === 0 || this.words[at + CTX_VECTOR] === NO_SNAPSHOT) return false;
-    return cpu.r[RSP] === this.words[at + CTX_REGISTERS + RSP] && cpu.r[RSP + 1] === this.words[at + CTX_REGISTERS + RSP + 1];
+    return (
+      cpu.r[RSP] === this.words[at + CTX_REGISTERS + RSP] && cpu.r[RSP + 1] === this.words[at + CTX_REGISTERS + RSP + 1]
+    );
   }
 
   /** Stack legality was judged with another thread or context: judge again. */
@@ -289,7 +307,14 @@ export class Monitor implements Observer {
     words[g + STACK] = stack;
     const mm = this.view.mmOfRoot(r[CR3]);
     const environment =
-      r[CPL] | (half << 2) | (gs << 3) | (interrupts << 4) | (stack << 5) | (r[NMI_BLOCKED] << 9) | (r[NMI_PENDING] << 10) | (mm << 11);
+      r[CPL] |
+      (half << 2) |
+      (gs << 3) |
+      (interrupts << 4) |
+      (stack << 5) |
+      (r[NMI_BLOCKED] << 9) |
+      (r[NMI_PENDING] << 10) |
+      (mm << 11);
     if (environment !== words[g + ENVIRONMENT]) this.touch();
     words[g + ENVIRONMENT] = environment;
     if (user || interrupts === 0) return;
@@ -458,7 +483,12 @@ export class Monitor implements Observer {
       this.touch();
     }
     this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
-    if (this.view.isTask(t) && this.words[this.ghost.thread(t) + USER_GS_LO] === 0 && this.words[this.ghost.thread(t) + USER_GS_HI] === 0) this.rememberUserGs(cpu, t);
+    if (
+      this.view.isTask(t) &&
+      this.words[this.ghost.thread(t) + USER_GS_LO] === 0 &&
+      this.words[this.ghost.thread(t) + USER_GS_HI] === 0
+    )
+      this.rememberUserGs(cpu, t);
   }
 
   private returnedToKernel(cpu: Cpu, g: number, t: number, at: number): void {
@@ -489,7 +519,11 @@ export class Monitor implements Observer {
   }
 
   shutdown(cpu: Cpu): void {
-    this.report(S18, cpu, 'expected every fault to be delivered, the CPU shut down: a fault while #DF was being delivered');
+    this.report(
+      S18,
+      cpu,
+      'expected every fault to be delivered, the CPU shut down: a fault while #DF was being delivered',
+    );
   }
 
   /** A guest read its choice port: it is making progress of its own. */

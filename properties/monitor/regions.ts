@@ -1,5 +1,6 @@
 /**
- * Whose stack an address lies in, by the manifest alone. The names are those of the abstract machine, relative to a CPU and its running thread.
+ * Whose stack an address lies in, by the manifest alone. The names are those of the abstract machine, relative to a CPU
+ * and its running thread.
  */
 import { CR3_WINDOW, ENTRY, FOREIGN, IRQ_STACK, KERNEL, NMI_STACK, PTI, USER } from '../../model/kinds';
 import type { Manifest, StackArray } from '../guest/manifest';
@@ -17,7 +18,14 @@ export interface StackRegion {
   readonly name: string;
 }
 
-function region(kind: number, thread: number, cpu: number, array: StackArray, index: number, name: string): StackRegion {
+function region(
+  kind: number,
+  thread: number,
+  cpu: number,
+  array: StackArray,
+  index: number,
+  name: string,
+): StackRegion {
   const start = array.base + index * array.stride;
   return { kind, thread, cpu, start, end: start + array.size, name };
 }
@@ -44,7 +52,8 @@ export function stackRegions(manifest: Manifest, cpus: number, tasks: number): S
 }
 
 /**
- * The region that a stack pointer is in, or undefined. A stack pointer equal to the end of a stack is in it: nothing has been pushed yet.
+ * The region that a stack pointer is in, or undefined. A stack pointer equal to the end of a stack is in it: nothing
+ * has been pushed yet.
  */
 export function regionOf(regions: readonly StackRegion[], rsp: number): StackRegion | undefined {
   for (const r of regions) if (rsp > r.start && rsp <= r.end) return r;

@@ -1,6 +1,6 @@
 /**
- * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9), page tables (S10, S12) and the
- * words that the abstraction reads. One byte a page.
+ * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9),
+ * page tables (S10, S12) and the words that the abstraction reads. One byte a page.
  */
 import { ENTRY, IRQ_STACK, NMI_STACK } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
@@ -15,7 +15,9 @@ const PAGE = 4096;
 export class WatchedPages {
   readonly #view: GuestView;
   readonly #why: Uint8Array;
-  /** Thread that owns the stack in a page, or -1 - cpu for a per-CPU stack. Only where the page is watched as a stack. */
+  /**
+   * Thread that owns the stack in a page, or -1 - cpu for a per-CPU stack. Only where the page is watched as a stack.
+   */
   readonly #owner: Int16Array;
   #abstracted: number[] = [];
 

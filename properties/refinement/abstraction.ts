@@ -1,6 +1,7 @@
 /**
- * The abstraction function alpha: machine and ghosts -> state of the abstract machine. It reads architectural state, memory words that the manifest names,
- * and the ghost state; it knows nothing of the code. This is the only place, with refinement.ts, where the two machines meet.
+ * The abstraction function alpha: machine and ghosts -> state of the abstract machine. It reads architectural state,
+ * memory words that the manifest names, and the ghost state; it knows nothing of the code. This is the only place, with
+ * refinement.ts, where the two machines meet.
  */
 import { CPL, CR3, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { FOREIGN, KERNEL, PTI, USER } from '../../model/kinds';

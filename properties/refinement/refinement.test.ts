@@ -1,6 +1,6 @@
 /**
- * Promises: refinement notices a machine that does something which its abstract machine does not allow, names the first differing field with both sides, and
- * goes on checking properties afterwards; what it accepts it names by the rule.
+ * Promises: refinement notices a machine that does something which its abstract machine does not allow, names the first
+ * differing field with both sides, and goes on checking properties afterwards; what it accepts it names by the rule.
  */
 import { entryModel } from '../../model/entry-model';
 import { designImage } from '../designs/registry';
@@ -46,7 +46,11 @@ test('a system call of mainline is these transitions', () => {
 
 test('mainline judged by the abstract machine of asm-return diverges where SYSCALL takes CR3 into rsp', () => {
   const [, , third] = outcomes(judgedBy('mainline', 'asm-return'), 3);
-  expect(third).toMatchObject({ kind: 'diverged', field: 'stack[0]', message: expect.stringMatching(/stack\[0\] \(before 0, after 1\)/) });
+  expect(third).toMatchObject({
+    kind: 'diverged',
+    field: 'stack[0]',
+    message: expect.stringMatching(/stack\[0\] \(before 0, after 1\)/),
+  });
 });
 
 test('after a divergence properties are still checked, and win', () => {

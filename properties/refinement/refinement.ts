@@ -1,13 +1,22 @@
 /**
- * Refinement: whatever one instruction or event does to the machine leaves its abstraction alone (a stutter) or is one transition of the abstract
- * machine. The checker holds the abstract state, and when the machine may have left it asks the model for a rule that leads from the one to the other.
+ * Refinement: whatever one instruction or event does to the machine leaves its abstraction alone (a stutter) or is one
+ * transition of the abstract machine. The checker holds the abstract state, and when the machine may have left it asks
+ * the model for a rule that leads from the one to the other.
  *
- * The search of the model is bounded in events; the refinement is not: the counters of events left are full on both sides, and are not compared.
+ * The search of the model is bounded in events; the refinement is not: the counters of events left are full on both
+ * sides, and are not compared.
  */
+
+import type { DesignConfig } from '../../model/design-config';
 import type { EntryModel } from '../../model/entry-model';
 import type { State } from '../../model/schema';
-import { instanceName, instanceTable, type InstanceTable, type RuleInstance, ruleInstances } from '../../model/search/machine';
-import type { DesignConfig } from '../../model/design-config';
+import {
+  type InstanceTable,
+  instanceName,
+  instanceTable,
+  type RuleInstance,
+  ruleInstances,
+} from '../../model/search/machine';
 import type { Monitor } from '../monitor/monitor';
 import { abstractMachine } from './abstraction';
 
@@ -91,10 +100,15 @@ export class Refinement {
     return step;
   }
 
-  /** A rule of CPU `c` that violates the property in the held state, in the order of the rules; undefined where the model has none. */
+  /**
+   * A rule of CPU `c` that violates the property in the held state, in the order of the rules; undefined where the
+   * model has none.
+   */
   violatingRule(c: number, property: number): RuleInstance | undefined {
     this.#dirty = true;
-    return this.#instances.find((instance) => instance.args[0] === c && this.#apply(instance) && this.#scratch.failed === property);
+    return this.#instances.find(
+      (instance) => instance.args[0] === c && this.#apply(instance) && this.#scratch.failed === property,
+    );
   }
 
   #abstract(m: Monitor): Divergence | undefined {
@@ -117,13 +131,19 @@ export class Refinement {
       if (instance.args[0] !== c || !this.#apply(instance)) continue;
       if (equal(this.#found, this.#next)) {
         if (this.#scratch.failed === 0) return { kind: 'transition', instance };
-        nearest = { field: 'requirement', message: `${instanceName(instance)} violates property ${this.#scratch.failed} in the model, and no property of the machine` };
+        nearest = {
+          field: 'requirement',
+          message: `${instanceName(instance)} violates property ${this.#scratch.failed} in the model, and no property of the machine`,
+        };
         least = 0;
       }
       const differences = this.#differences();
       if (differences.length >= least) continue;
       least = differences.length;
-      nearest = { field: differences[0].field, message: `${instanceName(instance)} comes nearest: ${differences.map((d) => d.text).join(', ')}` };
+      nearest = {
+        field: differences[0].field,
+        message: `${instanceName(instance)} comes nearest: ${differences.map((d) => d.text).join(', ')}`,
+      };
     }
     const changes = this.#changes();
     const message = `the machine changed ${changes}, which no rule of the model allows; ${nearest?.message ?? 'no rule is enabled'}`;
@@ -151,7 +171,9 @@ export class Refinement {
 
   #changes(): string {
     this.#boundScratch.unpack(this.#packed, 0);
-    return compare(this.#scratch, this.#state, 'before', 'after').map((d) => d.text).join(', ');
+    return compare(this.#scratch, this.#state, 'before', 'after')
+      .map((d) => d.text)
+      .join(', ');
   }
 }
 
@@ -164,9 +186,11 @@ function equal(a: Uint32Array, b: Uint32Array): boolean {
 export function compare(a: State, b: State, nameA: string, nameB: string): { field: string; text: string }[] {
   const differences: { field: string; text: string }[] = [];
   const visit = (field: string, x: unknown, y: unknown): void => {
-    if (Array.isArray(x) && Array.isArray(y)) x.forEach((value, i) => visit(`${field}[${i}]`, value, y[i]));
-    else if (x !== y) differences.push({ field, text: `${field} (${nameA} ${x}, ${nameB} ${y})` });
+    if (Array.isArray(x) && Array.isArray(y)) {
+      for (const [i, value] of x.entries()) visit(`${field}[${i}]`, value, y[i]);
+    } else if (x !== y) differences.push({ field, text: `${field} (${nameA} ${x}, ${nameB} ${y})` });
   };
-  for (const field of Object.keys(a)) if (field !== 'failed') visit(field, a[field as keyof State], b[field as keyof State]);
+  for (const field of Object.keys(a))
+    if (field !== 'failed') visit(field, a[field as keyof State], b[field as keyof State]);
   return differences;
 }

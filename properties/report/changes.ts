@@ -1,6 +1,7 @@
 /**
- * What a step did, in words: the difference of two abstract states, field by field, in the terms that a reader of entry code thinks in. A field of the
- * schema that is not here would be silently left out of every report, so a test compares the two lists.
+ * What a step did, in words: the difference of two abstract states, field by field, in the terms that a reader of entry
+ * code thinks in. A field of the schema that is not here would be silently left out of every report, so a test compares
+ * the two lists.
  */
 
 import { USER } from '../../model/kinds';

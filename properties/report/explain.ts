@@ -1,5 +1,6 @@
 /**
- * What each property promises and what it means when it does not hold, for readers who have never seen this program: one sentence each, by slug.
+ * What each property promises and what it means when it does not hold, for readers who have never seen this program:
+ * one sentence each, by slug.
  */
 import { propertyNumber } from '../safety/property';
 

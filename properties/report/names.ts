@@ -1,5 +1,6 @@
 /**
- * Names of threads, stacks, events and actions as a report writes them. Kinds of stacks and contexts have the names of the abstract machine.
+ * Names of threads, stacks, events and actions as a report writes them. Kinds of stacks and contexts have the names of
+ * the abstract machine.
  */
 import type { Action } from '../../counterexamples/format';
 import {

@@ -1,4 +1,7 @@
-/** What a reader of a narrated case can rely on. Addresses, offsets and instruction counts are the guest's affair, so they are blotted out. */
+/**
+ * What a reader of a narrated case can rely on. Addresses, offsets and instruction counts are the guest's affair, so
+ * they are blotted out.
+ */
 import type { Action, Counterexample } from '../../counterexamples/format';
 import { schema } from '../../model/schema';
 import { Subject } from '../exploration/subject';

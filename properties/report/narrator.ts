@@ -1,6 +1,6 @@
 /**
- * Tells a saved case step by step, so that one who knows entry code can follow it by hand and paste it into a mail. Plain text with aligned columns;
- * colours only where the output is a terminal.
+ * Tells a saved case step by step, so that one who knows entry code can follow it by hand and paste it into a mail.
+ * Plain text with aligned columns; colours only where the output is a terminal.
  */
 import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
@@ -23,7 +23,9 @@ export interface NarratorOptions {
 type Style = ReturnType<typeof pc.createColors>;
 type Failing = Extract<Outcome, { kind: 'violated' | 'diverged' }>;
 
-/** Widths of the columns: step, action, CPU, thread, CPL, CR3, GS, IF, NMI, rsp, stack (the last one has what is left). */
+/**
+ * Widths of the columns: step, action, CPU, thread, CPL, CR3, GS, IF, NMI, rsp, stack (the last one has what is left).
+ */
 const HEADINGS = ['step', 'action', 'cpu', 'runs', 'CPL', 'CR3', 'GS', 'IF', 'NMI', 'rsp', 'stack'] as const;
 const WIDTHS = [4, 25, 3, 8, 3, 10, 6, 2, 11, 16, 0] as const;
 const GAP = '  ';

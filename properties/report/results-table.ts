@@ -1,6 +1,6 @@
 /**
- * The table of bare `pti-check`: one row a design, what was declared of it against what the two machines found, and below it what the abbreviations mean.
- * Plain text in columns; colours only where the output is a terminal.
+ * The table of bare `pti-check`: one row a design, what was declared of it against what the two machines found, and
+ * below it what the abbreviations mean. Plain text in columns; colours only where the output is a terminal.
  */
 import pc from 'picocolors';
 import type { Bounds } from '../../model/schema-types';

@@ -1,6 +1,7 @@
 /**
- * A trace replayed for a reader: what each action did, as data. The machine is driven through the same `perform` as a campaign; a tracer beside the monitor
- * says by which instruction, and the abstraction of the machine before and after says what changed.
+ * A trace replayed for a reader: what each action did, as data. The machine is driven through the same `perform` as a
+ * campaign; a tracer beside the monitor says by which instruction, and the abstraction of the machine before and after
+ * says what changed.
  */
 import type { Action } from '../../counterexamples/format';
 import type { Cpu } from '../../emulator/cpu/cpu';
@@ -43,7 +44,10 @@ export interface StepRecord {
   readonly number: number;
   readonly action: Action;
   readonly outcome: Outcome;
-  /** Where the step ended: `how` says whether that instruction completed, faulted, or was only about to run when an event came. */
+  /**
+   * Where the step ended: `how` says whether that instruction completed, faulted, or was only about to run when an
+   * event came.
+   */
   readonly instruction: (InstructionView & { readonly how: 'ran' | 'faulted' | 'before' }) | undefined;
   readonly delivered: { readonly vector: number; readonly handler: string } | undefined;
   readonly choices: readonly (Omit<ChoiceRead, 'va'> & { readonly place: string })[];

@@ -1,6 +1,6 @@
 /**
- * Watches a machine in place of its monitor, and lets the monitor see everything: which instruction or event ended a step, and what the guest read from
- * its choice port. Only narration pays for it; campaigns run with the monitor alone.
+ * Watches a machine in place of its monitor, and lets the monitor see everything: which instruction or event ended a
+ * step, and what the guest read from its choice port. Only narration pays for it; campaigns run with the monitor alone.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { MicroOp } from '../../emulator/decode/micro-op';

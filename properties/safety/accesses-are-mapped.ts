@@ -1,6 +1,7 @@
 /**
- * S1 accesses-are-mapped: every fetch, data access and implicit access (gate, descriptor, TSS, frame) made at CPL0, or at the CPL0 that a delivery is
- * about to reach, translates with permission under the current CR3, unless the instruction has an exception-table entry or is an IRETQ to user mode.
+ * S1 accesses-are-mapped: every fetch, data access and implicit access (gate, descriptor, TSS, frame) made at CPL0, or
+ * at the CPL0 that a delivery is about to reach, translates with permission under the current CR3, unless the
+ * instruction has an exception-table entry or is an IRETQ to user mode.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Fault } from '../../emulator/observer';
@@ -16,8 +17,14 @@ export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   const { exceptionTable, irets } = m.view.manifest;
   if (!m.delivering_ && !fault.implicit && (exceptionTable.has(rip) || irets.includes(rip))) return;
-  if (fault.access === 'execute' && !fault.implicit) codeIsFetchedOnKernelHalf(m, cpu, toVa(fault.addressLo, fault.addressHi));
-  const what = fault.implicit || m.delivering_ ? 'implicit access' : fault.access === 'execute' ? 'fetch' : `data ${fault.access}`;
+  if (fault.access === 'execute' && !fault.implicit)
+    codeIsFetchedOnKernelHalf(m, cpu, toVa(fault.addressLo, fault.addressHi));
+  const what =
+    fault.implicit || m.delivering_ ? 'implicit access' : fault.access === 'execute' ? 'fetch' : `data ${fault.access}`;
   const address = hexVa(toVa(fault.addressLo, fault.addressHi));
-  m.report(S1, cpu, `expected every access at CPL0 to be mapped, the ${what} of ${address} raised #PF with error code ${fault.error}`);
+  m.report(
+    S1,
+    cpu,
+    `expected every access at CPL0 to be mapped, the ${what} of ${address} raised #PF with error code ${fault.error}`,
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * L1 entry-terminates (bounded): every entry reaches user mode, a context switch, another event or a choice of its own within 4096 instructions, and
- * never the guest's panic.
+ * L1 entry-terminates (bounded): every entry reaches user mode, a context switch, another event or a choice of its own
+ * within 4096 instructions, and never the guest's panic.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { ICOUNT } from '../../emulator/registers';

@@ -1,6 +1,6 @@
 /**
- * S17 fast-return-is-canonical: SYSRET returns to a canonical address only (Intel raises #GP at CPL0 otherwise, on the user's stack), and no event
- * without an IST stack is delivered while rsp is the user's at CPL0.
+ * S17 fast-return-is-canonical: SYSRET returns to a canonical address only (Intel raises #GP at CPL0 otherwise, on the
+ * user's stack), and no event without an IST stack is delivered while rsp is the user's at CPL0.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
@@ -16,7 +16,8 @@ const VEC_DF = 8;
 
 /** Before SYSRET. */
 export function fastReturnIsCanonical(m: Monitor, cpu: Cpu): void {
-  if (!isCanonical(cpu.r[RCX], cpu.r[RCX + 1])) m.report(S17, cpu, 'expected SYSRET to a canonical address, found a non-canonical RCX');
+  if (!isCanonical(cpu.r[RCX], cpu.r[RCX + 1]))
+    m.report(S17, cpu, 'expected SYSRET to a canonical address, found a non-canonical RCX');
 }
 
 /** Before a delivery. NMI and #DF have an IST stack in every design here. */

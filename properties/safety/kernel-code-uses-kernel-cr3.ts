@@ -1,6 +1,7 @@
 /**
- * S5 kernel-code-uses-kernel-cr3: instrumentable code (section .text) is fetched only on the kernel half (judged before the fetch), and at CPL0 with
- * interrupts on CR3 belongs to the address space of the current task. With interrupts off the two differ legally, inside switch_mm.
+ * S5 kernel-code-uses-kernel-cr3: instrumentable code (section .text) is fetched only on the kernel half (judged before
+ * the fetch), and at CPL0 with interrupts on CR3 belongs to the address space of the current task. With interrupts off
+ * the two differ legally, inside switch_mm.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3 } from '../../emulator/registers';
@@ -13,7 +14,10 @@ export function codeUsesKernelCr3(m: Monitor, cpu: Cpu, g: number): void {
   m.report(S5, cpu, 'expected the kernel half in CR3 for a fetch of instrumentable code (.text), found the user half');
 }
 
-/** A fetch that is about to fault because the user half does not map the code: S5 is judged before the fetch, so it comes before S1. */
+/**
+ * A fetch that is about to fault because the user half does not map the code: S5 is judged before the fetch, so it
+ * comes before S1.
+ */
 export function codeIsFetchedOnKernelHalf(m: Monitor, cpu: Cpu, va: number): void {
   const { text } = m.view.manifest;
   if (va >= text.start && va < text.end) codeUsesKernelCr3(m, cpu, m.ghost.cpu(cpu.index));
@@ -25,5 +29,9 @@ export function enabledInterruptsUseOwnCr3(m: Monitor, cpu: Cpu, g: number): voi
   if (t < 0 || !m.view.isTask(t) || m.ghost.words[g + USER_HALF] === 1) return;
   const mm = m.view.mmOfRoot(cpu.r[CR3]);
   if (mm !== m.view.mmOf(t))
-    m.report(S5, cpu, `expected CR3 of address space ${m.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`);
+    m.report(
+      S5,
+      cpu,
+      `expected CR3 of address space ${m.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`,
+    );
 }

@@ -1,7 +1,8 @@
 /**
- * S7 live-frames-are-untouched: a word of a live hardware frame is written only by the context that it belongs to, and the switch frame of a thread
- * that does not run by nobody. A frame lives from its delivery until it is popped, or until rsp leaves the per-CPU stack from which it was copied; the
- * frame of an NMI on the IST stack until its handler begins, because from then on the entry code works with its own copies.
+ * S7 live-frames-are-untouched: a word of a live hardware frame is written only by the context that it belongs to, and
+ * the switch frame of a thread that does not run by nobody. A frame lives from its delivery until it is popped, or
+ * until rsp leaves the per-CPU stack from which it was copied; the frame of an NMI on the IST stack until its handler
+ * begins, because from then on the entry code works with its own copies.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa, toVa } from '../../emulator/words';
@@ -32,11 +33,19 @@ function contextFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, k: number, va:
   if (words[at + CTX_FRAME] === 0) return;
   const start = toVa(words[at + CTX_FRAME_LO], words[at + CTX_FRAME_HI]);
   if (va >= start + words[at + CTX_FRAME_BYTES] || va + bytes <= start) return;
-  m.report(S7, cpu, `expected the live frame of context ${k} of t${t} at ${hexVa(start)} to be left alone, found a store to ${hexVa(va)}`);
+  m.report(
+    S7,
+    cpu,
+    `expected the live frame of context ${k} of t${t} at ${hexVa(start)} to be left alone, found a store to ${hexVa(va)}`,
+  );
 }
 
 function switchFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, va: number, bytes: number): void {
   const start = m.view.pointerAt(m.view.threadspPa[t]);
   if (va >= start + SWITCH_FRAME_BYTES || va + bytes <= start) return;
-  m.report(S7, cpu, `expected the switch frame of t${t} at ${hexVa(start)} to be left alone while it does not run, found a store to ${hexVa(va)}`);
+  m.report(
+    S7,
+    cpu,
+    `expected the switch frame of t${t} at ${hexVa(start)} to be left alone while it does not run, found a store to ${hexVa(va)}`,
+  );
 }

@@ -1,5 +1,6 @@
 /**
- * L3 nesting-is-bounded: at most six contexts are open at a time: system call, #PF, IRQ, NMI, #PF and a nested NMI is the longest legal chain.
+ * L3 nesting-is-bounded: at most six contexts are open at a time: system call, #PF, IRQ, NMI, #PF and a nested NMI is
+ * the longest legal chain.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Monitor } from '../monitor/monitor';

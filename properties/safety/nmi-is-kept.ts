@@ -1,7 +1,7 @@
 /**
- * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the first entry has returned, and an
- * NMI that arrives while an NMI context is open is followed by a run of the handler before the outermost of these contexts ends. (NMI blocking itself,
- * cleared by IRET alone, is hardware.)
+ * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the
+ * first entry has returned, and an NMI that arrives while an NMI context is open is followed by a run of the handler
+ * before the outermost of these contexts ends. (NMI blocking itself, cleared by IRET alone, is hardware.)
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
@@ -33,5 +33,9 @@ export function nmiIsNotForgotten(m: Monitor, cpu: Cpu, g: number, t: number): v
   const depth = m.ghost.depth(t);
   if (words[g + NMI_AGAIN] === 0 || words[m.ghost.context(t, depth - 1) + CTX_KIND] !== NMI) return;
   for (let k = 0; k < depth - 1; k++) if (words[m.ghost.context(t, k) + CTX_KIND] === NMI) return;
-  m.report(S16, cpu, 'expected another run of the NMI handler for the NMI that arrived meanwhile, found the return of the outermost NMI');
+  m.report(
+    S16,
+    cpu,
+    'expected another run of the NMI handler for the NMI that arrived meanwhile, found the return of the outermost NMI',
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * S18 no-double-fault: no #DF is ever raised (the only legal one, of espfix, needs a 16-bit stack segment, which no guest here has), and no CPU shuts
- * down.
+ * S18 no-double-fault: no #DF is ever raised (the only legal one, of espfix, needs a 16-bit stack segment, which no
+ * guest here has), and no CPU shuts down.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { VEC_DF } from '../../emulator/registers';

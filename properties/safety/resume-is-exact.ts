@@ -1,23 +1,15 @@
 /**
- * S6 resume-is-exact: a return gives back what the event interrupted. To CPL0: all general registers, rip, rsp, RFLAGS, address space and half of CR3,
- * GS (symbolically: the per-CPU area of the CPU that resumes), and for an NMI also CR2, DR7 by omission of writes, and the SYSCALL scratch word. To CPL3: IRQ,
- * NMI and resolved #PF restore every register; SYSCALL all but rax, rcx and r11.
+ * S6 resume-is-exact: a return gives back what the event interrupted. To CPL0: all general registers, rip, rsp, RFLAGS,
+ * address space and half of CR3, GS (symbolically: the per-CPU area of the CPU that resumes), and for an NMI also CR2,
+ * DR7 by omission of writes, and the SYSCALL scratch word. To CPL3: IRQ, NMI and resolved #PF restore every register;
+ * SYSCALL all but rax, rcx and r11.
  *
- * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for (the manifest's repeat range) is no
- * return; a context ended by a bad IRET, and the first run of a forked task, have nothing to compare with.
+ * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for
+ * (the manifest's repeat range) is no return; a context ended by a bad IRET, and the first run of a forked task, have
+ * nothing to compare with.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
-import {
-  CR2,
-  CR3,
-  FLAG_RF,
-  GPR_NAMES,
-  GS_BASE,
-  R11,
-  RAX,
-  RCX,
-  RIP,
-} from '../../emulator/registers';
+import { CR2, CR3, FLAG_RF, GPR_NAMES, GS_BASE, R11, RAX, RCX, RIP } from '../../emulator/registers';
 import { hex64, toVa } from '../../emulator/words';
 import { GP, NMI, PF, SYSCALL } from '../../model/kinds';
 import {
@@ -50,14 +42,19 @@ function saved(m: Monitor, at: number, register: number): number {
 function same(m: Monitor, cpu: Cpu, at: number, register: number): boolean {
   const { words } = m.ghost;
   return (
-    cpu.r[register] === words[at + CTX_REGISTERS + register] && cpu.r[register + 1] === words[at + CTX_REGISTERS + register + 1]
+    cpu.r[register] === words[at + CTX_REGISTERS + register] &&
+    cpu.r[register + 1] === words[at + CTX_REGISTERS + register + 1]
   );
 }
 
 function differs(m: Monitor, cpu: Cpu, at: number, name: string, register: number, expected = register): void {
   const { words } = m.ghost;
   const before = hex64(words[at + CTX_REGISTERS + expected], words[at + CTX_REGISTERS + expected + 1]);
-  m.report(S6, cpu, `expected ${name} ${before} as before the event, found ${hex64(cpu.r[register], cpu.r[register + 1])}`);
+  m.report(
+    S6,
+    cpu,
+    `expected ${name} ${before} as before the event, found ${hex64(cpu.r[register], cpu.r[register + 1])}`,
+  );
 }
 
 function generalRegisters(m: Monitor, cpu: Cpu, at: number, clobbered: readonly number[]): void {
@@ -110,16 +107,27 @@ function environment(m: Monitor, cpu: Cpu, at: number): void {
   const { words } = m.ghost;
   const half = m.view.isUserHalf(cpu.r[CR3]) ? 1 : 0;
   if (half !== words[at + CTX_FROM_USER_HALF])
-    m.report(S6, cpu, `expected CR3 on the ${HALF_NAMES[words[at + CTX_FROM_USER_HALF]]} half as before the event, found the ${HALF_NAMES[half]} half`);
+    m.report(
+      S6,
+      cpu,
+      `expected CR3 on the ${HALF_NAMES[words[at + CTX_FROM_USER_HALF]]} half as before the event, found the ${HALF_NAMES[half]} half`,
+    );
   const before = m.view.mmOfRoot(words[at + CTX_REGISTERS + CR3]);
   const mm = m.view.mmOfRoot(cpu.r[CR3]);
-  if (mm !== before) m.report(S6, cpu, `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`);
+  if (mm !== before)
+    m.report(S6, cpu, `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`);
   const gs = m.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
   if (gs !== words[at + CTX_FROM_USER_GS])
-    m.report(S6, cpu, `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`);
+    m.report(
+      S6,
+      cpu,
+      `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`,
+    );
 }
 
-/** An NMI can hit between a fault and the read of CR2, and between the write and the read of the SYSCALL scratch word. */
+/**
+ * An NMI can hit between a fault and the read of CR2, and between the write and the read of the SYSCALL scratch word.
+ */
 function nmiLeavesNoTrace(m: Monitor, cpu: Cpu, at: number): void {
   const { words } = m.ghost;
   if (!same(m, cpu, at, CR2)) differs(m, cpu, at, 'CR2', CR2);
@@ -127,6 +135,9 @@ function nmiLeavesNoTrace(m: Monitor, cpu: Cpu, at: number): void {
   if (pa === undefined || words[at + CTX_CPU] !== cpu.index) return;
   const { words: memory } = m.view.machine.memory;
   if (memory[pa >>> 2] !== words[at + CTX_SP2_LO] || memory[(pa >>> 2) + 1] !== words[at + CTX_SP2_HI])
-    m.report(S6, cpu, `expected the SYSCALL scratch word ${hex64(words[at + CTX_SP2_LO], words[at + CTX_SP2_HI])} as before the NMI, found ${hex64(memory[pa >>> 2], memory[(pa >>> 2) + 1])}`);
+    m.report(
+      S6,
+      cpu,
+      `expected the SYSCALL scratch word ${hex64(words[at + CTX_SP2_LO], words[at + CTX_SP2_HI])} as before the NMI, found ${hex64(memory[pa >>> 2], memory[(pa >>> 2) + 1])}`,
+    );
 }
-

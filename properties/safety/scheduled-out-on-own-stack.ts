@@ -1,7 +1,8 @@
 /**
- * S9 scheduled-out-on-own-stack, the headline: when a CPU stores the stack pointer of its running thread to that thread's threadsp, the stored value
- * lies in a stack of the thread itself (its kernel stack or its PTI stack), never in a per-CPU or user stack; CR3 is on the kernel half, GS is the
- * kernel's, interrupts are off, no NMI is open, and no live hardware frame of the thread is left on a per-CPU stack.
+ * S9 scheduled-out-on-own-stack, the headline: when a CPU stores the stack pointer of its running thread to that
+ * thread's threadsp, the stored value lies in a stack of the thread itself (its kernel stack or its PTI stack), never
+ * in a per-CPU or user stack; CR3 is on the kernel half, GS is the kernel's, interrupts are off, no NMI is open, and no
+ * live hardware frame of the thread is left on a per-CPU stack.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
@@ -20,7 +21,11 @@ export function scheduledOutOnOwnStack(m: Monitor, cpu: Cpu, pa: number): void {
   const region = regionOf(m.view.regions, rsp);
   const who = m.view.isTask(t) ? `task t${t}` : `the idle thread of CPU ${t - m.view.bounds.tasks}`;
   if (region === undefined || region.thread !== t) {
-    m.report(S9, cpu, `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`);
+    m.report(
+      S9,
+      cpu,
+      `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`,
+    );
     return;
   }
   const wrong = environmentAtSwitch(m, g) ?? openContexts(m, t);
@@ -39,7 +44,8 @@ function openContexts(m: Monitor, t: number): string | undefined {
   for (let k = 0; k < m.ghost.depth(t); k++) {
     const at = m.ghost.context(t, k);
     if (words[at + CTX_KIND] === NMI) return 'inside an NMI';
-    if (m.pages.isPerCpuStack(words[at + CTX_FRAME])) return `while its context ${k} has a live hardware frame on a per-CPU stack`;
+    if (m.pages.isPerCpuStack(words[at + CTX_FRAME]))
+      return `while its context ${k} has a live hardware frame on a per-CPU stack`;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * S8 stack-is-legal: every implicit stack access at CPL0 (push, pop, call, ret, IRET's frame, a delivery without IST) lies in a stack of the running
- * thread or of this CPU that no other CPU uses, and a push lies below what the suspended contexts have on that stack. The value of rsp as such is not
- * judged: inside the SYSCALL entry it is a CR3 value.
+ * S8 stack-is-legal: every implicit stack access at CPL0 (push, pop, call, ret, IRET's frame, a delivery without IST)
+ * lies in a stack of the running thread or of this CPU that no other CPU uses, and a push lies below what the suspended
+ * contexts have on that stack. The value of rsp as such is not judged: inside the SYSCALL entry it is a CR3 value.
  *
  * What was found legal is kept as bounds in the ghost state, so the next push costs two comparisons.
  */
@@ -33,14 +33,23 @@ export function stackIsLegal(m: Monitor, cpu: Cpu, g: number, va: number, bytes:
     return;
   }
   if (region.thread !== t && region.cpu !== cpu.index) {
-    m.report(S8, cpu, `expected a ${what} at CPL0 to lie in a stack of t${t} or of CPU ${cpu.index}, found ${region.name}`);
+    m.report(
+      S8,
+      cpu,
+      `expected a ${what} at CPL0 to lie in a stack of t${t} or of CPU ${cpu.index}, found ${region.name}`,
+    );
     return;
   }
   const other = usedByOther(m, cpu, region, t);
-  if (other >= 0) m.report(S8, cpu, `expected ${region.name} to be used by CPU ${cpu.index} alone, CPU ${other} uses it too`);
+  if (other >= 0)
+    m.report(S8, cpu, `expected ${region.name} to be used by CPU ${cpu.index} alone, CPU ${other} uses it too`);
   const limit = pushLimit(m, t, region);
   if (write && va + bytes > limit)
-    m.report(S8, cpu, `expected a push below ${hexVa(limit)}, where a suspended context of t${t} stands on ${region.name}, found ${hexVa(va)}`);
+    m.report(
+      S8,
+      cpu,
+      `expected a push below ${hexVa(limit)}, where a suspended context of t${t} stands on ${region.name}, found ${hexVa(va)}`,
+    );
   words[g + LEGAL_HI] = vaHi(region.start);
   words[g + LEGAL_LO] = vaLo(region.start);
   words[g + LEGAL_POP_BYTES] = region.end - region.start;
@@ -51,7 +60,11 @@ export function stackIsLegal(m: Monitor, cpu: Cpu, g: number, va: number, bytes:
 export function takenOverStackIsFree(m: Monitor, cpu: Cpu, t: number): void {
   for (const other of m.view.machine.cpus)
     if (other !== cpu && m.ghost.running(other.index) === t)
-      m.report(S8, cpu, `expected the stack of t${t} to be free when CPU ${cpu.index} switches to it, CPU ${other.index} still runs on it`);
+      m.report(
+        S8,
+        cpu,
+        `expected the stack of t${t} to be free when CPU ${cpu.index} switches to it, CPU ${other.index} still runs on it`,
+      );
 }
 
 /** Another CPU that runs the same thread, or whose rsp is in the same stack; -1 if there is none. */
@@ -65,7 +78,10 @@ function usedByOther(m: Monitor, cpu: Cpu, region: StackRegion, t: number): numb
   return -1;
 }
 
-/** Pushes lie below the lowest rsp at which a context of the thread was interrupted on this stack. The NMI stack is laid out by its entry code. */
+/**
+ * Pushes lie below the lowest rsp at which a context of the thread was interrupted on this stack. The NMI stack is laid
+ * out by its entry code.
+ */
 function pushLimit(m: Monitor, t: number, region: StackRegion): number {
   let limit = region.end;
   if (region.kind === NMI_STACK) return limit;

@@ -1,7 +1,8 @@
 /**
- * S12 user-table-is-minimal (the allow-list part): what the user half of every address space maps in the kernel's addresses is in one allow-list for all
- * designs, by kind of physical page: entry text, noinstr text, the pages of the cpu_entry_area, cpu_tss_rw, the per-CPU offset table, and PTI stacks of the
- * tasks of that address space. No leaf there is accessible to the user, and text, IDT and GDT are read-only.
+ * S12 user-table-is-minimal (the allow-list part): what the user half of every address space maps in the kernel's
+ * addresses is in one allow-list for all designs, by kind of physical page: entry text, noinstr text, the pages of the
+ * cpu_entry_area, cpu_tss_rw, the per-CPU offset table, and PTI stacks of the tasks of that address space. No leaf
+ * there is accessible to the user, and text, IDT and GDT are read-only.
  *
  * Checked once after boot, and again after a store to one of the page-table pages that the walk read.
  */
@@ -46,7 +47,8 @@ export class UserTableCheck {
     const { manifest } = view;
     this.#allow(manifest.entryText, { name: 'entry text', readOnly: true, mm: -1 });
     this.#allow(manifest.noinstrText, { name: 'noinstr text', readOnly: true, mm: -1 });
-    for (const [name, range] of manifest.allowedPages) this.#allow(range, { name, readOnly: READ_ONLY_KINDS.includes(name), mm: -1 });
+    for (const [name, range] of manifest.allowedPages)
+      this.#allow(range, { name, readOnly: READ_ONLY_KINDS.includes(name), mm: -1 });
     for (const r of view.regions)
       if (r.kind === PTI) this.#allow(r, { name: r.name, readOnly: false, mm: view.mmOf(r.thread) });
   }
@@ -70,7 +72,8 @@ export class UserTableCheck {
     for (const leaf of machine.leaves(this.#view.userRoot(mm), KERNEL_HALF)) {
       pages += leaf.size / PAGE;
       const wrong = this.#judge(leaf, mm);
-      if (wrong !== undefined) m.report(S12, cpu, `the user table of address space ${mm} maps ${hexVa(leaf.va)}: ${wrong}`);
+      if (wrong !== undefined)
+        m.report(S12, cpu, `the user table of address space ${mm} maps ${hexVa(leaf.va)}: ${wrong}`);
     }
     if (mm === 0) this.leafPages = pages;
     this.#watchTables(m, this.#view.userRoot(mm), TOP_LEVEL, KERNEL_SLOT);
@@ -85,7 +88,8 @@ export class UserTableCheck {
     }
     for (let i = from; i < ENTRIES && level > 0; i++) {
       const entry = words[(table >>> 2) + 2 * i];
-      if ((entry & PTE_PRESENT) !== 0 && (entry & PTE_PS) === 0) this.#watchTables(m, (entry & -PAGE) >>> 0, level - 1, 0);
+      if ((entry & PTE_PRESENT) !== 0 && (entry & PTE_PS) === 0)
+        this.#watchTables(m, (entry & -PAGE) >>> 0, level - 1, 0);
     }
   }
 

@@ -1,6 +1,7 @@
 /**
- * A trace of the abstract machine replayed on the concrete one. The abstract trace says which transition comes next, not what the guest has to choose on the
- * way there: the choices are searched depth first, with the machine's undo log, in lexicographic order, so the result is the same every time.
+ * A trace of the abstract machine replayed on the concrete one. The abstract trace says which transition comes next,
+ * not what the guest has to choose on the way there: the choices are searched depth first, with the machine's undo log,
+ * in lexicographic order, so the result is the same every time.
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/search/machine';
@@ -24,16 +25,22 @@ interface Search {
   readonly wanted: readonly Action[];
   /** The failure that the last action has to end in; undefined: the trace has to end well. */
   readonly failure: Walk['failure'];
-  /** Let another CPU go on between two transitions where nothing else helps. Costly, so tried only in a second search. */
+  /**
+   * Let another CPU go on between two transitions where nothing else helps. Costly, so tried only in a second search.
+   */
   readonly settles: boolean;
   attempts: number;
 }
 
 /**
- * The walk that takes the machine through the given transitions and ends in the given failure (or, without one, well); undefined when no sequence of choices
- * does.
+ * The walk that takes the machine through the given transitions and ends in the given failure (or, without one, well);
+ * undefined when no sequence of choices does.
  */
-export function concretise(system: TransitionSystem, trace: readonly RuleInstance[], failure: Walk['failure']): Walk | undefined {
+export function concretise(
+  system: TransitionSystem,
+  trace: readonly RuleInstance[],
+  failure: Walk['failure'],
+): Walk | undefined {
   system.reset();
   if (trace.length === 0) {
     const before = system.initially();
@@ -54,7 +61,10 @@ function extend(search: Search, i: number): Action[] | undefined {
   return choose(search, i) ?? (search.settles ? settled(search, i) : undefined);
 }
 
-/** One other CPU first goes on as far as it can without a transition: a lock or a thread may be held, or let go, where the abstract machine sees nothing. */
+/**
+ * One other CPU first goes on as far as it can without a transition: a lock or a thread may be held, or let go, where
+ * the abstract machine sees nothing.
+ */
 function settled(search: Search, i: number): Action[] | undefined {
   for (let c = 0; c < search.system.cpus; c++) {
     const found = c === search.wanted[i].cpu ? undefined : settledCpu(search, i, c);
@@ -128,7 +138,10 @@ function endsAsWanted(search: Search, i: number, outcome: Outcome): boolean {
   return (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, search.failure);
 }
 
-/** The next sequence of choices in lexicographic order, of the lengths that were really asked for; undefined after the last. */
+/**
+ * The next sequence of choices in lexicographic order, of the lengths that were really asked for; undefined after the
+ * last.
+ */
 function following(choices: readonly number[], asked: readonly number[]): number[] | undefined {
   const full = asked.map((_, i) => choices[i] ?? 0);
   for (let i = full.length - 1; i >= 0; i--) if (full[i] + 1 < asked[i]) return [...full.slice(0, i), full[i] + 1];

@@ -1,7 +1,8 @@
 /**
- * Delta debugging of a failing trace: leave out what the failure does not need, then replace what is left by something simpler. An action that is no longer
- * enabled after a deletion is skipped where it stands, so deleting one thing re-enables the rest instead of derailing it (Zeller and Hildebrandt, "Simplifying
- * and Isolating Failure-Inducing Input", 2002, with the trace as the input).
+ * Delta debugging of a failing trace: leave out what the failure does not need, then replace what is left by something
+ * simpler. An action that is no longer enabled after a deletion is skipped where it stands, so deleting one thing
+ * re-enables the rest instead of derailing it (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
+ * Input", 2002, with the trace as the input).
  */
 import type { Action } from '../../counterexamples/format';
 import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
@@ -15,7 +16,9 @@ export function isSimpler(a: Walk, b: Walk): boolean {
 }
 
 function cost(walk: Walk): number[] {
-  const details = walk.actions.map((a) => (('at' in a && a.at !== undefined) ? 1 : 0) + ('choices' in a ? sum(a.choices ?? []) : 0));
+  const details = walk.actions.map(
+    (a) => ('at' in a && a.at !== undefined ? 1 : 0) + ('choices' in a ? sum(a.choices ?? []) : 0),
+  );
   return [walk.length, walk.actions.length, sum(details)];
 }
 
@@ -27,15 +30,18 @@ function sum(values: readonly number[]): number {
 export function* candidates(walk: Walk): Generator<readonly Action[]> {
   const { actions } = walk;
   for (let size = actions.length >> 1; size >= 1; size >>= 1)
-    for (let from = actions.length - size; from >= 0; from -= size) yield [...actions.slice(0, from), ...actions.slice(from + size)];
+    for (let from = actions.length - size; from >= 0; from -= size)
+      yield [...actions.slice(0, from), ...actions.slice(from + size)];
   yield* withoutPairs(actions);
-  for (const [i, action] of actions.entries()) for (const simpler of simplerActions(action)) yield actions.with(i, simpler);
+  for (const [i, action] of actions.entries())
+    for (const simpler of simplerActions(action)) yield actions.with(i, simpler);
 }
 
 /** Two actions that need each other (enter and leave, off and on) go only together. */
 function* withoutPairs(actions: readonly Action[]): Generator<readonly Action[]> {
   for (let width = 2; width <= Math.min(12, actions.length); width++)
-    for (let from = 0; from + width <= actions.length; from++) yield [...actions.slice(0, from), ...actions.slice(from + width)];
+    for (let from = 0; from + width <= actions.length; from++)
+      yield [...actions.slice(0, from), ...actions.slice(from + width)];
 }
 
 /** The same action with less said: not where exactly, not which choice. */

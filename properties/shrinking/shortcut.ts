@@ -1,6 +1,7 @@
 /**
- * Shortcuts: deletion alone stops at traces in which every action is needed for the next one, although another way is shorter. From each state of the trace
- * a bounded breadth-first search looks for a state further down the same trace, or for the failure itself, and splices the shorter way in.
+ * Shortcuts: deletion alone stops at traces in which every action is needed for the next one, although another way is
+ * shorter. From each state of the trace a bounded breadth-first search looks for a state further down the same trace,
+ * or for the failure itself, and splices the shorter way in.
  */
 import type { Action } from '../../counterexamples/format';
 import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
@@ -39,7 +40,12 @@ interface Node {
   readonly length: number;
 }
 
-function searchFrom(system: TransitionSystem, walk: Walk, from: number, later: ReadonlyMap<string, number>): readonly Action[] | undefined {
+function searchFrom(
+  system: TransitionSystem,
+  walk: Walk,
+  from: number,
+  later: ReadonlyMap<string, number>,
+): readonly Action[] | undefined {
   const prefix = walk.actions.slice(0, from);
   const seen = new Set<string>();
   const queue: Node[] = [{ actions: [], length: 0 }];
@@ -62,11 +68,17 @@ function searchFrom(system: TransitionSystem, walk: Walk, from: number, later: R
 }
 
 /** Every way to make one transition from the current state. */
-function* successors(system: TransitionSystem, walk: Walk, node: Node): Generator<{ node: Node; fingerprint: string; ends: boolean }> {
+function* successors(
+  system: TransitionSystem,
+  walk: Walk,
+  node: Node,
+): Generator<{ node: Node; fingerprint: string; ends: boolean }> {
   const mark = system.mark();
   for (const option of system.options().filter((o) => concerns(walk, o))) {
     for (const choices of variants(option)) {
-      const { action, outcome } = system.take(option, (alternatives) => Math.min(choices.shift() ?? 0, alternatives - 1));
+      const { action, outcome } = system.take(option, (alternatives) =>
+        Math.min(choices.shift() ?? 0, alternatives - 1),
+      );
       const ends = (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, walk.failure);
       const next = { actions: [...node.actions, action], length: node.length + 1 };
       if (ends || outcome.kind === 'done') yield { node: next, fingerprint: system.fingerprint(), ends };
@@ -76,7 +88,9 @@ function* successors(system: TransitionSystem, walk: Walk, node: Node): Generato
   system.release(mark);
 }
 
-/** A shorter way needs no CPU and no kind of event that the trace does without; the search would drown in the others. */
+/**
+ * A shorter way needs no CPU and no kind of event that the trace does without; the search would drown in the others.
+ */
 function concerns(walk: Walk, option: Option): boolean {
   const kind = option.kind === 'irq' || option.kind === 'nmi' ? option.kind : 'step';
   return walk.actions.some((action) => action.cpu === option.cpu && (kind === 'step' || action.action === kind));

@@ -1,6 +1,6 @@
 /**
- * Promises: a shrunk trace fails by the same property as the one that was found; it is the provably shortest where the abstract machine has one; and without it
- * delta debugging and shortcuts come down to what the failure needs.
+ * Promises: a shrunk trace fails by the same property as the one that was found; it is the provably shortest where the
+ * abstract machine has one; and without it delta debugging and shortcuts come down to what the failure needs.
  */
 import type { Action } from '../../counterexamples/format';
 import { campaignRun, shrinkWalk } from '../exploration/campaign';
@@ -15,12 +15,19 @@ import { shortcut } from './shortcut';
 const headline = new Subject({ design: 'deferred-percpu' });
 const S9 = propertyNumber('scheduled-out-on-own-stack') as number;
 
-test.each(Array.from({ length: 10 }, (_, i) => `shrink-${i}`))('seed %s: the headline shrinks to the shortest trace of the abstract machine', (seed) => {
-  const trace = headline.shortestTrace(S9);
-  let result = campaignRun(headline, seed, 0);
-  for (let run = 1; result.failure === undefined; run++) result = campaignRun(headline, seed, run);
-  expect(result.failure).toMatchObject({ property: 'scheduled-out-on-own-stack', shrunk: trace?.length, shortest: trace?.length });
-});
+test.each(Array.from({ length: 10 }, (_, i) => `shrink-${i}`))(
+  'seed %s: the headline shrinks to the shortest trace of the abstract machine',
+  (seed) => {
+    const trace = headline.shortestTrace(S9);
+    let result = campaignRun(headline, seed, 0);
+    for (let run = 1; result.failure === undefined; run++) result = campaignRun(headline, seed, run);
+    expect(result.failure).toMatchObject({
+      property: 'scheduled-out-on-own-stack',
+      shrunk: trace?.length,
+      shortest: trace?.length,
+    });
+  },
+);
 
 /** A failing walk as the random walk found it. */
 function foundWalk(subject: Subject): Walk {
@@ -42,7 +49,11 @@ test('without an abstract trace delta debugging and shortcuts reach the same len
   const walk = replayWalk(headline.system, long);
   const arbitrary = new TraceArbitrary(headline.system, () => undefined);
   let best = walk;
-  for (let next = arbitrary.shrink(best, 'candidate').getNthOrLast(0); next !== null; next = arbitrary.shrink(best, 'candidate').getNthOrLast(0))
+  for (
+    let next = arbitrary.shrink(best, 'candidate').getNthOrLast(0);
+    next !== null;
+    next = arbitrary.shrink(best, 'candidate').getNthOrLast(0)
+  )
     best = next.value;
   expect(best.failure).toMatchObject({ kind: 'violated', property: S9 });
   expect(best.length).toBe(5);

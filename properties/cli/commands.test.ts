@@ -1,0 +1,215 @@
+/**
+ * The commands as a script sees them: JSON, exit codes, files. They run as processes of their own, from dist/, which `npm test` builds first.
+ */
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { z } from 'zod';
+import { imageFile } from '../designs/registry';
+import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer } from './testing/answers';
+import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll } from './testing/pti-check';
+
+jest.setTimeout(60_000);
+
+const { folder, remove } = emptyFolder();
+afterAll(remove);
+
+/** A mutant that the first run does not find. */
+const LATE = 'mainline+no-cr3-switch-on-exit';
+
+function read<T extends z.ZodType>(schema: T, { stdout }: Ended): z.infer<T> {
+  expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+  return schema.parse(JSON.parse(stdout));
+}
+
+test('designs lists each design with what it costs', async () => {
+  const ended = await ptiCheck(folder, ['designs', '--json']);
+  const { designs } = read(designsAnswer, ended);
+  expect(ended.code).toBe(0);
+  const facts = designs.map((d) => [d.id, d.expected, d.extraBytesPerTask]);
+  expect(facts).toEqual([
+    ['mainline', 'safe', 0],
+    ['deferred-percpu', 'unsafe', 0],
+    ['deferred-pertask', 'safe', 4096],
+    ['asm-return', 'safe', 0],
+    ['no-pti', 'unsafe', 0],
+  ]);
+  const pages = Object.fromEntries(designs.map((d) => [d.id, d.userTablePages]));
+  expect(pages['no-pti']).toBeGreaterThan(pages.mainline);
+});
+
+test('verify answers with a verdict, a size and the shortest trace', async () => {
+  const calls = [
+    ['--design', 'deferred-percpu'],
+    ['--design', 'mainline', '--cpus', '1', '--tasks', '1'],
+    ['--design', 'mainline', '--memory', '1'],
+  ];
+  const ended = await ptiCheckAll(
+    folder,
+    calls.map((call) => ['verify', '--json', ...call]),
+  );
+  const [unsafe, small, full] = ended.map((one) => read(verifyAnswer, one));
+  expect(ended.map((one) => one.code)).toEqual([1, 0, 3]);
+  expect(unsafe).toMatchObject({
+    verdict: 'violated',
+    property: 'scheduled-out-on-own-stack',
+    depth: unsafe.trace?.length,
+  });
+  expect(small).toMatchObject({ verdict: 'holds', bounds: { cpus: 1, tasks: 1, mms: 1, nesting: 2 } });
+  expect(small).not.toHaveProperty('trace');
+  expect(full).toMatchObject({ verdict: 'unknown' });
+});
+
+describe('fuzz', () => {
+  let one: Ended;
+  let two: Ended;
+  beforeAll(async () => {
+    const words = (workers: string) => [
+      'fuzz',
+      '--design',
+      LATE,
+      '--seed',
+      'z',
+      '--workers',
+      workers,
+      '--save',
+      `found-by-${workers}`,
+      '--json',
+    ];
+    [one, two] = await ptiCheckAll(folder, [words('1'), words('2')]);
+  });
+
+  test('finds, shrinks and saves, and names what it found', () => {
+    const answer = read(fuzzAnswer, one);
+    expect(one.code).toBe(1);
+    expect(one.stderr).toContain('seed z');
+    expect(answer).toMatchObject({ design: LATE, seed: 'z', verdict: 'violated', property: 'user-mode-uses-user-cr3' });
+    expect(answer.runs).toBeGreaterThan(1);
+    expect(answer.actionsShrunk).toBe(answer.shortest);
+    expect(answer.replay).toBeDefined();
+  });
+
+  test('the same seed gives the same result with 1 and 2 workers', () => {
+    const stable = (ended: Ended) => ({ ...read(fuzzAnswer, ended), seconds: 0, counterexample: '' });
+    expect(stable(two)).toEqual(stable(one));
+    const file = (ended: Ended) =>
+      readFileSync(path.join(folder, read(fuzzAnswer, ended).counterexample ?? ''), 'utf8');
+    expect(file(two)).toBe(file(one));
+  });
+
+  test('writes nothing outside --save', () => {
+    expect(filesBelow(folder).map((file) => file.replace(/[^/]*\.json$/, '*'))).toEqual([
+      'found-by-1/*',
+      'found-by-2/*',
+    ]);
+  });
+
+  test('what it saved replays', async () => {
+    const file = read(fuzzAnswer, one).counterexample ?? '';
+    const ended = await ptiCheck(folder, ['replay', '--json', '--step', file]);
+    expect(ended.code).toBe(0);
+    expect(read(replayAnswer, ended).results).toMatchObject([
+      { file, verdict: 'reproduced', property: 'user-mode-uses-user-cr3' },
+    ]);
+    expect(ended.stderr).toContain('swapgs');
+  });
+});
+
+test('shards share the runs: the second of three has run 1, 4, 7, ...', async () => {
+  const words = [
+    'fuzz',
+    '--design',
+    'no-pti',
+    '--seed',
+    'z',
+    '--shard',
+    '2/3',
+    '--runs',
+    '1',
+    '--save',
+    'shard',
+    '--json',
+  ];
+  const { counterexample = '' } = read(fuzzAnswer, await ptiCheck(folder, words));
+  expect(JSON.parse(readFileSync(path.join(folder, counterexample), 'utf8')).origin.run).toBe(1);
+});
+
+test("a user's own image goes into the file, so that the file is all that a replay needs", async () => {
+  const image = path.join(folder, 'mine.elf');
+  copyFileSync(imageFile('no-pti'), image);
+  const ended = await ptiCheck(folder, [
+    'fuzz',
+    '--entry',
+    'mine.elf',
+    '--design',
+    'no-pti',
+    '--runs',
+    '1',
+    '--save',
+    'mine',
+    '--json',
+  ]);
+  const answer = read(fuzzAnswer, ended);
+  expect(answer).toMatchObject({ verdict: 'violated', property: 'user-table-is-minimal' });
+  rmSync(image);
+  expect((await ptiCheck(folder, ['replay', answer.counterexample ?? ''])).code).toBe(0);
+});
+
+describe('replay', () => {
+  const corpus = path.resolve(__dirname, '../../counterexamples/corpus');
+  const headline =
+    filesBelow(corpus).find((file) => file.startsWith('scheduled-out-on-own-stack--deferred-percpu--')) ?? '';
+
+  /** A copy of the headline case with something changed. */
+  function edited(name: string, edit: (saved: ReturnType<typeof JSON.parse>) => void): string {
+    const saved = JSON.parse(readFileSync(path.join(corpus, headline), 'utf8'));
+    edit(saved);
+    writeFileSync(path.join(folder, name), JSON.stringify(saved));
+    return name;
+  }
+
+  test('says how each file ended, and exits as the worst of them', async () => {
+    const passes = edited('passes.json', (saved) => {
+      saved.actions.pop();
+      saved.expected.step = saved.actions.length;
+      saved.expected.fingerprints.pop();
+    });
+    const foreign = edited('other-states.json', (saved) => {
+      saved.expected.fingerprints[1] = '0123456789abcdef';
+    });
+    const older = edited('other-image.json', (saved) => {
+      saved.image.sha256 = '0'.repeat(64);
+      saved.expected.fingerprints[1] = '0123456789abcdef';
+    });
+    const newer = edited('newer.json', (saved) => {
+      saved.version = 2;
+    });
+    const calls = [[older], [older, passes], [passes, foreign], [foreign, newer, older]];
+    const ended = await ptiCheckAll(
+      folder,
+      calls.map((files) => ['replay', '--json', ...files]),
+    );
+    expect(ended.map((one) => one.code)).toEqual([0, 1, 4, 2]);
+    const verdicts = ended.map((one) => read(replayAnswer, one).results.map((result) => result.verdict));
+    expect(verdicts).toEqual([
+      ['reproduced'],
+      ['reproduced', 'passed'],
+      ['passed', 'diverged'],
+      ['diverged', 'invalid', 'reproduced'],
+    ]);
+    expect(read(replayAnswer, ended[0]).results[0].message).toContain('image has changed');
+  });
+});
+
+describe('Ctrl-C', () => {
+  test('before the first run has ended: no verdict', async () => {
+    const ended = await ptiCheck(folder, ['fuzz', '--design', 'mainline', '--seconds', '50', '--json'], 'seed');
+    expect(ended.code).toBe(3);
+    expect(read(fuzzAnswer, ended)).toMatchObject({ verdict: 'unknown', runs: 0 });
+  });
+
+  test('bare pti-check answers with what it has', async () => {
+    const ended = await ptiCheck(folder, ['--json', '--seed', 'z'], 'seed z');
+    expect(ended.code).toBe(3);
+    expect(read(checkAnswer, ended).results.map((result) => result.fuzz.verdict)).toContain('unknown');
+  });
+});

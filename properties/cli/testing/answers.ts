@@ -1,0 +1,87 @@
+/**
+ * For tests: what each command answers with --json. Strict objects: a key that is not in the contract fails here.
+ */
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const seconds = z.number().min(0);
+const slug = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+const id = z.string().regex(/^[a-z0-9-]+(\+[a-z0-9-]+)?$/);
+const bounds = z.strictObject({ cpus: count, tasks: count, mms: count, nesting: count, nmis: count, irqs: count });
+const action = z.looseObject({ action: z.enum(['step', 'run', 'irq', 'nmi']), cpu: count });
+
+export const verifyAnswer = z.strictObject({
+  design: id,
+  bounds,
+  reductions: z.tuple([]),
+  verdict: z.enum(['holds', 'violated', 'deadlock', 'unknown']),
+  property: slug.optional(),
+  states: count,
+  transitions: count,
+  depth: count,
+  seconds,
+  trace: z.array(action).optional(),
+});
+
+export const fuzzAnswer = z.strictObject({
+  design: id,
+  seed: z.string(),
+  bounds,
+  runs: count,
+  steps: count,
+  instructions: count,
+  seconds,
+  verdict: z.enum(['holds', 'violated', 'diverged', 'vacuous', 'unknown']),
+  property: slug.optional(),
+  actionsFound: count.optional(),
+  actionsShrunk: count.optional(),
+  shortest: count.optional(),
+  counterexample: z.string().optional(),
+  replay: z.strictObject({ seed: z.int(), path: z.string() }).optional(),
+  coverage: z.strictObject({ hit: count, of: count }),
+  vacuous: z.array(slug),
+  unchecked: z.array(z.strictObject({ property: z.string(), symbol: z.string() })),
+});
+
+export const replayAnswer = z.strictObject({
+  results: z.array(
+    z.strictObject({
+      file: z.string(),
+      verdict: z.enum(['reproduced', 'passed', 'diverged', 'invalid']),
+      property: slug.optional(),
+      step: count.optional(),
+      message: z.string().optional(),
+    }),
+  ),
+});
+
+const expected = z.enum(['safe', 'unsafe']);
+
+export const designsAnswer = z.strictObject({
+  designs: z.array(
+    z.strictObject({
+      id,
+      title: z.string(),
+      expected,
+      property: slug.optional(),
+      extraBytesPerTask: z.int(),
+      minimumExtraBytesPerTask: count,
+      userTablePages: count,
+      source: z.string(),
+    }),
+  ),
+});
+
+export const checkAnswer = z.strictObject({
+  results: z.array(
+    z.strictObject({
+      design: id,
+      expected,
+      property: slug.optional(),
+      asDeclared: z.boolean(),
+      extraBytesPerTask: z.int(),
+      verify: verifyAnswer,
+      fuzz: fuzzAnswer,
+    }),
+  ),
+});
