@@ -1,6 +1,7 @@
 /**
- * Folds a design and bounds into the IR: constants in their place, branches that they decide taken, consts that are constants substituted.
- * The result evaluates to the same as the source at this design and these bounds, on every state. Also unrolls quantifiers for who wants none.
+ * Folds a design and bounds into the IR: constants in their place, branches that they decide taken, consts that are
+ * constants substituted. The result evaluates to the same as the source at this design and these bounds, on every
+ * state. Also unrolls quantifiers for who wants none.
  */
 import type { Bounds } from '../schema-types';
 import type { Comparison, Expr, Program, Statement } from './ir';

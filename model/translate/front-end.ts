@@ -1,6 +1,7 @@
 /**
- * TypeScript to IR: opens the rule sources with ts-morph, checks that they stay within the rule language, and lowers every rule and every
- * condition of the state (an invariant). Loaded only when no translation of these sources is cached (source-program.ts): ts-morph takes half a second to start.
+ * TypeScript to IR: opens the rule sources with ts-morph, checks that they stay within the rule language, and lowers
+ * every rule and every condition of the state (an invariant). Loaded only when no translation of these sources is
+ * cached (source-program.ts): ts-morph takes half a second to start.
  */
 import { relative } from 'node:path';
 import { type FunctionDeclaration, type Node, Project } from 'ts-morph';

@@ -1,26 +1,32 @@
 /**
- * The intermediate representation between the rules' TypeScript and everything that is generated from it (packed JavaScript, Promela, Murphi).
- * Plain data, so that it can be kept in a file: read once with ts-morph, then folded for a design and bounds as often as needed.
+ * The intermediate representation between the rules' TypeScript and everything that is generated from it (packed
+ * JavaScript, Promela, Murphi). Plain data, so that it can be kept in a file: read once with ts-morph, then folded for
+ * a design and bounds as often as needed.
  *
  *   rules/*.ts --front-end.ts--> SourceProgram --fold.ts--> Program --> a back end
  *   (TypeScript)                 (`design` and `bound`      (integers in their place,
  *                                 nodes; cached)             dead branches gone)
  *
- * Helpers and procedures are inlined. What is left is what every target language has: integers, truth values, fields with indices, `if`, assignment,
- * and bounded quantifiers, which a back end prints as they are or has unrolled (`unrollProgram` in fold.ts).
+ * Helpers and procedures are inlined. What is left is what every target language has: integers, truth values, fields
+ * with indices, `if`, assignment, and bounded quantifiers, which a back end prints as they are or has unrolled
+ * (`unrollProgram` in fold.ts).
  */
 import type { Bounds, Dimension, IndexSort, Sort } from '../schema-types';
 
 export type Comparison = '===' | '!==' | '<' | '<=' | '>' | '>=';
 
 /**
- * An expression; none has an effect, and `and`, `or` and `choose` evaluate only what they need: `depth > 0 && body[depth - 1] === 1` reads nothing
- * where depth is 0. A back end whose language is strict has to keep that (Promela: `->` and nested conditions; Murphi's & and | are lazy).
+ * An expression; none has an effect, and `and`, `or` and `choose` evaluate only what they need: `depth > 0 &&
+ * body[depth - 1] === 1` reads nothing where depth is 0. A back end whose language is strict has to keep that (Promela:
+ * `->` and nested conditions; Murphi's & and | are lazy).
  */
 export type Expr =
   | { readonly kind: 'int'; readonly value: number }
   | { readonly kind: 'bool'; readonly value: boolean }
-  /** A parameter of the rule, a `let`, or the variable of an enclosing quantifier. No name hides another one of the rule or invariant. */
+  /**
+   * A parameter of the rule, a `let`, or the variable of an enclosing quantifier. No name hides another one of the rule
+   * or invariant.
+   */
   | { readonly kind: 'local'; readonly name: string; readonly type: 'int' | 'bool' }
   /** One value of the state; as many indices as the field has dimensions. */
   | { readonly kind: 'read'; readonly field: string; readonly indices: readonly Expr[] }
@@ -48,7 +54,10 @@ export type Statement =
   | { readonly kind: 'reject' }
   | { readonly kind: 'if'; readonly condition: Expr; readonly yes: readonly Statement[]; readonly no: readonly Statement[] }
   | { readonly kind: 'assign'; readonly field: string; readonly indices: readonly Expr[]; readonly value: Expr }
-  /** This application of the rule violates the property unless the condition holds here. The first one that fails in a path counts. */
+  /**
+   * This application of the rule violates the property unless the condition holds here. The first one that fails in a
+   * path counts.
+   */
   | { readonly kind: 'require'; readonly property: number; readonly condition: Expr };
 
 /** Where something was written, for messages and for comments in exports. */
@@ -104,7 +113,9 @@ export interface RuleInfo {
   readonly event: boolean;
   readonly origin: Origin;
   readonly params: readonly RuleParameter[];
-  /** Number of the rule's first instance; the others follow, arguments in lexicographic order (see search/machine.ts). */
+  /**
+   * Number of the rule's first instance; the others follow, arguments in lexicographic order (see search/machine.ts).
+   */
   readonly firstInstance: number;
   /** `[{reject}]` where the design or the bounds disable the rule altogether. */
   readonly body: readonly Statement[];
@@ -117,7 +128,10 @@ export interface InvariantInfo {
   readonly condition: Expr;
 }
 
-/** A model with its design and bounds folded in: all that a back end needs, but for the initial state, which is `model.initial()`. */
+/**
+ * A model with its design and bounds folded in: all that a back end needs, but for the initial state, which is
+ * `model.initial()`.
+ */
 export interface Program {
   readonly bounds: Bounds;
   readonly fields: readonly FieldInfo[];
@@ -146,7 +160,9 @@ export function isCondition(expr: Expr): boolean {
   }
 }
 
-/** A construct that the translator cannot express; model/language says what to write instead, this only where it stands. */
+/**
+ * A construct that the translator cannot express; model/language says what to write instead, this only where it stands.
+ */
 export class TranslationError extends Error {
   override readonly name = 'TranslationError';
   constructor(origin: Origin, message: string) {

@@ -1,13 +1,17 @@
 /**
- * Lowers the functions of the rule language to IR, one rule or condition at a time. Helpers are substituted: an expression has no effect, so it does
- * not matter when an argument is evaluated. A procedure writes, so its arguments are bound by `let` first, as a call by value does.
+ * Lowers the functions of the rule language to IR, one rule or condition at a time. Helpers are substituted: an
+ * expression has no effect, so it does not matter when an argument is evaluated. A procedure writes, so its arguments
+ * are bound by `let` first, as a call by value does.
  */
 import type { FunctionDeclaration, Identifier, Node } from 'ts-morph';
 import { Node as Syntax, SyntaxKind } from 'ts-morph';
 import { declarationOf, recordTypeOf } from '../language/check';
 import { type Comparison, type Expr, isCondition, type Origin, type Statement, TranslationError } from './ir';
 
-/** What the parameters and consts of one inlined function stand for; records (d, b, s) stand for themselves and are not in it. */
+/**
+ * What the parameters and consts of one inlined function stand for; records (d, b, s) stand for themselves and are not
+ * in it.
+ */
 type Scope = Map<Node, Expr>;
 
 const COMPARISONS: readonly string[] = ['===', '!==', '<', '<=', '>', '>='];

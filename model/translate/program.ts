@@ -1,5 +1,6 @@
 /**
- * A model as a folded program: its rules and invariants looked up in the sources by the names of their functions. This is where back ends start.
+ * A model as a folded program: its rules and invariants looked up in the sources by the names of their functions. This
+ * is where back ends start.
  */
 import type { Schema, Transient } from '../schema-types';
 import { extentOf, sizeOf } from '../schema-types';

@@ -1,6 +1,7 @@
 /**
- * Finds the TypeScript sources of the rules and their translation. A translation is kept in memory and in a file whose name is a hash of every
- * source that can influence it, so the half second that ts-morph takes is spent once after each edit, and a stale answer is impossible.
+ * Finds the TypeScript sources of the rules and their translation. A translation is kept in memory and in a file whose
+ * name is a hash of every source that can influence it, so the half second that ts-morph takes is spent once after each
+ * edit, and a stale answer is impossible.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

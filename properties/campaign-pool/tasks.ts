@@ -97,13 +97,19 @@ export interface SweepDone {
   readonly found?: Found;
 }
 
+/** How a search ended. `seconds` is its own time, without the wait for a free worker. */
+export interface Searched {
+  readonly exploration: Exploration;
+  readonly seconds: number;
+}
+
 /** The answer to a task, by its kind. */
 export interface Answers {
   readonly open: Opened;
   readonly directed: Directed;
   readonly runs: RunsDone;
   readonly sweep: SweepDone;
-  readonly search: Exploration;
+  readonly search: Searched;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

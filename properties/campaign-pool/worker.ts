@@ -115,6 +115,12 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   }
 }
 
+function timed(search: () => Exploration): Answers['search'] {
+  const started = performance.now();
+  const exploration = search();
+  return { exploration, seconds: (performance.now() - started) / 1000 };
+}
+
 function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
   switch (task.kind) {
     case 'open':
@@ -126,7 +132,7 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
     case 'sweep':
       return sweepAll(task, shouldStop);
     case 'search':
-      return search(task, shouldStop);
+      return timed(() => search(task, shouldStop));
   }
 }
 

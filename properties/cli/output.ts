@@ -2,9 +2,7 @@
  * The two streams. Standard output carries the answer and nothing else (with --json exactly one object); everything said on the way goes to standard error.
  */
 import { performance } from 'node:perf_hooks';
-
-const CLEAR_LINE = '\r\x1b[K';
-const PROGRESS_MS = 100;
+import { SingleBar } from 'cli-progress';
 
 /** The answer, for people. */
 export function say(lines: readonly string[]): void {
@@ -30,21 +28,21 @@ export function rounded(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }
 
-/** One line on the terminal that is written over again and again; silent where standard error is no terminal. */
+/** One line on the terminal that is drawn over and over; silent where standard error is no terminal. */
 export class ProgressLine {
-  #last = 0;
-  #shown = false;
+  #bar: SingleBar | undefined;
 
   show(text: () => string): void {
-    const now = performance.now();
-    if (!process.stderr.isTTY || now - this.#last < PROGRESS_MS) return;
-    this.#last = now;
-    this.#shown = true;
-    process.stderr.write(CLEAR_LINE + text().slice(0, (process.stderr.columns || 80) - 1));
+    if (!process.stderr.isTTY) return;
+    if (this.#bar === undefined) {
+      this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: process.stderr });
+      this.#bar.start(1, 0, { text: text() });
+    }
+    this.#bar.update({ text: text().slice(0, (process.stderr.columns || 80) - 1) });
   }
 
   clear(): void {
-    if (this.#shown) process.stderr.write(CLEAR_LINE);
-    this.#shown = false;
+    this.#bar?.stop();
+    this.#bar = undefined;
   }
 }

@@ -5,7 +5,7 @@ import type { Action } from '../../counterexamples/format';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
 import type { Bounds } from '../../model/schema-types';
 import type { Exploration } from '../../model/search/explore';
-import type { SearchProgress } from '../campaign-pool/tasks';
+import type { Answers, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import { explain } from '../report/explain';
 import { actionName } from '../report/names';
@@ -39,7 +39,10 @@ export interface Searched {
   readonly exploration: Exploration;
 }
 
-const STOPPED: Exploration = { verdict: 'unknown', reason: 'interrupted', states: 0, transitions: 0, depth: 0 };
+const STOPPED: Answers['search'] = {
+  exploration: { verdict: 'unknown', reason: 'interrupted', states: 0, transitions: 0, depth: 0 },
+  seconds: 0,
+};
 
 export async function searchDesign(
   pool: WorkerPool,
@@ -47,9 +50,8 @@ export async function searchDesign(
   onProgress: (progress: SearchProgress) => void,
 ): Promise<Searched> {
   const { design, bounds, memoryMiB } = request;
-  const started = performance.now();
-  const exploration =
-    (await pool.search({ design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) }, onProgress)) ?? STOPPED;
+  const task = { design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) };
+  const { exploration, seconds } = (await pool.search(task, onProgress)) ?? STOPPED;
   const { verdict, states, transitions, depth, trace } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
@@ -61,7 +63,7 @@ export async function searchDesign(
     states,
     transitions,
     depth,
-    seconds: rounded((performance.now() - started) / 1000),
+    seconds: rounded(seconds),
     ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
   };
   return { result, exploration };
@@ -74,7 +76,7 @@ function propertyOf({ verdict, property }: Exploration): string | undefined {
 
 export function searchProgress(design: string, p: SearchProgress): string {
   const memory = `${grouped(p.bytes / 2 ** 20)} MiB`;
-  return `verify ${design}: ${grouped(p.states)} states, ${grouped(p.frontier)} to expand, depth ${p.depth}, ${grouped(p.rate)} states/s, ${memory}`;
+  return `verify ${design}: ${grouped(p.states)} states, frontier ${grouped(p.frontier)}, ${grouped(p.rate)}/s, ${memory}`;
 }
 
 export function boundsInWords(b: Bounds): string {
