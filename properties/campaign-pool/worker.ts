@@ -87,7 +87,7 @@ function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
   const subject = subjectOf(task.subject);
   const pairs = new Coverage();
   const { failure } = sweep(subject.system, pairs, shouldStop);
-  const coverage = { hit: pairs.hit.size, of: pairs.all.size };
+  const coverage = { hit: pairs.hit, of: pairs.of };
   return failure === undefined
     ? { coverage }
     : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };

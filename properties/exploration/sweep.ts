@@ -38,16 +38,29 @@ export type SweptEvent = 'nmi' | 'irq' | 'switch';
 
 /** Pairs of a boundary (symbol+offset) and an event that were hit. */
 export class Coverage {
-  readonly hit = new Set<string>();
-  readonly all = new Set<string>();
+  readonly #hit = new Set<string>();
+  readonly #all = new Set<string>();
 
-  add(boundary: string, event: SweptEvent): void {
-    this.all.add(`${boundary} ${event}`);
-    this.hit.add(`${boundary} ${event}`);
+  /** The scenarios pass this boundary, where the event would be taken. */
+  offer(boundary: string, event: SweptEvent): void {
+    this.#all.add(`${boundary} ${event}`);
   }
 
-  offer(boundary: string, event: SweptEvent): void {
-    this.all.add(`${boundary} ${event}`);
+  /** The event was taken there. */
+  add(boundary: string, event: SweptEvent): void {
+    this.#hit.add(`${boundary} ${event}`);
+  }
+
+  has(boundary: string, event: SweptEvent): boolean {
+    return this.#hit.has(`${boundary} ${event}`);
+  }
+
+  get hit(): number {
+    return this.#hit.size;
+  }
+
+  get of(): number {
+    return this.#all.size;
   }
 }
 
@@ -75,14 +88,20 @@ export function sweep(
   shouldStop: () => boolean = () => false,
   scenarios: readonly Scenario[] = SCENARIOS,
 ): SweepResult {
+  // First once without events, so that a sweep that is cut short knows of how many pairs it has hit some.
+  for (const scenario of scenarios) follow(system, scenario, (path) => offerEvents(path, scenario, coverage));
   let boundaries = 0;
   for (const scenario of scenarios) {
-    const result = sweepScenario(system, scenario, coverage, shouldStop);
+    const result = follow(system, scenario, (path) => (shouldStop() ? STOP : raiseEvents(path, scenario, coverage)));
     boundaries += result.boundaries;
     if (result.failure !== undefined) return { failure: result.failure, boundaries };
   }
   return { failure: undefined, boundaries };
 }
+
+/** What a visitor of a boundary says: go on, stop here, or this failed. */
+type Visit = Walk | typeof STOP | undefined;
+const STOP = 'stop';
 
 /** One path through the kernel, boundary by boundary. */
 class Path {
@@ -176,24 +195,19 @@ class Path {
   }
 }
 
-function sweepScenario(
-  system: EntrySystem,
-  scenario: Scenario,
-  coverage: Coverage,
-  shouldStop: () => boolean,
-): SweepResult {
+/** Follows a scenario on CPU 0 instruction by instruction, and shows each boundary to a visitor. */
+function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => Visit): SweepResult {
   system.reset();
   const path = new Path(system, scenario);
   if (scenario.start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
   let entered = false;
   let boundaries = 0;
-  for (; boundaries < LIMIT && !shouldStop(); boundaries++) {
+  for (; boundaries < LIMIT; boundaries++) {
     const failure = path.walk();
     if (failure !== undefined) return { failure, boundaries };
-    for (const event of eventsHere(system, scenario, coverage)) {
-      const failed = withEvent(path, event);
-      if (failed !== undefined) return { failure: failed, boundaries };
-    }
+    const answer = visit(path);
+    if (answer === STOP) break;
+    if (answer !== undefined) return { failure: answer, boundaries };
     const inUser = system.guest.machine.cpus[CPU].r[CPL] === 3;
     entered ||= !inUser;
     if (entered && inUser) break;
@@ -202,27 +216,40 @@ function sweepScenario(
   return { failure: undefined, boundaries };
 }
 
+function offerEvents({ system }: Path, scenario: Scenario, coverage: Coverage): Visit {
+  for (const event of eventsHere(system, scenario)) coverage.offer(system.location(CPU), event);
+  return undefined;
+}
+
+function raiseEvents(path: Path, scenario: Scenario, coverage: Coverage): Visit {
+  const at = path.system.location(CPU);
+  for (const event of eventsHere(path.system, scenario)) {
+    const { taken, failure } = withEvent(path, event);
+    if (taken) coverage.add(at, event);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
 function waits(system: EntrySystem): boolean {
   return !system.options().some((option) => option.kind === 'step' && option.cpu === CPU);
 }
 
-/** The events that would be taken at this boundary, each counted as hit. */
-function eventsHere(system: EntrySystem, scenario: Scenario, coverage: Coverage): SweptEvent[] {
-  const at = system.location(CPU);
+/** The events that would be taken at this boundary. */
+function eventsHere(system: EntrySystem, scenario: Scenario): SweptEvent[] {
   const events: SweptEvent[] = ['nmi'];
   if (system.takesIrq(CPU)) events.push('irq');
   if (scenario.contended === true && system.cpus > OTHER_CPU) events.push('switch');
-  for (const event of events) coverage.add(at, event);
   return events;
 }
 
 /** Lets an event happen, lets the CPU come to rest, and takes everything back. Answers the walk if it failed. */
-function withEvent(path: Path, event: SweptEvent): Walk | undefined {
+function withEvent(path: Path, event: SweptEvent): { taken: boolean; failure: Walk | undefined } {
   const { system } = path;
   const saved = path.save();
   const mark = system.mark();
-  const settled = happens(path, event);
-  for (let i = 0; settled && path.failure === undefined && i < SETTLE; i++) {
+  const taken = happens(path, event);
+  for (let i = 0; taken && path.failure === undefined && i < SETTLE; i++) {
     if (system.guest.machine.cpus[CPU].r[CPL] === 3) break;
     if (!path.take({ kind: 'step', cpu: CPU })) break;
   }
@@ -230,7 +257,7 @@ function withEvent(path: Path, event: SweptEvent): Walk | undefined {
   system.rollback(mark);
   system.release(mark);
   path.restore(saved);
-  return failure;
+  return { taken, failure };
 }
 
 function happens(path: Path, event: SweptEvent): boolean {
