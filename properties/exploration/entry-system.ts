@@ -23,6 +23,8 @@ import { INTERRUPTS } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
 import { L1 } from '../safety/property';
+import { ANY_RULE, type Change, eventOutcome, scripted, stepOutcome } from './change';
+import { SpinDetector } from './spin-detector';
 import type { Chooser, Option, Outcome, Taken, TransitionSystem } from './transition-system';
 
 /** Vectors that the harness raises: the local timer, and the reschedule IPI (Linux 0xfd). */
@@ -44,13 +46,6 @@ const DELIVERY_LIMIT = 2;
 const SETTLE_LIMIT = 500;
 
 const FIRST: Chooser = () => 0;
-
-/** What running to the next change of the abstract state came to. */
-type Change =
-  | { readonly kind: 'transition'; readonly instance: RuleInstance }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'none'; readonly why: string }
-  | Extract<Outcome, { kind: 'violated' | 'diverged' }>;
 
 export class EntrySystem implements TransitionSystem {
   readonly guest: Guest;
@@ -376,64 +371,8 @@ export class EntrySystem implements TransitionSystem {
   }
 }
 
-/** Brent's cycle detection on samples of a hash: the reference moves at powers of two. */
-class SpinDetector {
-  #reference: number | undefined;
-  #samples = 0;
-  #moveAt = 1;
-
-  repeats(hash: number): boolean {
-    if (hash === this.#reference) return true;
-    if (++this.#samples === this.#moveAt) {
-      this.#reference = hash;
-      this.#moveAt *= 2;
-    }
-    return false;
-  }
-}
-
-/** The rule of an action that no rule of the abstract machine describes. */
-export const ANY_RULE = 'any';
-
 /** symbol+offset (hexadecimal, always with an offset) of an address. */
 export function locationName(image: ElfImage, va: number): string {
   const near = image.symbolAt(va);
   return near === undefined ? `0x${(va >>> 0).toString(16)}` : `${near.name}+0x${near.offset.toString(16)}`;
-}
-
-/**
- * Answers the recorded choices first, then asks. A recorded choice that no longer fits is cut to the last alternative.
- */
-function scripted(choices: readonly number[], then: Chooser): Chooser {
-  let next = 0;
-  return (alternatives) => (next < choices.length ? Math.min(choices[next++], alternatives - 1) : then(alternatives));
-}
-
-function stepOutcome(change: Change, action: Extract<Action, { action: 'step' }>): Outcome {
-  switch (change.kind) {
-    case 'transition': {
-      const { rule, args } = change.instance;
-      const matches =
-        action.rule === ANY_RULE ||
-        (rule === action.rule && (action.args ?? []).every((arg, i) => arg === args[i + 1]));
-      return matches
-        ? { kind: 'done', length: 1 }
-        : { kind: 'disabled', why: `the CPU did ${rule} instead of ${action.rule}` };
-    }
-    case 'unknown':
-      return { kind: 'done', length: 1 };
-    case 'none':
-      return { kind: 'disabled', why: change.why };
-    default:
-      return change;
-  }
-}
-
-function eventOutcome(change: Change, rule: 'irq' | 'nmi'): Outcome {
-  if (change.kind === 'unknown') return { kind: 'done', length: 1 };
-  if (change.kind === 'none') return { kind: 'disabled', why: change.why };
-  if (change.kind !== 'transition') return change;
-  return change.instance.rule === rule
-    ? { kind: 'done', length: 1 }
-    : { kind: 'disabled', why: `${change.instance.rule} came first` };
 }

@@ -2,6 +2,7 @@
  * Promises: a shrunk trace fails by the same property as the one that was found; it is the provably shortest where the
  * abstract machine has one; and without it delta debugging and shortcuts come down to what the failure needs.
  */
+import fc from 'fast-check';
 import type { Action } from '../../counterexamples/format';
 import { campaignRun, shrinkWalk } from '../exploration/campaign';
 import { replayWalk, type Walk } from '../exploration/random-walk';
@@ -114,4 +115,14 @@ describe('candidates', () => {
     expect(isSimpler(w, w)).toBe(false);
     expect(isSimpler(walk([step('a')]), w)).toBe(true);
   });
+});
+
+test("fast-check's own seed and path lead to the same shrunk trace", () => {
+  let result = campaignRun(headline, 'replay', 0);
+  for (let run = 1; result.failure === undefined; run++) result = campaignRun(headline, 'replay', run);
+  const { failure } = result;
+  const arbitrary = new TraceArbitrary(headline.system, (f) => headline.shortestWalk(f));
+  const property = fc.property(arbitrary, (walk: Walk) => walk.failure === undefined);
+  const details = fc.check(property, { ...failure?.replay, numRuns: 1, endOnFailure: true });
+  expect(details.counterexample?.[0].actions).toEqual(failure?.actions);
 });
