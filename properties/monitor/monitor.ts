@@ -25,7 +25,7 @@ import {
   VEC_NMI,
 } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { CR3_WINDOW, GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
+import { CR3_WINDOW, NMI, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import { accessIsMapped } from '../safety/accesses-are-mapped';
 import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
@@ -47,9 +47,20 @@ import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
 import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
 import { UserTableCheck } from '../safety/user-table-is-minimal';
 import {
+  endFrame,
+  fromUserMode,
+  isUsersRsp,
+  kindOf,
+  knowsUserGs,
+  NO_SNAPSHOT,
+  nmiIsOpen,
+  openFirstRun,
+  rememberUserGs,
+  snapshot,
+} from './contexts';
+import {
   CR3_IN_RSP,
   CTX_BODY,
-  CTX_CPU,
   CTX_FRAME,
   CTX_FRAME_BYTES,
   CTX_FRAME_HI,
@@ -60,10 +71,6 @@ import {
   CTX_FROM_USER_GS,
   CTX_FROM_USER_HALF,
   CTX_KIND,
-  CTX_REGISTERS,
-  CTX_RFLAGS,
-  CTX_SP2_HI,
-  CTX_SP2_LO,
   CTX_VECTOR,
   CTX_WORDS,
   ENTERING,
@@ -82,11 +89,8 @@ import {
   PROGRESS_AT,
   RUNNING,
   SINCE_PENDING,
-  SNAPSHOT_WORDS,
   STACK,
   USER_GS,
-  USER_GS_HI,
-  USER_GS_LO,
   USER_HALF,
   USER_RSP,
 } from './ghost';
@@ -104,9 +108,6 @@ const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
 /** Instructions after which there is something to look at; the rest only move data. */
 const NOTEWORTHY = OP_CONTROL | OP_WRITES_RSP | OP_BRANCH;
 
-/** A context whose interrupted point nobody saw: the first-run frame of a forked task. */
-export const NO_SNAPSHOT = -1;
-
 export class Monitor implements Observer {
   readonly view: GuestView;
   readonly ghost: Ghost;
@@ -118,8 +119,6 @@ export class Monitor implements Observer {
   touched = false;
   /** Within a delivery: the new context is not open yet, and no frame is the running context's own. */
   delivering_ = false;
-  /** Off until the guest has booted. */
-  active = false;
   private readonly words: Int32Array;
   private readonly pending = new Int32Array(CTX_WORDS);
 
@@ -141,26 +140,17 @@ export class Monitor implements Observer {
     for (const cpu of machine.cpus) {
       const t = Math.max(0, this.view.currentThread(cpu.index));
       this.words[this.ghost.cpu(cpu.index) + RUNNING] = t;
-      if (this.view.isTask(t)) this.rememberUserGs(cpu, t);
+      if (this.view.isTask(t)) rememberUserGs(this.ghost, cpu, t);
     }
-    for (let t = 0; t < bounds.tasks; t++) if (!this.runs(t)) this.openFirstRun(t);
+    for (let t = 0; t < bounds.tasks; t++) if (!this.runs(t)) openFirstRun(this.ghost, t);
     this.pages.watchAll();
     machine.observer = this;
-    this.active = true;
     for (const cpu of machine.cpus) this.refresh(cpu, this.ghost.cpu(cpu.index));
     this.userTable.check(this);
   }
 
   private runs(t: number): boolean {
     return this.view.machine.cpus.some((cpu) => this.ghost.running(cpu.index) === t);
-  }
-
-  private openFirstRun(t: number): void {
-    const at = this.ghost.open(t);
-    this.words[at + CTX_KIND] = SYSCALL;
-    this.words[at + CTX_BODY] = 1;
-    this.words[at + CTX_FROM_USER] = 1;
-    this.words[at + CTX_VECTOR] = NO_SNAPSHOT;
   }
 
   /** Reports a violation; only the first of a run counts. */
@@ -204,7 +194,7 @@ export class Monitor implements Observer {
     if (this.words[g + ENTERING] === 0) return;
     const at = this.ghost.innermost(this.words[g + RUNNING]);
     this.words[at + CTX_BODY] = 1;
-    if (this.words[at + CTX_KIND] === NMI && this.words[at + CTX_FROM_USER] === 0) this.endFrame(at);
+    if (this.words[at + CTX_KIND] === NMI && this.words[at + CTX_FROM_USER] === 0) endFrame(this.words, at);
     this.words[g + ENTERING] = 0;
     this.touch();
   }
@@ -256,7 +246,7 @@ export class Monitor implements Observer {
    */
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
     this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
-    this.words[g + USER_RSP] = this.isUsersRsp(cpu, g) ? 1 : 0;
+    this.words[g + USER_RSP] = isUsersRsp(this.ghost, cpu) ? 1 : 0;
     if ((op.flags & OP_MEM_READ) === 0) return;
     const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
     if (t < 0 || t === this.words[g + RUNNING]) return;
@@ -266,14 +256,6 @@ export class Monitor implements Observer {
     this.forgetLegalStacks();
     this.refreshEntering(g);
     this.touch();
-  }
-
-  private isUsersRsp(cpu: Cpu, g: number): boolean {
-    const at = this.ghost.innermost(this.words[g + RUNNING]);
-    if (at < 0 || this.words[at + CTX_FROM_USER] === 0 || this.words[at + CTX_VECTOR] === NO_SNAPSHOT) return false;
-    return (
-      cpu.r[RSP] === this.words[at + CTX_REGISTERS + RSP] && cpu.r[RSP + 1] === this.words[at + CTX_REGISTERS + RSP + 1]
-    );
   }
 
   /** Stack legality was judged with another thread or context: judge again. */
@@ -335,12 +317,7 @@ export class Monitor implements Observer {
     this.forgetLegalStack(g);
     if (at < 0 || this.delivering_) return;
     const frame = this.words[at + CTX_FRAME];
-    if (this.pages.isPerCpuStack(frame) && stack !== frame && this.words[at + CTX_BODY] === 0) this.endFrame(at);
-  }
-
-  private endFrame(at: number): void {
-    this.words[at + CTX_FRAME] = 0;
-    this.words[at + CTX_FRAME_BYTES] = 0;
+    if (this.pages.isPerCpuStack(frame) && stack !== frame && this.words[at + CTX_BODY] === 0) endFrame(this.words, at);
   }
 
   stackAccess(cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): void {
@@ -385,18 +362,7 @@ export class Monitor implements Observer {
     pending[CTX_FROM_USER_GS] = this.words[g + USER_GS];
     pending[CTX_FROM_INTERRUPTS] = this.words[g + INTERRUPTS];
     pending[CTX_FROM_STACK] = this.words[g + STACK];
-    this.snapshot(cpu, pending, 0);
-  }
-
-  /** Copies what a return has to give back. */
-  private snapshot(cpu: Cpu, to: Int32Array, at: number): void {
-    for (let i = 0; i < SNAPSHOT_WORDS; i++) to[at + CTX_REGISTERS + i] = cpu.r[i];
-    to[at + CTX_RFLAGS] = cpu.rflags();
-    to[at + CTX_CPU] = cpu.index;
-    const sp2 = this.view.sp2Pa[cpu.index];
-    if (sp2 === undefined) return;
-    to[at + CTX_SP2_LO] = this.view.machine.memory.words[sp2 >>> 2];
-    to[at + CTX_SP2_HI] = this.view.machine.memory.words[(sp2 >>> 2) + 1];
+    snapshot(this.view, cpu, pending, 0);
   }
 
   delivered(cpu: Cpu, event: Delivery): void {
@@ -407,13 +373,13 @@ export class Monitor implements Observer {
     const handsOver = words[g + HANDS_OVER] === 1;
     if (handsOver) ghost.close(t);
     words[g + HANDS_OVER] = 0;
-    if (event.vector === VEC_NMI && this.nmiIsOpen(t, false)) words[g + NMI_AGAIN] = 1;
-    if (event.vector === VEC_NMI && this.nmiIsOpen(t, true)) words[g + NMI_REPEAT] = 1;
+    if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, false)) words[g + NMI_AGAIN] = 1;
+    if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, true)) words[g + NMI_REPEAT] = 1;
     const at = ghost.open(t);
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
     words[at + CTX_KIND] = kindOf(event.vector);
     words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
-    if (handsOver || pending[CTX_FROM_USER] === 1) this.fromUserMode(at);
+    if (handsOver || pending[CTX_FROM_USER] === 1) fromUserMode(this.words, at);
     words[g + CR3_IN_RSP] = 0;
     words[g + USER_RSP] = 0;
     words[g + PROGRESS_AT] = cpu.r[ICOUNT];
@@ -429,30 +395,12 @@ export class Monitor implements Observer {
     this.refresh(cpu, g);
   }
 
-  /** What a context from user mode interrupted is always the same. */
-  private fromUserMode(at: number): void {
-    this.words[at + CTX_FROM_USER] = 1;
-    this.words[at + CTX_FROM_USER_HALF] = 0;
-    this.words[at + CTX_FROM_USER_GS] = 0;
-    this.words[at + CTX_FROM_INTERRUPTS] = 0;
-    this.words[at + CTX_FROM_STACK] = USER;
-  }
-
-  /** An NMI context of thread t is open (on the IST stack, if asked). */
-  private nmiIsOpen(t: number, onIst: boolean): boolean {
-    for (let k = 0; k < this.ghost.depth(t); k++) {
-      const at = this.ghost.context(t, k);
-      if (this.words[at + CTX_KIND] === NMI && !(onIst && this.words[at + CTX_FROM_USER] === 1)) return true;
-    }
-    return false;
-  }
-
   private openSyscall(cpu: Cpu, g: number): void {
     const t = this.words[g + RUNNING];
     const at = this.ghost.open(t);
-    this.snapshot(cpu, this.words, at);
+    snapshot(this.view, cpu, this.words, at);
     this.words[at + CTX_KIND] = SYSCALL;
-    this.fromUserMode(at);
+    fromUserMode(this.words, at);
     this.words[g + ENTERING] = 1;
     this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     this.words[g + CR3_IN_RSP] = 0;
@@ -483,12 +431,7 @@ export class Monitor implements Observer {
       this.touch();
     }
     this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
-    if (
-      this.view.isTask(t) &&
-      this.words[this.ghost.thread(t) + USER_GS_LO] === 0 &&
-      this.words[this.ghost.thread(t) + USER_GS_HI] === 0
-    )
-      this.rememberUserGs(cpu, t);
+    if (this.view.isTask(t) && !knowsUserGs(this.ghost, t)) rememberUserGs(this.ghost, cpu, t);
   }
 
   private returnedToKernel(cpu: Cpu, g: number, t: number, at: number): void {
@@ -504,14 +447,9 @@ export class Monitor implements Observer {
     this.words[g + CR3_IN_RSP] = this.words[at + CTX_FROM_STACK] === CR3_WINDOW ? 1 : 0;
     this.words[g + USER_RSP] = this.words[at + CTX_FROM_STACK] === USER ? 1 : 0;
     this.ghost.close(t);
-    if (!this.nmiIsOpen(t, true)) this.words[g + NMI_REPEAT] = 0;
+    if (!nmiIsOpen(this.ghost, t, true)) this.words[g + NMI_REPEAT] = 0;
     this.touch();
     this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
-  }
-
-  private rememberUserGs(cpu: Cpu, t: number): void {
-    this.words[this.ghost.thread(t) + USER_GS_LO] = cpu.r[GS_BASE];
-    this.words[this.ghost.thread(t) + USER_GS_HI] = cpu.r[GS_BASE + 1];
   }
 
   nmiLatched(_cpu: Cpu): void {
@@ -530,10 +468,4 @@ export class Monitor implements Observer {
   chose(cpu: Cpu): void {
     this.words[this.ghost.cpu(cpu.index) + PROGRESS_AT] = cpu.r[ICOUNT];
   }
-}
-
-function kindOf(vector: number): number {
-  if (vector >= 32) return IRQ;
-  if (vector === 2) return NMI;
-  return vector === 14 ? PF : GP;
 }

@@ -12,6 +12,7 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR2, CR3, FLAG_RF, GPR_NAMES, GS_BASE, R11, RAX, RCX, RIP } from '../../emulator/registers';
 import { hex64, toVa } from '../../emulator/words';
 import { GP, NMI, PF, SYSCALL } from '../../model/kinds';
+import { NO_SNAPSHOT } from '../monitor/contexts';
 import {
   CTX_CPU,
   CTX_FROM_USER_GS,
@@ -23,7 +24,7 @@ import {
   CTX_SP2_LO,
   CTX_VECTOR,
 } from '../monitor/ghost';
-import { type Monitor, NO_SNAPSHOT } from '../monitor/monitor';
+import type { Monitor } from '../monitor/monitor';
 import { S6 } from './property';
 
 /** IRETQ went into the manifest's repeat range, and not because that is where the NMI had hit. */

@@ -1,0 +1,107 @@
+/**
+ * What the ghost state keeps of an open context: what it interrupted, where its frame lies, and what a return has to
+ * give back. Plain functions on the ghost words; when they are called is the monitor's business.
+ */
+import type { Cpu } from '../../emulator/cpu/cpu';
+import { GS_BASE, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
+import { GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
+import type { GuestView } from '../guest/guest-view';
+import {
+  CTX_BODY,
+  CTX_CPU,
+  CTX_FRAME,
+  CTX_FRAME_BYTES,
+  CTX_FROM_INTERRUPTS,
+  CTX_FROM_STACK,
+  CTX_FROM_USER,
+  CTX_FROM_USER_GS,
+  CTX_FROM_USER_HALF,
+  CTX_KIND,
+  CTX_REGISTERS,
+  CTX_RFLAGS,
+  CTX_SP2_HI,
+  CTX_SP2_LO,
+  CTX_VECTOR,
+  type Ghost,
+  SNAPSHOT_WORDS,
+  USER_GS_HI,
+  USER_GS_LO,
+} from './ghost';
+
+/** A context whose interrupted point nobody saw: the first-run frame of a forked task, or a frame handed over. */
+export const NO_SNAPSHOT = -1;
+/** The lowest vector of external interrupts. */
+const FIRST_IRQ_VECTOR = 32;
+
+/** The abstract kind of what a vector delivers; faults that the guests do not raise count as #GP. */
+export function kindOf(vector: number): number {
+  if (vector >= FIRST_IRQ_VECTOR) return IRQ;
+  if (vector === VEC_NMI) return NMI;
+  return vector === VEC_PF ? PF : GP;
+}
+
+/** A task that has never run sleeps in the body of the system call that forked it. */
+export function openFirstRun(ghost: Ghost, t: number): void {
+  const { words } = ghost;
+  const at = ghost.open(t);
+  words[at + CTX_KIND] = SYSCALL;
+  words[at + CTX_BODY] = 1;
+  words[at + CTX_FROM_USER] = 1;
+  words[at + CTX_VECTOR] = NO_SNAPSHOT;
+}
+
+/** Copies what a return has to give back into the context whose first word is `to[at]`. */
+export function snapshot(view: GuestView, cpu: Cpu, to: Int32Array, at: number): void {
+  for (let i = 0; i < SNAPSHOT_WORDS; i++) to[at + CTX_REGISTERS + i] = cpu.r[i];
+  to[at + CTX_RFLAGS] = cpu.rflags();
+  to[at + CTX_CPU] = cpu.index;
+  const sp2 = view.sp2Pa[cpu.index];
+  if (sp2 === undefined) return;
+  to[at + CTX_SP2_LO] = view.machine.memory.words[sp2 >>> 2];
+  to[at + CTX_SP2_HI] = view.machine.memory.words[(sp2 >>> 2) + 1];
+}
+
+/** What a context from user mode interrupted is always the same, and is not recorded. */
+export function fromUserMode(words: Int32Array, at: number): void {
+  words[at + CTX_FROM_USER] = 1;
+  words[at + CTX_FROM_USER_HALF] = 0;
+  words[at + CTX_FROM_USER_GS] = 0;
+  words[at + CTX_FROM_INTERRUPTS] = 0;
+  words[at + CTX_FROM_STACK] = USER;
+}
+
+/** The frame is dead: copied, or no longer needed. */
+export function endFrame(words: Int32Array, at: number): void {
+  words[at + CTX_FRAME] = 0;
+  words[at + CTX_FRAME_BYTES] = 0;
+}
+
+/** An NMI context of thread t is open (on the IST stack, if asked). */
+export function nmiIsOpen(ghost: Ghost, t: number, onIst: boolean): boolean {
+  for (let k = 0; k < ghost.depth(t); k++) {
+    const at = ghost.context(t, k);
+    if (ghost.words[at + CTX_KIND] === NMI && !(onIst && ghost.words[at + CTX_FROM_USER] === 1)) return true;
+  }
+  return false;
+}
+
+/** rsp is what the user had when the innermost context from user mode began. */
+export function isUsersRsp(ghost: Ghost, cpu: Cpu): boolean {
+  const { words } = ghost;
+  const at = ghost.innermost(ghost.running(cpu.index));
+  if (at < 0 || words[at + CTX_FROM_USER] === 0 || words[at + CTX_VECTOR] === NO_SNAPSHOT) return false;
+  const saved = at + CTX_REGISTERS + RSP;
+  return cpu.r[RSP] === words[saved] && cpu.r[RSP + 1] === words[saved + 1];
+}
+
+export function knowsUserGs(ghost: Ghost, t: number): boolean {
+  const at = ghost.thread(t);
+  return (ghost.words[at + USER_GS_LO] | ghost.words[at + USER_GS_HI]) !== 0;
+}
+
+/** The GS base with which a task runs in user mode is its own from now on. */
+export function rememberUserGs(ghost: Ghost, cpu: Cpu, t: number): void {
+  const at = ghost.thread(t);
+  ghost.words[at + USER_GS_LO] = cpu.r[GS_BASE];
+  ghost.words[at + USER_GS_HI] = cpu.r[GS_BASE + 1];
+}
