@@ -71,6 +71,7 @@ const DESIGNS: Readonly<Record<string, DesignConfig>> = {
     syscallOnEntryStack: 1,
     nmiStackBeforeCr3: 1,
     nmiGsBeforeCr3: 1,
+    leavesEntryStackBeforeSti: 1,
   },
   'asm-return': { ...SAFE_BASE, syscallOnEntryStack: 1, leavesEntryStackBeforeSti: 1 },
   'no-pti': { ...MAINLINE, pti: 0, cr3Window: 0, kernelDataInUserTable: 1 },

@@ -12,7 +12,7 @@ import { exitCode, gravest, HOLDS, VIOLATED } from './exit-codes';
 import { jsonFlag, VALUE } from './flags';
 import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
 import { campaignProgress, type Fuzzed, type FuzzResult, fuzzInWords, fuzzSubject, savedAs } from './fuzzing';
-import { note, ProgressLine, say, sayJson, sinceStart } from './output';
+import { commandName, note, ProgressLine, say, sayJson, sinceStart } from './output';
 import { type Searched, searchDesign, searchInWords, searchProgress, type VerifyResult } from './search';
 import { withPool } from './with-pool';
 
@@ -161,7 +161,7 @@ function afterTheTable(checked: Checked): string[] {
   const { id, expected } = checked.design;
   return expected === 'safe'
     ? []
-    : [`See ${id} break:  pti-check fuzz --design ${id}  and then  pti-check replay --step FILE`];
+    : [`See ${id} break:  ${commandName()} fuzz --design ${id}  and then  ${commandName()} replay --step FILE`];
 }
 
 function conclusion(all: readonly Checked[], seed: string): string {

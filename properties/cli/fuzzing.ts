@@ -10,7 +10,7 @@ import type { Failure } from '../exploration/campaign';
 import { explain } from '../report/explain';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
-import { rounded } from './output';
+import { commandName, rounded } from './output';
 import { boundsInWords } from './search';
 
 /** What `fuzz --json` answers for one design; the keys are a contract. */
@@ -95,7 +95,8 @@ function resultOf({ subject, seed }: CampaignRequest, campaign: CampaignResult =
     ...(saved === undefined ? {} : { counterexample: saved }),
     ...(found?.failure.replay === undefined ? {} : { replay: found.failure.replay }),
     coverage,
-    vacuous: vacuous.map((walk) => walk.name),
+    // Where a run failed, nobody asks what the others would have reached.
+    vacuous: found === undefined ? vacuous.map((walk) => walk.name) : [],
     unchecked,
   };
 }
@@ -139,7 +140,7 @@ export function fuzzInWords(fuzzed: Fuzzed): string[] {
   if (campaign === undefined) return [`${result.design}: no verdict: interrupted before the first run`];
   const done = `${counted(result.runs, 'run')}, ${counted(result.steps, 'action')}, ${counted(result.instructions, 'instruction')}, ${result.seconds} s`;
   return [
-    `${result.design}: ${headline(result, campaign)}`,
+    `${title(fuzzed)}: ${headline(result, campaign)}`,
     `  done      ${done}`,
     `  sweep     ${sweepInWords(campaign)}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
@@ -151,6 +152,11 @@ export function fuzzInWords(fuzzed: Fuzzed): string[] {
     `  seed      ${result.seed}`,
     `  again     ${command(fuzzed)}`,
   ];
+}
+
+/** A user's own image is named by its file; the design is only its judge. */
+function title({ request: { subject } }: Fuzzed): string {
+  return subject.elf === undefined ? subject.design : `${subject.elf.name} (judged as ${subject.design})`;
 }
 
 function headline({ verdict, property }: FuzzResult, campaign: CampaignResult): string {
@@ -191,7 +197,10 @@ function failureInWords({ result }: Fuzzed, failure: Failure): string[] {
     `  trace     ${counted(failure.shrunk, 'action')}${provably} (found by ${by} after ${grouped(failure.found)})`,
     ...(result.counterexample === undefined
       ? []
-      : [`  saved     ${result.counterexample}`, `  watch it  pti-check replay --step ${result.counterexample}`]),
+      : [
+          `  saved     ${result.counterexample}`,
+          `  watch it  ${commandName()} replay --step ${quoted(result.counterexample)}`,
+        ]),
     ...(failure.replay === undefined
       ? []
       : [`  fast-check { seed: ${failure.replay.seed}, path: "${failure.replay.path}" }`]),
@@ -201,7 +210,7 @@ function failureInWords({ result }: Fuzzed, failure: Failure): string[] {
 /** The command that does exactly this again. */
 function command({ request, campaign }: Fuzzed): string {
   const { subject, seed, shard } = request;
-  const parts = ['pti-check fuzz', `--design ${subject.design}`];
+  const parts = [`${commandName()} fuzz`, `--design ${subject.design}`];
   if (subject.elf !== undefined) parts.push(`--entry ${quoted(subject.elf.name)}`);
   parts.push(`--seed ${quoted(seed)}`, `--runs ${Math.max(1, campaign?.runs ?? 1)}`);
   if (shard.of > 1) parts.push(`--shard ${shard.index}/${shard.of}`);

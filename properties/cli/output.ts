@@ -1,6 +1,7 @@
 /**
  * The two streams. Standard output carries the answer and nothing else (with --json exactly one object); everything said on the way goes to standard error.
  */
+import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { SingleBar } from 'cli-progress';
 
@@ -17,6 +18,13 @@ export function sayJson(answer: object): void {
 /** Something on the way. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
+}
+
+/** How this command line was called, for lines that a person copies: the installed name, npm's, or node with the file. */
+export function commandName(): string {
+  const file = process.argv[1] ?? '';
+  if (path.extname(file) !== '.js') return 'pti-check';
+  return process.env.npm_lifecycle_event === 'start' ? 'npm start --' : `node ${path.relative(process.cwd(), file)}`;
 }
 
 /** Seconds since the process was started, to the millisecond. */

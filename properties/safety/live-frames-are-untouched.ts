@@ -12,6 +12,13 @@ import { S7 } from './property';
 
 /** Callee-saved registers and the return address of __switch_to_asm. */
 const SWITCH_FRAME_BYTES = 56;
+const PAGE_OFFSET = 0xfff;
+
+interface Store {
+  readonly pa: number;
+  readonly va: number;
+  readonly bytes: number;
+}
 
 /** After a store of `bytes` bytes at `va`, physical `pa`, in a page that holds a stack. */
 export function frameIsUntouched(m: Monitor, cpu: Cpu, pa: number, va: number, bytes: number): void {
@@ -22,30 +29,34 @@ export function frameIsUntouched(m: Monitor, cpu: Cpu, pa: number, va: number, b
   // A push of the only context to a stack of its own thread can only meet its own frame.
   if (t === running && depth <= 1 && !m.delivering_) return;
   if (owner >= 0 && t !== running && !m.view.machine.cpus.some((other) => m.ghost.running(other.index) === t))
-    switchFrameIsUntouched(m, cpu, t, va, bytes);
+    switchFrameIsUntouched(m, cpu, t, { pa, va, bytes });
   const own = t === running && !m.delivering_ ? depth - 1 : -1;
-  for (let k = 0; k < depth; k++) if (k !== own) contextFrameIsUntouched(m, cpu, t, k, va, bytes);
+  for (let k = 0; k < depth; k++) if (k !== own) contextFrameIsUntouched(m, cpu, t, k, { pa, va, bytes });
 }
 
-function contextFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, k: number, va: number, bytes: number): void {
+/** Frames are compared by physical address: a stack has more than one mapping. A frame never straddles a page. */
+function contextFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, k: number, store: Store): void {
   const { words } = m.ghost;
   const at = m.ghost.context(t, k);
   if (words[at + CTX_FRAME] === 0) return;
   const start = toVa(words[at + CTX_FRAME_LO], words[at + CTX_FRAME_HI]);
-  if (va >= start + words[at + CTX_FRAME_BYTES] || va + bytes <= start) return;
-  m.report(
-    S7,
-    cpu,
-    `expected the live frame of context ${k} of t${t} at ${hexVa(start)} to be left alone, found a store to ${hexVa(va)}`,
-  );
+  if (!hits(m, store, start, words[at + CTX_FRAME_BYTES])) return;
+  const what = `the live frame of context ${k} of t${t} at ${hexVa(start)}`;
+  m.report(S7, cpu, `expected ${what} to be left alone, found a store to ${hexVa(store.va)}`);
 }
 
-function switchFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, va: number, bytes: number): void {
+function switchFrameIsUntouched(m: Monitor, cpu: Cpu, t: number, store: Store): void {
   const start = m.view.pointerAt(m.view.threadspPa[t]);
-  if (va >= start + SWITCH_FRAME_BYTES || va + bytes <= start) return;
-  m.report(
-    S7,
-    cpu,
-    `expected the switch frame of t${t} at ${hexVa(start)} to be left alone while it does not run, found a store to ${hexVa(va)}`,
-  );
+  if (!hits(m, store, start, SWITCH_FRAME_BYTES)) return;
+  const what = `the switch frame of t${t} at ${hexVa(start)}`;
+  m.report(S7, cpu, `expected ${what} to be left alone while it does not run, found a store to ${hexVa(store.va)}`);
+}
+
+/** The store overlaps the bytes at `start`. The offset in the page decides almost always, and costs no walk. */
+function hits(m: Monitor, { pa, bytes }: Store, start: number, length: number): boolean {
+  const first = start & PAGE_OFFSET;
+  const offset = pa & PAGE_OFFSET;
+  if (offset >= first + length || offset + bytes <= first) return false;
+  const leaf = m.view.machine.translate(m.view.kernelRoot(0), start);
+  return leaf !== undefined && leaf.pa >>> 12 === pa >>> 12;
 }

@@ -30,6 +30,8 @@ interface Search {
    */
   readonly settles: boolean;
   attempts: number;
+  /** The failure that the search ended in, in its own words. */
+  ended: Walk['failure'];
 }
 
 /**
@@ -49,8 +51,9 @@ export function concretise(
   const wanted = trace.map(actionOf);
   for (const settles of [false, true]) {
     system.reset();
-    const actions = extend({ system, wanted, failure, settles, attempts: 0 }, 0);
-    if (actions !== undefined) return { actions, length: trace.length, failure };
+    const search: Search = { system, wanted, failure, settles, attempts: 0, ended: undefined };
+    const actions = extend(search, 0);
+    if (actions !== undefined) return { actions, length: trace.length, failure: search.ended };
   }
   return undefined;
 }
@@ -135,7 +138,10 @@ function attempt(search: Search, i: number, choices: readonly number[], asked: n
 
 function endsAsWanted(search: Search, i: number, outcome: Outcome): boolean {
   if (i !== search.wanted.length - 1 || search.failure === undefined) return false;
-  return (outcome.kind === 'violated' || outcome.kind === 'diverged') && sameFailure(outcome, search.failure);
+  if ((outcome.kind !== 'violated' && outcome.kind !== 'diverged') || !sameFailure(outcome, search.failure))
+    return false;
+  search.ended = outcome;
+  return true;
 }
 
 /**
