@@ -5,14 +5,16 @@
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { Decoder, DecoderOptions } from 'iced-x86';
 import { CPL, NMI_BLOCKED, RSP } from '../../emulator/registers';
 import { entryModel } from '../../model/entry-model';
 import { NMI_STACK } from '../../model/kinds';
 import { designImage, imageFile } from '../designs/registry';
 import { bootGuest } from '../guest/guest';
+import type { Range } from '../guest/manifest';
 import { Refinement } from '../refinement/refinement';
 import { propertyNumber } from '../safety/property';
-import { EntrySystem } from './entry-system';
+import { EntrySystem, locationName } from './entry-system';
 import type { Walk } from './random-walk';
 import { runSeed } from './seeded-random';
 import { directedWalk, sometimesOf } from './sometimes';
@@ -94,6 +96,38 @@ test('the sweep covers a system call, an IRQ, a #PF and a context switch', () =>
     expect.arrayContaining(['system call, SYSRET', 'IRQ from user mode', '#PF', 'context switch']),
   );
 });
+
+/** symbol+offset of every instruction in a range of the image. */
+function instructionsOf({ image }: Subject, range?: Range): string[] {
+  const segment = image.segments.find(
+    (one) => range !== undefined && range.start >= one.vaddr && range.end <= one.vaddr + one.filesz,
+  );
+  if (segment === undefined || range === undefined) throw new Error('the manifest names no range of code');
+  const decoder = new Decoder(
+    64,
+    segment.data.subarray(range.start - segment.vaddr, range.end - segment.vaddr),
+    DecoderOptions.None,
+  );
+  const names: string[] = [];
+  while (decoder.canDecode) {
+    names.push(locationName(image, range.start + decoder.position));
+    decoder.decode().free();
+  }
+  return names;
+}
+
+test.each(SAFE)(
+  'the sweep of %s raises a second NMI at every instruction of the first one, its copies included',
+  (design) => {
+    const subject = new Subject({ design });
+    const coverage = new Coverage();
+    sweep(subject.system, coverage);
+    const { firstNmi, repeatNmi } = subject.guest.manifest;
+    const boundaries = [firstNmi, repeatNmi].flatMap((range) => instructionsOf(subject, range));
+    expect(boundaries.length).toBeGreaterThan(15);
+    expect(boundaries.filter((at) => !coverage.has(at, 'nmi'))).toEqual([]);
+  },
+);
 
 test('a sweep that is cut short says of how many pairs it has hit some', () => {
   const coverage = new Coverage();

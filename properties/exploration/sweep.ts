@@ -10,10 +10,10 @@ import { type EntrySystem, TIMER_VECTOR } from './entry-system';
 import type { Walk } from './random-walk';
 import type { Chooser, Option, Taken } from './transition-system';
 
-/** A way through the kernel: which event starts it, and what the guest chooses. */
+/** A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the guest chooses. */
 export interface Scenario {
   readonly name: string;
-  readonly start: 'user' | 'irq';
+  readonly start: 'user' | 'irq' | 'nmi';
   /** Answers to the guest's choices, in order; then 0. */
   readonly choices: readonly number[];
   /** Another CPU tries to switch to the task at every boundary. */
@@ -30,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'system call with interrupts on', start: 'user', choices: [0, 2, 0] },
   { name: 'IRQ from user mode', start: 'irq', choices: [0, 0] },
   { name: '#PF', start: 'user', choices: [1, 0] },
+  { name: 'NMI in a system call, with a #PF in its handler', start: 'nmi', choices: [0, 1, 0] },
   { name: 'context switch', start: 'user', choices: [0, 3, 3], contended: true },
 ];
 
@@ -199,7 +200,7 @@ class Path {
 function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => Visit): SweepResult {
   system.reset();
   const path = new Path(system, scenario);
-  if (scenario.start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+  begin(path, scenario);
   let entered = false;
   let boundaries = 0;
   for (; boundaries < LIMIT; boundaries++) {
@@ -214,6 +215,14 @@ function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => 
     if (!path.take({ kind: 'run', cpu: CPU, count: 1 }) || waits(system)) break;
   }
   return { failure: undefined, boundaries };
+}
+
+/** Brings the CPU to the first boundary of the scenario; user code gets to its event by itself. */
+function begin(path: Path, { start }: Scenario): void {
+  if (start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+  if (start !== 'nmi') return;
+  path.take({ kind: 'step', cpu: CPU });
+  path.take({ kind: 'nmi', cpu: CPU });
 }
 
 function offerEvents({ system }: Path, scenario: Scenario, coverage: Coverage): Visit {

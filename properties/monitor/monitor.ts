@@ -32,7 +32,11 @@ import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
 import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
 import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
 import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
-import { codeUsesKernelCr3, enabledInterruptsUseOwnCr3 } from '../safety/kernel-code-uses-kernel-cr3';
+import {
+  codeUsesKernelCr3,
+  enabledInterruptsUseOwnCr3,
+  nmiUsesOwnUserMemory,
+} from '../safety/kernel-code-uses-kernel-cr3';
 import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
 import { frameIsUntouched } from '../safety/live-frames-are-untouched';
 import { nestingIsBounded } from '../safety/nesting-is-bounded';
@@ -102,6 +106,8 @@ const TAG_OTHER = 0;
 const TAG_TEXT = 1;
 const TAG_NMI_HANDLER = 2;
 const TAG_PANIC = 3;
+/** An access to user memory: an instruction of the exception table. */
+const TAG_USER_ACCESS = 4;
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
 
@@ -173,9 +179,10 @@ export class Monitor implements Observer {
   }
 
   classify(va: number): number {
-    const { text, nmiHandler, panic } = this.view.manifest;
+    const { text, nmiHandler, panic, exceptionTable } = this.view.manifest;
     if (va === nmiHandler) return TAG_NMI_HANDLER;
     if (va === panic) return TAG_PANIC;
+    if (exceptionTable.has(va)) return TAG_USER_ACCESS;
     return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
   }
 
@@ -190,6 +197,7 @@ export class Monitor implements Observer {
     const g = this.ghost.cpu(cpu.index);
     codeUsesKernelCr3(this, cpu, g);
     if (op.tag === TAG_PANIC) panicIsNotReached(this, cpu);
+    if (op.tag === TAG_USER_ACCESS) nmiUsesOwnUserMemory(this, cpu, g);
     if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerBegins(cpu, g);
     if (this.words[g + ENTERING] === 0) return;
     const at = this.ghost.innermost(this.words[g + RUNNING]);

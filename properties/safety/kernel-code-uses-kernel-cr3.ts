@@ -5,7 +5,8 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3 } from '../../emulator/registers';
-import { USER_HALF } from '../monitor/ghost';
+import { nmiIsOpen } from '../monitor/contexts';
+import { RUNNING, USER_HALF } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S5 } from './property';
 
@@ -34,4 +35,14 @@ export function enabledInterruptsUseOwnCr3(m: Monitor, cpu: Cpu, g: number): voi
       cpu,
       `expected CR3 of address space ${m.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`,
     );
+}
+
+/** Before an access to user memory: inside an NMI, which can hit in the middle of switch_mm (nmi_uaccess_okay). */
+export function nmiUsesOwnUserMemory(m: Monitor, cpu: Cpu, g: number): void {
+  const running = m.ghost.words[g + RUNNING];
+  const t = m.view.currentThread(cpu.index);
+  if (t < 0 || !m.view.isTask(t) || !nmiIsOpen(m.ghost, running, false)) return;
+  const mm = m.view.mmOfRoot(cpu.r[CR3]);
+  if (mm !== m.view.mmOf(t))
+    m.report(S5, cpu, `expected an NMI to read the user memory of task t${t}, found CR3 of address space ${mm}`);
 }
