@@ -110,5 +110,10 @@ export function designConfig(id: string): DesignConfig | undefined {
   return field === undefined ? undefined : { ...config, [field]: 1 };
 }
 
+/** Names of the mutants that the model has. */
+export const MUTANT_NAMES: readonly string[] = Object.keys(MUTANTS).map((name) =>
+  name === 'sp0-not-switched' ? `deferred-pertask+${name}` : `mainline+${name}`,
+);
+
 /** Names of the designs (without mutants) that the model has. */
 export const DESIGN_NAMES: readonly string[] = Object.keys(DESIGNS);

@@ -38,7 +38,7 @@ function initialState(model: Pick<EntryModel, 'bounds' | 'packing' | 'config'>):
     s.userGs[c] = c < b.tasks ? 1 : 0;
     s.stack[c] = c < b.tasks ? 0 : KERNEL;
     s.mm[c] = c < b.tasks ? mmOf(b, t) : 0;
-    s.sp0[c] = d.perTaskEntry === 1 ? t : 0;
+    s.sp0[c] = d.perTaskEntry === 1 ? t : b.tasks + c;
   }
   for (let t = b.cpus; t < b.tasks; t++) firstRunFrame(d, s, t);
   for (let c = 0; c < b.cpus; c++) if (s.running[c] !== b.tasks + c) s.savedStack[b.tasks + c] = KERNEL;

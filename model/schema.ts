@@ -37,8 +37,8 @@ export const schema = {
   /** Per-CPU top_of_stack, as the thread that it belongs to. */
   top: perCpu(thread),
   /**
-   * Thread whose PTI stack (an idle thread: whose only stack) TSS.sp0 points to; 0 in designs with a per-CPU entry
-   * stack, where sp0 never changes.
+   * Thread whose PTI stack (an idle thread: whose only stack) TSS.sp0 points to. In designs with a per-CPU entry stack
+   * sp0 never changes and is the CPU's own: its idle thread stands for that.
    */
   sp0: perCpu(thread),
   /** Number of open contexts. */

@@ -10,6 +10,7 @@ import { DROPPED, makeJudge } from './judge';
 import type { InstanceTable, Model, RuleInstance } from './machine';
 import { instanceTable, ruleInstances } from './machine';
 import { FULL, KNOWN, NO_PARENT, StateStore } from './state-store';
+import { type Canonicalize, makeCanonicalizer } from './symmetry';
 
 export interface Progress {
   readonly states: number;
@@ -35,6 +36,11 @@ export interface ExploreOptions<S> {
   readonly goal?: (state: S) => boolean;
   /** The same for a transition. The function must not change or keep the states. */
   readonly goalTransition?: (before: S, instance: RuleInstance, after: S) => boolean;
+  /**
+   * Keep one state of each set that renaming CPUs, tasks and address spaces makes equal (symmetry.ts). A goal may tell
+   * them apart, so the two do not go together. The trace, if any, is that of the plain search.
+   */
+  readonly symmetry?: boolean;
   /** Report a state without a successor. Default: yes, unless `property` or a goal asks for something else. */
   readonly deadlock?: boolean;
   /** Called about twice a second. */
@@ -91,6 +97,9 @@ class Search<S extends Transient, D> {
   private readonly source: Uint32Array;
   private readonly before: S;
   private readonly successor: Uint32Array;
+  /** The successor as it is stored. */
+  private readonly stored: Uint32Array;
+  private readonly canonicalize: Canonicalize | undefined;
   private readonly seeksGoal: boolean;
   /** Violations are filtered: each successor is judged before it is stored, not only each new state. */
   private readonly filters: boolean;
@@ -112,6 +121,10 @@ class Search<S extends Transient, D> {
     this.before = packing.zero();
     this.source = new Uint32Array(packing.words);
     this.successor = new Uint32Array(packing.words);
+    this.stored = new Uint32Array(packing.words);
+    this.canonicalize = options.symmetry ? makeCanonicalizer(packing, model.schema, model.bounds) : undefined;
+    if (options.symmetry && (options.goal ?? options.goalTransition) !== undefined)
+      throw new RangeError('a search for a goal cannot use symmetry: the goal may name a CPU');
     this.seeksGoal = options.goal !== undefined || options.goalTransition !== undefined;
     this.filters = this.seeksGoal || options.property !== undefined;
     this.judge = makeJudge(model, options.property, this.filters);
@@ -202,11 +215,19 @@ class Search<S extends Transient, D> {
       const property = this.judge(scratch);
       if (property !== 0) return this.violation(property, parent, instance);
     }
-    const record = this.store.insert(this.successor, parent, instance);
+    const record = this.store.insert(this.canonical(), parent, instance);
     if (record === KNOWN) return undefined;
     if (record === FULL) return { verdict: 'unknown', reason: 'memory' };
     if (!filters) return this.violation(this.judge(scratch), parent, instance);
     return this.options.goal?.(scratch) ? this.reached(parent, instance) : undefined;
+  }
+
+  /** The successor, or the state that stands for it. */
+  private canonical(): Uint32Array {
+    if (this.canonicalize === undefined) return this.successor;
+    this.stored.set(this.successor);
+    this.canonicalize(this.stored);
+    return this.stored;
   }
 
   private violation(property: number, parent: number, instance: number): Ending | undefined {
@@ -238,5 +259,9 @@ class Search<S extends Transient, D> {
 }
 
 export function explore<S extends Transient, D>(model: Model<S, D>, options: ExploreOptions<S> = {}): Exploration {
-  return new Search(model, options).run();
+  const found = new Search(model, options).run();
+  if (!options.symmetry || found.trace === undefined) return found;
+  // The steps of a reduced search belong to states that stand for others; the plain search finds as short a trace.
+  const { trace } = new Search(model, { ...options, symmetry: false }).run();
+  return { ...found, ...(trace === undefined ? {} : { trace }) };
 }

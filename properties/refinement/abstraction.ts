@@ -71,12 +71,12 @@ function abstractCpu(m: Monitor, s: State, c: number): Unabstractable | undefine
   return undefined;
 }
 
-/** The thread whose stack sp0 tops; 0 for the CPU's own entry stack; -1 for anything else. */
+/** The thread whose stack sp0 tops; the idle thread for the CPU's own entry stack; -1 for anything else. */
 function abstractSp0(m: Monitor, c: number): number {
   const region = m.view.regionEndingAt(m.view.sp0(c));
   if (region === undefined) return -1;
   if (region.kind === PTI || region.kind === KERNEL) return region.thread;
-  return region.cpu === c ? 0 : -1;
+  return region.cpu === c ? m.view.bounds.tasks + c : -1;
 }
 
 function abstractThread(m: Monitor, s: State, t: number): void {
