@@ -54,6 +54,8 @@ export interface SearchTask {
   readonly design: string;
   readonly bounds: Bounds;
   readonly memoryMiB?: number;
+  /** Keep one state of each set that renaming makes equal. */
+  readonly symmetry?: boolean;
   /** Where to send progress, if anybody listens. */
   readonly progress?: MessagePort;
 }

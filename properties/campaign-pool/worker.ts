@@ -99,10 +99,11 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   const model = entryModel(task.design, task.bounds);
   if (model === undefined)
     throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
-  const { progress, memoryMiB } = task;
+  const { progress, memoryMiB, symmetry = false } = task;
   try {
     return explore(model, {
       shouldStop,
+      symmetry,
       ...(memoryMiB === undefined ? {} : { memoryMiB }),
       ...(progress === undefined ? {} : { onProgress: (p) => progress.postMessage(p) }),
     });

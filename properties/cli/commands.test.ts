@@ -42,13 +42,14 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
     ['--design', 'deferred-percpu'],
     ['--design', 'mainline', '--cpus', '1', '--tasks', '1'],
     ['--design', 'mainline', '--memory', '1'],
+    ['--design', 'deferred-percpu', '--symmetry'],
   ];
   const ended = await ptiCheckAll(
     folder,
     calls.map((call) => ['verify', '--json', ...call]),
   );
-  const [unsafe, small, full] = ended.map((one) => read(verifyAnswer, one));
-  expect(ended.map((one) => one.code)).toEqual([1, 0, 3]);
+  const [unsafe, small, full, reduced] = ended.map((one) => read(verifyAnswer, one));
+  expect(ended.map((one) => one.code)).toEqual([1, 0, 3, 1]);
   expect(unsafe).toMatchObject({
     verdict: 'violated',
     property: 'scheduled-out-on-own-stack',
@@ -57,6 +58,8 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
   expect(small).toMatchObject({ verdict: 'holds', bounds: { cpus: 1, tasks: 1, mms: 1, nesting: 2 } });
   expect(small).not.toHaveProperty('trace');
   expect(full).toMatchObject({ verdict: 'unknown' });
+  expect(reduced).toMatchObject({ reductions: ['symmetry'], property: unsafe.property, trace: unsafe.trace });
+  expect(reduced.states).toBeLessThan(unsafe.states);
 });
 
 describe('fuzz', () => {

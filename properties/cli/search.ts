@@ -31,6 +31,7 @@ export interface SearchRequest {
   readonly design: string;
   readonly bounds: Bounds;
   readonly memoryMiB?: number | undefined;
+  readonly symmetry?: boolean;
 }
 
 /** The result and what only people are told. */
@@ -49,15 +50,15 @@ export async function searchDesign(
   request: SearchRequest,
   onProgress: (progress: SearchProgress) => void,
 ): Promise<Searched> {
-  const { design, bounds, memoryMiB } = request;
-  const task = { design, bounds, ...(memoryMiB === undefined ? {} : { memoryMiB }) };
+  const { design, bounds, memoryMiB, symmetry = false } = request;
+  const task = { design, bounds, symmetry, ...(memoryMiB === undefined ? {} : { memoryMiB }) };
   const { exploration, seconds } = (await pool.search(task, onProgress)) ?? STOPPED;
   const { verdict, states, transitions, depth, trace } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
     bounds,
-    reductions: [],
+    reductions: symmetry ? ['symmetry'] : [],
     verdict,
     ...(property === undefined ? {} : { property }),
     states,
@@ -86,7 +87,8 @@ export function boundsInWords(b: Bounds): string {
 
 /** The search for people: verdict, size, and the shortest trace if there is one. */
 export function searchInWords({ result, exploration }: Searched): string[] {
-  const counts = `${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
+  const upTo = result.reductions.length > 0 ? ` up to ${result.reductions.join(' and ')}` : '';
+  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
   const lines = [
     `${result.design}: ${headline(result, exploration)}`,
     `  searched  ${counts}`,

@@ -13,7 +13,7 @@ const action = z.looseObject({ action: z.enum(['step', 'run', 'irq', 'nmi']), cp
 export const verifyAnswer = z.strictObject({
   design: id,
   bounds,
-  reductions: z.tuple([]),
+  reductions: z.array(z.enum(['symmetry', 'por'])),
   verdict: z.enum(['holds', 'violated', 'deadlock', 'unknown']),
   property: slug.optional(),
   states: count,

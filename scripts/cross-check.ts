@@ -1,0 +1,144 @@
+/**
+ * The abstract machine, searched by three checkers that share nothing but its rules: our own search, SPIN and rumur. For
+ * every design at three bounds (with --mutants: for every mutant that the model can express, too) they must agree on the
+ * verdict, on the numbers of states and transitions where it holds, and on the length of a shortest trace and the
+ * property where it does not. Run by scripts/cross-check.sh, which looks for the tools first.
+ */
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { DESIGN_NAMES } from '../model/design-config';
+import { type EntryModel, entryModel } from '../model/entry-model';
+import { modelPropertySlug } from '../model/property-names';
+import type { Bounds } from '../model/schema-types';
+import { explore } from '../model/search/explore';
+import { exportModel } from '../model/translate/export';
+import { MUTANTS, searchBounds } from '../properties/designs/registry';
+import { alignedTable } from '../properties/report/aligned-table';
+import { type Answer, readRumur, readSpin } from './cross-check-output';
+
+const run = promisify(execFile);
+
+/** Small enough for seconds, and each leaves out something else: the second CPU, the events, the second task. */
+const BOUNDS: readonly Bounds[] = [
+  { cpus: 1, tasks: 2, mms: 2, nesting: 3, nmis: 1, irqs: 1 },
+  { cpus: 2, tasks: 2, mms: 2, nesting: 2, nmis: 0, irqs: 0 },
+  { cpus: 2, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 },
+];
+
+const MUTANT_BOUNDS = { cpus: 2, tasks: 2, mms: 1 };
+
+interface Case {
+  readonly design: string;
+  readonly model: EntryModel;
+}
+
+type Checker = (example: Case, folder: string) => Promise<Answer>;
+
+function casesOf(withMutants: boolean): Case[] {
+  const designs = DESIGN_NAMES.flatMap((design) => BOUNDS.map((bounds) => ({ design, bounds })));
+  const mutants = MUTANTS.map(({ id }) => ({ design: id, bounds: searchBounds(id, MUTANT_BOUNDS) }));
+  return [...designs, ...(withMutants ? mutants : [])].flatMap(({ design, bounds }) => {
+    const model = entryModel(design, bounds);
+    return model === undefined ? [] : [{ design, model }];
+  });
+}
+
+const ours: Checker = async ({ model }) => {
+  const { verdict, property, states, transitions, trace } = explore(model);
+  if (verdict === 'holds') return { verdict, states, transitions };
+  const name = property === undefined ? '' : ` ${modelPropertySlug(property)}`;
+  return { verdict: `${verdict}${name}`, steps: trace?.length ?? -1 };
+};
+
+/** Breadth first, so that its trace is a shortest one; -o2 because SPIN drops variables that are never read. */
+const spin: Checker = async ({ design, model }, folder) => {
+  writeFileSync(join(folder, 'model.pml'), exportModel(model, design, 'promela'));
+  await run('spin', ['-o2', '-a', 'model.pml'], { cwd: folder });
+  await run('gcc', ['-O0', '-w', '-DSAFETY', '-DNOREDUCE', '-DBFS', '-o', 'pan', 'pan.c'], { cwd: folder });
+  return readSpin((await run('./pan', ['-w20'], { cwd: folder })).stdout);
+};
+
+const RUMUR_FLAGS = [
+  '--deadlock-detection',
+  'stuck',
+  '--symmetry-reduction',
+  'off',
+  '--output-format',
+  'machine-readable',
+];
+
+const rumur: Checker = async ({ design, model }, folder) => {
+  writeFileSync(join(folder, 'model.m'), exportModel(model, design, 'murphi'));
+  await run('rumur', [...RUMUR_FLAGS, '--threads', '1', '--output', 'model.c', 'model.m'], { cwd: folder });
+  await run('gcc', ['-std=c11', '-O0', '-w', '-mcx16', '-o', 'model', 'model.c', '-lpthread'], { cwd: folder });
+  // Its exit code says that there is an error; what it is stands in the output.
+  const { stdout } = await run('./model', [], { cwd: folder }).catch((error: { stdout: string }) => error);
+  return readRumur(stdout);
+};
+
+const CHECKERS: Readonly<Record<string, Checker>> = { spin, rumur };
+
+function inWords({ verdict, states, transitions, steps }: Answer): string {
+  return steps === undefined
+    ? `${verdict}: ${states} states, ${transitions} transitions`
+    : `${verdict} in ${steps} steps`;
+}
+
+const boundsInWords = (b: Bounds): string =>
+  `${b.cpus} CPU, ${b.tasks} tasks, ${b.mms} mm, nesting ${b.nesting}, ${b.nmis} NMI, ${b.irqs} IRQ`;
+
+/**
+ * SPIN judges the invariants of a state when it expands it, so a rule's requirement that fails up to one step later can
+ * come before. That too is a violation, and the state with the broken invariant is still there.
+ */
+function invariantComesLate(model: EntryModel, expected: Answer, found: Answer): boolean {
+  const isInvariant = model.invariants.some(({ name }) => expected.verdict === `violated ${name}`);
+  const [soonest, steps] = [expected.steps ?? Infinity, found.steps ?? -1];
+  return isInvariant && found.verdict.startsWith('violated') && (steps === soonest || steps === soonest + 1);
+}
+
+function judged(name: string, { model }: Case, expected: Answer, found: Answer): string {
+  if (inWords(expected) === inWords(found)) return 'same';
+  if (name === 'spin' && invariantComesLate(model, expected, found)) return `same, first found ${inWords(found)}`;
+  return `DIFFERENT: ${inWords(found)}`;
+}
+
+async function compare(example: Case, checkers: readonly string[], folder: string): Promise<string[]> {
+  const others = checkers.map((name) => {
+    const own = join(folder, name);
+    mkdirSync(own, { recursive: true });
+    return CHECKERS[name](example, own);
+  });
+  const [expected, ...found] = await Promise.all([ours(example, folder), ...others]);
+  const verdicts = found.map((answer, i) => judged(checkers[i], example, expected, answer));
+  return [example.design, boundsInWords(example.model.bounds), inWords(expected), ...verdicts];
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const checkers = Object.keys(CHECKERS).filter((name) => words.includes(name));
+  const folder = mkdtempSync(join(tmpdir(), 'cross-check-'));
+  try {
+    const rows: string[][] = [];
+    for (const example of casesOf(words.includes('--mutants'))) rows.push(await compare(example, checkers, folder));
+    const heads = ['design', 'bounds', 'pti-check', ...checkers];
+    console.log(
+      alignedTable(
+        heads,
+        heads.map(() => 'left'),
+        rows,
+      ).join('\n'),
+    );
+    const bad = rows.filter((row) => row.some((cell) => cell.startsWith('DIFFERENT'))).length;
+    console.log(
+      `${rows.length} models searched by pti-check, ${checkers.join(' and ')}: ${bad === 0 ? 'all agree' : `${bad} DIFFER`}`,
+    );
+    process.exitCode = bad === 0 ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+void main(process.argv.slice(2));
