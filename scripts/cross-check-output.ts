@@ -20,21 +20,23 @@ function numberIn(text: string, pattern: RegExp): number {
 
 /**
  * SPIN names the depth of the last state before the error. An assertion of a rule fails in the step after that state; an
- * invariant (`0 || !n`) has failed in it. Its transitions are stored plus matched states, the initial one included.
+ * invariant (`0 || !n`) has failed in it. Its transitions are stored plus matched states, the initial one included. `boot` is the number of
+ * steps that it makes before the initial state.
  */
-export function readSpin(output: string): Answer {
+export function readSpin(output: string, boot: number): Answer {
   const error = /^pan:\d+: (.*) \(at depth (\d+)\)$/m.exec(output);
   if (error === null) {
     if (/Search not completed|out of memory|max search depth too small/.test(output))
       throw new Error(`SPIN did not finish:\n${output}`);
-    const transitions = numberIn(output, /(\d+) transitions/) - 1;
-    return { verdict: 'holds', states: numberIn(output, /(\d+) states, stored/), transitions };
+    const transitions = numberIn(output, /(\d+) transitions/) - 1 - boot;
+    return { verdict: 'holds', states: numberIn(output, /(\d+) states, stored/) - boot, transitions };
   }
-  const [, message, depth] = error;
-  if (message.startsWith('invalid end state')) return { verdict: 'deadlock', steps: Number(depth) };
+  const [, message] = error;
+  const depth = Number(error[2]) - boot;
+  if (message.startsWith('invalid end state')) return { verdict: 'deadlock', steps: depth };
   const property = numberIn(message, /!\s*\(?(\d+)\)?\)$/);
   const isInvariant = /^assertion violated \(0\|\|/.test(message);
-  return { verdict: `violated ${modelPropertySlug(property)}`, steps: Number(depth) + (isInvariant ? 0 : 1) };
+  return { verdict: `violated ${modelPropertySlug(property)}`, steps: depth + (isInvariant ? 0 : 1) };
 }
 
 export function readRumur(output: string): Answer {

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';
 import { entryModel } from '../../model/entry-model';
+import { exploreCompiled } from '../../model/search/compiled/explore-compiled';
 import { type Exploration, explore } from '../../model/search/explore';
 import { imageFile } from '../designs/registry';
 import { campaignRun, type Failure, shrinkWalk, toCounterexample } from '../exploration/campaign';
@@ -101,7 +102,9 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
     throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
   const { progress, memoryMiB, symmetry = false } = task;
   try {
-    return explore(model, {
+    // The reduced search runs the rules as they stand; everything else runs them compiled.
+    const search = symmetry ? explore : exploreCompiled;
+    return search(model, {
       shouldStop,
       symmetry,
       ...(memoryMiB === undefined ? {} : { memoryMiB }),

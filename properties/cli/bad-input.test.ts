@@ -76,7 +76,6 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   [`fuzz --entry ${unimplemented}`, 'fsin'],
   ['verify --design mainline+user-rsp-in-scratch', 'abstract'],
   ['verify --threads 2', '--threads'],
-  ['export --to promela --design mainline', 'export'],
   ['replay', 'replay --help'],
   ['replay missing.json', 'missing.json'],
   [`replay ${truncated}`, 'end of the file'],

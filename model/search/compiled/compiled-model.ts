@@ -1,0 +1,130 @@
+/**
+ * A model, its layout and its kernels. The layout is learnt; when a search meets a value without a code the layout is widened and the search begins anew.
+ */
+import { createHash } from 'node:crypto';
+import type { Transient } from '../../schema-types';
+import { keep, kept } from '../../translate/file-cache';
+import type { Program, SourceProgram } from '../../translate/ir';
+import { fullLayout, type Layout, makeLayout, type PlacedCell, type ValueSet } from '../../translate/packed/layout';
+import { packedSource } from '../../translate/packed/packed-code';
+import { packState, unpackState } from '../../translate/packed/packer';
+import { sampleValues, widen } from '../../translate/packed/sampling';
+import { programOf } from '../../translate/program';
+import { contentHash } from '../../translate/source-program';
+import type { Model } from '../machine';
+import { ruleInstances } from '../machine';
+import { applyInstance } from '../walk';
+import { type Kernel, kernelSource } from './kernel';
+
+/** What is kept of a compiled model between processes. */
+interface Kept {
+  readonly values: readonly ValueSet[];
+  readonly sources: Readonly<Record<string, string>>;
+}
+
+export interface CompileOptions {
+  /** The translated rules, if they are not those of the entry model. Nothing is then kept in files. */
+  readonly sources?: SourceProgram;
+  /** Codes for all values of all sorts: for tests with states that no search reaches. */
+  readonly full?: boolean;
+}
+
+export class CompiledModel<S extends Transient, D> {
+  readonly model: Model<S, D>;
+  readonly program: Program;
+  layout: Layout;
+  private values: readonly ValueSet[];
+  private sources: Record<string, string> = {};
+  private readonly key: string | undefined;
+
+  constructor(model: Model<S, D>, options: CompileOptions = {}) {
+    this.model = model;
+    this.program = programOf(model, options.sources);
+    const fresh = options.sources !== undefined || options.full === true;
+    this.key = fresh ? undefined : keyOf(this.program);
+    const known = this.key === undefined ? undefined : kept<Kept>(this.key);
+    if (known !== undefined) this.sources = { ...known.sources };
+    this.values =
+      known?.values ??
+      (options.full ? fullLayout(this.program).cells.map((cell) => cell.values) : sampleValues(model, this.program));
+    this.layout = makeLayout(this.program, this.values);
+  }
+
+  /** Keeps what has been learnt and made, for the next process. */
+  keep(): void {
+    if (this.key !== undefined) keep(this.key, { values: this.values, sources: this.sources } satisfies Kept);
+  }
+
+  get words(): number {
+    return this.layout.words;
+  }
+
+  /** The text of the kernel. With `names`, successors come in the order of their instances, each with the number of its own behind it. */
+  source(names: boolean): string {
+    const variant = names ? 'named' : 'plain';
+    const known = this.sources[variant];
+    if (known !== undefined) return known;
+    const source = `${packedSource(this.program, this.layout, names)}\n${kernelSource(this.words, names)}`;
+    this.sources[variant] = source;
+    this.keep();
+    return source;
+  }
+
+  kernel(names: boolean): Kernel {
+    return new Function(this.source(names))() as Kernel;
+  }
+
+  initial(): Int32Array {
+    const words = new Int32Array(this.words);
+    const state = this.model.initial();
+    for (
+      let cell = packState(this.layout, state, words);
+      cell !== undefined;
+      cell = packState(this.layout, state, words)
+    )
+      this.widen(state, cell);
+    return words;
+  }
+
+  unpack(words: Int32Array, at = 0): S {
+    const state = this.model.packing.zero();
+    unpackState(this.layout, words, at, state);
+    return state;
+  }
+
+  /** After a step whose result has no code: makes codes for it. The kernels and packed states of before are worthless then. */
+  widenFor(before: Int32Array, instance: number): void {
+    const after = applyInstance(this.model, this.unpack(before), ruleInstances(this.model)[instance]);
+    const scratch = new Int32Array(this.words);
+    if (after === undefined)
+      throw new RangeError(`rule instance ${instance} is compiled as enabled, but it is not: a bug of the translator`);
+    const cell = packState(this.layout, after, scratch);
+    if (cell === undefined)
+      throw new RangeError(
+        `rule instance ${instance} is compiled as impossible, but it is not: a bug of the translator`,
+      );
+    this.widen(after, cell);
+  }
+
+  /** Where one value was missing more may be: walks from there learn more. */
+  private widen(state: S, missing: PlacedCell): void {
+    const { cells } = this.layout;
+    const learnt = sampleValues(this.model, this.program, state);
+    const seen = this.values.map(
+      (set, i) => set | learnt[i] | (i === missing.number ? 1 << valueAt(state, missing) : 0),
+    );
+    this.values = widen(cells, seen, this.model);
+    this.layout = makeLayout(this.program, this.values);
+    this.sources = {};
+  }
+}
+
+function valueAt(state: Transient, cell: PlacedCell): number {
+  const field = (state as unknown as Record<string, never>)[cell.field];
+  return cell.index.reduce<number>((value, index) => (value as unknown as number[])[index], field);
+}
+
+/** A name for the program: code and layout are made from it alone. */
+function keyOf(program: Program): string {
+  return `code-${createHash('sha256').update(contentHash()).update(JSON.stringify(program)).digest('hex').slice(0, 32)}`;
+}

@@ -1,0 +1,135 @@
+/**
+ * A search on several threads: this one and `threads - 1` workers. The call blocks until the search is over; the workers need nothing from this
+ * thread's event loop. It only counts and judges, as the first search of explore-compiled.ts: which of several violations is found first is chance.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Transient } from '../../schema-types';
+import type { CompiledModel } from './compiled-model';
+import type { Observed } from './progress';
+import type { Stop } from './search-engine';
+import { SearchThread } from './search-thread';
+import * as place from './shared-search';
+import { GUARD, makeShared, type Shared, send } from './shared-search';
+
+export interface ParallelOptions {
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly stopAtDepth?: number | undefined;
+  readonly reportsDeadlock: boolean;
+  readonly poll: (search: Observed) => boolean;
+}
+
+/** Some violation or deadlock, or a reason that a search on one thread has, too. */
+export type ParallelStop =
+  | Extract<Stop, { kind: 'done' | 'depth' | 'memory' | 'interrupted' | 'recompile' }>
+  | { readonly kind: 'bad' };
+
+const WORKER = require.resolve('./parallel-worker');
+
+/** From the TypeScript sources (tests, benchmarks) a worker has to load the compiler hook first. */
+const FROM_SOURCE = `const { workerData } = require('node:worker_threads');
+require(workerData.hook).register({ target: 'es2022' });
+require(workerData.worker);`;
+
+function startWorker(shared: Shared): Worker {
+  const worker = WORKER.endsWith('.ts')
+    ? new Worker(FROM_SOURCE, {
+        eval: true,
+        workerData: { ...send(shared), worker: WORKER, hook: require.resolve('esbuild-register/dist/node') },
+      })
+    : new Worker(WORKER, { workerData: send(shared) });
+  // A worker that fails has stopped the search already, and this thread says so.
+  worker.on('error', () => undefined);
+  worker.unref();
+  return worker;
+}
+
+export class ParallelSearch<S extends Transient, D> implements Observed {
+  readonly sizes: number[] = [];
+  private readonly shared: Shared;
+  private readonly options: ParallelOptions;
+  private seenDepth = 0;
+
+  constructor(compiled: CompiledModel<S, D>, options: ParallelOptions) {
+    this.options = options;
+    this.shared = makeShared({ ...options, words: compiled.words, kernelSource: compiled.source(false) });
+  }
+
+  get states(): number {
+    return this.sum((t) => this.shared.control[place.statesOf(t)]);
+  }
+
+  get transitions(): number {
+    return this.sum(
+      (t) => this.shared.control[place.transitionsOf(t)] + this.shared.control[place.transitionsOf(t) + 1] * 2 ** 30,
+    );
+  }
+
+  get depth(): number {
+    return this.shared.control[place.DEPTH];
+  }
+
+  get open(): number {
+    const { control, words } = this.shared;
+    const parity = this.depth & 1;
+    return Math.round(
+      this.sum((t) => Math.max(0, control[place.endOf(t, parity)] - control[place.cursorOf(t)])) / words,
+    );
+  }
+
+  get bytes(): number {
+    const { control, words } = this.shared;
+    const lists = this.sum((t) => control[place.endOf(t, 0)] + control[place.endOf(t, 1)]);
+    return ((2 ** control[place.SLOTS_LOG] + GUARD) * words + lists) * 4;
+  }
+
+  private sum(of: (thread: number) => number): number {
+    let total = 0;
+    for (let t = 0; t < this.shared.threads; t++) total += of(t);
+    return total;
+  }
+
+  /** The sizes of complete levels, as far as this thread comes to see them. */
+  private watch(): void {
+    const { control, words } = this.shared;
+    if (this.depth === this.seenDepth) return;
+    this.seenDepth = this.depth;
+    this.sizes.push(Math.round(this.sum((t) => control[place.endOf(t, this.depth & 1)]) / words));
+  }
+
+  run(initial: Int32Array): ParallelStop {
+    const { shared, options } = this;
+    for (let i = 1; i < shared.threads; i++) startWorker(shared);
+    const first = new SearchThread(shared, () => {
+      this.watch();
+      return options.poll(this);
+    });
+    if (!first.begin(initial)) return { kind: 'bad' };
+    first.run();
+    return this.ending();
+  }
+
+  private ending(): ParallelStop {
+    const { control, words } = this.shared;
+    switch (control[place.STOP]) {
+      case place.DONE:
+        return { kind: 'done' };
+      case place.NO_MEMORY:
+        return { kind: 'memory' };
+      case place.TOO_DEEP:
+        return { kind: 'depth' };
+      case place.INTERRUPTED:
+        return { kind: 'interrupted' };
+      case place.NEEDS_CODE:
+        return {
+          kind: 'recompile',
+          instance: control[place.FOUND + 1],
+          before: control.slice(place.FOUND + 2, place.FOUND + 2 + words),
+        };
+      case place.CRASHED:
+        throw new Error('a thread of the search failed; --threads 1 does without');
+      default:
+        return { kind: 'bad' };
+    }
+  }
+}

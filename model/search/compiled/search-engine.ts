@@ -1,0 +1,217 @@
+/**
+ * Breadth-first search on packed states, one thread. States lie in the table, the frontier is two lists of words; nothing else is kept, unless `history`
+ * asks for the states in the order of discovery, from which a trace can be rebuilt. With `names` the order is that of explore(), to the state.
+ */
+
+import type { Transient } from '../../schema-types';
+import { markedInstance, markedProperty, NO_CELL, NO_CODE } from '../../translate/packed/marker';
+import type { CompiledModel } from './compiled-model';
+import { CROWDED, type Kernel, MARKED, R_DEAD, R_POSITION, R_STOPPED, R_VERDICT } from './kernel';
+
+/** How a search ended, or why it has to begin anew (`recompile`). */
+export type Stop =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'depth' | 'memory' | 'interrupted' }
+  | { readonly kind: 'deadlock'; readonly state: Int32Array }
+  /** The step from a state of the current level violates a property, as far as the compiled code can tell. */
+  | { readonly kind: 'failed-step'; readonly before: Int32Array; readonly instance: number; readonly property: number }
+  | { readonly kind: 'bad-state'; readonly state: Int32Array; readonly property: number }
+  | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number };
+
+export interface EngineOptions {
+  readonly names: boolean;
+  readonly history: boolean;
+  readonly memoryBytes: number;
+  readonly stopAtDepth?: number | undefined;
+  readonly reportsDeadlock: boolean;
+  /** Asked about each violating step or new violating state; answers whether the search is over. A violation that is passed is not followed. */
+  readonly isEnd: (stop: Stop) => boolean;
+  /** Called between batches now and then; answers whether to stop. */
+  readonly poll: () => boolean;
+}
+
+const FIRST_SLOTS = 1 << 16;
+const GUARD = 1 << 12;
+const BATCH = 512;
+/** No state has more successors than this many words. */
+export const MAX_SUCCESSOR_WORDS = 1 << 14;
+const GROW_AT = 0.75;
+const FULL_AT = 0.9;
+const POLL_EVERY = 64;
+
+/** The largest table (a power of two of slots) within three quarters of the memory. */
+function mostSlots(words: number, bytes: number): number {
+  let slots = 1 << 10;
+  while ((slots * 2 + GUARD) * words * 4 <= bytes * 0.75 && slots < 2 ** 30 / words) slots *= 2;
+  return slots;
+}
+
+export class Engine<S extends Transient, D> {
+  states = 0;
+  transitions = 0;
+  depth = 0;
+  /** Beginning of each level in `list`, in words; with `history` only. */
+  readonly levels: number[] = [];
+  /** Sizes of the levels that are complete. */
+  readonly sizes: number[] = [];
+  /** End of the list that is being written, in words. */
+  end = 0;
+  private readonly words: number;
+  private readonly kernel: Kernel;
+  private readonly options: EngineOptions;
+  private readonly table: Int32Array;
+  private readonly lists: readonly Int32Array[];
+  private readonly maxSlots: number;
+  private slots: number;
+  private shift: number;
+  private readonly out: Int32Array;
+  private readonly homes = new Int32Array(BATCH + MAX_SUCCESSOR_WORDS);
+  private readonly result = new Int32Array(4);
+  private readonly stride: number;
+  private polls = 0;
+  private frontier = 0;
+  private committed = 0;
+
+  constructor(compiled: CompiledModel<S, D>, options: EngineOptions) {
+    const { words } = compiled;
+    this.words = words;
+    this.options = options;
+    this.kernel = compiled.kernel(options.names);
+    this.stride = words + (options.names ? 1 : 0);
+    this.maxSlots = mostSlots(words, options.memoryBytes);
+    this.slots = Math.min(FIRST_SLOTS, this.maxSlots);
+    this.shift = 32 - Math.log2(this.slots);
+    // Reserved, not yet used: the system provides pages when they are written.
+    this.table = new Int32Array(new SharedArrayBuffer((this.maxSlots + GUARD) * words * 4));
+    const listWords = Math.max(1 << 16, Math.floor(options.memoryBytes / 8));
+    this.lists = Array.from(
+      { length: options.history ? 1 : 2 },
+      () => new Int32Array(new SharedArrayBuffer(listWords * 4)),
+    );
+    this.out = new Int32Array(BATCH * this.stride + MAX_SUCCESSOR_WORDS);
+  }
+
+  get bytes(): number {
+    return (this.slots + GUARD) * this.words * 4 + this.committed * 4;
+  }
+
+  get open(): number {
+    return this.frontier;
+  }
+
+  /** With `history`: every state, in the order of discovery. */
+  list(): Int32Array {
+    return this.lists[0];
+  }
+
+  run(initial: Int32Array): Stop {
+    this.out.set(initial);
+    const first = this.insert(1, this.lists[0], 0);
+    this.transitions = 0;
+    if (typeof first !== 'number') return first;
+    if (first === 0) return { kind: 'done' };
+    let from = 0;
+    let to = first;
+    for (let parity = 0; from < to; parity ^= 1) {
+      this.levels.push(from);
+      this.sizes.push((to - from) / this.words);
+      if (this.depth === this.options.stopAtDepth) return { kind: 'depth' };
+      const { history } = this.options;
+      const end = this.level(
+        this.lists[history ? 0 : parity],
+        from,
+        to,
+        this.lists[history ? 0 : parity ^ 1],
+        history ? to : 0,
+      );
+      if (typeof end !== 'number') return end;
+      from = history ? to : 0;
+      to = end;
+      if (from < to) this.depth++;
+    }
+    return { kind: 'done' };
+  }
+
+  /** Expands the states of F from `from` up to `to`, and appends what is new to N from `at` on. Answers the new end. */
+  private level(F: Int32Array, from: number, to: number, N: Int32Array, at: number): Stop | number {
+    const { out, result, kernel, words } = this;
+    const { reportsDeadlock, poll } = this.options;
+    let end = at;
+    for (let i = from; i < to; ) {
+      result[R_DEAD] = 0;
+      const n = kernel.expand(F, i, to, out, 0, BATCH * this.stride, result, reportsDeadlock);
+      i = result[R_POSITION];
+      const inserted = this.insert(n / this.stride, N, end);
+      if (typeof inserted !== 'number') return inserted;
+      end = inserted;
+      this.end = end;
+      if (result[R_DEAD] === 1) return { kind: 'deadlock', state: F.slice(i, i + words) };
+      this.frontier = (to - i + end - at) / words;
+      this.committed = Math.max(this.committed, end + (this.options.history ? 0 : to));
+      if (this.polls++ % POLL_EVERY === 0 && poll()) return { kind: 'interrupted' };
+    }
+    return end;
+  }
+
+  /** Inserts the first m entries of the batch. */
+  private insert(m: number, N: Int32Array, from: number): Stop | number {
+    const { out, homes, result, kernel, words } = this;
+    if (from + m * words > N.length || !this.room(m)) return { kind: 'memory' };
+    kernel.prepare(this.table, out, m, homes, this.shift);
+    let at = from;
+    let counted = 0;
+    for (let j = 0; j < m; ) {
+      const before = at;
+      at = kernel.insert(this.table, out, j, m, homes, N, at, (this.slots + GUARD - 1) * words, result);
+      this.states += (at - before) / words;
+      const stopped = result[R_STOPPED];
+      this.transitions += stopped - counted;
+      counted = stopped;
+      if (stopped === m) break;
+      const verdict = result[R_VERDICT];
+      if (verdict === CROWDED) {
+        if (!this.double()) return { kind: 'memory' };
+        kernel.prepare(this.table, out, m, homes, this.shift);
+        j = stopped;
+        continue;
+      }
+      this.transitions++;
+      const stop = this.bad(stopped * this.stride, verdict);
+      if (stop.kind === 'recompile' || this.options.isEnd(stop)) {
+        // explore() counts the state with which it ends.
+        if (stop.kind === 'bad-state') this.states++;
+        return stop;
+      }
+      j = stopped + (verdict === MARKED ? 2 : 1);
+      counted = j;
+    }
+    return at;
+  }
+
+  private bad(at: number, verdict: number): Stop {
+    const { out, words, stride } = this;
+    if (verdict !== MARKED) return { kind: 'bad-state', state: out.slice(at, at + words), property: verdict };
+    const property = markedProperty(out[at]);
+    const instance = markedInstance(out[at]);
+    const before = out.slice(at + stride, at + stride + words);
+    if (property === NO_CELL)
+      throw new RangeError(`rule instance ${instance} uses an index out of range: guardedModel() shows where`);
+    return property === NO_CODE
+      ? { kind: 'recompile', before, instance }
+      : { kind: 'failed-step', before, instance, property };
+  }
+
+  /** Makes room for m more states. */
+  private room(m: number): boolean {
+    while (this.states + m > this.slots * GROW_AT) if (!this.double()) return this.states + m <= this.slots * FULL_AT;
+    return true;
+  }
+
+  private double(): boolean {
+    if (this.slots * 2 > this.maxSlots) return false;
+    this.kernel.grow(this.table, this.slots, GUARD, this.shift);
+    this.slots *= 2;
+    this.shift--;
+    return true;
+  }
+}

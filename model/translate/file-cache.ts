@@ -1,0 +1,68 @@
+/**
+ * Files of generated data, by a name that is a hash of everything that they were made from. A convenience: whatever goes wrong here costs only the time
+ * to make the data again. Generated code is among them, so a folder that others could write to is not used.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+let folder: string | undefined | null = null;
+
+/** The package's node_modules, where it is the package's own and not that of who installed it. */
+function besideThePackage(): string[] {
+  for (let at = __dirname; dirname(at) !== at; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json')) && existsSync(join(at, 'node_modules')))
+      return [join(at, 'node_modules', '.cache', 'pti-check')];
+  }
+  return [];
+}
+
+function isOurs(path: string): boolean {
+  const { uid, mode } = statSync(path);
+  return (
+    (process.getuid === undefined || uid === process.getuid()) && (process.platform === 'win32' || (mode & 0o022) === 0)
+  );
+}
+
+function cacheFolder(): string | undefined {
+  if (folder !== null) return folder;
+  for (const candidate of [...besideThePackage(), join(tmpdir(), `pti-check-${process.getuid?.() ?? 'user'}`)]) {
+    try {
+      mkdirSync(candidate, { recursive: true, mode: 0o700 });
+      if (isOurs(candidate)) {
+        folder = candidate;
+        return folder;
+      }
+    } catch {
+      // The next one may be writable.
+    }
+  }
+  folder = undefined;
+  return folder;
+}
+
+/** What was kept under this name, if anything. */
+export function kept<T>(name: string): T | undefined {
+  const at = cacheFolder();
+  if (at === undefined) return undefined;
+  try {
+    return JSON.parse(readFileSync(join(at, `${name}.json`), 'utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written beside and renamed: another process sees a whole file or none. */
+export function keep(name: string, data: unknown): void {
+  const at = cacheFolder();
+  if (at === undefined) return;
+  try {
+    const path = join(at, `${name}.json`);
+    const half = `${path}.${randomBytes(6).toString('hex')}`;
+    writeFileSync(half, JSON.stringify(data));
+    renameSync(half, path);
+  } catch {
+    // The next process makes it again.
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * TypeScript to IR: opens the rule sources with ts-morph, checks that they stay within the rule language, and lowers
+ * every rule and every condition of the state (an invariant). Loaded only when no translation of these sources is
+ * cached (source-program.ts): ts-morph takes half a second to start.
+ */
+import { relative } from 'node:path';
+import { type FunctionDeclaration, type Node, Project } from 'ts-morph';
+import { kindOf, RECORD_TYPES, speaksTheLanguage } from '../language/check';
+import { checkSourceFiles } from '../language/rule-language';
+import { type Origin, type SourceCondition, type SourceFunction, type SourceProgram, TranslationError } from './ir';
+import { Lowering } from './lowering';
+
+/** The type checker resolves names only, so no declaration files are read. */
+function openProject(files: readonly string[]): Project {
+  const project = new Project({
+    compilerOptions: { strict: true, target: 9, lib: ['lib.es5.d.ts'], types: [] },
+    skipAddingFilesFromTsConfig: true,
+  });
+  project.addSourceFilesAtPaths([...files]);
+  project.resolveSourceFileDependencies();
+  return project;
+}
+
+/** Parameters after `d, b, s`. */
+function indexParameters(declaration: FunctionDeclaration): string[] {
+  return declaration
+    .getParameters()
+    .filter((parameter) => !RECORD_TYPES.includes(parameter.getTypeNode()?.getText() ?? ''))
+    .map((parameter) => parameter.getName());
+}
+
+/** A condition of the whole state, as an invariant is one: no index comes from outside. */
+function isStateCondition(declaration: FunctionDeclaration): boolean {
+  return (
+    kindOf(declaration) === 'helper' &&
+    declaration.getReturnTypeNode()?.getText() === 'boolean' &&
+    indexParameters(declaration).length === 0 &&
+    declaration.isExported()
+  );
+}
+
+function addOnce<T extends { readonly name: string; readonly origin: Origin }>(to: Record<string, T>, entry: T): void {
+  const known = to[entry.name];
+  if (known !== undefined)
+    throw new TranslationError(
+      entry.origin,
+      `${entry.name} is declared in model/${known.origin.file} too: rules are found by name, so choose another`,
+    );
+  to[entry.name] = entry;
+}
+
+/** Reads rules and conditions from these files. `root` is what the origins are relative to. */
+export function readSources(files: readonly string[], root: string): SourceProgram {
+  const project = openProject(files);
+  const sources = files.map((file) => project.getSourceFileOrThrow(file));
+  const [error] = checkSourceFiles(sources);
+  if (error !== undefined) throw new TranslationError({ file: error.file, line: error.line }, error.message);
+  const originOf = (node: Node): Origin => ({
+    file: relative(root, node.getSourceFile().getFilePath()),
+    line: node.getStartLineNumber(),
+  });
+  const rules: Record<string, SourceFunction> = {};
+  const conditions: Record<string, SourceCondition> = {};
+  for (const declaration of sources.flatMap((file) => file.getFunctions()).filter(speaksTheLanguage)) {
+    const name = declaration.getNameOrThrow();
+    const origin = originOf(declaration);
+    const lowering = new Lowering(originOf);
+    if (kindOf(declaration) === 'rule')
+      addOnce(rules, { name, origin, params: indexParameters(declaration), body: lowering.rule(declaration) });
+    else if (isStateCondition(declaration))
+      addOnce(conditions, { name, origin, condition: lowering.condition(declaration) });
+  }
+  return { rules, conditions };
+}
