@@ -30,6 +30,9 @@ const BOUNDS: readonly Bounds[] = [
   { cpus: 2, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 },
 ];
 
+/** What our searches may reserve: the checkers beside them need to be started. */
+const MEMORY_MIB = 128;
+
 const MUTANT_BOUNDS = { cpus: 2, tasks: 2, mms: 1 };
 
 interface Case {
@@ -58,7 +61,7 @@ function answerOf({ verdict, property, states, transitions, trace }: Exploration
 const direct: Checker = async ({ model }) => answerOf(explore(model));
 
 /** The rules translated by ts-morph into packed code, which is what `verify` runs. */
-const compiled: Checker = async ({ model }) => answerOf(exploreCompiled(model));
+const compiled: Checker = async ({ model }) => answerOf(exploreCompiled(model, { memoryMiB: MEMORY_MIB }));
 
 /** Breadth first, so that its trace is a shortest one; -o2 because SPIN drops variables that are never read. */
 const spin: Checker = async ({ design, model }, folder) => {
