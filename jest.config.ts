@@ -4,6 +4,8 @@ import type { Config } from 'jest';
 /** Tests run from the TypeScript sources (swc, no type check: `npm run typecheck` does that); campaigns and benchmarks never run in Jest. */
 const config: Config = {
   testEnvironment: 'node',
+  // Jest leaves a core idle unless it is told not to.
+  maxWorkers: '100%',
   roots: ['<rootDir>/model', '<rootDir>/emulator', '<rootDir>/properties', '<rootDir>/counterexamples'],
   testMatch: ['**/*.test.ts'],
   transform: {

@@ -44,7 +44,7 @@ function inProcess(design: string, threads: number, bounds: object): Measured {
 function compare(design: string, threads: readonly number[], bounds: object, repetitions: number): void {
   // In turn, so that a busy minute of the machine hits all alike.
   const rounds = Array.from({ length: repetitions }, () => threads.map((count) => inProcess(design, count, bounds)));
-  threads.forEach((count, i) =>
+  for (const [i, count] of threads.entries())
     console.log(
       line(
         design,
@@ -52,8 +52,7 @@ function compare(design: string, threads: readonly number[], bounds: object, rep
         bounds,
         rounds.map((round) => round[i]),
       ),
-    ),
-  );
+    );
 }
 
 function main([design, threads, bounds, repetitions = '3']: readonly string[]): void {

@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import { DEFAULT_BOUNDS, type EntryModel, entryModel } from '../../entry-model';
+import type { Bounds } from '../../schema-types';
+import type { SourceProgram, Statement } from '../../translate/ir';
+import { sourceProgram } from '../../translate/source-program';
+import { explore } from '../explore';
+import { peterson } from '../peterson';
+import { exploreCompiled } from './explore-compiled';
+import { estimateStates } from './progress';
+
+const ONE_TASK: Bounds = { ...DEFAULT_BOUNDS, tasks: 1 };
+const ONE_CPU: Bounds = { cpus: 1, tasks: 2, mms: 2, nesting: 2, nmis: 1, irqs: 1 };
+const NO_NESTING: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 1, nmis: 1, irqs: 1 };
+
+function modelOf(design: string, bounds: Bounds): EntryModel {
+  const model = entryModel(design, bounds);
+  if (model === undefined) throw new Error(`no design ${design}`);
+  return model;
+}
+
+// Two designs are enough here, where generated code is slow; scripts/cross-check.sh compares all of them, and all mutants.
+describe.each(['deferred-pertask', 'deferred-percpu'])('%s', (design) => {
+  test.each([ONE_TASK, ONE_CPU])('verdict, counts and trace are those of the direct search at %p', (bounds) => {
+    const model = modelOf(design, bounds);
+    expect(exploreCompiled(model)).toEqual(explore(model));
+  });
+});
+
+test('a search for one property passes the violations of others, as the direct one does', () => {
+  const model = modelOf('no-pti', ONE_CPU);
+  const property = 9;
+  expect(exploreCompiled(model, { property })).toEqual(explore(model, { property }));
+});
+
+test.each(['deferred-pertask+sp0-not-switched', 'mainline+on-cpu-released-early'])(
+  '%s: the shortest trace, the same one',
+  (mutant) => {
+    const model = modelOf(mutant, ONE_TASK);
+    const result = exploreCompiled(model);
+    expect(result).toEqual(explore(model));
+    expect(result.verdict).toBe('violated');
+  },
+);
+
+describe('endings', () => {
+  const model = modelOf('mainline', NO_NESTING);
+
+  test('two threads count the same', () => {
+    const { verdict, states, transitions, depth } = explore(model);
+    expect(exploreCompiled(model, { threads: 2 })).toEqual({ verdict, states, transitions, depth });
+  });
+
+  test('two threads report the same violation, with the same trace', () => {
+    const broken = modelOf('deferred-percpu', ONE_TASK);
+    expect(exploreCompiled(broken, { threads: 2 })).toEqual(explore(broken));
+  });
+
+  test('a bound on the depth', () => {
+    expect(exploreCompiled(model, { stopAtDepth: 7 })).toEqual(explore(model, { stopAtDepth: 7 }));
+    expect(exploreCompiled(model, { stopAtDepth: 7, threads: 2 })).toMatchObject({
+      verdict: 'unknown',
+      reason: 'depth',
+      depth: 7,
+    });
+  });
+
+  test('memory that ends is unknown', () => {
+    for (const threads of [1, 2]) {
+      const result = exploreCompiled(modelOf('mainline', ONE_TASK), { memoryMiB: 0.3, threads });
+      expect(result).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+      expect(result.states).toBeGreaterThan(1000);
+    }
+  });
+
+  test('an interruption is unknown', () => {
+    expect(exploreCompiled(model, { shouldStop: () => true })).toMatchObject({
+      verdict: 'unknown',
+      reason: 'interrupted',
+    });
+  });
+
+  test('goals are for the direct search', () => {
+    const goal = (s: { depth: number[] }) => s.depth[0] === 1;
+    expect(exploreCompiled(model, { goal })).toEqual(explore(model, { goal }));
+  });
+});
+
+describe('other models', () => {
+  const sources = sourceProgram([join(__dirname, '..', 'peterson.ts')]);
+
+  test('Peterson', () => {
+    expect(exploreCompiled(peterson(), { sources })).toEqual(explore(peterson()));
+    expect(exploreCompiled(peterson({ givesTurn: 0 }), { sources })).toEqual(explore(peterson({ givesTurn: 0 })));
+  });
+
+  test('a rule whose source is not translated is named', () => {
+    expect(() => exploreCompiled(peterson())).toThrow(/raise-flag is the function raiseFlag/);
+  });
+});
+
+describe('a translator with a planted error', () => {
+  /** The program with one rule's statements changed. */
+  const changed = (name: string, change: (body: readonly Statement[]) => readonly Statement[]): SourceProgram => {
+    const program = sourceProgram();
+    const rule = program.rules[name];
+    return { ...program, rules: { ...program.rules, [name]: { ...rule, body: change(rule.body) } } };
+  };
+
+  test.each([
+    ['a guard is lost', 'syscall', (body: readonly Statement[]) => body.slice(1)],
+    [
+      'a write is lost',
+      'cli',
+      (body: readonly Statement[]) =>
+        [
+          ...body.slice(0, -1),
+          {
+            kind: 'assign',
+            field: 'interrupts',
+            indices: [{ kind: 'local', name: 'c', type: 'int' }],
+            value: { kind: 'int', value: 1 },
+          },
+        ] as const,
+    ],
+    ['a rule is lost', 'iretToKernel', () => [{ kind: 'reject' }] as const],
+  ])('%s: verdict or counts differ', (_, name, change) => {
+    const model = modelOf('mainline', NO_NESTING);
+    const sources = changed(name, change as (body: readonly Statement[]) => readonly Statement[]);
+    // What a rule does beyond what direct execution allows is noticed at once where the layout has to grow.
+    const outcome = (() => {
+      try {
+        return exploreCompiled(model, { sources });
+      } catch (error) {
+        return (error as Error).message;
+      }
+    })();
+    expect(outcome).not.toEqual(explore(model));
+  });
+});
+
+test('the estimate continues the fall of the growth', () => {
+  const bell = Array.from({ length: 60 }, (_, i) => Math.round(1e6 * Math.exp(-((i - 30) ** 2) / 100)));
+  const total = bell.reduce((sum, size) => sum + size, 0);
+  expect(estimateStates(bell.slice(0, 3))).toBeUndefined();
+  expect(estimateStates(bell.slice(0, 32))).toBeGreaterThan(total * 0.8);
+  expect(estimateStates(bell.slice(0, 32))).toBeLessThan(total * 1.2);
+});
