@@ -1,7 +1,8 @@
 /**
  * The inner loops of the compiled search, as text for a given number of words a state: unrolled over the words, with the generated
- * `successors` and `judge` in scope. A batch of some hundred successors goes through three passes, because what costs is waiting for memory:
+ * `successors` and `judge` in scope. A batch of some hundred successors goes through these passes, because what costs is waiting for memory:
  *
+ *   0 filter    what has been met a moment ago is dropped
  *   1 hash      each successor's home in the table
  *   2 touch     one read of each home; the reads do not depend on each other, so their cache misses overlap
  *   3 insert    probe from the home on, which is in the cache by now, and store what is new
@@ -70,6 +71,34 @@ function prepare(T, o, m, H, shift) {
   let touched = 0;
   for (let j = 0; j < m; j++) touched ^= T[H[j]];
   return touched;
+}`;
+}
+
+/**
+ * Most successors are states that are known already, and many of those have been met a moment ago: two steps that do not touch each other lead to one state in
+ * either order. A small table C, which stays in the processor's cache, remembers the last states; what is found there needs no look into the
+ * large one. Removes these from the batch, and returns what is left of m. What stands behind a marker stays.
+ */
+function filterText(words: number): string {
+  const rest = range(words).slice(1);
+  const same = range(words)
+    .map((w) => `${at('C', 'c', w)} === w${w}`)
+    .join(' && ');
+  return `
+function filter(o, m, C) {
+  const mask = (C.length / ${words} | 0) - 1;
+  let q = 0;
+  for (let p = 0, end = m * STRIDE; p < end; p += STRIDE) {
+    const w0 = o[p];
+    if ((w0 & 1) === 0) { o.copyWithin(q, p, end); return (q + end - p) / STRIDE; }
+    ${rest.map((w) => `const w${w} = o[p + ${w}];`).join(' ')}
+    const c = imul(hashOf(${listed(words, (w) => `w${w}`)}) >>> 7 & mask, ${words});
+    if (${same}) continue;
+    ${listed(words, (w) => `${at('C', 'c', w)} = w${w};`, ' ')}
+    ${listed(words, (w) => `${at('o', 'q', w)} = w${w};`, ' ')}
+    q += STRIDE;
+  }
+  return q / STRIDE;
 }`;
 }
 
@@ -225,11 +254,12 @@ export function kernelSource(words: number, names: boolean): string {
     ORDER,
     expandText(words, names),
     prepareText(words),
+    filterText(words),
     insertText(words),
     growText(words),
     insertSharedText(words),
     moveText(words),
-    'return { expand, prepare, insert, grow, insertShared, move, take, putBack, hashOf, successors, judge };',
+    'return { expand, prepare, filter, insert, grow, insertShared, move, take, putBack, hashOf, successors, judge };',
   ].join('\n');
 }
 
@@ -246,6 +276,8 @@ export interface Kernel {
     R: Int32Array,
     reportsDead: boolean,
   ): number;
+  /** Without names only: removes successors that are in the memory C of recent states. Returns the new m. */
+  filter(o: Int32Array, m: number, C: Int32Array): number;
   /** Passes 1 and 2. */
   prepare(T: Int32Array, o: Int32Array, m: number, H: Int32Array, shift: number): number;
   /** Pass 3 for the successors j..m-1: new ones are appended to N[at..). Stops before one that is bad (R_STOPPED, R_VERDICT). Returns the new `at`. */

@@ -32,7 +32,9 @@ export interface EngineOptions {
 
 const FIRST_SLOTS = 1 << 16;
 const GUARD = 1 << 12;
-const BATCH = 512;
+const BATCH = 1024;
+/** States that are remembered as met a moment ago, a power of two. */
+export const RECENT = 1 << 14;
 /** No state has more successors than this many words. */
 export const MAX_SUCCESSOR_WORDS = 1 << 14;
 const GROW_AT = 0.75;
@@ -67,6 +69,7 @@ export class Engine<S extends Transient, D> {
   private readonly out: Int32Array;
   private readonly homes = new Int32Array(BATCH + MAX_SUCCESSOR_WORDS);
   private readonly result = new Int32Array(4);
+  private readonly recent: Int32Array;
   private readonly stride: number;
   private polls = 0;
   private frontier = 0;
@@ -88,6 +91,7 @@ export class Engine<S extends Transient, D> {
       { length: options.history ? 1 : 2 },
       () => new Int32Array(new SharedArrayBuffer(listWords * 4)),
     );
+    this.recent = new Int32Array(RECENT * words);
     this.out = new Int32Array(BATCH * this.stride + MAX_SUCCESSOR_WORDS);
   }
 
@@ -154,8 +158,10 @@ export class Engine<S extends Transient, D> {
   }
 
   /** Inserts the first m entries of the batch. */
-  private insert(m: number, N: Int32Array, from: number): Stop | number {
+  private insert(all: number, N: Int32Array, from: number): Stop | number {
     const { out, homes, result, kernel, words } = this;
+    const m = this.options.names ? all : kernel.filter(out, all, this.recent);
+    this.transitions += all - m;
     if (from + m * words > N.length || !this.room(m)) return { kind: 'memory' };
     kernel.prepare(this.table, out, m, homes, this.shift);
     let at = from;

@@ -6,12 +6,12 @@
  */
 import { markedInstance, markedProperty, NO_CELL, NO_CODE } from '../../translate/packed/marker';
 import { CROWDED, type Kernel, MARKED, R_DEAD, R_POSITION, R_STOPPED, R_VERDICT } from './kernel';
+import { MAX_SUCCESSOR_WORDS, RECENT } from './search-engine';
 import * as place from './shared-search';
 import { GUARD, type Shared } from './shared-search';
 
 const CHUNK = 256;
-const BATCH = 512;
-const MAX_SUCCESSOR_WORDS = 1 << 14;
+const BATCH = 1024;
 const GROW_AT = 0.75;
 const FULL_AT = 0.9;
 /** Slots that one thread moves at a time. */
@@ -32,6 +32,7 @@ export class SearchThread {
   private readonly out: Int32Array;
   private readonly homes: Int32Array;
   private readonly result = new Int32Array(4);
+  private readonly recent: Int32Array;
   private parity = 0;
   private end = 0;
   private transitions = 0;
@@ -42,6 +43,7 @@ export class SearchThread {
     this.shared = shared;
     this.poll = poll;
     this.kernel = new Function(shared.kernelSource)() as Kernel;
+    this.recent = new Int32Array(RECENT * shared.words);
     this.out = new Int32Array(BATCH * shared.words + MAX_SUCCESSOR_WORDS);
     this.homes = new Int32Array(this.out.length / shared.words + 1);
   }
@@ -144,9 +146,10 @@ export class SearchThread {
     return goesOn;
   }
 
-  private insert(m: number, list: Int32Array): boolean {
+  private insert(all: number, list: Int32Array): boolean {
     const { words, table, control } = this.shared;
     const { kernel, out, homes, result } = this;
+    const m = kernel.filter(out, all, this.recent);
     for (let j = 0; j < m; ) {
       const slotsLog = control[place.SLOTS_LOG];
       kernel.prepare(table, out, m, homes, 32 - slotsLog);
@@ -174,7 +177,7 @@ export class SearchThread {
         return false;
       }
     }
-    this.transitions += m;
+    this.transitions += all;
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;
     control[place.transitionsOf(this.me) + 1] = Math.floor(this.transitions / 2 ** 30);
     return true;

@@ -16,6 +16,9 @@ export interface Instance {
 
 /** A question is asked for all when it begins at least this many trees. */
 const WORTH_SHARING = 2;
+/** A question is asked first of all, for all instances, when at least this many and this part of them ask it somewhere. */
+const WORTH_HOISTING = 4;
+const COMMON = 0.8;
 
 export function instancesOf(rules: readonly RuleInfo[]): Instance[] {
   return rules.flatMap((rule) => {
@@ -45,6 +48,42 @@ interface Candidate {
 
 const asks = (tree: Tree, cell: number) => (tree.kind === 'test' || tree.kind === 'split') && tree.cell === cell;
 
+/** The questions of a tree: for each cell the sets of values that it tells apart, wherever in the tree. */
+function questionsOf(tree: Tree, found = new Map<number, Set<ValueSet>>()): Map<number, Set<ValueSet>> {
+  const note = (cell: number, values: ValueSet) => {
+    const sets = found.get(cell) ?? new Set<ValueSet>();
+    found.set(cell, sets.add(values));
+  };
+  if (tree.kind === 'test') {
+    note(tree.cell, tree.values);
+    questionsOf(tree.yes, found);
+    questionsOf(tree.no, found);
+  } else if (tree.kind === 'split') {
+    for (const { values, tree: inner } of tree.cases) {
+      note(tree.cell, values);
+      questionsOf(inner, found);
+    }
+  } else if (tree.kind === 'same') {
+    questionsOf(tree.yes, found);
+    questionsOf(tree.no, found);
+  }
+  return found;
+}
+
+/** The cell that most trees ask for somewhere, if enough of them do; -1 otherwise. */
+function commonQuestion(questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[]): number {
+  const counts = new Map<number, number>();
+  for (const cells of questions) for (const cell of cells.keys()) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  let best = -1;
+  let most = Math.max(WORTH_HOISTING, questions.length * COMMON) - 0.5;
+  for (const [cell, count] of counts)
+    if (count > most) {
+      best = cell;
+      most = count;
+    }
+  return best;
+}
+
 /** The cell that most trees ask for first; -1 if too few agree. */
 function sharedQuestion(candidates: readonly Candidate[]): number {
   const counts = new Map<number, number>();
@@ -60,51 +99,72 @@ function sharedQuestion(candidates: readonly Candidate[]): number {
   return best;
 }
 
-/** Values between which none of the trees, which all ask for the cell first, sees a difference there. */
-function classes(of: ValueSet, trees: readonly Tree[]): ValueSet[] {
-  return trees.reduce<ValueSet[]>(
-    (sets, tree) => {
-      const parts =
-        tree.kind === 'test'
-          ? [tree.values, ~tree.values]
-          : tree.kind === 'split'
-            ? tree.cases.map(({ values }) => values)
-            : [of];
-      return sets.flatMap((set) => parts.map((part) => set & part).filter((part) => part !== 0));
-    },
-    [of],
-  );
+/** The coarsest sets of values of which each of these sets is a union. */
+function classes(of: ValueSet, sets: Iterable<ValueSet>): ValueSet[] {
+  let result = [of];
+  for (const set of sets) result = result.flatMap((part) => [part & set, part & ~set].filter((rest) => rest !== 0));
+  return result;
 }
 
 /** One tree for all the instances, where these facts hold. */
 export function decide(executor: Executor, instances: readonly Instance[], facts: Facts): Tree {
-  let open: readonly Candidate[] = instances
+  const candidates = instances
     .map((instance) => ({ instance, tree: execute(executor, instance, facts) }))
     .filter(({ tree }) => tree.kind !== 'none');
+  const questions = candidates.map(({ tree }) => questionsOf(tree));
+  const common = commonQuestion(questions);
+  if (common < 0) return share(executor, candidates, questions, facts);
+  return follow(executor, candidates, questions, common, facts);
+}
+
+/** Asks for a cell, and decides for each answer. */
+function follow(
+  executor: Executor,
+  candidates: readonly Candidate[],
+  questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[],
+  cell: number,
+  facts: Facts,
+): Tree {
+  const sets = classes(
+    facts[cell],
+    questions.flatMap((cells) => [...(cells.get(cell) ?? [])]),
+  );
+  const instances = candidates.map(({ instance }) => instance);
+  const cases = sets.map((values) => {
+    const learnt = facts.slice();
+    learnt[cell] = values;
+    return { values, tree: decide(executor, instances, learnt) };
+  });
+  return split(cell, cases);
+}
+
+/** No question is common to most: the trees that begin with the same one share it. The others stay outside: inside they would be repeated. */
+function share(
+  executor: Executor,
+  candidates: readonly Candidate[],
+  questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[],
+  facts: Facts,
+): Tree {
+  let open = candidates.map((candidate, i) => ({ candidate, questions: questions[i] }));
   const decided: Tree[] = [];
-  for (let cell = sharedQuestion(open); cell >= 0; cell = sharedQuestion(open)) {
-    const sharing = open.filter(({ tree }) => asks(tree, cell));
-    // A rule that does not ask this first stays outside: inside it would be repeated for each answer.
-    open = open.filter(({ tree }) => !asks(tree, cell));
-    const sets = classes(
-      facts[cell],
-      sharing.map(({ tree }) => tree),
+  for (let cell = next(); cell >= 0; cell = next()) {
+    const sharing = open.filter(({ candidate }) => asks(candidate.tree, cell));
+    open = open.filter(({ candidate }) => !asks(candidate.tree, cell));
+    decided.push(
+      follow(
+        executor,
+        sharing.map(({ candidate }) => candidate),
+        sharing.map((each) => each.questions),
+        cell,
+        facts,
+      ),
     );
-    const cases = sets.map((values) => {
-      const learnt = facts.slice();
-      learnt[cell] = values;
-      return {
-        values,
-        tree: decide(
-          executor,
-          sharing.map(({ instance }) => instance),
-          learnt,
-        ),
-      };
-    });
-    decided.push(split(cell, cases));
   }
-  return all([...decided, ...open.map(({ tree }) => tree)]);
+  return all([...decided, ...open.map(({ candidate }) => candidate.tree)]);
+
+  function next(): number {
+    return sharedQuestion(open.map(({ candidate }) => candidate));
+  }
 }
 
 function execute(executor: Executor, { rule, args, number }: Instance, facts: Facts): Tree {
