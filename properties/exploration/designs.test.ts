@@ -43,6 +43,25 @@ function failuresOf(system: EntrySystem, runs: number): unknown[] {
   }).filter((failure) => failure !== undefined);
 }
 
+interface Swept {
+  readonly subject: Subject;
+  readonly coverage: Coverage;
+  readonly failure: ReturnType<typeof sweep>['failure'];
+}
+
+const sweeps = new Map<string, Swept>();
+
+/** The sweep of a design, made once for all that ask what it has hit. */
+function swept(design: string): Swept {
+  const known = sweeps.get(design);
+  if (known !== undefined) return known;
+  const subject = new Subject({ design });
+  const coverage = new Coverage();
+  const made = { subject, coverage, failure: sweep(subject.system, coverage).failure };
+  sweeps.set(design, made);
+  return made;
+}
+
 describe.each(SAFE)('%s', (design) => {
   const subject = new Subject({ design });
 
@@ -51,8 +70,8 @@ describe.each(SAFE)('%s', (design) => {
   });
 
   test('holds in the sweep, which hits every pair that it meets', () => {
-    const coverage = new Coverage();
-    expect(sweep(subject.system, coverage).failure).toBeUndefined();
+    const { coverage, failure } = swept(design);
+    expect(failure).toBeUndefined();
     expect(coverage.hit).toBe(coverage.of);
     expect(coverage.hit).toBeGreaterThan(400);
   });
@@ -119,9 +138,7 @@ function instructionsOf({ image }: Subject, range?: Range): string[] {
 test.each(SAFE)(
   'the sweep of %s raises a second NMI at every instruction of the first one, its copies included',
   (design) => {
-    const subject = new Subject({ design });
-    const coverage = new Coverage();
-    sweep(subject.system, coverage);
+    const { subject, coverage } = swept(design);
     const { firstNmi, repeatNmi } = subject.guest.manifest;
     const boundaries = [firstNmi, repeatNmi].flatMap((range) => instructionsOf(subject, range));
     expect(boundaries.length).toBeGreaterThan(15);
@@ -138,10 +155,8 @@ test('a sweep that is cut short says of how many pairs it has hit some', () => {
 });
 
 test('the sweep raises an NMI at every instruction from the first of the SYSCALL entry to SYSRET', () => {
-  const subject = new Subject({ design: 'mainline' });
+  const { subject, coverage } = swept('mainline');
   const { system } = subject;
-  const coverage = new Coverage();
-  sweep(system, coverage);
   system.reset();
   const seen: string[] = [];
   // Every boundary of one system call, one instruction at a time, whatever the sweep believes a boundary is.

@@ -48,34 +48,36 @@ interface Candidate {
 
 const asks = (tree: Tree, cell: number) => (tree.kind === 'test' || tree.kind === 'split') && tree.cell === cell;
 
-/** The questions of a tree: for each cell the sets of values that it tells apart, wherever in the tree. */
-function questionsOf(tree: Tree, found = new Map<number, Set<ValueSet>>()): Map<number, Set<ValueSet>> {
-  const note = (cell: number, values: ValueSet) => {
-    const sets = found.get(cell) ?? new Set<ValueSet>();
-    found.set(cell, sets.add(values));
-  };
+/** Calls `note` for each question of a tree, wherever in it: a cell, and a set of values that is told apart from the others. */
+function eachQuestion(tree: Tree, note: (cell: number, values: ValueSet) => void): void {
   if (tree.kind === 'test') {
     note(tree.cell, tree.values);
-    questionsOf(tree.yes, found);
-    questionsOf(tree.no, found);
+    eachQuestion(tree.yes, note);
+    eachQuestion(tree.no, note);
   } else if (tree.kind === 'split') {
     for (const { values, tree: inner } of tree.cases) {
       note(tree.cell, values);
-      questionsOf(inner, found);
+      eachQuestion(inner, note);
     }
   } else if (tree.kind === 'same') {
-    questionsOf(tree.yes, found);
-    questionsOf(tree.no, found);
+    eachQuestion(tree.yes, note);
+    eachQuestion(tree.no, note);
   }
-  return found;
+}
+
+/** The cells that a tree asks for. */
+function askedCells(tree: Tree): Set<number> {
+  const cells = new Set<number>();
+  eachQuestion(tree, (cell) => cells.add(cell));
+  return cells;
 }
 
 /** The cell that most trees ask for somewhere, if enough of them do; -1 otherwise. */
-function commonQuestion(questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[]): number {
+function commonQuestion(candidates: readonly Candidate[]): number {
   const counts = new Map<number, number>();
-  for (const cells of questions) for (const cell of cells.keys()) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  for (const { tree } of candidates) for (const cell of askedCells(tree)) counts.set(cell, (counts.get(cell) ?? 0) + 1);
   let best = -1;
-  let most = Math.max(WORTH_HOISTING, questions.length * COMMON) - 0.5;
+  let most = Math.max(WORTH_HOISTING, candidates.length * COMMON) - 0.5;
   for (const [cell, count] of counts)
     if (count > most) {
       best = cell;
@@ -106,64 +108,67 @@ function classes(of: ValueSet, sets: Iterable<ValueSet>): ValueSet[] {
   return result;
 }
 
+/** Can the tree end in something, where the cell has one of these values? */
+function possible(tree: Tree, cell: number, values: ValueSet): boolean {
+  switch (tree.kind) {
+    case 'none':
+      return false;
+    case 'test': {
+      const of = tree.cell === cell ? tree.of & values : tree.of;
+      return (
+        ((of & tree.values) !== 0 && possible(tree.yes, cell, values)) ||
+        ((of & ~tree.values) !== 0 && possible(tree.no, cell, values))
+      );
+    }
+    case 'split':
+      return tree.cases.some(
+        (each) => (tree.cell !== cell || (each.values & values) !== 0) && possible(each.tree, cell, values),
+      );
+    case 'same':
+      return possible(tree.yes, cell, values) || possible(tree.no, cell, values);
+    default:
+      return true;
+  }
+}
+
 /** One tree for all the instances, where these facts hold. */
 export function decide(executor: Executor, instances: readonly Instance[], facts: Facts): Tree {
   const candidates = instances
     .map((instance) => ({ instance, tree: execute(executor, instance, facts) }))
     .filter(({ tree }) => tree.kind !== 'none');
-  const questions = candidates.map(({ tree }) => questionsOf(tree));
-  const common = commonQuestion(questions);
-  if (common < 0) return share(executor, candidates, questions, facts);
-  return follow(executor, candidates, questions, common, facts);
+  const common = commonQuestion(candidates);
+  return common < 0 ? share(executor, candidates, facts) : follow(executor, candidates, common, facts);
 }
 
 /** Asks for a cell, and decides for each answer. */
-function follow(
-  executor: Executor,
-  candidates: readonly Candidate[],
-  questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[],
-  cell: number,
-  facts: Facts,
-): Tree {
-  const sets = classes(
-    facts[cell],
-    questions.flatMap((cells) => [...(cells.get(cell) ?? [])]),
-  );
-  const instances = candidates.map(({ instance }) => instance);
-  const cases = sets.map((values) => {
+function follow(executor: Executor, candidates: readonly Candidate[], cell: number, facts: Facts): Tree {
+  const told = new Set<ValueSet>();
+  for (const { tree } of candidates)
+    eachQuestion(tree, (asked, values) => {
+      if (asked === cell) told.add(values);
+    });
+  const cases = classes(facts[cell], told).map((values) => {
     const learnt = facts.slice();
     learnt[cell] = values;
+    const instances = candidates.filter(({ tree }) => possible(tree, cell, values)).map(({ instance }) => instance);
     return { values, tree: decide(executor, instances, learnt) };
   });
   return split(cell, cases);
 }
 
 /** No question is common to most: the trees that begin with the same one share it. The others stay outside: inside they would be repeated. */
-function share(
-  executor: Executor,
-  candidates: readonly Candidate[],
-  questions: readonly ReadonlyMap<number, ReadonlySet<ValueSet>>[],
-  facts: Facts,
-): Tree {
-  let open = candidates.map((candidate, i) => ({ candidate, questions: questions[i] }));
+function share(executor: Executor, candidates: readonly Candidate[], facts: Facts): Tree {
+  let open = candidates;
   const decided: Tree[] = [];
   for (let cell = next(); cell >= 0; cell = next()) {
-    const sharing = open.filter(({ candidate }) => asks(candidate.tree, cell));
-    open = open.filter(({ candidate }) => !asks(candidate.tree, cell));
-    decided.push(
-      follow(
-        executor,
-        sharing.map(({ candidate }) => candidate),
-        sharing.map((each) => each.questions),
-        cell,
-        facts,
-      ),
-    );
+    const sharing = open.filter(({ tree }) => asks(tree, cell));
+    open = open.filter(({ tree }) => !asks(tree, cell));
+    decided.push(follow(executor, sharing, cell, facts));
   }
-  return all([...decided, ...open.map(({ candidate }) => candidate.tree)]);
+  return all([...decided, ...open.map(({ tree }) => tree)]);
 
   function next(): number {
-    return sharedQuestion(open.map(({ candidate }) => candidate));
+    return sharedQuestion(open);
   }
 }
 

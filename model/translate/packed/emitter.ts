@@ -6,7 +6,7 @@
 import type { Layout, PlacedCell, ValueSet } from './layout';
 import { members } from './layout';
 import { markerOf } from './marker';
-import type { Facts, Tree, Write } from './tree';
+import { isCopy, type Tree, type Write } from './tree';
 
 /** Characters of a function's body beyond which parts of it become functions. */
 const LARGE = 6000;
@@ -75,7 +75,7 @@ export class Emitter {
       case 'fail':
         return this.failure(tree.property, tree.instance);
       case 'step':
-        return this.store(this.successor(tree.writes, tree.facts), tree.instance);
+        return this.store(this.successor(tree.writes), tree.instance);
       case 'test':
         return this.conditional(tree, (each) => this.tree(each));
       case 'split':
@@ -193,24 +193,24 @@ export class Emitter {
   }
 
   /** Each word of the new state, from those of the old one. */
-  private successor(writes: readonly Write[], facts: Facts): string[] {
+  private successor(writes: readonly Write[]): string[] {
     return Array.from({ length: this.layout.words }, (_, word) => {
       const here = writes.filter(
         ({ cell }) => this.layout.cells[cell].word === word && this.layout.cells[cell].bits > 0,
       );
-      return here.length === 0 ? `w${word}` : this.word(word, here, facts);
+      return here.length === 0 ? `w${word}` : this.word(word, here);
     });
   }
 
-  private word(word: number, writes: readonly Write[], facts: Facts): string {
+  private word(word: number, writes: readonly Write[]): string {
     let flips = 0;
     let mask = 0;
     let bits = 0;
     const copies: string[] = [];
     for (const write of writes) {
       const cell = this.layout.cells[write.cell];
-      const held = facts[write.cell];
-      if (write.value.kind === 'known') {
+      const { held } = write;
+      if (!isCopy(write)) {
         const code = cell.codes[write.value.value];
         // Where the old value is known, one exclusive or changes it.
         if ((held & (held - 1)) === 0) flips |= (code ^ cell.codes[31 - Math.clz32(held)]) << cell.shift;
@@ -220,7 +220,7 @@ export class Emitter {
         }
       } else {
         mask |= maskOf(cell);
-        copies.push(this.copy(cell, this.layout.cells[write.value.cell], write.value.plus, facts[write.value.cell]));
+        copies.push(this.copy(cell, this.layout.cells[write.value.cell], write.value.plus, write.of));
       }
     }
     const flipped = flips === 0 ? `w${word}` : `w${word} ^ ${hex(flips)}`;

@@ -47,6 +47,16 @@ export function members(set: ValueSet): number[] {
   return result;
 }
 
+/** The members that the condition holds for. */
+export function subset(set: ValueSet, holds: (value: number) => boolean): ValueSet {
+  let result = 0;
+  for (let rest = set; rest !== 0; rest &= rest - 1) {
+    const lowest = rest & -rest;
+    if (holds(31 - Math.clz32(lowest))) result |= lowest;
+  }
+  return result;
+}
+
 export function fullSet(size: number): ValueSet {
   return size >= MAX_VALUES ? -1 : (1 << size) - 1;
 }

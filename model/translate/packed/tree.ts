@@ -9,9 +9,25 @@ export type Value =
   | { readonly kind: 'known'; readonly value: number }
   | { readonly kind: 'cell'; readonly cell: number; readonly plus: number };
 
-export interface Write {
+/** A cell gets a constant. `held`: the values that it can have before. */
+export interface Store {
   readonly cell: number;
-  readonly value: Value;
+  readonly held: ValueSet;
+  readonly value: Extract<Value, { kind: 'known' }>;
+}
+
+/** A cell gets what another one had. `of`: the values that the other one can have. */
+export interface Copy {
+  readonly cell: number;
+  readonly held: ValueSet;
+  readonly value: Extract<Value, { kind: 'cell' }>;
+  readonly of: ValueSet;
+}
+
+export type Write = Store | Copy;
+
+export function isCopy(write: Write): write is Copy {
+  return write.value.kind === 'cell';
 }
 
 /** What is known about each cell: the values that it can have. */
@@ -32,8 +48,8 @@ export type Tree =
   | { readonly kind: 'split'; readonly cell: number; readonly cases: readonly Case[] }
   /** Do two cells have the same value? Asked where following each value of one of them would make many trees of one. */
   | { readonly kind: 'same'; readonly cell: number; readonly other: number; readonly yes: Tree; readonly no: Tree }
-  /** A successor. `facts` are those of its path, so that the emitter knows what it overwrites. */
-  | { readonly kind: 'step'; readonly instance: number; readonly writes: readonly Write[]; readonly facts: Facts }
+  /** A successor. */
+  | { readonly kind: 'step'; readonly instance: number; readonly writes: readonly Write[] }
   /** The application violates a property, or cannot be expressed in the layout: see the special properties in marker.ts. */
   | { readonly kind: 'fail'; readonly instance: number; readonly property: number }
   | { readonly kind: 'all'; readonly trees: readonly Tree[] };
