@@ -6,11 +6,13 @@ import { type DesignConfig, designConfig } from './design-config';
 import { INVARIANTS } from './invariants';
 import { KERNEL, PTI, SYSCALL } from './kinds';
 import { makePacking } from './packing';
-import { RULES } from './rules';
+import { ALLOTMENT_RULES, RULES } from './rules';
+import { isPrivate } from './rules/allotment';
+import { allottedSchema } from './rules/allotted-schema';
 import { mmOf } from './rules/predicates';
 import { type State, schema } from './schema';
 import type { Bounds } from './schema-types';
-import type { Model } from './search/machine';
+import type { Model, PartialOrder } from './search/machine';
 
 export type EntryModel = Model<State, DesignConfig>;
 
@@ -61,6 +63,20 @@ export function entryModel(id: string, bounds: Bounds = DEFAULT_BOUNDS): EntryMo
   const config = designConfig(id);
   if (config === undefined) return undefined;
   const packing = makePacking(schema, bounds);
-  const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS };
-  return { ...half, initial: () => initialState(half) };
+  const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS, running: 'running' };
+  const model = { ...half, initial: () => initialState(half) };
+  return { ...model, partialOrder: () => allotted(model) };
+}
+
+/** The model in which each CPU has its own events, and the conditions of the partial-order reduction on it. */
+function allotted(model: EntryModel): PartialOrder<State, DesignConfig> {
+  const packing = makePacking(allottedSchema, model.bounds);
+  const rules = [...model.rules, ...ALLOTMENT_RULES];
+  const initial = () => ({ ...packing.zero(), ...model.initial() });
+  return {
+    model: { ...model, schema: allottedSchema, packing, rules, initial },
+    first: ['allot-irq', 'allot-nmi'],
+    replaced: ['irq', 'nmi'],
+    isPrivate,
+  };
 }

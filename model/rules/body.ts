@@ -78,7 +78,7 @@ export function sti(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void 
 }
 
 /** The planted bug of S19: interrupts on before the entry stack is left. */
-function stiOnTrampoline(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
+export function stiOnTrampoline(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return d.mutantStiOnTrampoline === 1 && s.depth[t] > 0 && s.stack[c] === ENTRY && kernelEnvironment(s, c);
 }
 
@@ -89,7 +89,7 @@ export function cli(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | voi
 }
 
 /** The scheduler may switch here: interrupts off, and the last switch is complete. */
-function maySchedule(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
+export function maySchedule(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   return (
     s.interrupts[c] === 0 && mayRunKernel(d, b, s, c, t) && threadsAgree(d, s, c) && (isTask(b, t) || s.depth[t] === 0)
   );

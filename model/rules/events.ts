@@ -34,10 +34,18 @@ export function syscall(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false |
 
 /** External interrupt (timer or reschedule IPI) where IF=1. */
 export function irq(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
-  const t = s.running[c];
-  if (s.irqsLeft === 0 || s.interrupts[c] === 0 || s.depth[t] === b.nesting) return false;
-  if (s.nmiPending[c] === 1 && s.nmiBlocked[c] === 0) return false;
+  if (s.irqsLeft === 0 || !acceptsIrq(b, s, c)) return false;
   s.irqsLeft = s.irqsLeft - 1;
+  deliverIrq(d, s, c);
+}
+
+/** IF=1, no NMI comes first, and there is room for one more context. */
+export function acceptsIrq(b: Bounds, s: State, c: Cpu): boolean {
+  return s.interrupts[c] === 1 && s.depth[s.running[c]] < b.nesting && (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1);
+}
+
+export function deliverIrq(d: DesignConfig, s: State, c: Cpu): void {
+  const t = s.running[c];
   if (s.user[c] === 1) {
     openFromUser(s, c, t, IRQ, arrivalStack(d, s, c));
     s.stack[c] = arrivalStack(d, s, c);
@@ -90,10 +98,17 @@ export function badIret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | 
 
 /** NMI: latched while blocked (one only), otherwise delivered on its IST stack, always from the top. */
 export function nmi(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
-  const t = s.running[c];
-  if (s.nmisLeft === 0 || s.nmiPending[c] === 1) return false;
-  if (s.nmiBlocked[c] === 0 && s.depth[t] === b.nesting) return false;
+  if (s.nmisLeft === 0 || !acceptsNmi(b, s, c)) return false;
   s.nmisLeft = s.nmisLeft - 1;
+  raiseNmi(b, s, c);
+}
+
+/** No NMI is pending, and one more can be latched or has room for its context. */
+export function acceptsNmi(b: Bounds, s: State, c: Cpu): boolean {
+  return s.nmiPending[c] === 0 && (s.nmiBlocked[c] === 1 || s.depth[s.running[c]] < b.nesting);
+}
+
+export function raiseNmi(b: Bounds, s: State, c: Cpu): void {
   if (s.nmiBlocked[c] === 1) s.nmiPending[c] = 1;
   else deliverNmi(b, s, c);
 }

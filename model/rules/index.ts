@@ -6,6 +6,7 @@ import type { DesignConfig } from '../design-config';
 import type { State } from '../schema';
 import type { IndexSort } from '../schema-types';
 import type { Rule } from '../search/machine';
+import { allotIrq, allotNmi, allottedIrq, allottedNmi } from './allotment';
 import { cli, leaveIrqStack, returnToPtiStack, setCurrent, setSp0, setTop, sti, switchMm, switchTo } from './body';
 import {
   enterBody,
@@ -80,4 +81,12 @@ export const RULES: readonly Rule<State, DesignConfig>[] = [
   step('iret-to-kernel', iretToKernel),
   step('nmi-iret-to-kernel', nmiIretToKernel),
   step('repeat-nmi', repeatNmi),
+];
+
+/** Rules of the partial-order reduction, in place of `irq` and `nmi`. */
+export const ALLOTMENT_RULES: readonly Rule<State, DesignConfig>[] = [
+  raised('allot-irq', allotIrq),
+  raised('allot-nmi', allotNmi),
+  raised('allotted-irq', allottedIrq),
+  raised('allotted-nmi', allottedNmi),
 ];

@@ -7,8 +7,9 @@ import type { BoundState } from '../packing';
 import type { Transient } from '../schema-types';
 import type { Judge } from './judge';
 import { DROPPED, makeJudge } from './judge';
-import type { InstanceTable, Model, RuleInstance } from './machine';
+import type { InstanceTable, Model, PartialOrder, RuleInstance } from './machine';
 import { instanceTable, ruleInstances } from './machine';
+import { partialOrderOf, type Steps, stepsOf } from './partial-order';
 import { FULL, KNOWN, NO_PARENT, StateStore } from './state-store';
 import { type Canonicalize, makeCanonicalizer } from './symmetry';
 
@@ -41,6 +42,12 @@ export interface ExploreOptions<S> {
    * them apart, so the two do not go together. The trace, if any, is that of the plain search.
    */
   readonly symmetry?: boolean;
+  /**
+   * Follow one CPU where its steps commute with those of the others (partial-order.ts). Not with a goal; a search for
+   * one property is not reduced. The depths of `stopAtDepth` are those of the reduced search. The trace, if any, is that
+   * of the plain search.
+   */
+  readonly por?: boolean;
   /** Report a state without a successor. Default: yes, unless `property` or a goal asks for something else. */
   readonly deadlock?: boolean;
   /** Called about twice a second. */
@@ -84,6 +91,10 @@ const now = performance.now.bind(performance);
 class Search<S extends Transient, D> {
   private readonly model: Model<S, D>;
   private readonly options: ExploreOptions<S>;
+  /** With partial-order reduction: its conditions, and the instances that it tries. */
+  private readonly order: (PartialOrder<S, D> & { readonly steps: Steps }) | undefined;
+  /** The instances that are tried. */
+  private readonly all: readonly number[];
   private readonly instances: readonly RuleInstance[];
   private readonly table: InstanceTable<S, D>;
   private readonly judge: Judge<S>;
@@ -105,15 +116,21 @@ class Search<S extends Transient, D> {
   private readonly filters: boolean;
   private readonly reportsDeadlock: boolean;
   private transitions = 0;
+  /** Instances that were enabled in the state being expanded. */
+  private enabled = 0;
   private depth = 0;
   private lastReport = now();
   private lastStates = 0;
 
-  constructor(model: Model<S, D>, options: ExploreOptions<S>) {
+  constructor(plain: Model<S, D>, options: ExploreOptions<S>) {
+    const order = options.por ? partialOrderOf(plain) : undefined;
+    this.order = order && { ...order, steps: stepsOf(order) };
+    const model = order?.model ?? plain;
     const { packing } = model;
     this.model = model;
     this.options = options;
     this.instances = ruleInstances(model);
+    this.all = this.order?.steps.byCpu.flat() ?? this.instances.map(({ number }) => number);
     this.table = instanceTable(model);
     this.store = new StateStore(packing.words, (options.memoryMiB ?? DEFAULT_MEMORY_MIB) * 2 ** 20);
     this.scratch = packing.zero();
@@ -123,8 +140,6 @@ class Search<S extends Transient, D> {
     this.successor = new Uint32Array(packing.words);
     this.stored = new Uint32Array(packing.words);
     this.canonicalize = options.symmetry ? makeCanonicalizer(packing, model.schema, model.bounds) : undefined;
-    if (options.symmetry && (options.goal ?? options.goalTransition) !== undefined)
-      throw new RangeError('a search for a goal cannot use symmetry: the goal may name a CPU');
     this.seeksGoal = options.goal !== undefined || options.goalTransition !== undefined;
     this.filters = this.seeksGoal || options.property !== undefined;
     this.judge = makeJudge(model, options.property, this.filters);
@@ -169,26 +184,46 @@ class Search<S extends Transient, D> {
   }
 
   private expand(record: number): Ending | undefined {
-    const { model, table, scratch, bound, source, successor } = this;
+    const { model, scratch, bound, source, successor, order } = this;
     const { config, bounds } = model;
-    const { apply, first, second, third, count } = table;
     this.store.read(record, successor);
     bound.restore(successor, source);
     source.set(successor);
     if (this.options.goalTransition !== undefined) model.packing.unpack(source, 0, this.before);
-    let enabled = 0;
-    for (let i = 0; i < count; i++) {
+    this.enabled = 0;
+    if (order !== undefined) {
+      const { first, byCpu } = order.steps;
+      const ending = this.tryAll(record, first);
+      if (ending !== undefined || this.enabled > 0) return ending;
+      for (let cpu = 0; cpu < byCpu.length; cpu++) {
+        if (!order.isPrivate(config, bounds, scratch, cpu)) continue;
+        const own = this.tryAll(record, byCpu[cpu]);
+        if (own !== undefined || this.enabled > 0) return own;
+      }
+    }
+    const ending = this.tryAll(record, this.all);
+    if (ending !== undefined) return ending;
+    if (this.enabled === 0 && this.reportsDeadlock) return { verdict: 'deadlock', path: this.store.path(record) };
+    return undefined;
+  }
+
+  /** Applies these instances to the scratch state, which is `source` before and after. */
+  private tryAll(record: number, numbers: readonly number[]): Ending | undefined {
+    const { table, scratch, bound, source, successor } = this;
+    const { config, bounds } = this.model;
+    const { apply, first, second, third } = table;
+    for (let n = 0; n < numbers.length; n++) {
+      const i = numbers[n];
       const rule = apply[i];
       // A disabled rule has written nothing, so only a success needs a fresh copy.
       if (rule(config, bounds, scratch, first[i], second[i], third[i]) === false) continue;
-      enabled++;
+      this.enabled++;
       const ending = this.follow(record, i);
       if (ending !== undefined) return ending;
       // What a violating rule has left behind was not packed.
       if (scratch.failed !== 0) bound.unpack(source, 0);
       else bound.restore(source, successor);
     }
-    if (enabled === 0 && this.reportsDeadlock) return { verdict: 'deadlock', path: this.store.path(record) };
     return undefined;
   }
 
@@ -259,9 +294,25 @@ class Search<S extends Transient, D> {
 }
 
 export function explore<S extends Transient, D>(model: Model<S, D>, options: ExploreOptions<S> = {}): Exploration {
-  const found = new Search(model, options).run();
-  if (!options.symmetry || found.trace === undefined) return found;
-  // The steps of a reduced search belong to states that stand for others; the plain search finds as short a trace.
-  const { trace } = new Search(model, { ...options, symmetry: false }).run();
-  return { ...found, ...(trace === undefined ? {} : { trace }) };
+  const seeksGoal = (options.goal ?? options.goalTransition) !== undefined;
+  if (options.symmetry && seeksGoal)
+    throw new RangeError('a search for a goal cannot use symmetry: the goal may name a CPU');
+  if (options.por && seeksGoal)
+    throw new RangeError('a search for a goal cannot use partial-order reduction: the goal may look at several CPUs');
+  const plain = { ...options, symmetry: false, por: false };
+  const reduced = {
+    ...plain,
+    symmetry: options.symmetry ?? false,
+    por: options.por === true && options.property === undefined,
+  };
+  const found = new Search(model, reduced).run();
+  if (!(reduced.symmetry || reduced.por) || found.trace === undefined) return found;
+  // The steps of a reduced search belong to states that stand for others, or come in an order that is as good as others.
+  const shortest = new Search(model, plain).run();
+  return shortest.verdict === 'unknown' ? withoutTrace(found) : shortest;
+}
+
+/** What a reduced search has found, where there is no room for a plain one. */
+function withoutTrace({ trace: _, ...found }: Exploration): Exploration {
+  return found;
 }

@@ -33,7 +33,23 @@ export interface Model<S extends Transient, D = unknown> {
   readonly packing: Packing<S>;
   readonly rules: readonly Rule<S, D>[];
   readonly invariants: readonly Invariant<S, D>[];
+  /** The field that names the thread that a CPU runs, if the model has threads: a hint for the compiled search. */
+  readonly running?: string;
   initial(): S;
+  /** What a search by partial order needs, if the model provides for it. */
+  partialOrder?(): PartialOrder<S, D>;
+}
+
+/** What partial-order reduction needs to know of a model, and what that has to promise: see partial-order.ts. */
+export interface PartialOrder<S extends Transient, D> {
+  /** The model with more fields and more rules: those of the plain one come first, so their instances keep their numbers. */
+  readonly model: Model<S, D>;
+  /** Rules of which the reduced search tries nothing else where one is enabled. */
+  readonly first: readonly string[];
+  /** Rules of the plain model in whose place the reduced search has others. */
+  readonly replaced: readonly string[];
+  /** Do the steps of this CPU stand for all? */
+  isPrivate(d: D, b: Bounds, s: S, c: number): boolean;
 }
 
 /** A rule with its arguments. */

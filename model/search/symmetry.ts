@@ -41,7 +41,7 @@ export function renamings(bounds: Bounds): Renaming[] {
 }
 
 /** Image of a value of a sort. */
-function renamed(sort: Sort['kind'] | Dimension, value: number, r: Renaming): number {
+export function renamed(sort: Sort['kind'] | Dimension, value: number, r: Renaming): number {
   switch (sort) {
     case 'cpu':
       return r.cpu[value];

@@ -29,14 +29,24 @@ function indexParameters(declaration: FunctionDeclaration): string[] {
     .map((parameter) => parameter.getName());
 }
 
-/** A condition of the whole state, as an invariant is one: no index comes from outside. */
-function isStateCondition(declaration: FunctionDeclaration): boolean {
+/** A condition that others may ask for. */
+function isCondition(declaration: FunctionDeclaration): boolean {
   return (
     kindOf(declaration) === 'helper' &&
     declaration.getReturnTypeNode()?.getText() === 'boolean' &&
-    indexParameters(declaration).length === 0 &&
     declaration.isExported()
   );
+}
+
+/** A condition of the whole state, as an invariant is one: no index comes from outside. */
+function isStateCondition(declaration: FunctionDeclaration): boolean {
+  return isCondition(declaration) && indexParameters(declaration).length === 0;
+}
+
+/** A condition with the parameters of a rule, `(d, b, s, c, ...)`. */
+function isGuard(declaration: FunctionDeclaration): boolean {
+  const types = declaration.getParameters().map((parameter) => parameter.getTypeNode()?.getText() ?? '');
+  return isCondition(declaration) && RECORD_TYPES.every((type, i) => types[i] === type);
 }
 
 function addOnce<T extends { readonly name: string; readonly origin: Origin }>(to: Record<string, T>, entry: T): void {
@@ -69,6 +79,8 @@ export function readSources(files: readonly string[], root: string): SourceProgr
       addOnce(rules, { name, origin, params: indexParameters(declaration), body: lowering.rule(declaration) });
     else if (isStateCondition(declaration))
       addOnce(conditions, { name, origin, condition: lowering.condition(declaration) });
+    else if (isGuard(declaration))
+      addOnce(rules, { name, origin, params: indexParameters(declaration), body: lowering.guard(declaration) });
   }
   return { rules, conditions };
 }

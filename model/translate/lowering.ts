@@ -31,13 +31,23 @@ export class Lowering {
   }
 
   rule(declaration: FunctionDeclaration): Statement[] {
+    return this.statements(declaration.getStatements(), this.parameters(declaration));
+  }
+
+  /** A condition with parameters, as a rule that is enabled where it holds and writes nothing. */
+  guard(declaration: FunctionDeclaration): Statement[] {
+    const condition = this.helperBody(declaration, this.parameters(declaration));
+    return [{ kind: 'if', condition, yes: [], no: [{ kind: 'reject' }] }];
+  }
+
+  private parameters(declaration: FunctionDeclaration): Scope {
     const scope: Scope = new Map();
     for (const parameter of declaration.getParameters()) {
       if (recordTypeOf(parameter.getNameNode()) !== undefined) continue;
       // Parameters come first, so they keep their names.
       scope.set(parameter, { kind: 'local', name: this.fresh(parameter.getName()), type: 'int' });
     }
-    return this.statements(declaration.getStatements(), scope);
+    return scope;
   }
 
   condition(declaration: FunctionDeclaration): Expr {

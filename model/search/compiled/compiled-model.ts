@@ -4,22 +4,23 @@
 import { createHash } from 'node:crypto';
 import type { Transient } from '../../schema-types';
 import { keep, kept } from '../../translate/file-cache';
-import type { Program, SourceProgram } from '../../translate/ir';
+import type { Program, RuleInfo, SourceProgram } from '../../translate/ir';
 import { fullLayout, type Layout, makeLayout, type PlacedCell, type ValueSet } from '../../translate/packed/layout';
 import { packedSource } from '../../translate/packed/packed-code';
 import { packState, unpackState } from '../../translate/packed/packer';
+import { closedUnderRenaming } from '../../translate/packed/renaming';
 import { sampleValues, widen } from '../../translate/packed/sampling';
 import { programOf } from '../../translate/program';
 import { contentHash } from '../../translate/source-program';
-import type { Model } from '../machine';
+import type { Model, Rule } from '../machine';
 import { ruleInstances } from '../machine';
 import { applyInstance } from '../walk';
-import { type Kernel, kernelSource } from './kernel';
+import { type OrderedKernel, orderedKernelSource } from './ordered-kernel';
 
 /** What is kept of a compiled model between processes. */
 interface Kept {
   readonly values: readonly ValueSet[];
-  readonly sources: Readonly<Record<string, string>>;
+  readonly source: string | undefined;
 }
 
 export interface CompileOptions {
@@ -27,6 +28,8 @@ export interface CompileOptions {
   readonly sources?: SourceProgram;
   /** Codes for all values of all sorts: for tests with states that no search reaches. */
   readonly full?: boolean;
+  /** The states are going to be renamed: their renamings need codes, too. */
+  readonly symmetry?: boolean;
 }
 
 export class CompiledModel<S extends Transient, D> {
@@ -34,44 +37,56 @@ export class CompiledModel<S extends Transient, D> {
   readonly program: Program;
   layout: Layout;
   private values: readonly ValueSet[];
-  private sources: Record<string, string> = {};
+  private known: string | undefined;
   private readonly key: string | undefined;
+  private readonly options: CompileOptions;
 
   constructor(model: Model<S, D>, options: CompileOptions = {}) {
+    this.options = options;
     this.model = model;
     this.program = programOf(model, options.sources);
     const fresh = options.sources !== undefined || options.full === true;
-    this.key = fresh ? undefined : keyOf(this.program);
-    const known = this.key === undefined ? undefined : kept<Kept>(this.key);
-    if (known !== undefined) this.sources = { ...known.sources };
-    this.values =
-      known?.values ??
-      (options.full ? fullLayout(this.program).cells.map((cell) => cell.values) : sampleValues(model, this.program));
+    this.key = fresh ? undefined : keyOf(this.program, options);
+    const before = this.key === undefined ? undefined : kept<Kept>(this.key);
+    this.known = before?.source;
+    this.values = before?.values ?? this.closed(options.full ? this.everything() : sampleValues(model, this.program));
     this.layout = makeLayout(this.program, this.values);
+  }
+
+  private everything(): ValueSet[] {
+    return fullLayout(this.program).cells.map((cell) => cell.values);
+  }
+
+  /** With symmetry a state's renamings need codes, too. */
+  private closed(values: readonly ValueSet[]): readonly ValueSet[] {
+    return this.options.symmetry ? closedUnderRenaming(makeLayout(this.program, values), this.model.bounds) : values;
   }
 
   /** Keeps what has been learnt and made, for the next process. */
   keep(): void {
-    if (this.key !== undefined) keep(this.key, { values: this.values, sources: this.sources } satisfies Kept);
+    if (this.key !== undefined) keep(this.key, { values: this.values, source: this.known } satisfies Kept);
   }
 
   get words(): number {
     return this.layout.words;
   }
 
-  /** The text of the kernel. With `names`, successors come in the order of their instances, each with the number of its own behind it. */
-  source(names: boolean): string {
-    const variant = names ? 'named' : 'plain';
-    const known = this.sources[variant];
-    if (known !== undefined) return known;
-    const source = `${packedSource(this.program, this.layout, names)}\n${kernelSource(this.words, names)}`;
-    this.sources[variant] = source;
+  /** The text of the kernel: successors come in the order of their instances, each with the number of its own behind it. */
+  source(): string {
+    if (this.known !== undefined) return this.known;
+    const source = `${packedSource(this.program, this.layout)}\n${orderedKernelSource(this.words)}`;
+    this.known = source;
     this.keep();
     return source;
   }
 
-  kernel(names: boolean): Kernel {
-    return new Function(this.source(names))() as Kernel;
+  kernel(): OrderedKernel {
+    return new Function(this.source())() as OrderedKernel;
+  }
+
+  /** A rule that is no rule of the program, translated. */
+  translated(rule: Rule<S, D>): RuleInfo {
+    return programOf({ ...this.model, rules: [rule] }, this.options.sources).rules[0];
   }
 
   initial(): Int32Array {
@@ -113,9 +128,9 @@ export class CompiledModel<S extends Transient, D> {
     const seen = this.values.map(
       (set, i) => set | learnt[i] | (i === missing.number ? 1 << valueAt(state, missing) : 0),
     );
-    this.values = widen(cells, seen, this.model);
+    this.values = this.closed(widen(cells, seen, this.model));
     this.layout = makeLayout(this.program, this.values);
-    this.sources = {};
+    this.known = undefined;
   }
 }
 
@@ -125,6 +140,7 @@ function valueAt(state: Transient, cell: PlacedCell): number {
 }
 
 /** A name for the program: code and layout are made from it alone. */
-function keyOf(program: Program): string {
-  return `code-${createHash('sha256').update(contentHash()).update(JSON.stringify(program)).digest('hex').slice(0, 32)}`;
+function keyOf(program: Program, { symmetry = false }: CompileOptions): string {
+  const made = createHash('sha256').update(contentHash()).update(JSON.stringify({ program, symmetry }));
+  return `code-${made.digest('hex').slice(0, 32)}`;
 }

@@ -1,93 +1,81 @@
 /**
  * The exhaustive search of a model by compiled code: the same question and the same answer as explore(), faster and with less memory. A first search
- * only counts and judges. If it meets a violation or a deadlock, a second one goes over the same levels in the order of explore(), and keeps them to
- * rebuild the trace, so that verdict, counts and trace are those of explore(), whatever the first search was run on.
+ * only counts and judges, on several threads and reduced if so asked. If it meets a violation or a deadlock, a second one, never reduced, goes over the
+ * levels in the order of explore(), and keeps them to rebuild the trace, so that verdict, counts and trace are those of explore().
  */
 import type { Transient } from '../../schema-types';
 import { type Exploration, type ExploreOptions, explore } from '../explore';
 import { makeJudge } from '../judge';
-import type { Model } from '../machine';
-import { ruleInstances } from '../machine';
+import { type Model, ruleInstances } from '../machine';
+import { partialOrderOf } from '../partial-order';
 import { applyInstance } from '../walk';
 import { CompiledModel, type CompileOptions } from './compiled-model';
+import { type Capacities, FIRST_CAPACITIES, roomier } from './components';
+import { LearnableModel } from './learnable';
+import { OrderedSearch, type Stop } from './ordered-search';
 import { ParallelSearch, type ParallelStop } from './parallel-search';
 import { Reporter } from './progress';
-import { Engine, type EngineOptions, type Stop } from './search-engine';
 import { pathTo } from './trace';
 
 export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
+  /** Default: 1. */
   readonly threads?: number;
+  /** Room for values of components to begin with; a search that needs more begins anew with more. */
+  readonly capacities?: Capacities;
 }
 
 const DEFAULT_MEMORY_MIB = 2048;
 
-type Run = Pick<EngineOptions, 'names' | 'history' | 'isEnd'>;
+interface Limits {
+  readonly memoryBytes: number;
+  readonly stopAtDepth: number | undefined;
+  readonly reportsDeadlock: boolean;
+}
 
-class CompiledSearch<S extends Transient, D> {
+function limitsOf<S>(options: CompiledOptions<S>): Limits {
+  const { memoryMiB = DEFAULT_MEMORY_MIB, stopAtDepth, deadlock, property } = options;
+  return { memoryBytes: memoryMiB * 2 ** 20, stopAtDepth, reportsDeadlock: deadlock ?? property === undefined };
+}
+
+function countsOf({ states, transitions, depth }: Pick<Exploration, 'states' | 'transitions' | 'depth'>) {
+  return { states, transitions, depth };
+}
+
+/** Searches until the layout has a code for everything that is met, and there is room for it. */
+function count<S extends Transient, D>(
+  model: Model<S, D>,
+  options: CompiledOptions<S>,
+  reporter: Reporter,
+): { search: ParallelSearch; stop: ParallelStop } {
+  const learnable = new LearnableModel(model, options.por ? partialOrderOf(model) : undefined, options);
+  const { compiled } = learnable;
+  for (let { capacities = FIRST_CAPACITIES } = options; ; ) {
+    const initial = compiled.initial();
+    const search = new ParallelSearch(learnable.learnable(capacities), {
+      ...limitsOf(options),
+      threads: options.threads ?? 1,
+      poll: (observed) => reporter.poll(observed),
+    });
+    const stop = search.run(initial);
+    if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
+    else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
+    else return { search, stop };
+  }
+}
+
+/** The search in the order of explore(). */
+class Ordered<S extends Transient, D> {
   private readonly compiled: CompiledModel<S, D>;
   private readonly options: CompiledOptions<S>;
   private readonly reporter: Reporter;
 
-  constructor(model: Model<S, D>, options: CompiledOptions<S>) {
+  constructor(model: Model<S, D>, options: CompiledOptions<S>, reporter: Reporter) {
     this.options = options;
-    this.reporter = new Reporter(options);
-    this.compiled = new CompiledModel(model, options);
+    this.reporter = reporter;
+    this.compiled = new CompiledModel(model, { ...options, symmetry: false });
   }
 
   run(): Exploration {
-    // A search for one property passes many violations, and has to look at each: only the search in order can do that.
-    if (this.options.property !== undefined) return this.inOrder();
-    const { engine, stop } =
-      (this.options.threads ?? 1) > 1
-        ? this.searchInParallel()
-        : this.search({ names: false, history: false, isEnd: () => true });
-    switch (stop.kind) {
-      case 'done':
-        return { verdict: 'holds', ...countsOf(engine) };
-      case 'depth':
-      case 'memory':
-      case 'interrupted':
-        return { verdict: 'unknown', reason: stop.kind, ...countsOf(engine) };
-      default:
-        return this.inOrder();
-    }
-  }
-
-  /** Runs until the layout has a code for everything that is met. */
-  private search(run: Run): { engine: Engine<S, D>; stop: Stop } {
-    for (;;) {
-      const initial = this.compiled.initial();
-      const engine: Engine<S, D> = new Engine(this.compiled, {
-        ...run,
-        ...this.limits(),
-        poll: () => this.reporter.poll(engine),
-      });
-      const stop = engine.run(initial);
-      if (stop.kind !== 'recompile') return { engine, stop };
-      this.compiled.widenFor(stop.before, stop.instance);
-    }
-  }
-
-  private searchInParallel(): { engine: ParallelSearch<S, D>; stop: ParallelStop } {
-    for (;;) {
-      const initial = this.compiled.initial();
-      const engine = new ParallelSearch(this.compiled, {
-        ...this.limits(),
-        threads: this.options.threads ?? 1,
-        poll: (search) => this.reporter.poll(search),
-      });
-      const stop = engine.run(initial);
-      if (stop.kind !== 'recompile') return { engine, stop };
-      this.compiled.widenFor(stop.before, stop.instance);
-    }
-  }
-
-  private limits() {
-    const { memoryMiB = DEFAULT_MEMORY_MIB, stopAtDepth, deadlock, property } = this.options;
-    return { memoryBytes: memoryMiB * 2 ** 20, stopAtDepth, reportsDeadlock: deadlock ?? property === undefined };
-  }
-
-  private inOrder(): Exploration {
     const { model } = this.compiled;
     const { property } = this.options;
     const judge = makeJudge(model, property, property !== undefined);
@@ -97,22 +85,22 @@ class CompiledSearch<S extends Transient, D> {
       const after = applyInstance(model, this.compiled.unpack(stop.before), ruleInstances(model)[stop.instance]);
       return after === undefined ? 0 : judge(after);
     };
-    const { engine, stop } = this.search({ names: true, history: true, isEnd: (each) => judged(each) > 0 });
-    const counts = countsOf(engine);
+    const { search, stop } = this.search((each) => judged(each) > 0);
+    const counts = countsOf(search);
     switch (stop.kind) {
       case 'done':
         return { verdict: 'holds', ...counts };
       case 'deadlock':
-        return { verdict: 'deadlock', ...this.traced(engine, pathTo(this.compiled, engine, stop.state, engine.depth)) };
+        return { verdict: 'deadlock', ...this.traced(search, pathTo(this.compiled, search, stop.state, search.depth)) };
       case 'bad-state':
         return {
           verdict: 'violated',
           property: judged(stop),
-          ...this.traced(engine, pathTo(this.compiled, engine, stop.state, this.depthOf(engine))),
+          ...this.traced(search, pathTo(this.compiled, search, stop.state, depthOf(search))),
         };
       case 'failed-step': {
-        const path = [...pathTo(this.compiled, engine, stop.before, engine.depth), stop.instance];
-        return { verdict: 'violated', property: judged(stop), ...this.traced(engine, path) };
+        const path = [...pathTo(this.compiled, search, stop.before, search.depth), stop.instance];
+        return { verdict: 'violated', property: judged(stop), ...this.traced(search, path) };
       }
       case 'recompile':
         throw new Error('a search does not end so');
@@ -121,20 +109,30 @@ class CompiledSearch<S extends Transient, D> {
     }
   }
 
-  /** A bad state is a successor of the level that is being expanded, or the initial state. */
-  private depthOf(engine: Engine<S, D>): number {
-    return engine.levels.length === 0 ? 0 : engine.depth + 1;
+  private search(isEnd: (stop: Stop) => boolean): { search: OrderedSearch<S, D>; stop: Stop } {
+    for (;;) {
+      const initial = this.compiled.initial();
+      const search: OrderedSearch<S, D> = new OrderedSearch(this.compiled, {
+        ...limitsOf(this.options),
+        isEnd,
+        poll: () => this.reporter.poll(search),
+      });
+      const stop = search.run(initial);
+      if (stop.kind !== 'recompile') return { search, stop };
+      this.compiled.widenFor(stop.before, stop.instance);
+    }
   }
 
-  private traced(engine: Engine<S, D>, path: readonly number[]) {
+  private traced(search: OrderedSearch<S, D>, path: readonly number[]) {
     const instances = ruleInstances(this.compiled.model);
-    const { states, transitions } = engine;
+    const { states, transitions } = search;
     return { states, transitions, depth: path.length, trace: path.map((number) => instances[number]) };
   }
 }
 
-function countsOf({ states, transitions, depth }: Pick<Exploration, 'states' | 'transitions' | 'depth'>) {
-  return { states, transitions, depth };
+/** A bad state is a successor of the level that is being expanded, or the initial state. */
+function depthOf<S extends Transient, D>(search: OrderedSearch<S, D>): number {
+  return search.levels.length === 0 ? 0 : search.depth + 1;
 }
 
 export function exploreCompiled<S extends Transient, D>(
@@ -143,5 +141,19 @@ export function exploreCompiled<S extends Transient, D>(
 ): Exploration {
   // A goal is a function of unpacked states: there is nothing to compile.
   if (options.goal !== undefined || options.goalTransition !== undefined) return explore(model, options);
-  return new CompiledSearch(model, options).run();
+  const reporter = new Reporter(options);
+  const ordered = () => new Ordered(model, options, reporter).run();
+  // A search for one property passes many violations, and has to look at each: only the search in order can do that.
+  if (options.property !== undefined) return ordered();
+  const { search, stop } = count(model, options, reporter);
+  switch (stop.kind) {
+    case 'done':
+      return { verdict: 'holds', ...countsOf(search) };
+    case 'depth':
+    case 'memory':
+    case 'interrupted':
+      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search) };
+    default:
+      return ordered();
+  }
 }

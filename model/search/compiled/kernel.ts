@@ -1,271 +1,48 @@
 /**
- * The inner loops of the compiled search, as text for a given number of words a state: unrolled over the words, with the generated
- * `successors` and `judge` in scope. A batch of some hundred successors goes through these passes, because what costs is waiting for memory:
+ * The inner loops of the compiled search, as text for a given form of collapsed states (components.ts), unrolled over their words. Steps come out of
+ * the memory of steps (step-memory.ts) and change states by exclusive or. A batch of some hundred successors goes through these passes, because what costs
+ * is waiting for memory:
  *
- *   0 filter    what has been met a moment ago is dropped
- *   1 hash      each successor's home in the table
- *   2 touch     one read of each home; the reads do not depend on each other, so their cache misses overlap
- *   3 insert    probe from the home on, which is in the cache by now, and store what is new
- *
- * The table is addressed by the high bits of the hash, so that a table of twice the size keeps the order of the entries (grow).
+ *   expand    the successors of states, until one is met of which something is not known yet
+ *   locate    the place of each successor in the set of states (state-set.ts)
+ *   touch     one read of each place; these reads do not depend on each other, so their cache misses overlap
+ *   mark      marks what is new, and appends it to the next level
  */
+import type { Footprint } from '../../translate/packed/interaction';
+import type { Slot, Slots } from './components';
+import { keyMask } from './learner';
+import { regionLength } from './state-set';
+import { crossingStride, RECORD_HEAD, type StepMemory } from './step-memory';
 
 /** Where the kernel leaves what it cannot return: places in the array R. */
 export const R_POSITION = 0;
-export const R_DEAD = 1;
+/** Why `expand` stopped at R_POSITION before its end, if it did. */
+export const R_REASON = 1;
 export const R_STOPPED = 2;
-export const R_VERDICT = 3;
 
-/** Verdicts of `insert` that are no properties. */
-export const MARKED = -1;
-export const CROWDED = -2;
+export const REASON_NONE = 0;
+export const REASON_DEAD = 1;
+/** Of the state at R_POSITION. */
+export const REASON_UNKNOWN = 2;
+/** Of the successor that stands in the batch at R_STOPPED. */
+export const REASON_NO_IMAGE = 3;
 
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-const listed = (count: number, text: (i: number) => string, separator = ', ') => range(count).map(text).join(separator);
-
-const at = (array: string, base: string, i: number) => `${array}[${i === 0 ? base : `${base} + ${i}`}]`;
-
-/** Multiply and fold each word; the high bits of the last product choose the slot. */
-function hashText(words: number): string {
-  const steps = listed(
-    words,
-    (i) => `h = imul((h ^ w${i}), ${i % 2 === 0 ? '0x9e3779b1' : '0x85ebca77'}); h = h ^ (h >>> 15);`,
-    '\n  ',
-  );
-  return `function hashOf(${listed(words, (i) => `w${i}`)}) {\n  let h = ${words};\n  ${steps}\n  return imul(h, 0xc2b2ae3d | 0);\n}`;
-}
-
-function expandText(words: number, names: boolean): string {
-  return `
-function expand(F, i, to, o, n, limit, R, reportsDead) {
-  while (i < to && n < limit) {
-    const before = n;
-    n = successors(${listed(words, (w) => at('F', 'i', w))}, o, n);
-    if (n === before && reportsDead) { R[${R_DEAD}] = 1; break; }
-    ${names ? 'if (n > before + STRIDE) order(o, before, n);' : ''}
-    i += ${words};
-  }
-  R[${R_POSITION}] = i;
-  return n;
-}`;
-}
-
-/** Insertion sort by instance; the entry behind a marker bears the marker's number and stays behind it, since equal ones keep their order. */
-const ORDER = `
-function order(o, from, to) {
-  for (let i = from + STRIDE; i < to; i += STRIDE) {
-    const instance = o[i + STRIDE - 1];
-    let j = i;
-    while (j > from && o[j - 1] > instance) j -= STRIDE;
-    if (j === i) continue;
-    SPARE.set(o.subarray(i, i + STRIDE));
-    o.copyWithin(j + STRIDE, j, i);
-    o.set(SPARE, j);
-  }
-}`;
-
-function prepareText(words: number): string {
-  return `
-function prepare(T, o, m, H, shift) {
-  for (let j = 0, p = 0; j < m; j++, p += STRIDE) H[j] = imul(hashOf(${listed(words, (w) => at('o', 'p', w))}) >>> shift, ${words});
-  let touched = 0;
-  for (let j = 0; j < m; j++) touched ^= T[H[j]];
-  return touched;
-}`;
-}
-
-/**
- * Most successors are states that are known already, and many of those have been met a moment ago: two steps that do not touch each other lead to one state in
- * either order. A small table C, which stays in the processor's cache, remembers the last states; what is found there needs no look into the
- * large one. Removes these from the batch, and returns what is left of m. What stands behind a marker stays.
- */
-function filterText(words: number): string {
-  const rest = range(words).slice(1);
-  const same = range(words)
-    .map((w) => `${at('C', 'c', w)} === w${w}`)
-    .join(' && ');
-  return `
-function filter(o, m, C) {
-  const mask = (C.length / ${words} | 0) - 1;
-  let q = 0;
-  for (let p = 0, end = m * STRIDE; p < end; p += STRIDE) {
-    const w0 = o[p];
-    if ((w0 & 1) === 0) { o.copyWithin(q, p, end); return (q + end - p) / STRIDE; }
-    ${rest.map((w) => `const w${w} = o[p + ${w}];`).join(' ')}
-    const c = imul(hashOf(${listed(words, (w) => `w${w}`)}) >>> 7 & mask, ${words});
-    if (${same}) continue;
-    ${listed(words, (w) => `${at('C', 'c', w)} = w${w};`, ' ')}
-    ${listed(words, (w) => `${at('o', 'q', w)} = w${w};`, ' ')}
-    q += STRIDE;
-  }
-  return q / STRIDE;
-}`;
-}
-
-function insertText(words: number): string {
-  const rest = range(words).slice(1);
-  const same = rest.map((w) => `T[i + ${w}] === w${w}`).join(' && ') || 'true';
-  return `
-function insert(T, o, j, m, H, N, at, end, R) {
-  for (let p = j * STRIDE; j < m; j++, p += STRIDE) {
-    const w0 = o[p];
-    if ((w0 & 1) === 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${MARKED}; return at; }
-    ${rest.map((w) => `const w${w} = o[p + ${w}];`).join(' ')}
-    let i = H[j];
-    for (;;) {
-      const x = T[i];
-      if (x === w0) {
-        if (${same}) break;
-      } else if (x === 0) {
-        if (i === end) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${CROWDED}; return at; }
-        const verdict = judge(${listed(words, (w) => `w${w}`)});
-        if (verdict !== 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = verdict; return at; }
-        ${listed(words, (w) => `${at('T', 'i', w)} = w${w};`, ' ')}
-        ${listed(words, (w) => `${at('N', 'at', w)} = w${w};`, ' ')}
-        at += ${words};
-        break;
-      }
-      i += ${words};
-    }
-  }
-  R[${R_STOPPED}] = m;
-  return at;
-}`;
-}
-
-/**
- * Doubles the table in place. Entries move from the last to the first: an entry with home h goes to 2h or 2h+1, which is beyond all that are still to
- * move, except for entries of the first slots that lie far behind their homes: those wait in a list.
- */
-function growText(words: number): string {
-  return `
-function grow(T, slots, guard, shift) {
-  T.fill(0, (slots + guard) * ${words}, (2 * slots + guard) * ${words});
-  const waiting = [];
-  const last = (2 * slots + guard - 1) * ${words};
-  const put = (${listed(words, (w) => `w${w}`)}, home) => {
-    let i = home;
-    while (T[i] !== 0) i += ${words};
-    if (i >= last) throw new RangeError('the table of states has a crowd at its end');
-    ${listed(words, (w) => `${at('T', 'i', w)} = w${w};`, ' ')}
-  };
-  for (let i = (slots + guard - 1) * ${words}; i >= 0; i -= ${words}) {
-    const w0 = T[i];
-    if (w0 === 0) continue;
-    ${listed(words - 1, (w) => `const w${w + 1} = T[i + ${w + 1}];`, ' ')}
-    ${listed(words, (w) => `${at('T', 'i', w)} = 0;`, ' ')}
-    const home = (hashOf(${listed(words, (w) => `w${w}`)}) >>> (shift - 1)) * ${words};
-    if (home < i) waiting.push(${listed(words, (w) => `w${w}`)}, home);
-    else put(${listed(words, (w) => `w${w}`)}, home);
-  }
-  for (let i = 0; i < waiting.length; i += ${words + 1}) put(${listed(words + 1, (w) => `waiting[i + ${w}]`)});
-}`;
-}
-
-/**
- * `insert` into a table that other threads insert into. Each word of a slot goes once from 0 to its final value (bit 0 of every word of a state is 1): a
- * plain read first, one compare-and-exchange of the first word where the slot looks free, plain stores of the others; who meets a 0 there waits for it.
- */
-function insertSharedText(words: number): string {
-  const rest = range(words).slice(1);
-  const load = (w: number) => `let x${w} = T[i + ${w}]; while (x${w} === 0) x${w} = load(T, i + ${w});`;
-  const same = rest.map((w) => `x${w} === w${w}`).join(' && ') || 'true';
-  return `
-function insertShared(T, o, j, m, H, N, at, end, R) {
-  for (let p = j * STRIDE; j < m; j++, p += STRIDE) {
-    const w0 = o[p];
-    if ((w0 & 1) === 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${MARKED}; return at; }
-    ${rest.map((w) => `const w${w} = o[p + ${w}];`).join(' ')}
-    let i = H[j];
-    for (;;) {
-      let x = T[i];
-      if (x === 0) {
-        if (i >= end) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${CROWDED}; return at; }
-        const verdict = judge(${listed(words, (w) => `w${w}`)});
-        if (verdict !== 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = verdict; return at; }
-        x = exchange(T, i, 0, w0);
-        if (x === 0) {
-          ${rest.map((w) => `T[i + ${w}] = w${w};`).join(' ')}
-          ${listed(words, (w) => `${at('N', 'at', w)} = w${w};`, ' ')}
-          at += ${words};
-          break;
-        }
-      }
-      if (x === w0) {
-        ${rest.map(load).join(' ')}
-        if (${same}) break;
-      }
-      i += ${words};
-    }
-  }
-  R[${R_STOPPED}] = m;
-  return at;
-}`;
-}
-
-/**
- * One part of a shared growth: the entries of the slots from..to-1 move to 2*from..2*to-1, which no other part touches. An entry that belongs
- * there but found no place, or stands here because its own place was taken, is left in W with its home.
- */
-function moveText(words: number): string {
-  return `
-function move(T, from, to, fresh, shift, W) {
-  const first = 2 * from * ${words};
-  const end = 2 * to * ${words};
-  if (fresh) T.fill(0, first, end);
-  for (let i = from * ${words}; i < to * ${words}; i += ${words}) {
-    ${listed(words, (w) => `const w${w} = ${at('T', 'i', w)};`, ' ')}
-    if (w0 === 0) continue;
-    ${listed(words, (w) => `${at('T', 'i', w)} = 0;`, ' ')}
-    const home = (hashOf(${listed(words, (w) => `w${w}`)}) >>> shift) * ${words};
-    let p = home;
-    if (home < first) p = end;
-    else while (p < end && T[p] !== 0) p += ${words};
-    if (p >= end) W.push(${listed(words, (w) => `w${w}`)});
-    else { ${listed(words, (w) => `${at('T', 'p', w)} = w${w};`, ' ')} }
-  }
-}
-function take(T, from, to, W) {
-  for (let i = from * ${words}; i < to * ${words}; i += ${words}) {
-    if (T[i] === 0) continue;
-    W.push(${listed(words, (w) => at('T', 'i', w))});
-    ${listed(words, (w) => `${at('T', 'i', w)} = 0;`, ' ')}
-  }
-}
-function putBack(T, W, shift, end) {
-  for (let n = 0; n < W.length; n += ${words}) {
-    ${listed(words, (w) => `const w${w} = ${at('W', 'n', w)};`, ' ')}
-    let i = (hashOf(${listed(words, (w) => `w${w}`)}) >>> shift) * ${words};
-    while (exchange(T, i, 0, w0) !== 0) i += ${words};
-    if (i >= end) throw new RangeError('the table of states has a crowd at its end');
-    ${range(words)
-      .slice(1)
-      .map((w) => `T[i + ${w}] = w${w};`)
-      .join(' ')}
-  }
-}`;
-}
-
-/** The kernel's text, for `successors` and `judge` of `code` (packed-code.ts). */
-export function kernelSource(words: number, names: boolean): string {
-  return [
-    `const imul = Math.imul;\nconst exchange = Atomics.compareExchange;\nconst load = Atomics.load;\nconst STRIDE = ${words + (names ? 1 : 0)};\nconst SPARE = new Int32Array(STRIDE);`,
-    hashText(words),
-    ORDER,
-    expandText(words, names),
-    prepareText(words),
-    filterText(words),
-    insertText(words),
-    growText(words),
-    insertSharedText(words),
-    moveText(words),
-    'return { expand, prepare, filter, insert, grow, insertShared, move, take, putBack, hashOf, successors, judge };',
-  ].join('\n');
+export interface KernelShape {
+  readonly slots: Slots;
+  readonly footprints: readonly Footprint[];
+  /** Slots of the memory of crossings, a power of two. */
+  readonly crossingSlots: number;
+  /** With partial-order reduction: where a CPU is private, its steps stand for all. */
+  readonly por: boolean;
+  /** With symmetry: for each renaming, the component that each component becomes. */
+  readonly renamings: readonly (readonly number[])[];
+  /** Where the row of each component begins within the rows of a renaming, and at the end their size (step-memory.ts). */
+  readonly rows: readonly number[];
 }
 
 /** Positions are indices into arrays of words, not numbers of states. */
 export interface Kernel {
-  /** Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. */
+  /** Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. `M` is what tables() makes of a memory of steps. */
   expand(
     F: Int32Array,
     i: number,
@@ -275,33 +52,240 @@ export interface Kernel {
     limit: number,
     R: Int32Array,
     reportsDead: boolean,
+    M: readonly Int32Array[],
   ): number;
-  /** Without names only: removes successors that are in the memory C of recent states. Returns the new m. */
-  filter(o: Int32Array, m: number, C: Int32Array): number;
-  /** Passes 1 and 2. */
-  prepare(T: Int32Array, o: Int32Array, m: number, H: Int32Array, shift: number): number;
-  /** Pass 3 for the successors j..m-1: new ones are appended to N[at..). Stops before one that is bad (R_STOPPED, R_VERDICT). Returns the new `at`. */
-  insert(
-    T: Int32Array,
-    o: Int32Array,
-    j: number,
-    m: number,
-    H: Int32Array,
-    N: Int32Array,
-    at: number,
-    end: number,
-    R: Int32Array,
-  ): number;
-  grow(T: Int32Array, slots: number, guard: number, shift: number): void;
-  /** `insert` for a table that several threads use. */
-  insertShared: Kernel['insert'];
-  /** Moves the slots from..to-1 of a shared table that doubles. `fresh`: nothing has been written there yet. */
-  move(T: Int32Array, from: number, to: number, fresh: boolean, shift: number, W: number[]): void;
-  /** Takes all states out of the slots from..to-1. */
-  take(T: Int32Array, from: number, to: number, W: number[]): void;
-  /** Inserts the states of W, which are not in the table; other threads may do the same. `end` is the index of the last slot. */
-  putBack(T: Int32Array, W: readonly number[], shift: number, end: number): void;
-  hashOf(...words: number[]): number;
-  successors(...wordsOutAt: (number | Int32Array)[]): number;
-  judge(...words: number[]): number;
+  /** Replaces the state at o[p] by the one that stands for all its renamings; answers whether these are known. */
+  canonical(o: Int32Array, p: number, M: readonly Int32Array[]): boolean;
+  /** Leaves in H the places of m successors in the set. */
+  locate(o: Int32Array, m: number, H: Int32Array, M: readonly Int32Array[]): void;
+  touch(T: Int32Array, m: number, H: Int32Array): number;
+  /** Marks m successors in the set T; those that were not marked are appended to N[at..). Returns the new `at`. */
+  mark(T: Int32Array, o: Int32Array, m: number, H: Int32Array, N: Int32Array, at: number): number;
+  /** The same for a set that several threads use. */
+  markShared: Kernel['mark'];
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const listed = (count: number, text: (i: number) => string, separator = ', ') => range(count).map(text).join(separator);
+const at = (array: string, base: string, i: number) => `${array}[${i === 0 ? base : `${base} + ${i}`}]`;
+const parameters = (count: number, prefix = 'w') => listed(count, (i) => `${prefix}${i}`);
+
+/** The order of the arrays that `expand` takes. */
+export function tables({ local, views, records, crossings, images, ranks, regions }: StepMemory): Int32Array[] {
+  return [records, crossings, images, ranks, regions, ...local, ...views];
+}
+
+const number = ({ word, shift, bits }: Slot) => `(w${word} >>> ${shift} & ${(1 << bits) - 1})`;
+
+/** `cross(X, q0, q1, ..., x)`: where the change of the crossing step stands in X; 0 if there is none, -1 if that is not known. */
+function crossText({ slots, crossingSlots }: KernelShape): string {
+  const { words } = slots;
+  const stride = crossingStride(words);
+  const same = range(words)
+    .slice(1)
+    .map((w) => `X[i + ${w}] === q${w} && `)
+    .join('');
+  return `
+function cross(X, ${parameters(words, 'q')}, x) {
+  let h = x;
+  ${listed(words, (w) => `h = imul(h ^ q${w}, 0x9e3779b1); h ^= h >>> 15;`, '\n  ')}
+  for (let i = imul(h & ${crossingSlots - 1}, ${stride}); ; i = i === ${(crossingSlots - 1) * stride} ? 0 : i + ${stride}) {
+    const first = X[i];
+    if (first === 0) return -1;
+    if (first === q0 && ${same}X[i + ${words}] === x + 1) return X[i + ${words + 1}] === 0 ? 0 : i + ${words + 2};
+  }
+}`;
+}
+
+const NOT_KNOWN = `R[${R_REASON}] = ${REASON_UNKNOWN}; n = before; break;`;
+
+function cpuText({ slots }: KernelShape, cpu: number): string {
+  const { words } = slots;
+  const others = slots.cpus.map((slot, k) => ({ slot, k })).filter(({ k }) => k !== cpu);
+  const key = range(words).map((w) => {
+    const shown = others.filter(({ slot }) => slot.word === w).map(({ slot, k }) => ` | V${k}[${number(slot)}]`);
+    return `w${w} & ${at('KEYS', `x * ${words}`, w)}${shown.join('')}`;
+  });
+  return `
+      let k = r${cpu} + ${RECORD_HEAD};
+      for (const last = k + imul(S[r${cpu}], ${words}); k < last; k += ${words}) {
+        ${listed(words, (w) => `${at('o', 'n', w)} = w${w} ^ ${at('S', 'k', w)};`, ' ')}
+        n += ${words};
+      }
+      for (const last = k + S[r${cpu} + 1]; k < last; k++) {
+        const x = S[k];
+        const i = cross(X, ${key.join(', ')}, x);
+        if (i === 0) continue;
+        if (i < 0) { n = -1; break; }
+        ${listed(words, (w) => `${at('o', 'n', w)} = w${w} ^ ${at('X', 'i', w)};`, ' ')}
+        n += ${words};
+      }`;
+}
+
+function expandText(shape: KernelShape, globalsBits: number): string {
+  const { slots, footprints } = shape;
+  const { words, cpus } = slots;
+  const keys = footprints.flatMap((footprint) => [...keyMask(slots, footprint)]);
+  const cpuNames = (prefix: string) => listed(cpus.length, (c) => `${prefix}${c}`);
+  const record = (cpu: number) =>
+    `const r${cpu} = L${cpu}[${number(cpus[cpu])} << ${globalsBits} | ${number(slots.globals)}];`;
+  return `
+const KEYS = new Int32Array([${keys.join()}]);
+function expand(F, i, to, o, n, limit, R, reportsDead, M) {
+  const [S, X, I, J, , ${cpuNames('L')}, ${cpuNames('V')}] = M;
+  R[${R_REASON}] = ${REASON_NONE};
+  while (i < to && n < limit) {
+    const before = n;
+    ${listed(words, (w) => `const w${w} = ${at('F', 'i', w)};`, ' ')}
+    ${range(cpus.length).map(record).join('\n    ')}
+    if (${range(cpus.length)
+      .map((c) => `r${c} === 0`)
+      .join(' || ')}) { ${NOT_KNOWN} }
+    ${shape.por ? chosenText(cpus.length) : ''}
+    ${range(cpus.length)
+      .map((cpu) => `${shape.por ? chosen(cpu) : ''}{${cpuText(shape, cpu)}\n      if (n < 0) { ${NOT_KNOWN} }\n    }`)
+      .join('\n    ')}
+    ${shape.renamings.length > 0 ? renameText(words) : ''}
+    if (n === before && reportsDead) { R[${R_REASON}] = ${REASON_DEAD}; break; }
+    i += ${words};
+  }
+  R[${R_POSITION}] = i;
+  return n;
+}`;
+}
+
+/** The lowest CPU that is private and has a step, or -1. */
+function chosenText(cpus: number): string {
+  const first = range(cpus).map((c) => `S[r${c} + 2] === 1 && S[r${c}] > 0 ? ${c} : `);
+  return `const chosen = ${first.join('')}-1;`;
+}
+
+const chosen = (cpu: number) => `if (chosen < 0 || chosen === ${cpu}) `;
+
+/** Renames the successors of one state. */
+function renameText(words: number): string {
+  return `let p = before;
+    while (p < n && rename(o, p, I, J)) p += ${words};
+    if (p < n) { R[${R_REASON}] = ${REASON_NO_IMAGE}; R[${R_STOPPED}] = p; n = before; break; }`;
+}
+
+/**
+ * `rename(o, p, I, J)`: the renaming that comes first, by the ranks of what its components become: that of CPU 0 alone decides nearly always, so the others
+ * are looked at only where it does not. Where all ranks are equal the states are equal, but for collisions of a hash, which the numbers then decide.
+ */
+function renamerText({ slots, renamings, rows }: KernelShape): string {
+  if (renamings.length === 0) return 'function canonical() { return true; }';
+  const { words } = slots;
+  const all = [...slots.cpus, ...slots.threads, slots.globals];
+  const size = rows[rows.length - 1];
+  const place = (renaming: number, component: number) => `${renaming * size + rows[component]} + a${component}`;
+  const tried = renamings.map((images, renaming) => {
+    const head = images.indexOf(0);
+    const rest = range(all.length)
+      .filter((component) => component !== head)
+      .sort((a, b) => images[a] - images[b]);
+    const image = range(words).map((w) => {
+      const here = range(all.length).filter((component) => all[images[component]].word === w);
+      return ['1', ...here.map((component) => `I[${place(renaming, component)}]`)].join(' | ');
+    });
+    const ranks = rest
+      .map((component) => `h = imul(h ^ J[${place(renaming, component)}], 0x9e3779b1); h ^= h >>> 15;`)
+      .join(' ');
+    return `
+  j = J[${place(renaming, head)}];
+  if (I[${place(renaming, head)}] < 0) return false;
+  if (j <= first) {
+    ${image.map((text, w) => `const x${w} = ${text};`).join(' ')}
+    if ((${range(words)
+      .map((w) => `x${w}`)
+      .join(' | ')}) < 0) return false;
+    h = 0; ${ranks}
+    if (j < first || h < second || h === second && ${lessText(words)}) {
+      first = j; second = h; ${listed(words, (w) => `m${w} = x${w};`, ' ')}
+    }
+  }`;
+  });
+  return `
+function rename(o, p, I, J) {
+  ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
+  ${all.map((slot, component) => `const a${component} = ${number(slot)};`).join(' ')}
+  let first = 0x7fffffff, second = 0x7fffffff, j = 0, h = 0;
+  ${listed(words, (w) => `let m${w} = 0x7fffffff;`, ' ')}
+  ${tried.map((text) => `{${text}\n  }`).join('\n  ')}
+  ${listed(words, (w) => `${at('o', 'p', w)} = m${w};`, ' ')}
+  return true;
+}
+function canonical(o, p, M) { return rename(o, p, M[2], M[3]); }`;
+}
+
+/** Is x less than m, word by word? */
+function lessText(words: number, w = 0): string {
+  if (w === words - 1) return `x${w} < m${w}`;
+  return `(x${w} < m${w} || x${w} === m${w} && ${lessText(words, w + 1)})`;
+}
+
+const local = (slot: Slot, bits: number) => `(w${slot.word} >>> ${slot.shift} & ${(1 << bits) - 1})`;
+
+function locateText({ slots }: KernelShape): string {
+  const { words, cpus, threads, globals, localBits } = slots;
+  const occupant = ({ word, shift, bits }: Slot) =>
+    `(w${word} >>> ${shift + localBits} & ${(1 << (bits - localBits)) - 1})`;
+  const region = cpus
+    .map(occupant)
+    .reduce((outer, inner) => `(imul(${outer}, ${Math.max(1, threads.length)}) + ${inner})`);
+  const last = cpus[cpus.length - 1];
+  const strides = [...cpus.slice(0, -1).map((slot) => local(slot, localBits)), `(${local(last, localBits)} >>> 5)`];
+  const terms = [...strides, ...[...threads, globals].map(number)].map((value, i) =>
+    i === cpus.length - 1 ? value : `imul(${value}, Q[q + ${i + 1}])`,
+  );
+  return `
+function locate(o, m, H, M) {
+  const Q = M[4];
+  for (let j = 0, p = 0; j < m; j++, p += ${words}) {
+    ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
+    const q = imul(${region}, ${regionLength(cpus.length, threads.length)});
+    H[j] = Q[q] + ${terms.join(' + ')};
+  }
+}
+function touch(T, m, H) {
+  let touched = 0;
+  for (let j = 0; j < m; j++) touched ^= T[H[j]];
+  return touched;
+}`;
+}
+
+const stores = (words: number, array: string, base: string) =>
+  listed(words, (w) => `${at(array, base, w)} = w${w};`, ' ');
+
+/** A shared word is read first: most successors are known, and a plain read is cheap. */
+function markText({ slots }: KernelShape, name: string, shared: boolean): string {
+  const { words, cpus, localBits } = slots;
+  const take = shared ? 'if ((or(T, a, bit) & bit) !== 0) continue;' : 'T[a] = x | bit;';
+  return `
+function ${name}(T, o, m, H, N, at) {
+  for (let j = 0, p = 0; j < m; j++, p += ${words}) {
+    ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
+    const a = H[j];
+    const bit = 1 << ${local(cpus[cpus.length - 1], localBits)};
+    const x = T[a];
+    if ((x & bit) !== 0) continue;
+    ${take}
+    ${stores(words, 'N', 'at')}
+    at += ${words};
+  }
+  return at;
+}`;
+}
+
+export function kernelSource(shape: KernelShape): string {
+  return [
+    `'use strict';\nconst imul = Math.imul;\nconst or = Atomics.or;`,
+    crossText(shape),
+    renamerText(shape),
+    expandText(shape, shape.slots.globals.bits),
+    locateText(shape),
+    markText(shape, 'mark', false),
+    markText(shape, 'markShared', true),
+    'return { expand, canonical, locate, touch, mark, markShared };',
+  ].join('\n');
 }

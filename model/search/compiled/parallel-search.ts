@@ -1,15 +1,15 @@
 /**
- * A search on several threads: this one and `threads - 1` workers. The call blocks until the search is over; the workers need nothing from this
- * thread's event loop. It only counts and judges, as the first search of explore-compiled.ts: which of several violations is found first is chance.
+ * A search that only counts and judges, on this thread and `threads - 1` workers. The call blocks until the search is over; the workers need nothing
+ * from this thread's event loop. Which of several violations it meets first is chance: a search in order (ordered-search.ts) tells more.
  */
 import { Worker } from 'node:worker_threads';
-import type { Transient } from '../../schema-types';
-import type { CompiledModel } from './compiled-model';
+import { CAPACITIES, type Capacity } from './components';
+import type { Learnable } from './learner';
+import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
-import type { Stop } from './search-engine';
 import { SearchThread } from './search-thread';
 import * as place from './shared-search';
-import { GUARD, makeShared, type Shared, send } from './shared-search';
+import { bytesOf, makeShared, type Shared, send } from './shared-search';
 
 export interface ParallelOptions {
   readonly threads: number;
@@ -22,7 +22,9 @@ export interface ParallelOptions {
 /** Some violation or deadlock, or a reason that a search on one thread has, too. */
 export type ParallelStop =
   | Extract<Stop, { kind: 'done' | 'depth' | 'memory' | 'interrupted' | 'recompile' }>
-  | { readonly kind: 'bad' };
+  | { readonly kind: 'bad' }
+  /** More values than there is room for: to be begun anew with more. */
+  | { readonly kind: 'full'; readonly what: Capacity };
 
 const WORKER = require.resolve('./parallel-worker');
 
@@ -44,15 +46,15 @@ function startWorker(shared: Shared): Worker {
   return worker;
 }
 
-export class ParallelSearch<S extends Transient, D> implements Observed {
+export class ParallelSearch implements Observed {
   readonly sizes: number[] = [];
   private readonly shared: Shared;
   private readonly options: ParallelOptions;
   private seenDepth = 0;
 
-  constructor(compiled: CompiledModel<S, D>, options: ParallelOptions) {
+  constructor(learnable: Learnable, options: ParallelOptions) {
     this.options = options;
-    this.shared = makeShared({ ...options, words: compiled.words, kernelSource: compiled.source(false) });
+    this.shared = makeShared({ ...options, learnable });
   }
 
   get states(): number {
@@ -78,9 +80,7 @@ export class ParallelSearch<S extends Transient, D> implements Observed {
   }
 
   get bytes(): number {
-    const { control, words } = this.shared;
-    const lists = this.sum((t) => control[place.endOf(t, 0)] + control[place.endOf(t, 1)]);
-    return ((2 ** control[place.SLOTS_LOG] + GUARD) * words + lists) * 4;
+    return bytesOf(this.shared);
   }
 
   private sum(of: (thread: number) => number): number {
@@ -104,13 +104,13 @@ export class ParallelSearch<S extends Transient, D> implements Observed {
       this.watch();
       return options.poll(this);
     });
-    if (!first.begin(initial)) return { kind: 'bad' };
+    first.begin(initial);
     first.run();
     return this.ending();
   }
 
   private ending(): ParallelStop {
-    const { control, words } = this.shared;
+    const { control, learnable } = this.shared;
     switch (control[place.STOP]) {
       case place.DONE:
         return { kind: 'done' };
@@ -124,8 +124,10 @@ export class ParallelSearch<S extends Transient, D> implements Observed {
         return {
           kind: 'recompile',
           instance: control[place.FOUND + 1],
-          before: control.slice(place.FOUND + 2, place.FOUND + 2 + words),
+          before: control.slice(place.FOUND + 2, place.FOUND + 2 + learnable.masks.words),
         };
+      case place.NEEDS_ROOM:
+        return { kind: 'full', what: CAPACITIES[control[place.FOUND + 1]] };
       case place.CRASHED:
         throw new Error('a thread of the search failed; --threads 1 does without');
       default:

@@ -1,22 +1,20 @@
 /**
- * What the threads of one search share: the table, two lists of states for each thread (parity of the level: one is read, one is written, by its owner
- * only), and a page of counters. Plain memory, so that it can be handed to a worker.
+ * What the threads of one search share: the set of states, two lists of states for each thread (parity of the level: one is read, one is written, by its owner
+ * only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
  */
+import type { Learnable } from './learner';
+import { usedWords } from './state-set';
+import { makeStepMemory, type StepMemory } from './step-memory';
 
 /** Places in `control`. Those of one thread lie THREAD apart, each in a cache line of its own. */
 export const ARRIVED = 0;
 export const GENERATION = 16;
-export const GROWING = 32;
-export const GROW_ARRIVED = 48;
-export const GROW_GENERATION = 64;
-export const GROW_CURSOR = 80;
 export const STOP = 96;
-export const SLOTS_LOG = 112;
 export const DEPTH = 128;
 /** Threads that have started besides the first one, and threads that take part. */
 export const READY = 144;
 export const ACTIVE = 160;
-/** What the thread that stopped the search has found: instance, then the words of the state. */
+/** What the thread that stopped the search has found: a number (an instance, a capacity), then the words of a state. */
 export const FOUND = 176;
 const FIRST_THREAD = 256;
 const THREAD = 64;
@@ -36,69 +34,91 @@ export const NO_MEMORY = 3;
 export const TOO_DEEP = 4;
 export const INTERRUPTED = 5;
 export const NEEDS_CODE = 6;
-export const CRASHED = 7;
+export const NEEDS_ROOM = 7;
+export const CRASHED = 8;
 
 export interface Shared {
   readonly threads: number;
+  /** Words of a collapsed state. */
   readonly words: number;
-  readonly kernelSource: string;
-  readonly table: Int32Array;
+  readonly learnable: Learnable;
+  readonly steps: StepMemory;
+  /** The set of states (state-set.ts). */
+  readonly states: Int32Array;
   readonly lists: readonly (readonly [Int32Array, Int32Array])[];
   readonly control: Int32Array;
-  readonly maxSlotsLog: number;
+  /** Of the set of states and the lists; what is reserved may be more. */
+  readonly memoryBytes: number;
   readonly stopAtDepth: number;
   readonly reportsDeadlock: boolean;
 }
 
-/** Slots behind the last home: entries that are displaced there. */
-export const GUARD = 1 << 12;
-export const FIRST_SLOTS_LOG = 16;
-
-export interface SharedOptions extends Pick<Shared, 'threads' | 'words' | 'kernelSource' | 'reportsDeadlock'> {
+export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock'> {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
 }
 
+const LEAST_LIST_WORDS = 1 << 16;
+/** Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less than so many words. */
+const RESERVED = 4;
+const LEAST_RESERVED = 2 ** 26;
+/** An Int32Array takes more, but not a product of 32-bit integers. */
+const MOST_WORDS = 2 ** 31 - 1;
+
+const array = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
+
+/** So many words, or fewer where the system does not promise them. */
+function reserve(words: number): Int32Array {
+  try {
+    return array(words);
+  } catch (error) {
+    if (!(error instanceof RangeError) || words < LEAST_LIST_WORDS) throw error;
+    return reserve(Math.floor(words / 2));
+  }
+}
+
 /** Reserves the memory; the system provides a page when it is first written. */
 export function makeShared(options: SharedOptions): Shared {
-  const { threads, words, memoryBytes } = options;
-  const slotBytes = words * 4;
-  let maxSlotsLog = 12;
-  while (
-    (2 ** (maxSlotsLog + 1) + GUARD) * slotBytes <= memoryBytes * 0.75 &&
-    2 ** (maxSlotsLog + 1) * words <= 2 ** 30
-  )
-    maxSlotsLog++;
-  const listWords = Math.max(1 << 16, Math.floor(memoryBytes / 8 / threads)) + (1 << 16);
-  const array = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
+  const { threads, memoryBytes, learnable } = options;
+  const { slots, masks, capacities, renamings = [] } = learnable;
+  const states = reserve(Math.min(Math.max(Math.floor(memoryBytes / 4) * RESERVED, LEAST_RESERVED), MOST_WORDS));
+  const regionWords = states.length;
+  const listWords = Math.floor(memoryBytes / 8 / threads) + LEAST_LIST_WORDS;
   const control = array(FIRST_THREAD + threads * THREAD);
   control[ACTIVE] = 1;
-  control[SLOTS_LOG] = Math.min(FIRST_SLOTS_LOG, maxSlotsLog);
   return {
     threads,
-    words,
-    kernelSource: options.kernelSource,
-    table: array((2 ** maxSlotsLog + GUARD) * words),
-    lists: Array.from({ length: threads }, () => [array(listWords), array(listWords)] as const),
+    words: slots.words,
+    learnable,
+    steps: makeStepMemory({ slots, wideWords: masks.words, capacities, renamings: renamings.length, regionWords }),
+    states,
+    lists: Array.from({ length: threads }, () => [reserve(listWords), reserve(listWords)] as const),
     control,
-    maxSlotsLog,
+    memoryBytes,
     stopAtDepth: options.stopAtDepth ?? -1,
     reportsDeadlock: options.reportsDeadlock,
   };
 }
 
+/** Bytes in use: of the set of states what lies between states that have been met, and the lists. */
+export function bytesOf({ control, steps, learnable, threads }: Shared): number {
+  let words = usedWords(steps, learnable.slots);
+  for (let t = 0; t < threads; t++) words += control[endOf(t, 0)] + control[endOf(t, 1)];
+  return words * 4;
+}
+
 /** A view of more than 4 GiB arrives in a worker with its length cut to 32 bits (Node 20), but its buffer arrives whole: so buffers are sent. */
-export interface Sent extends Omit<Shared, 'table' | 'lists' | 'control'> {
-  readonly table: ArrayBufferLike;
+export interface Sent extends Omit<Shared, 'states' | 'lists' | 'control'> {
+  readonly states: ArrayBufferLike;
   readonly lists: readonly (readonly [ArrayBufferLike, ArrayBufferLike])[];
   readonly control: ArrayBufferLike;
 }
 
 export function send(shared: Shared): Sent {
-  const { table, lists, control } = shared;
+  const { states, lists, control } = shared;
   return {
     ...shared,
-    table: table.buffer,
+    states: states.buffer,
     lists: lists.map(([a, b]) => [a.buffer, b.buffer] as const),
     control: control.buffer,
   };
@@ -108,7 +128,7 @@ export function receive(sent: Sent): Shared {
   const view = (buffer: ArrayBufferLike) => new Int32Array(buffer);
   return {
     ...sent,
-    table: view(sent.table),
+    states: view(sent.states),
     lists: sent.lists.map(([a, b]) => [view(a), view(b)] as const),
     control: view(sent.control),
   };

@@ -4,18 +4,19 @@
  */
 import type { Transient } from '../../schema-types';
 import type { CompiledModel } from './compiled-model';
-import { type Engine, MAX_SUCCESSOR_WORDS } from './search-engine';
+import { MAX_SUCCESSOR_WORDS } from './ordered-kernel';
+import type { OrderedSearch } from './ordered-search';
 
-/** Instance numbers from the initial state to this one of level `depth`. The engine must have kept its history, with names. */
+/** Instance numbers from the initial state to this one of level `depth`. */
 export function pathTo<S extends Transient, D>(
   compiled: CompiledModel<S, D>,
-  engine: Engine<S, D>,
+  search: OrderedSearch<S, D>,
   state: Int32Array,
   depth: number,
 ): number[] {
   const { words } = compiled;
-  const kernel = compiled.kernel(true);
-  const list = engine.list();
+  const kernel = compiled.kernel();
+  const list = search.list();
   const out = new Int32Array(MAX_SUCCESSOR_WORDS);
   const none = new Int32Array(4);
   const path: number[] = [];
@@ -29,8 +30,8 @@ export function pathTo<S extends Transient, D>(
   return path.reverse();
 
   function parentOf(level: number): { at: number; instance: number } | undefined {
-    const end = engine.levels[level + 1] ?? engine.end;
-    for (let at = engine.levels[level]; at < end; at += words) {
+    const end = search.levels[level + 1] ?? search.end;
+    for (let at = search.levels[level]; at < end; at += words) {
       const n = kernel.expand(list, at, at + words, out, 0, 1, none, false);
       for (let p = 0; p < n; p += words + 1) if (isWanted(p)) return { at, instance: out[p + words] };
     }

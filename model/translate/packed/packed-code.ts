@@ -19,15 +19,15 @@ export interface PackedCode {
   readonly judge: (...words: number[]) => number;
 }
 
-/** The text of the functions of a PackedCode. With `names`, the number of its instance follows each successor. */
-export function packedSource(program: Program, layout: Layout, names: boolean): string {
+/** The text of the functions of a PackedCode. The number of its instance follows each successor. */
+export function packedSource(program: Program, layout: Layout): string {
   const flat = unrollProgram(program);
   const instances = instancesOf(flat.rules);
   if (instances.length > MAX_INSTANCES)
     throw new RangeError(`${instances.length} rule instances are more than packed code can number`);
   const executor = new Executor(layout);
   const facts = executor.anything();
-  const emitter = new Emitter(layout, names);
+  const emitter = new Emitter(layout, true);
   const trees = grouped(instances).map((group) => decide(executor, group, facts));
   const judged = flat.invariants.map(({ condition, property }) => executor.violation(condition, facts, property));
   return `'use strict';\n${emitter.successors('successors', trees)}\n${emitter.judge('judge', judged)}`;

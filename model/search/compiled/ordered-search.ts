@@ -6,7 +6,16 @@
 import type { Transient } from '../../schema-types';
 import { markedInstance, markedProperty, NO_CELL, NO_CODE } from '../../translate/packed/marker';
 import type { CompiledModel } from './compiled-model';
-import { CROWDED, type Kernel, MARKED, R_DEAD, R_POSITION, R_STOPPED, R_VERDICT } from './kernel';
+import {
+  CROWDED,
+  MARKED,
+  MAX_SUCCESSOR_WORDS,
+  type OrderedKernel,
+  R_DEAD,
+  R_POSITION,
+  R_STOPPED,
+  R_VERDICT,
+} from './ordered-kernel';
 
 /** How a search ended, or why it has to begin anew (`recompile`). */
 export type Stop =
@@ -18,9 +27,7 @@ export type Stop =
   | { readonly kind: 'bad-state'; readonly state: Int32Array; readonly property: number }
   | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number };
 
-export interface EngineOptions {
-  readonly names: boolean;
-  readonly history: boolean;
+export interface OrderedOptions {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
   readonly reportsDeadlock: boolean;
@@ -33,10 +40,6 @@ export interface EngineOptions {
 const FIRST_SLOTS = 1 << 16;
 const GUARD = 1 << 12;
 const BATCH = 1024;
-/** States that are remembered as met a moment ago, a power of two. */
-export const RECENT = 1 << 14;
-/** No state has more successors than this many words. */
-export const MAX_SUCCESSOR_WORDS = 1 << 14;
 const GROW_AT = 0.75;
 const FULL_AT = 0.9;
 const POLL_EVERY = 64;
@@ -48,7 +51,7 @@ function mostSlots(words: number, bytes: number): number {
   return slots;
 }
 
-export class Engine<S extends Transient, D> {
+export class OrderedSearch<S extends Transient, D> {
   states = 0;
   transitions = 0;
   depth = 0;
@@ -59,8 +62,8 @@ export class Engine<S extends Transient, D> {
   /** End of the list that is being written, in words. */
   end = 0;
   private readonly words: number;
-  private readonly kernel: Kernel;
-  private readonly options: EngineOptions;
+  private readonly kernel: OrderedKernel;
+  private readonly options: OrderedOptions;
   private readonly table: Int32Array;
   private readonly lists: readonly Int32Array[];
   private readonly maxSlots: number;
@@ -69,29 +72,24 @@ export class Engine<S extends Transient, D> {
   private readonly out: Int32Array;
   private readonly homes = new Int32Array(BATCH + MAX_SUCCESSOR_WORDS);
   private readonly result = new Int32Array(4);
-  private readonly recent: Int32Array;
   private readonly stride: number;
   private polls = 0;
   private frontier = 0;
   private committed = 0;
 
-  constructor(compiled: CompiledModel<S, D>, options: EngineOptions) {
+  constructor(compiled: CompiledModel<S, D>, options: OrderedOptions) {
     const { words } = compiled;
     this.words = words;
     this.options = options;
-    this.kernel = compiled.kernel(options.names);
-    this.stride = words + (options.names ? 1 : 0);
+    this.kernel = compiled.kernel();
+    this.stride = words + 1;
     this.maxSlots = mostSlots(words, options.memoryBytes);
     this.slots = Math.min(FIRST_SLOTS, this.maxSlots);
     this.shift = 32 - Math.log2(this.slots);
     // Reserved, not yet used: the system provides pages when they are written.
     this.table = new Int32Array(new SharedArrayBuffer((this.maxSlots + GUARD) * words * 4));
     const listWords = Math.max(1 << 16, Math.floor(options.memoryBytes / 8));
-    this.lists = Array.from(
-      { length: options.history ? 1 : 2 },
-      () => new Int32Array(new SharedArrayBuffer(listWords * 4)),
-    );
-    this.recent = new Int32Array(RECENT * words);
+    this.lists = Array.from({ length: 1 }, () => new Int32Array(new SharedArrayBuffer(listWords * 4)));
     this.out = new Int32Array(BATCH * this.stride + MAX_SUCCESSOR_WORDS);
   }
 
@@ -116,20 +114,13 @@ export class Engine<S extends Transient, D> {
     if (first === 0) return { kind: 'done' };
     let from = 0;
     let to = first;
-    for (let parity = 0; from < to; parity ^= 1) {
+    while (from < to) {
       this.levels.push(from);
       this.sizes.push((to - from) / this.words);
       if (this.depth === this.options.stopAtDepth) return { kind: 'depth' };
-      const { history } = this.options;
-      const end = this.level(
-        this.lists[history ? 0 : parity],
-        from,
-        to,
-        this.lists[history ? 0 : parity ^ 1],
-        history ? to : 0,
-      );
+      const end = this.level(this.lists[0], from, to, this.lists[0], to);
       if (typeof end !== 'number') return end;
-      from = history ? to : 0;
+      from = to;
       to = end;
       if (from < to) this.depth++;
     }
@@ -151,7 +142,7 @@ export class Engine<S extends Transient, D> {
       this.end = end;
       if (result[R_DEAD] === 1) return { kind: 'deadlock', state: F.slice(i, i + words) };
       this.frontier = (to - i + end - at) / words;
-      this.committed = Math.max(this.committed, end + (this.options.history ? 0 : to));
+      this.committed = Math.max(this.committed, end);
       if (this.polls++ % POLL_EVERY === 0 && poll()) return { kind: 'interrupted' };
     }
     return end;
@@ -160,8 +151,7 @@ export class Engine<S extends Transient, D> {
   /** Inserts the first m entries of the batch. */
   private insert(all: number, N: Int32Array, from: number): Stop | number {
     const { out, homes, result, kernel, words } = this;
-    const m = this.options.names ? all : kernel.filter(out, all, this.recent);
-    this.transitions += all - m;
+    const m = all;
     if (from + m * words > N.length || !this.room(m)) return { kind: 'memory' };
     kernel.prepare(this.table, out, m, homes, this.shift);
     let at = from;

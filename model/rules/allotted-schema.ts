@@ -1,0 +1,15 @@
+/**
+ * The state of the abstract machine with the events that are allotted to each CPU: the schema of the partial-order
+ * reduction alone (allotment.ts).
+ */
+import { schema } from '../schema';
+import { perCpu, range, type State } from '../schema-types';
+
+export const allottedSchema = {
+  ...schema,
+  /** Of the events that the search may still raise (irqsLeft, nmisLeft), those that only this CPU will take. */
+  ownIrqs: perCpu(range((b) => b.irqs + 1)),
+  ownNmis: perCpu(range((b) => b.nmis + 1)),
+} as const;
+
+export type AllottedState = State<typeof allottedSchema>;

@@ -1,0 +1,96 @@
+/**
+ * What a search has learnt of its model's steps, in shared memory, so that the threads of a search learn together. Readers take no lock: an entry is
+ * written before the word that leads to it.
+ *
+ *   local[c][P << bits of G | g]   -> a record of `records`, or 0: not known yet
+ *   record: | steps | crossings | 1 if the CPU is private | change of each word ... (a step each) | number of the crossing instance ... |
+ *
+ *   crossings, open addressing: | key words, the first one last to be written | instance + 1 | enabled (1 or 0) | change of each word |
+ *   key: the state with the components that the instance does not touch taken out, and of every other CPU only what it shows (`views`)
+ */
+import { type Capacities, numbersOf, type Slots } from './components';
+import { regionLength } from './state-set';
+
+/** The words of a record in front of its steps. */
+export const RECORD_HEAD = 3;
+
+/**
+ * With symmetry, for each renaming and each component a row by the number of its value: `images` has the number after the renaming, in the place of the component
+ * that it becomes (-1: not known yet), and `ranks` a hash of that value, which does not depend on the order in which numbers were given.
+ */
+export interface Images {
+  readonly images: Int32Array;
+  readonly ranks: Int32Array;
+}
+
+export interface StepMemory extends Images {
+  readonly control: Int32Array;
+  readonly local: readonly Int32Array[];
+  readonly views: readonly Int32Array[];
+  readonly records: Int32Array;
+  readonly crossings: Int32Array;
+  /** The regions of the set of states (state-set.ts). */
+  readonly regions: Int32Array;
+  /** For each component (CPUs, threads, globals) the words of its values. */
+  readonly values: readonly Int32Array[];
+}
+
+/** Places in `control`. */
+export const LOCK = 0;
+export const RECORDS_END = 1;
+export const CROSSINGS = 2;
+/** End of the last region. */
+export const REGIONS_END = 3;
+/** Where they have to end. */
+export const REGIONS_LIMIT = 4;
+/** How many values have been given numbers: of each CPU with each thread, of each thread, of the globals. */
+export const COUNTS = 16;
+
+export function crossingStride(words: number): number {
+  return 2 * words + 2;
+}
+
+export interface MemorySizes {
+  readonly slots: Slots;
+  /** Words of a state that is not collapsed. */
+  readonly wideWords: number;
+  readonly capacities: Capacities;
+  /** How many ways there are to rename; 0 without symmetry. */
+  readonly renamings: number;
+  /** Words for the set of states. */
+  readonly regionWords: number;
+}
+
+/** Where the row of a component begins within the rows of a renaming, and at the end the size of all. */
+export function rowsOf(slots: Slots): number[] {
+  const rows = [0];
+  for (const size of numbersOf(slots)) rows.push(rows[rows.length - 1] + size);
+  return rows;
+}
+
+const array = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
+
+/** Reserved; the system provides a page when it is first written. */
+export function makeStepMemory(sizes: MemorySizes): StepMemory {
+  const { slots, wideWords, capacities, renamings, regionWords } = sizes;
+  const { cpus, threads, globals, words } = slots;
+  const rows = rowsOf(slots);
+  const allRows = renamings * rows[rows.length - 1];
+  const occupants = Math.max(1, threads.length);
+  const control = array(COUNTS + cpus.length * occupants + threads.length + 1);
+  // Record 0 is "not known yet", and so is a region that begins at 0.
+  control[RECORDS_END] = 1;
+  control[REGIONS_END] = 1;
+  control[REGIONS_LIMIT] = regionWords;
+  return {
+    control,
+    local: cpus.map(({ bits }) => array(2 ** (bits + globals.bits))),
+    views: cpus.map(({ bits }) => array(2 ** bits)),
+    records: array(capacities.records),
+    crossings: array(capacities.crossings * crossingStride(words)),
+    regions: array(occupants ** cpus.length * regionLength(cpus.length, threads.length)),
+    values: numbersOf(slots).map((count) => array(count * wideWords)),
+    images: array(allRows).fill(-1),
+    ranks: array(allRows),
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Where a CPU is private (search/partial-order.ts), in generated code.
+ */
+import { unrollProgram } from '../fold';
+import type { Program, RuleInfo } from '../ir';
+import { Emitter } from './emitter';
+import { conditionText } from './interaction';
+import type { Layout } from './layout';
+import { Executor } from './symbolic';
+import type { Tree } from './tree';
+
+/** The tree of a rule as that of a judgement: property 1 "fails" where the rule is enabled. */
+function asVerdict(tree: Tree): Tree {
+  switch (tree.kind) {
+    case 'step':
+      return { kind: 'fail', instance: tree.instance, property: 1 };
+    case 'test':
+    case 'same':
+      return { ...tree, yes: asVerdict(tree.yes), no: asVerdict(tree.no) };
+    case 'split':
+      return { ...tree, cases: tree.cases.map((each) => ({ ...each, tree: asVerdict(each.tree) })) };
+    case 'all':
+      return { ...tree, trees: tree.trees.map(asVerdict) };
+    default:
+      return tree;
+  }
+}
+
+/** JavaScript, an array by the CPU: Conditions (interaction.ts) that are 1 where `guard`, a rule of one CPU that writes nothing, is enabled. */
+export function privateText(program: Program, layout: Layout, guard: RuleInfo, cpus: number): string {
+  const [{ body, params }] = unrollProgram({ ...program, rules: [guard] }).rules;
+  const executor = new Executor(layout);
+  const emitter = new Emitter(layout, false);
+  const names = params.map(({ name }) => name);
+  const conditions = Array.from({ length: cpus }, (_, cpu) => {
+    const tree = executor.rule(body, names, [cpu], 0, executor.anything());
+    return conditionText(layout, emitter.judge('test', [asVerdict(tree)]));
+  });
+  return `[${conditions.join(',\n')}]`;
+}
