@@ -5,8 +5,6 @@
 import { CounterexampleError } from '../../counterexamples/counterexample-error';
 import { ElfError } from '../../emulator/elf/elf-error';
 import { UnimplementedError } from '../../emulator/unimplemented';
-import { UnknownSubjectError } from '../exploration/subject';
-import { BootError } from '../guest/guest';
 import { ManifestError } from '../guest/manifest';
 
 /** Bad usage or bad input. One sentence: what was expected, what was found, how to mend it. */
@@ -14,19 +12,15 @@ export class BadInputError extends Error {
   override readonly name = 'BadInputError';
 }
 
-const CLASSES = [
-  BadInputError,
-  CounterexampleError,
-  ElfError,
-  ManifestError,
-  BootError,
-  UnknownSubjectError,
-  UnimplementedError,
-];
+const CLASSES = [BadInputError, CounterexampleError, ElfError, ManifestError, UnimplementedError];
+
+/** Known by their names, because their modules load the emulator, which a search does without. */
+const NAMES: readonly string[] = ['BootError', 'UnknownSubjectError'];
 
 /** The sentence for the user, or undefined for an error that is a bug of ours. */
 export function badInputMessage(error: unknown): string | undefined {
-  if (!CLASSES.some((known) => error instanceof known)) return undefined;
+  if (!(error instanceof Error)) return undefined;
+  if (!CLASSES.some((known) => error instanceof known) && !NAMES.includes(error.name)) return undefined;
   // A name in a file may hold anything, and a message goes to a terminal, on one line.
-  return (error as Error).message.replace(/\p{Cc}+/gu, ' ');
+  return error.message.replace(/\p{Cc}+/gu, ' ');
 }

@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { Bounds } from '../../model/schema-types';
+import type { CompiledProgress } from '../../model/search/compiled/progress';
 import type { Exploration, Progress } from '../../model/search/explore';
 import type { Failure } from '../exploration/campaign';
 import type { Directed } from '../exploration/sometimes';
@@ -48,19 +49,32 @@ export interface SweepTask extends Provenance {
   readonly subject: SubjectName;
 }
 
+/** How the abstract machine is searched. None of it changes the verdict, but that memory may run out. */
+export interface SearchMeans {
+  /** Without it, what the search takes by itself. */
+  readonly memoryMiB?: number | undefined;
+  /** Default: 1. */
+  readonly threads?: number;
+  /** Keep one state of each set that renaming makes equal. */
+  readonly symmetry?: boolean;
+  /** Partial-order reduction: leave out interleavings that cannot matter. */
+  readonly por?: boolean;
+}
+
 /** Exhaustive search of the abstract machine. */
-export interface SearchTask {
+export interface SearchTask extends SearchMeans {
   readonly kind: 'search';
   readonly design: string;
   readonly bounds: Bounds;
-  readonly memoryMiB?: number;
-  /** Keep one state of each set that renaming makes equal. */
-  readonly symmetry?: boolean;
   /** Where to send progress, if anybody listens. */
   readonly progress?: MessagePort;
 }
 
-export type Task = OpenTask | DirectedTask | RunsTask | SweepTask | SearchTask;
+export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask;
+export type Task = CampaignTask | SearchTask;
+
+/** Polled by tasks that take long. */
+export type ShouldStop = () => boolean;
 
 export interface Opened {
   readonly bounds: Bounds;
@@ -125,4 +139,4 @@ export type Reply =
   | { readonly kind: 'answer'; readonly answer: Answers[Task['kind']] }
   | { readonly kind: 'bad-input'; readonly message: string };
 
-export type SearchProgress = Progress;
+export type SearchProgress = Progress & Partial<Pick<CompiledProgress, 'estimate'>>;

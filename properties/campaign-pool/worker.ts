@@ -1,149 +1,18 @@
 /**
- * The worker of a campaign. It keeps the booted subjects, so that a campaign of many small tasks boots each image once a worker, and every task starts from
- * the state after boot: which worker gets which task is not visible in any answer.
+ * The program of a worker. It loads what its first task needs: a search does without the emulator, which takes longer to load than a small model to search.
  */
-import { readFileSync } from 'node:fs';
-import { imageHash } from '../../counterexamples/format';
-import { entryModel } from '../../model/entry-model';
-import { exploreCompiled } from '../../model/search/compiled/explore-compiled';
-import { type Exploration, explore } from '../../model/search/explore';
-import { imageFile } from '../designs/registry';
-import { campaignRun, type Failure, shrinkWalk, toCounterexample } from '../exploration/campaign';
-import { directedWalk, sometimesOf } from '../exploration/sometimes';
-import type { Subject, SubjectName } from '../exploration/subject';
-import { Coverage, sweep } from '../exploration/sweep';
-import { BadInputError, badInputMessage } from './bad-input';
-import { openSubject } from './open-subject';
-import type {
-  Answers,
-  DirectedTask,
-  Envelope,
-  Found,
-  Opened,
-  Provenance,
-  Reply,
-  RunDone,
-  RunsDone,
-  RunsTask,
-  SearchTask,
-  SweepDone,
-  SweepTask,
-  Task,
-} from './tasks';
+import { badInputMessage } from './bad-input';
+import type { Answers, Envelope, Reply, ShouldStop, Task } from './tasks';
 
-type ShouldStop = () => boolean;
-
-const subjects = new Map<string, Subject>();
-
-function subjectOf(name: SubjectName): Subject {
-  const key = name.elf === undefined ? name.design : `${name.design} ${imageHash(name.elf.bytes)}`;
-  const known = subjects.get(key) ?? openSubject(name);
-  subjects.set(key, known);
-  return known;
-}
-
-function open(name: SubjectName): Opened {
-  const subject = subjectOf(name);
-  return {
-    bounds: subject.bounds,
-    sometimes: sometimesOf(subject).map((s) => s.name),
-    unchecked: subject.guest.manifest.unchecked,
-  };
-}
-
-function directed(task: DirectedTask): Answers['directed'] {
-  const subject = subjectOf(task.subject);
-  const sometimes = sometimesOf(subject).find((s) => s.name === task.name);
-  if (sometimes === undefined) throw new RangeError(`no sometimes property ${task.name}`);
-  return directedWalk(subject, sometimes);
-}
-
-function runs(task: RunsTask, shouldStop: ShouldStop): RunsDone {
-  const subject = subjectOf(task.subject);
-  const done: RunDone[] = [];
-  for (let k = task.first; k < task.first + task.count; k++) {
-    if (shouldStop() || Atomics.load(task.lowestFailing, 0) < k) break;
-    const { failure, steps, instructions } = campaignRun(subject, task.seed, task.offset + k * task.stride);
-    done.push({ k, steps, instructions });
-    if (failure === undefined) continue;
-    lower(task.lowestFailing, k);
-    return { runs: done, found: foundOf(subject, failure, task) };
-  }
-  return { runs: done };
-}
-
-/** Sets a shared word to the smaller of its value and `k`. */
-function lower(word: Int32Array, k: number): void {
-  for (let seen = Atomics.load(word, 0); k < seen; seen = Atomics.load(word, 0))
-    if (Atomics.compareExchange(word, 0, seen, k) === seen) return;
-}
-
-function foundOf(subject: Subject, failure: Failure, { seed, date }: Provenance): Found {
-  const { elf, design } = subject.name;
-  const bytes = elf === undefined ? readFileSync(imageFile(design)) : elf.bytes;
-  return { failure, counterexample: toCounterexample(subject, failure, seed, bytes, date) };
-}
-
-function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
-  const subject = subjectOf(task.subject);
-  const pairs = new Coverage();
-  const { failure } = sweep(subject.system, pairs, shouldStop);
-  const coverage = { hit: pairs.hit, of: pairs.of };
-  return failure === undefined
-    ? { coverage }
-    : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };
-}
-
-const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
-
-function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
-  const model = entryModel(task.design, task.bounds);
-  if (model === undefined)
-    throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
-  const { progress, memoryMiB, symmetry = false } = task;
-  try {
-    // The reduced search runs the rules as they stand; everything else runs them compiled.
-    const search = symmetry ? explore : exploreCompiled;
-    return search(model, {
-      shouldStop,
-      symmetry,
-      ...(memoryMiB === undefined ? {} : { memoryMiB }),
-      ...(progress === undefined ? {} : { onProgress: (p) => progress.postMessage(p) }),
-    });
-  } catch (error) {
-    // The machine has less memory than it was allowed to use.
-    if (error instanceof RangeError && /allocation failed/i.test(error.message)) return OUT_OF_MEMORY;
-    throw error;
-  } finally {
-    progress?.close();
-  }
-}
-
-function timed(search: () => Exploration): Answers['search'] {
-  const started = performance.now();
-  const exploration = search();
-  return { exploration, seconds: (performance.now() - started) / 1000 };
-}
-
-function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
-  switch (task.kind) {
-    case 'open':
-      return open(task.subject);
-    case 'directed':
-      return directed(task);
-    case 'runs':
-      return runs(task, shouldStop);
-    case 'sweep':
-      return sweepAll(task, shouldStop);
-    case 'search':
-      return timed(() => search(task, shouldStop));
-  }
+async function answerOf(task: Task, shouldStop: ShouldStop): Promise<Answers[Task['kind']]> {
+  if (task.kind === 'search') return (await import('./search-task.js')).searchAnswer(task, shouldStop);
+  return (await import('./campaign-tasks.js')).campaignAnswer(task, shouldStop);
 }
 
 /** The function that the pool calls. */
-export function perform({ task, stop }: Envelope): Reply {
+export async function perform({ task, stop }: Envelope): Promise<Reply> {
   try {
-    return { kind: 'answer', answer: answerOf(task, () => Atomics.load(stop, 0) !== 0) };
+    return { kind: 'answer', answer: await answerOf(task, () => Atomics.load(stop, 0) !== 0) };
   } catch (error) {
     const message = badInputMessage(error);
     if (message === undefined) throw error;

@@ -7,7 +7,6 @@ import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
 import { DESIGNS, designImage, searchBounds } from '../designs/registry';
-import { imageBounds } from '../guest/guest';
 import { readManifest } from '../guest/manifest';
 
 /** Bounds that the state of the abstract machine is meant for; far beyond what a search can finish. */
@@ -16,7 +15,10 @@ const MOST = {
   tasks: 16,
   mms: 16,
   nesting: 8,
+  nmis: 15,
+  irqs: 15,
   workers: 64,
+  threads: 64,
   runs: 1_000_000_000,
   seconds: 10_000_000,
   memory: 1_048_576,
@@ -50,16 +52,26 @@ export interface BoundFlags {
   readonly tasks?: string | undefined;
   readonly mms?: string | undefined;
   readonly nesting?: string | undefined;
+  readonly nmis?: string | undefined;
+  readonly irqs?: string | undefined;
 }
 
 /** Bounds of a search: those of the design's image where nothing else is asked for. */
 export function boundsOf(id: string, flags: BoundFlags): Bounds {
   const image = designImage(id);
   if (image === undefined) throw new BadInputError(`expected a design, found ${JSON.stringify(id)}`);
-  const defaults = searchBounds(id, imageBounds(readManifest(image)));
-  const bound = (name: keyof BoundFlags) =>
-    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], 1, MOST[name]);
-  return { ...defaults, cpus: bound('cpus'), tasks: bound('tasks'), mms: bound('mms'), nesting: bound('nesting') };
+  const { cpus, tasks, mms } = readManifest(image);
+  const defaults = searchBounds(id, { cpus, tasks, mms });
+  const bound = (name: keyof BoundFlags, least: number) =>
+    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
+  return {
+    cpus: bound('cpus', 1),
+    tasks: bound('tasks', 1),
+    mms: bound('mms', 1),
+    nesting: bound('nesting', 1),
+    nmis: bound('nmis', 0),
+    irqs: bound('irqs', 0),
+  };
 }
 
 /** Refuses a mutant whose planted bug lies below the abstraction. */
@@ -96,6 +108,10 @@ export function shard(text: string | undefined): Shard {
 
 export function workerCount(text: string | undefined, otherwise: number): number {
   return text === undefined ? otherwise : wholeNumber('workers', text, 1, MOST.workers);
+}
+
+export function threadCount(text: string | undefined): number {
+  return text === undefined ? 1 : wholeNumber('threads', text, 1, MOST.threads);
 }
 
 export function memoryMiB(text: string | undefined): number | undefined {

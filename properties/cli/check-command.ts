@@ -1,12 +1,13 @@
 /**
  * Bare `pti-check`: every design, on both machines, against what it declares. Searches and campaigns share the workers; one table says how it came out.
  */
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 import { badInputMessage } from '../campaign-pool/bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
 import { DESIGNS, type Design } from '../designs/registry';
 import { type Row, resultsTable } from '../report/results-table';
 import { boundsOf } from './arguments';
+import type { CommandBody } from './command-body';
 import { extraBytesPerTask } from './design-facts';
 import { exitCode, gravest, HOLDS, VIOLATED } from './exit-codes';
 import { jsonFlag, VALUE } from './flags';
@@ -176,9 +177,7 @@ function conclusion(all: readonly Checked[], seed: string): string {
   return `${parts.join('. ')} (seed ${seed}, ${sinceStart().toFixed(1)} s).`;
 }
 
-export const checkCommand: CommandModule<object, CheckFlags> = {
-  command: '$0',
-  describe: 'check every design on both machines and print one table',
+export const checkCommand: CommandBody<CheckFlags> = {
   builder: options,
   handler: check,
 };

@@ -1,9 +1,10 @@
 /**
  * `pti-check designs`: what can be checked, what is expected of it, and what it costs.
  */
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 import { DESIGNS, type Design, MUTANTS } from '../designs/registry';
 import { grouped } from '../report/numbers';
+import type { CommandBody } from './command-body';
 import { extraBytesPerTask, userTablePages } from './design-facts';
 import { jsonFlag } from './flags';
 import { say, sayJson } from './output';
@@ -50,9 +51,7 @@ function designs(flags: DesignsFlags): void {
   else say(all.flatMap(inWords));
 }
 
-export const designsCommand: CommandModule<object, DesignsFlags> = {
-  command: 'designs',
-  describe: 'list the designs and their mutants, with what each costs',
+export const designsCommand: CommandBody<DesignsFlags> = {
   builder: (yargs: Argv) => jsonFlag(yargs) as unknown as Argv<DesignsFlags>,
   handler: designs,
 };

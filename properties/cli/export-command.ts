@@ -1,11 +1,12 @@
 /**
  * `pti-check export`: the abstract machine of a design as a model of SPIN or of Murphi, on standard output.
  */
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 import { entryModel } from '../../model/entry-model';
 import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/translate/export';
 import { BadInputError } from '../campaign-pool/bad-input';
 import { type BoundFlags, boundsOf, expressible, knownDesign } from './arguments';
+import type { CommandBody } from './command-body';
 import { boundFlags, designFlag, VALUE } from './flags';
 
 interface ExportFlags extends BoundFlags {
@@ -41,9 +42,7 @@ function exportDesign({ to, design = DEFAULT_DESIGN, ...flags }: ExportFlags): v
   process.stdout.write(exportModel(model, design, to as ExportLanguage));
 }
 
-export const exportCommand: CommandModule<object, ExportFlags> = {
-  command: 'export',
-  describe: 'print the abstract machine for another model checker (SPIN, rumur)',
+export const exportCommand: CommandBody<ExportFlags> = {
   builder: options,
   handler: exportDesign,
 };

@@ -34,5 +34,7 @@ export function boundFlags<T>(yargs: Argv<T>): Argv<T> {
     .option('cpus', { ...VALUE, describe: 'number of CPUs (as the image of the design says: 2)' })
     .option('tasks', { ...VALUE, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
     .option('mms', { ...VALUE, describe: 'number of address spaces (1)' })
-    .option('nesting', { ...VALUE, describe: 'contexts that a task can have open at a time (2)' });
+    .option('nesting', { ...VALUE, describe: 'contexts that a task can have open at a time (2)' })
+    .option('nmis', { ...VALUE, describe: 'most NMIs in a trace (1)' })
+    .option('irqs', { ...VALUE, describe: 'most interrupts in a trace (2)' });
 }

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
 import { BadInputError } from '../campaign-pool/bad-input';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
@@ -11,6 +11,7 @@ import { checkImage } from '../campaign-pool/open-subject';
 import { defaultWorkers } from '../campaign-pool/worker-pool';
 import type { SubjectName } from '../exploration/subject';
 import { budget, designsOf, knownDesign, shard, workerCount } from './arguments';
+import type { CommandBody } from './command-body';
 import { exitCode, gravest } from './exit-codes';
 import { designFlag, jsonFlag, VALUE } from './flags';
 import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject } from './fuzzing';
@@ -128,9 +129,7 @@ function answer(flags: FuzzFlags, fuzzed: readonly Fuzzed[], several: boolean): 
   else sayJson({ ...results[0], seconds: sinceStart() });
 }
 
-export const fuzzCommand: CommandModule<object, FuzzFlags> = {
-  command: 'fuzz',
-  describe: 'run the entry code of a design under random interleavings and sweeps',
+export const fuzzCommand: CommandBody<FuzzFlags> = {
   builder: options,
   handler: fuzz,
 };

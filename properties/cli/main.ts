@@ -7,14 +7,9 @@ import path from 'node:path';
 import yargs from 'yargs';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
 import { packageRoot } from '../designs/registry';
-import { checkCommand } from './check-command';
-import { designsCommand } from './designs-command';
+import { command } from './command-body';
 import { BAD_INPUT, INTERNAL } from './exit-codes';
-import { exportCommand } from './export-command';
-import { fuzzCommand } from './fuzz-command';
 import { note } from './output';
-import { replayCommand } from './replay-command';
-import { verifyCommand } from './verify-command';
 
 const COMMANDS = ['verify', 'fuzz', 'replay', 'designs', 'export'];
 
@@ -42,12 +37,48 @@ function parser(words: readonly string[]) {
       'camel-case-expansion': false,
       'boolean-negation': false,
     })
-    .command(checkCommand)
-    .command(verifyCommand)
-    .command(fuzzCommand)
-    .command(replayCommand)
-    .command(designsCommand)
-    .command(exportCommand)
+    .command(
+      command(
+        '$0',
+        'check every design on both machines and print one table',
+        async () => (await import('./check-command.js')).checkCommand,
+      ),
+    )
+    .command(
+      command(
+        'verify',
+        'search the abstract machine of a design exhaustively',
+        async () => (await import('./verify-command.js')).verifyCommand,
+      ),
+    )
+    .command(
+      command(
+        'fuzz',
+        'run the entry code of a design under random interleavings and sweeps',
+        async () => (await import('./fuzz-command.js')).fuzzCommand,
+      ),
+    )
+    .command(
+      command(
+        'replay <file..>',
+        'replay saved counterexamples, step by step if you like',
+        async () => (await import('./replay-command.js')).replayCommand,
+      ),
+    )
+    .command(
+      command(
+        'designs',
+        'list the designs and their mutants, with what each costs',
+        async () => (await import('./designs-command.js')).designsCommand,
+      ),
+    )
+    .command(
+      command(
+        'export',
+        'print the abstract machine for another model checker (SPIN, rumur)',
+        async () => (await import('./export-command.js')).exportCommand,
+      ),
+    )
     .strict()
     .version(version())
     .help()
@@ -84,7 +115,7 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 function fail(error: unknown, words: readonly string[]): void {
-  const sentence = error instanceof UsageError ? usageSentence(error.message, words) : badInputMessage(error);
+  const sentence = isUsageError(error) ? usageSentence(error.message, words) : badInputMessage(error);
   if (sentence === undefined) {
     note(
       `pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`,
@@ -94,6 +125,11 @@ function fail(error: unknown, words: readonly string[]): void {
   }
   note(`pti-check: ${sentence}`);
   process.exitCode = BAD_INPUT;
+}
+
+/** While the body of a command is being loaded, yargs throws some of its own errors past `refuse`. */
+function isUsageError(error: unknown): error is Error {
+  return error instanceof UsageError || (error instanceof Error && error.name === 'YError');
 }
 
 function usageSentence(message: string, [first]: readonly string[]): string {

@@ -36,6 +36,13 @@ export function rounded(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }
 
+/** Three digits and a unit, for numbers that change while one looks: 12345 as 12.3 k. */
+export function rough(value: number): string {
+  const thousands = value < 999.5 ? 0 : Math.min(3, Math.floor(Math.log10(Number(value.toPrecision(3))) / 3));
+  const unit = ['', ' k', ' M', ' G'][thousands];
+  return `${Number((value / 1000 ** thousands).toPrecision(3))}${unit}`;
+}
+
 /** One line on the terminal that is drawn over and over; silent where standard error is no terminal. */
 export class ProgressLine {
   #bar: SingleBar | undefined;

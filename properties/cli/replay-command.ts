@@ -2,8 +2,9 @@
  * `pti-check replay`: saved cases, again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 import { counted } from '../report/numbers';
+import type { CommandBody } from './command-body';
 import { BAD_INPUT, DIVERGED, HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag } from './flags';
 import { note, say, sayJson } from './output';
@@ -70,9 +71,7 @@ function report(flags: ReplayFlags, { result, narration }: ReplayedFile): void {
   else if (result.verdict !== 'invalid') say([...narration, ...(narration.length > 0 ? [''] : []), ...inWords(result)]);
 }
 
-export const replayCommand: CommandModule<object, ReplayFlags> = {
-  command: 'replay <file..>',
-  describe: 'replay saved counterexamples, step by step if you like',
+export const replayCommand: CommandBody<ReplayFlags> = {
   builder: options,
   handler: replay,
 };

@@ -5,19 +5,20 @@ import type { Action } from '../../counterexamples/format';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
 import type { Bounds } from '../../model/schema-types';
 import type { Exploration } from '../../model/search/explore';
-import type { Answers, SearchProgress } from '../campaign-pool/tasks';
+import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import { explain } from '../report/explain';
 import { actionName } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import { actionOf } from '../shrinking/concretise';
-import { rounded } from './output';
+import { rough, rounded } from './output';
 
 /** What `verify --json` answers for one design; the keys are a contract. */
 export interface VerifyResult {
   readonly design: string;
   readonly bounds: Bounds;
-  readonly reductions: readonly string[];
+  readonly reductions: readonly ('symmetry' | 'por')[];
+  readonly threads: number;
   readonly verdict: Exploration['verdict'];
   readonly property?: string;
   readonly states: number;
@@ -27,11 +28,9 @@ export interface VerifyResult {
   readonly trace?: readonly Action[];
 }
 
-export interface SearchRequest {
+export interface SearchRequest extends SearchMeans {
   readonly design: string;
   readonly bounds: Bounds;
-  readonly memoryMiB?: number | undefined;
-  readonly symmetry?: boolean;
 }
 
 /** The result and what only people are told. */
@@ -50,15 +49,15 @@ export async function searchDesign(
   request: SearchRequest,
   onProgress: (progress: SearchProgress) => void,
 ): Promise<Searched> {
-  const { design, bounds, memoryMiB, symmetry = false } = request;
-  const task = { design, bounds, symmetry, ...(memoryMiB === undefined ? {} : { memoryMiB }) };
-  const { exploration, seconds } = (await pool.search(task, onProgress)) ?? STOPPED;
+  const { design, bounds, threads = 1, symmetry = false, por = false } = request;
+  const { exploration, seconds } = (await pool.search(request, onProgress)) ?? STOPPED;
   const { verdict, states, transitions, depth, trace } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
     bounds,
-    reductions: symmetry ? ['symmetry'] : [],
+    reductions: [...(symmetry ? (['symmetry'] as const) : []), ...(por ? (['por'] as const) : [])],
+    threads,
     verdict,
     ...(property === undefined ? {} : { property }),
     states,
@@ -75,10 +74,19 @@ function propertyOf({ verdict, property }: Exploration): string | undefined {
   return property === undefined ? undefined : modelPropertySlug(property);
 }
 
-export function searchProgress(design: string, p: SearchProgress): string {
-  const memory = `${grouped(p.bytes / 2 ** 20)} MiB`;
-  return `verify ${design}: ${grouped(p.states)} states, frontier ${grouped(p.frontier)}, ${grouped(p.rate)}/s, ${memory}`;
+/** What a terminal of 80 columns may cut off stands last. */
+export function searchProgress(design: string, { states, frontier, rate, bytes, estimate }: SearchProgress): string {
+  const parts = [
+    `${rough(states)}${estimate === undefined ? '' : ` of ~${rough(estimate)}`} states`,
+    ...(estimate === undefined || rate === 0 ? [] : [`~${grouped(Math.max(0, estimate - states) / rate)} s left`]),
+    `${rough(rate)}/s`,
+    `frontier ${rough(frontier)}`,
+    `${grouped(bytes / 2 ** 20)} MiB`,
+  ];
+  return `${design}: ${parts.join(', ')}`;
 }
+
+const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as const;
 
 export function boundsInWords(b: Bounds): string {
   const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
@@ -87,8 +95,10 @@ export function boundsInWords(b: Bounds): string {
 
 /** The search for people: verdict, size, and the shortest trace if there is one. */
 export function searchInWords({ result, exploration }: Searched): string[] {
-  const upTo = result.reductions.length > 0 ? ` up to ${result.reductions.join(' and ')}` : '';
-  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s`;
+  const reductions = result.reductions.map((name) => REDUCTION_IN_WORDS[name]);
+  // A trace comes from a search without reductions, and so do the counts beside it.
+  const upTo = reductions.length > 0 && result.trace === undefined ? ` up to ${reductions.join(' and ')}` : '';
+  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${counted(result.threads, 'thread')}`;
   const lines = [
     `${result.design}: ${headline(result, exploration)}`,
     `  searched  ${counts}`,

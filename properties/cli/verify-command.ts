@@ -1,9 +1,9 @@
 /**
  * `pti-check verify`: the abstract machine, exhaustively.
  */
-import type { Argv, CommandModule } from 'yargs';
-import { BadInputError } from '../campaign-pool/bad-input';
-import { type BoundFlags, boundsOf, designsOf, expressible, memoryMiB, wholeNumber } from './arguments';
+import type { Argv } from 'yargs';
+import { type BoundFlags, boundsOf, designsOf, expressible, memoryMiB, threadCount } from './arguments';
+import type { CommandBody } from './command-body';
 import { exitCode, gravest } from './exit-codes';
 import { boundFlags, designFlag, jsonFlag, VALUE } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
@@ -25,41 +25,38 @@ function options(yargs: Argv): Argv<VerifyFlags> {
       ...VALUE,
       describe: 'MiB that the states may take (2048); when they are full the answer is "unknown"',
     })
-    .option('threads', { ...VALUE, describe: 'threads of the search (1; this version has no more)' })
+    .option('threads', { ...VALUE, describe: 'threads of the search (1); the answer is the same with any number' })
     .option('symmetry', {
       type: 'boolean',
       default: false,
       describe: 'keep one of the states that differ only in which CPU, task or address space is which',
     })
-    .option('por', { type: 'boolean', default: false, describe: 'partial-order reduction (not in this version)' })
+    .option('por', {
+      type: 'boolean',
+      default: false,
+      describe: 'leave out interleavings that cannot matter (partial-order reduction)',
+    })
     .example('$0 verify --design mainline', 'every interleaving of 2 CPUs and 2 tasks')
     .example('$0 verify --design deferred-percpu', 'the shortest way to break it')
-    .example('$0 verify --design mainline --symmetry', 'the same answer from a quarter of the states')
+    .example('$0 verify --design mainline --tasks 3 --symmetry --por', 'the same answer from a fraction of the states')
+    .example('$0 verify --design mainline --nmis 2 --irqs 3 --threads 2', 'more events, on both cores')
     .example('$0 verify --design mainline --cpus 1 --mms 2', 'one CPU, but a change of address space at every switch')
     .epilog(
       'Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.',
     ) as unknown as Argv<VerifyFlags>;
 }
 
-function refuseReductions(flags: VerifyFlags): void {
-  if (flags.threads !== undefined && wholeNumber('threads', flags.threads, 1, 1024) > 1)
-    throw new BadInputError(
-      'expected --threads 1, because the search of this version has one thread; leave --threads out',
-    );
-  if (flags.por)
-    throw new BadInputError(
-      'expected no --por, because this version has no partial-order reduction; leave --por out, or use --symmetry',
-    );
-}
-
 async function verify(flags: VerifyFlags): Promise<void> {
-  refuseReductions(flags);
-  const memory = memoryMiB(flags.memory);
+  const how = {
+    memoryMiB: memoryMiB(flags.memory),
+    threads: threadCount(flags.threads),
+    symmetry: flags.symmetry,
+    por: flags.por,
+  };
   const requests = designsOf(flags.design).map((design) => ({
     design: expressible(design),
     bounds: boundsOf(design, flags),
-    memoryMiB: memory,
-    symmetry: flags.symmetry,
+    ...how,
   }));
   const progress = new ProgressLine();
   // One after the other: --memory is a promise about the process.
@@ -84,9 +81,7 @@ function answer(flags: VerifyFlags, searched: readonly Searched[]): void {
   else sayJson(results[0]);
 }
 
-export const verifyCommand: CommandModule<object, VerifyFlags> = {
-  command: 'verify',
-  describe: 'search the abstract machine of a design exhaustively',
+export const verifyCommand: CommandBody<VerifyFlags> = {
   builder: options,
   handler: verify,
 };

@@ -14,6 +14,7 @@ export const verifyAnswer = z.strictObject({
   design: id,
   bounds,
   reductions: z.array(z.enum(['symmetry', 'por'])),
+  threads: z.int().min(1),
   verdict: z.enum(['holds', 'violated', 'deadlock', 'unknown']),
   property: slug.optional(),
   states: count,

@@ -1,0 +1,100 @@
+/**
+ * The tasks of a campaign. A worker keeps the booted subjects, so that a campaign of many small tasks boots each image once a worker, and every task starts
+ * from the state after boot: which worker gets which task is not visible in any answer.
+ */
+import { readFileSync } from 'node:fs';
+import { imageHash } from '../../counterexamples/format';
+import { imageFile } from '../designs/registry';
+import { campaignRun, type Failure, shrinkWalk, toCounterexample } from '../exploration/campaign';
+import { directedWalk, sometimesOf } from '../exploration/sometimes';
+import type { Subject, SubjectName } from '../exploration/subject';
+import { Coverage, sweep } from '../exploration/sweep';
+import { openSubject } from './open-subject';
+import type {
+  Answers,
+  CampaignTask,
+  DirectedTask,
+  Found,
+  Opened,
+  Provenance,
+  RunDone,
+  RunsDone,
+  RunsTask,
+  ShouldStop,
+  SweepDone,
+  SweepTask,
+} from './tasks';
+
+const subjects = new Map<string, Subject>();
+
+function subjectOf(name: SubjectName): Subject {
+  const key = name.elf === undefined ? name.design : `${name.design} ${imageHash(name.elf.bytes)}`;
+  const known = subjects.get(key) ?? openSubject(name);
+  subjects.set(key, known);
+  return known;
+}
+
+function open(name: SubjectName): Opened {
+  const subject = subjectOf(name);
+  return {
+    bounds: subject.bounds,
+    sometimes: sometimesOf(subject).map((s) => s.name),
+    unchecked: subject.guest.manifest.unchecked,
+  };
+}
+
+function directed(task: DirectedTask): Answers['directed'] {
+  const subject = subjectOf(task.subject);
+  const sometimes = sometimesOf(subject).find((s) => s.name === task.name);
+  if (sometimes === undefined) throw new RangeError(`no sometimes property ${task.name}`);
+  return directedWalk(subject, sometimes);
+}
+
+function runs(task: RunsTask, shouldStop: ShouldStop): RunsDone {
+  const subject = subjectOf(task.subject);
+  const done: RunDone[] = [];
+  for (let k = task.first; k < task.first + task.count; k++) {
+    if (shouldStop() || Atomics.load(task.lowestFailing, 0) < k) break;
+    const { failure, steps, instructions } = campaignRun(subject, task.seed, task.offset + k * task.stride);
+    done.push({ k, steps, instructions });
+    if (failure === undefined) continue;
+    lower(task.lowestFailing, k);
+    return { runs: done, found: foundOf(subject, failure, task) };
+  }
+  return { runs: done };
+}
+
+/** Sets a shared word to the smaller of its value and `k`. */
+function lower(word: Int32Array, k: number): void {
+  for (let seen = Atomics.load(word, 0); k < seen; seen = Atomics.load(word, 0))
+    if (Atomics.compareExchange(word, 0, seen, k) === seen) return;
+}
+
+function foundOf(subject: Subject, failure: Failure, { seed, date }: Provenance): Found {
+  const { elf, design } = subject.name;
+  const bytes = elf === undefined ? readFileSync(imageFile(design)) : elf.bytes;
+  return { failure, counterexample: toCounterexample(subject, failure, seed, bytes, date) };
+}
+
+function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
+  const subject = subjectOf(task.subject);
+  const pairs = new Coverage();
+  const { failure } = sweep(subject.system, pairs, shouldStop);
+  const coverage = { hit: pairs.hit, of: pairs.of };
+  return failure === undefined
+    ? { coverage }
+    : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };
+}
+
+export function campaignAnswer(task: CampaignTask, shouldStop: ShouldStop): Answers[CampaignTask['kind']] {
+  switch (task.kind) {
+    case 'open':
+      return open(task.subject);
+    case 'directed':
+      return directed(task);
+    case 'runs':
+      return runs(task, shouldStop);
+    case 'sweep':
+      return sweepAll(task, shouldStop);
+  }
+}

@@ -1,0 +1,38 @@
+/** The exhaustive search as a task. */
+import { entryModel } from '../../model/entry-model';
+import { exploreCompiled } from '../../model/search/compiled/explore-compiled';
+import type { Exploration } from '../../model/search/explore';
+import { BadInputError } from './bad-input';
+import type { Searched, SearchProgress, SearchTask, ShouldStop } from './tasks';
+
+const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
+
+function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
+  const model = entryModel(task.design, task.bounds);
+  if (model === undefined)
+    throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
+  const { progress, memoryMiB, threads = 1, symmetry = false, por = false } = task;
+  const options = {
+    shouldStop,
+    threads,
+    symmetry,
+    por,
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(progress === undefined ? {} : { onProgress: (p: SearchProgress) => progress.postMessage(p) }),
+  };
+  try {
+    return exploreCompiled(model, options);
+  } catch (error) {
+    // The machine has less memory than it was allowed to use.
+    if (error instanceof RangeError && /allocation failed/i.test(error.message)) return OUT_OF_MEMORY;
+    throw error;
+  } finally {
+    progress?.close();
+  }
+}
+
+export function searchAnswer(task: SearchTask, shouldStop: ShouldStop): Searched {
+  const started = performance.now();
+  const exploration = search(task, shouldStop);
+  return { exploration, seconds: (performance.now() - started) / 1000 };
+}
