@@ -17,9 +17,9 @@ import { exploreCompiled } from '../model/search/compiled/explore-compiled';
 import { type Exploration, explore } from '../model/search/explore';
 import { exportModel } from '../model/translate/export';
 import { BOOT } from '../model/translate/promela/to-promela';
+import { type Answer, RUMUR_FLAGS, readRumur, readSpin } from '../properties/bench/checkers/checker-output';
 import { MUTANTS, searchBounds } from '../properties/designs/registry';
 import { alignedTable } from '../properties/report/aligned-table';
-import { type Answer, readRumur, readSpin } from './cross-check-output';
 
 const run = promisify(execFile);
 
@@ -71,15 +71,6 @@ const spin: Checker = async ({ design, model }, folder) => {
   await run('gcc', ['-O0', '-w', '-DSAFETY', '-DNOREDUCE', '-DBFS', '-o', 'pan', 'pan.c'], { cwd: folder });
   return readSpin((await run('./pan', ['-w20'], { cwd: folder })).stdout, text.includes(BOOT) ? 1 : 0);
 };
-
-const RUMUR_FLAGS = [
-  '--deadlock-detection',
-  'stuck',
-  '--symmetry-reduction',
-  'off',
-  '--output-format',
-  'machine-readable',
-];
 
 const rumur: Checker = async ({ design, model }, folder) => {
   writeFileSync(join(folder, 'model.m'), exportModel(model, design, 'murphi'));

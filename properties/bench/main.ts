@@ -3,9 +3,9 @@
  * on this machine. One table, or one JSON object on standard output. Plain Node only: inside Jest a read of a global
  * costs a hundred times as much, and the numbers mean nothing.
  */
-import { cpus } from 'node:os';
 import { alignedTable } from '../report/aligned-table';
 import { grouped } from '../report/numbers';
+import { machineName } from './machine';
 import { MEASUREMENTS } from './measurements';
 import { measureAll, serve } from './processes';
 import { type Spread, spread } from './statistics';
@@ -24,12 +24,6 @@ interface Report {
   readonly machine: string;
   readonly rounds: number;
   readonly results: readonly Result[];
-}
-
-function machineName(): string {
-  const found = cpus();
-  const model = found[0]?.model.trim() ?? 'unknown CPU';
-  return `${model}, ${found.length} logical CPUs, Node ${process.version}, ${process.platform} ${process.arch}`;
 }
 
 function report(values: readonly number[][], rounds: number, command: string): Report {

@@ -1,5 +1,5 @@
 /** What SPIN's and rumur's checkers print, read into one form. */
-import { modelPropertySlug } from '../model/property-names';
+import { modelPropertySlug } from '../../../model/property-names';
 
 export interface Answer {
   /** `holds`, `deadlock`, or `violated <property>`. */
@@ -9,6 +9,16 @@ export interface Answer {
   /** Length of the trace; only where there is one. */
   readonly steps?: number;
 }
+
+/** What makes rumur ask our question: no symmetry, and a deadlock is a state in which no rule is enabled. */
+export const RUMUR_FLAGS: readonly string[] = [
+  '--deadlock-detection',
+  'stuck',
+  '--symmetry-reduction',
+  'off',
+  '--output-format',
+  'machine-readable',
+];
 
 /** The number that the pattern captures; an error quotes the output, because it has nothing else to go by. */
 function numberIn(text: string, pattern: RegExp): number {
@@ -37,6 +47,11 @@ export function readSpin(output: string, boot: number): Answer {
   const property = numberIn(message, /!\s*\(?(\d+)\)?\)$/);
   const isInvariant = /^assertion violated \(0\|\|/.test(message);
   return { verdict: `violated ${modelPropertySlug(property)}`, steps: depth + (isInvariant ? 0 : 1) };
+}
+
+/** Bytes of a state as SPIN keeps it, without the table and the link to the next state. */
+export function readSpinVector(output: string): number {
+  return numberIn(output, /^State-vector (\d+) byte/m);
 }
 
 export function readRumur(output: string): Answer {
