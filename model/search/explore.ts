@@ -69,6 +69,8 @@ export interface Exploration {
   readonly transitions: number;
   /** The length of the trace; without one, the depth of the last state expanded. */
   readonly depth: number;
+  /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
+  readonly bytes?: number;
   /** To the violation, the deadlock or the goal. */
   readonly trace?: readonly RuleInstance[];
 }

@@ -3,7 +3,7 @@
  * to make the data again. Generated code is among them, so a folder that others could write to is not used.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -42,26 +42,51 @@ function cacheFolder(): string | undefined {
   return folder;
 }
 
+const MOST_FILES = 400;
+
+/** Removes the oldest files, where there are too many. */
+function prune(at: string): void {
+  const files = readdirSync(at).map((file) => join(at, file));
+  if (files.length <= MOST_FILES) return;
+  const byAge = files.map((file) => ({ file, age: statSync(file).mtimeMs })).sort((a, b) => a.age - b.age);
+  for (const { file } of byAge.slice(0, MOST_FILES / 4)) rmSync(file, { force: true });
+}
+
 /** What was kept under this name, if anything. */
 export function kept<T>(name: string): T | undefined {
+  const bytes = keptBytes(`${name}.json`);
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(bytes.toString('utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+export function keep(name: string, data: unknown): void {
+  keepBytes(`${name}.json`, Buffer.from(JSON.stringify(data)));
+}
+
+export function keptBytes(file: string): Buffer | undefined {
   const at = cacheFolder();
   if (at === undefined) return undefined;
   try {
-    return JSON.parse(readFileSync(join(at, `${name}.json`), 'utf8')) as T;
+    return readFileSync(join(at, file));
   } catch {
     return undefined;
   }
 }
 
 /** Written beside and renamed: another process sees a whole file or none. */
-export function keep(name: string, data: unknown): void {
+export function keepBytes(file: string, data: Uint8Array): void {
   const at = cacheFolder();
   if (at === undefined) return;
   try {
-    const path = join(at, `${name}.json`);
+    const path = join(at, file);
     const half = `${path}.${randomBytes(6).toString('hex')}`;
-    writeFileSync(half, JSON.stringify(data));
+    writeFileSync(half, data);
     renameSync(half, path);
+    prune(at);
   } catch {
     // The next process makes it again.
   }

@@ -10,11 +10,11 @@ import { type Model, ruleInstances } from '../machine';
 import { partialOrderOf } from '../partial-order';
 import { applyInstance } from '../walk';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { type Capacities, FIRST_CAPACITIES, roomier } from './components';
+import { type Capacities, roomier } from './components';
 import { LearnableModel } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
 import { ParallelSearch, type ParallelStop } from './parallel-search';
-import { Reporter } from './progress';
+import { type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
 export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
@@ -25,6 +25,8 @@ export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
 }
 
 const DEFAULT_MEMORY_MIB = 2048;
+/** States of a search that is long enough for its steps to be kept for the next one. */
+const WORTH_REMEMBERING = 100_000;
 
 interface Limits {
   readonly memoryBytes: number;
@@ -49,17 +51,21 @@ function count<S extends Transient, D>(
 ): { search: ParallelSearch; stop: ParallelStop } {
   const learnable = new LearnableModel(model, options.por ? partialOrderOf(model) : undefined, options);
   const { compiled } = learnable;
-  for (let { capacities = FIRST_CAPACITIES } = options; ; ) {
+  const known =
+    options.capacities === undefined ? learnable.recall() : { capacities: options.capacities, steps: undefined };
+  for (let { capacities, steps } = known; ; steps = undefined) {
     const initial = compiled.initial();
-    const search = new ParallelSearch(learnable.learnable(capacities), {
-      ...limitsOf(options),
-      threads: options.threads ?? 1,
-      poll: (observed) => reporter.poll(observed),
-    });
+    const limits = { ...limitsOf(options), threads: options.threads ?? 1 };
+    const poll = (observed: Observed) => reporter.poll(observed);
+    const search = new ParallelSearch(learnable.learnable(capacities), { ...limits, poll }, steps);
     const stop = search.run(initial);
     if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
     else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
-    else return { search, stop };
+    else {
+      const learnt = search.states < WORTH_REMEMBERING ? undefined : search.learnt();
+      if (learnt !== undefined) learnable.remember(capacities, learnt);
+      return { search, stop };
+    }
   }
 }
 
@@ -148,11 +154,11 @@ export function exploreCompiled<S extends Transient, D>(
   const { search, stop } = count(model, options, reporter);
   switch (stop.kind) {
     case 'done':
-      return { verdict: 'holds', ...countsOf(search) };
+      return { verdict: 'holds', ...countsOf(search), bytes: search.peakBytes };
     case 'depth':
     case 'memory':
     case 'interrupted':
-      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search) };
+      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), bytes: search.peakBytes };
     default:
       return ordered();
   }

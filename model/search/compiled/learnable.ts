@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Transient } from '../../schema-types';
-import { keep, kept } from '../../translate/file-cache';
+import { keep, keepBytes, kept, keptBytes } from '../../translate/file-cache';
 import { type Interaction, interactionOf } from '../../translate/packed/interaction';
 import { privateText } from '../../translate/packed/private';
 import { renamerText } from '../../translate/packed/renaming';
@@ -11,13 +11,18 @@ import { contentHash } from '../../translate/source-program';
 import { type Model, type PartialOrder, type Rule, ruleInstances } from '../machine';
 import { type Renaming, renamed, renamings } from '../symmetry';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { type Capacities, makeMasks, makeSlots } from './components';
+import { type Capacities, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
 import type { ComponentRenaming, Learnable, PrivateSteps } from './learner';
 
 /** What is generated for one layout. */
 interface Generated {
   readonly interaction: Interaction;
   readonly isPrivate?: string;
+}
+
+interface Recalled {
+  readonly capacities: Capacities;
+  readonly steps: Uint8Array | undefined;
 }
 
 export class LearnableModel<S extends Transient, D> {
@@ -52,10 +57,37 @@ export class LearnableModel<S extends Transient, D> {
     };
   }
 
-  private generated(): Generated {
+  /** A name for what is generated for the present layout. */
+  private name(): string {
     const { program, layout, model } = this.compiled;
     const of = JSON.stringify([program, layout.cells, model.running, this.order?.replaced]);
-    const name = `steps-${createHash('sha256').update(contentHash()).update(of).digest('hex').slice(0, 32)}`;
+    return `steps-${createHash('sha256').update(contentHash()).update(of).digest('hex').slice(0, 32)}`;
+  }
+
+  /** What an earlier search has learnt of the model's steps, and the room that it needed. */
+  recall(): Recalled {
+    const name = this.memoryName();
+    const capacities = name === undefined ? undefined : kept<Capacities>(name);
+    const steps = capacities === undefined ? undefined : keptBytes(`${name}.words`);
+    return { capacities: capacities ?? FIRST_CAPACITIES, steps };
+  }
+
+  /** Keeps what has been learnt, for the next search. */
+  remember(capacities: Capacities, steps: Uint8Array): void {
+    const name = this.memoryName();
+    if (name === undefined) return;
+    keepBytes(`${name}.words`, steps);
+    keep(name, capacities);
+  }
+
+  private memoryName(): string | undefined {
+    if (this.options.sources !== undefined) return undefined;
+    return `${this.name()}${this.options.symmetry ? '-renamed' : ''}-learnt`;
+  }
+
+  private generated(): Generated {
+    const { program, layout, model } = this.compiled;
+    const name = this.name();
     const isKept = this.options.sources === undefined;
     const known = isKept ? kept<Generated>(name) : undefined;
     if (known !== undefined) return known;

@@ -10,6 +10,7 @@ import type { Observed } from './progress';
 import { SearchThread } from './search-thread';
 import * as place from './shared-search';
 import { bytesOf, makeShared, type Shared, send } from './shared-search';
+import { amountLearnt, dump, restore } from './step-memory';
 
 export interface ParallelOptions {
   readonly threads: number;
@@ -50,11 +51,21 @@ export class ParallelSearch implements Observed {
   readonly sizes: number[] = [];
   private readonly shared: Shared;
   private readonly options: ParallelOptions;
+  private readonly remembered: number;
   private seenDepth = 0;
 
-  constructor(learnable: Learnable, options: ParallelOptions) {
+  /** `steps`: what an earlier search of the same has learnt. */
+  constructor(learnable: Learnable, options: ParallelOptions, steps?: Uint8Array) {
     this.options = options;
     this.shared = makeShared({ ...options, learnable });
+    if (steps !== undefined) restore(this.shared.steps, steps);
+    this.remembered = amountLearnt(this.shared.steps);
+  }
+
+  /** What has been learnt of the model's steps, if that is more than was known before. */
+  learnt(): Uint8Array | undefined {
+    const { steps } = this.shared;
+    return amountLearnt(steps) > this.remembered ? dump(steps) : undefined;
   }
 
   get states(): number {
@@ -81,6 +92,11 @@ export class ParallelSearch implements Observed {
 
   get bytes(): number {
     return bytesOf(this.shared);
+  }
+
+  /** The most bytes that a level took. */
+  get peakBytes(): number {
+    return this.shared.control[place.PEAK] * place.PEAK_UNIT;
   }
 
   private sum(of: (thread: number) => number): number {

@@ -218,6 +218,8 @@ export class SearchThread {
   private nextLevel(): void {
     const { control, threads, stopAtDepth } = this.shared;
     let fresh = 0;
+    const units = Math.ceil(place.bytesOf(this.shared) / place.PEAK_UNIT);
+    control[place.PEAK] = Math.max(control[place.PEAK], units);
     for (let t = 0; t < threads; t++) {
       fresh += control[place.endOf(t, this.parity ^ 1)];
       store(control, place.cursorOf(t), 0);

@@ -16,6 +16,9 @@ export const READY = 144;
 export const ACTIVE = 160;
 /** What the thread that stopped the search has found: a number (an instance, a capacity), then the words of a state. */
 export const FOUND = 176;
+/** The most bytes that a level took, in units. */
+export const PEAK = 208;
+export const PEAK_UNIT = 1024;
 const FIRST_THREAD = 256;
 const THREAD = 64;
 

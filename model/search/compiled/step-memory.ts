@@ -94,3 +94,64 @@ export function makeStepMemory(sizes: MemorySizes): StepMemory {
     ranks: array(allRows),
   };
 }
+
+const arraysOf = (memory: StepMemory): Int32Array[] => [
+  memory.control,
+  ...memory.local,
+  ...memory.views,
+  memory.records,
+  memory.crossings,
+  memory.regions,
+  ...memory.values,
+  memory.images,
+  memory.ranks,
+];
+
+function trimmed(words: Int32Array): Int32Array {
+  let end = words.length;
+  while (end > 0 && words[end - 1] === 0) end--;
+  return words.subarray(0, end);
+}
+
+/** How much has been learnt: it only grows. */
+export function amountLearnt({ control }: StepMemory): number {
+  return trimmed(control).reduce(
+    (sum, word, place) => (place === RECORDS_END || place === CROSSINGS ? sum + word : sum),
+    0,
+  );
+}
+
+/** The memory as bytes: the lengths of its arrays without the zeros at their ends, then these arrays. */
+export function dump(memory: StepMemory): Uint8Array {
+  const arrays = arraysOf(memory).map(trimmed);
+  const words = new Int32Array(1 + arrays.length + arrays.reduce((sum, each) => sum + each.length, 0));
+  words[0] = arrays.length;
+  words.set(
+    arrays.map(({ length }) => length),
+    1,
+  );
+  let at = 1 + arrays.length;
+  for (const each of arrays) {
+    words.set(each, at);
+    at += each.length;
+  }
+  return new Uint8Array(words.buffer);
+}
+
+/** Fills an empty memory of the same sizes with what was dumped, if that fits. */
+export function restore(memory: StepMemory, bytes: Uint8Array): void {
+  const words = new Int32Array(bytes.slice().buffer);
+  const arrays = arraysOf(memory);
+  const limit = memory.control[REGIONS_LIMIT];
+  let at = 1 + arrays.length;
+  const parts: Int32Array[] = [];
+  for (let i = 0; i < arrays.length; i++) {
+    parts.push(words.subarray(at, at + words[1 + i]));
+    at += words[1 + i];
+  }
+  const fits = words[0] === arrays.length && parts.every((part, i) => part.length <= arrays[i].length);
+  if (!fits || parts[0][REGIONS_END] > limit) return;
+  for (const [i, part] of parts.entries()) arrays[i].set(part);
+  memory.control[LOCK] = 0;
+  memory.control[REGIONS_LIMIT] = limit;
+}
