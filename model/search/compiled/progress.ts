@@ -26,6 +26,8 @@ export interface ReportOptions {
 const PROGRESS_MS = 500;
 const LOOK_BACK = 6;
 const FURTHEST = 1000;
+/** An estimate of more than so many times what has been met is no estimate. */
+const BOLDEST = 50;
 
 const now = performance.now.bind(performance);
 
@@ -37,14 +39,15 @@ export function estimateStates(sizes: readonly number[]): number | undefined {
   const middle = ratios.reduce((sum, ratio) => sum + ratio, 0) / LOOK_BACK;
   let ratio = middle + (fall * (LOOK_BACK - 1)) / 2;
   if (fall >= 0 && ratio >= 0) return undefined;
-  let total = sizes.reduce((sum, size) => sum + size, 0);
+  const met = sizes.reduce((sum, size) => sum + size, 0);
+  let total = met;
   let size = known[known.length - 1];
   for (let level = 0; level < FURTHEST && size >= 1; level++) {
     ratio += Math.min(fall, 0);
     size *= Math.exp(ratio);
     total += size;
   }
-  return Math.round(total);
+  return total > met * BOLDEST ? undefined : Math.round(total);
 }
 
 export class Reporter {
