@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares our searches of the abstract machine, by direct execution and compiled, with SPIN and rumur: `bash scripts/cross-check.sh [--mutants]`. Installs nothing (Debian:
+# Compares our searches of the abstract machine, by direct execution and compiled, reduced and not, with each other, with SPIN and with rumur: `bash scripts/cross-check.sh [--mutants]`. Installs nothing (Debian:
 # apt-get install spin rumur gcc). Where a tool is missing it says what did NOT run; exit code 1 only where the checkers disagree or fail.
 set -euo pipefail
 cd "$(dirname "$0")/.."

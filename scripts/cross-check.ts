@@ -2,7 +2,9 @@
  * The abstract machine, searched by four checkers: direct execution of its rules, the compiled search, SPIN and rumur. For
  * every design at three bounds (with --mutants: for every mutant that the model can express, too) they must agree on the
  * verdict, on the numbers of states and transitions where it holds, and on the length of a shortest trace and the
- * property where it does not. Run by scripts/cross-check.sh, which looks for the tools first.
+ * property where it does not. The compiled search on two threads and with each reduction must give the same verdict and the
+ * same trace, and the counts of direct execution with that reduction; what partial-order reduction claims of private
+ * steps is tested by executing them. Run by scripts/cross-check.sh, which looks for the tools first.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +17,8 @@ import { modelPropertySlug } from '../model/property-names';
 import type { Bounds } from '../model/schema-types';
 import { exploreCompiled } from '../model/search/compiled/explore-compiled';
 import { type Exploration, explore } from '../model/search/explore';
+import { partialOrderOf } from '../model/search/partial-order';
+import { auditPartialOrder } from '../model/search/partial-order-audit';
 import { exportModel } from '../model/translate/export';
 import { BOOT } from '../model/translate/promela/to-promela';
 import { type Answer, RUMUR_FLAGS, readRumur, readSpin } from '../properties/bench/checkers/checker-output';
@@ -35,20 +39,37 @@ const MEMORY_MIB = 128;
 
 const MUTANT_BOUNDS = { cpus: 2, tasks: 2, mms: 1 };
 
+/** Where the claims of the partial-order reduction are tested of mutants, whose own bounds are too large for that: a race for a task, and an NMI that faults. */
+const MUTANT_AUDITS: readonly Bounds[] = [
+  { cpus: 2, tasks: 1, mms: 1, nesting: 2, nmis: 0, irqs: 0 },
+  { cpus: 1, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 },
+];
+
 interface Case {
   readonly design: string;
   readonly model: EntryModel;
+  /** The same at bounds at which every pair of steps can be tried. */
+  readonly audited: readonly EntryModel[];
 }
 
 type Checker = (example: Case, folder: string) => Promise<Answer>;
 
+function modelsOf(design: string, bounds: readonly Bounds[]): EntryModel[] {
+  return bounds.map((each) => entryModel(design, each)).filter((model) => model !== undefined);
+}
+
 function casesOf(withMutants: boolean): Case[] {
-  const designs = DESIGN_NAMES.flatMap((design) => BOUNDS.map((bounds) => ({ design, bounds })));
-  const mutants = MUTANTS.map(({ id }) => ({ design: id, bounds: searchBounds(id, MUTANT_BOUNDS) }));
-  return [...designs, ...(withMutants ? mutants : [])].flatMap(({ design, bounds }) => {
-    const model = entryModel(design, bounds);
-    return model === undefined ? [] : [{ design, model }];
-  });
+  const designs = DESIGN_NAMES.flatMap((design) =>
+    modelsOf(design, BOUNDS).map((model) => ({ design, model, audited: [model] })),
+  );
+  const mutants = MUTANTS.flatMap(({ id }) =>
+    modelsOf(id, [searchBounds(id, MUTANT_BOUNDS)]).map((model) => ({
+      design: id,
+      model,
+      audited: modelsOf(id, MUTANT_AUDITS),
+    })),
+  );
+  return [...designs, ...(withMutants ? mutants : [])];
 }
 
 function answerOf({ verdict, property, states, transitions, trace }: Exploration): Answer {
@@ -56,9 +77,6 @@ function answerOf({ verdict, property, states, transitions, trace }: Exploration
   const name = property === undefined ? '' : ` ${modelPropertySlug(property)}`;
   return { verdict: `${verdict}${name}`, steps: trace?.length ?? -1 };
 }
-
-/** The rules run as they stand: what everything else is compared with. */
-const direct: Checker = async ({ model }) => answerOf(explore(model));
 
 /** The rules translated by ts-morph into packed code, which is what `verify` runs. */
 const compiled: Checker = async ({ model }) => answerOf(exploreCompiled(model, { memoryMiB: MEMORY_MIB }));
@@ -82,6 +100,42 @@ const rumur: Checker = async ({ design, model }, folder) => {
 };
 
 const CHECKERS: Readonly<Record<string, Checker>> = { compiled, spin, rumur };
+
+/** What the compiled search is asked besides, and what direct execution is asked to compare it with. */
+const VARIANTS = {
+  '2 threads': { compiled: { threads: 2 }, direct: {} },
+  symmetry: { compiled: { symmetry: true }, direct: { symmetry: true } },
+  por: { compiled: { por: true }, direct: { por: true } },
+} as const;
+const BOTH = { symmetry: true, por: true } as const;
+
+/** Verdict, property and trace: what no reduction may change. */
+function conclusion({ verdict, property, trace }: Exploration): string {
+  return JSON.stringify({ verdict, property, trace });
+}
+
+/** 'same', or what is not. Reductions of direct execution are judged, too. */
+function variantsJudged({ model }: Case, plain: Exploration): string[] {
+  const expected = conclusion(plain);
+  const found = Object.values(VARIANTS).map((variant) => {
+    const ours = exploreCompiled(model, { memoryMiB: MEMORY_MIB, ...variant.compiled });
+    const reference = Object.keys(variant.direct).length === 0 ? plain : explore(model, variant.direct);
+    if (conclusion(ours) !== expected) return `DIFFERENT: ${conclusion(ours)}`;
+    if (conclusion(reference) !== expected) return `DIFFERENT by direct execution: ${conclusion(reference)}`;
+    const [counted, wanted] = [inWords(answerOf(ours)), inWords(answerOf(reference))];
+    return counted === wanted ? 'same' : `DIFFERENT: ${counted}, by direct execution ${wanted}`;
+  });
+  const both = exploreCompiled(model, { memoryMiB: MEMORY_MIB, ...BOTH });
+  return [...found, conclusion(both) === expected ? 'same' : `DIFFERENT: ${conclusion(both)}`];
+}
+
+/** Tries what partial-order.ts claims, on every state of the unreduced search. */
+function auditJudged({ audited }: Case): string {
+  const findings = audited.flatMap((model) => auditPartialOrder(partialOrderOf(model)).findings);
+  return findings.length === 0 ? 'hold' : `DIFFERENT: ${findings.join('; ')}`;
+}
+
+const OWN_HEADS = [...Object.keys(VARIANTS), 'symmetry and por', 'claims of por'];
 
 function inWords({ verdict, states, transitions, steps }: Answer): string {
   return steps === undefined
@@ -114,9 +168,12 @@ async function compare(example: Case, checkers: readonly string[], folder: strin
     mkdirSync(own, { recursive: true });
     return CHECKERS[name](example, own);
   });
-  const [expected, ...found] = await Promise.all([direct(example, folder), ...others]);
-  const verdicts = found.map((answer, i) => judged(checkers[i], example, expected, answer));
-  return [example.design, boundsInWords(example.model.bounds), inWords(expected), ...verdicts];
+  const plain = explore(example.model);
+  const expected = answerOf(plain);
+  // On this thread, while the checkers beside it are compiled and run.
+  const own = [...variantsJudged(example, plain), auditJudged(example)];
+  const verdicts = (await Promise.all(others)).map((answer, i) => judged(checkers[i], example, expected, answer));
+  return [example.design, boundsInWords(example.model.bounds), inWords(expected), ...own, ...verdicts];
 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -125,7 +182,7 @@ async function main(words: readonly string[]): Promise<void> {
   try {
     const rows: string[][] = [];
     for (const example of casesOf(words.includes('--mutants'))) rows.push(await compare(example, checkers, folder));
-    const heads = ['design', 'bounds', 'direct execution', ...checkers];
+    const heads = ['design', 'bounds', 'direct execution', ...OWN_HEADS, ...checkers];
     console.log(
       alignedTable(
         heads,

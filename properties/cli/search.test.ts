@@ -41,7 +41,7 @@ describe('progress of a search', () => {
   });
 });
 
-test('the words of a search name reductions and threads', () => {
+describe('the words of a search', () => {
   const result: VerifyResult = {
     design: 'mainline',
     bounds: BOUNDS,
@@ -54,7 +54,22 @@ test('the words of a search name reductions and threads', () => {
     seconds: 0.5,
   };
   const exploration = { verdict: 'holds', states: 1000, transitions: 2000, depth: 30 } as const;
-  expect(searchInWords({ result, exploration })).toContain(
-    '  searched  1,000 states up to symmetry and partial order, 2,000 transitions, depth 30, 0.5 s, 2 threads',
-  );
+  const words = (changed: Partial<VerifyResult>) =>
+    searchInWords({ result: { ...result, ...changed }, exploration }).join('\n');
+
+  test('name reductions and threads', () => {
+    expect(words({})).toContain(
+      'searched  1,000 states up to symmetry and partial order, 2,000 transitions, depth 30, 0.5 s, 2 threads',
+    );
+  });
+
+  test('name no reductions beside a trace, whose search has none', () => {
+    const found = { verdict: 'violated', property: 'stack-is-legal', trace: [] } as const;
+    expect(words(found)).toContain('searched  1,000 states, 2,000 transitions');
+  });
+
+  test('tell the memory of the states where it was counted', () => {
+    expect(words({})).not.toContain('MiB');
+    expect(words({ bytes: 4096 })).toContain('memory    at most 0.0 MiB for set and frontier, 4.1 bytes a state');
+  });
 });

@@ -25,6 +25,8 @@ export interface VerifyResult {
   readonly transitions: number;
   readonly depth: number;
   readonly seconds: number;
+  /** Set and frontier at their largest, with the parts of the set that hold no state and take no memory; where the search counts it. */
+  readonly bytes?: number;
   readonly trace?: readonly Action[];
 }
 
@@ -51,7 +53,7 @@ export async function searchDesign(
 ): Promise<Searched> {
   const { design, bounds, threads = 1, symmetry = false, por = false } = request;
   const { exploration, seconds } = (await pool.search(request, onProgress)) ?? STOPPED;
-  const { verdict, states, transitions, depth, trace } = exploration;
+  const { verdict, states, transitions, depth, bytes, trace } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
@@ -64,6 +66,7 @@ export async function searchDesign(
     transitions,
     depth,
     seconds: rounded(seconds),
+    ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
   };
   return { result, exploration };
@@ -88,21 +91,31 @@ export function searchProgress(design: string, { states, frontier, rate, bytes, 
 
 const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as const;
 
+/** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
+export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
+  return trace === undefined ? reductions : [];
+}
+
 export function boundsInWords(b: Bounds): string {
   const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
   return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
 }
 
+function memoryInWords(bytes: number, states: number): string {
+  const each = states === 0 ? '' : `, ${(bytes / states).toFixed(1)} bytes a state`;
+  return `at most ${(bytes / 2 ** 20).toFixed(1)} MiB for set and frontier${each}`;
+}
+
 /** The search for people: verdict, size, and the shortest trace if there is one. */
 export function searchInWords({ result, exploration }: Searched): string[] {
-  const reductions = result.reductions.map((name) => REDUCTION_IN_WORDS[name]);
-  // A trace comes from a search without reductions, and so do the counts beside it.
-  const upTo = reductions.length > 0 && result.trace === undefined ? ` up to ${reductions.join(' and ')}` : '';
+  const reductions = reductionsInCounts(result).map((name) => REDUCTION_IN_WORDS[name]);
+  const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
   const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${counted(result.threads, 'thread')}`;
   const lines = [
     `${result.design}: ${headline(result, exploration)}`,
     `  searched  ${counts}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
+    ...(result.bytes === undefined ? [] : [`  memory    ${memoryInWords(result.bytes, result.states)}`]),
   ];
   if (result.property !== undefined) lines.push(`  meaning   ${explain(result.property).violated}`);
   if (result.trace === undefined) return lines;

@@ -9,7 +9,7 @@ const S9 = 'scheduled-out-on-own-stack';
 const HOLDS: Row = {
   design: 'mainline',
   declared: { expected: 'safe' },
-  model: { verdict: 'holds', states: 1234567, bounds },
+  model: { verdict: 'holds', states: 1234567, bounds, reductions: ['symmetry', 'por'] },
   emulator: { verdict: 'holds', runs: 400, actions: 60123, instructions: 3456789 },
   sweep: { hit: 2950, of: 2950 },
   extraBytesPerTask: 0,
@@ -19,7 +19,7 @@ const HOLDS: Row = {
 const BROKEN: Row = {
   design: 'deferred-percpu',
   declared: { expected: 'unsafe', property: S9 },
-  model: { verdict: 'violated', property: S9, states: 324, bounds },
+  model: { verdict: 'violated', property: S9, states: 324, bounds, reductions: [] },
   emulator: { verdict: 'violated', property: S9, runs: 1, actions: 16, instructions: 1104 },
   extraBytesPerTask: -4096,
   traceLength: 5,
@@ -32,11 +32,12 @@ test('one row a design, columns aligned, abbreviations explained below', () => {
   });
   expect(`\n${text}\n`).toMatchInlineSnapshot(`
 "
-design           declared   model           states       bounds  emulator     runs  actions  instructions        sweep  bytes/task  trace  outcome
-mainline         safe       holds        1,234,567  2/2/1/2/1/2  holds         400   60,123     3,456,789  2,950/2,950          +0      -  as declared
-deferred-percpu  unsafe S9  violated S9        324  2/2/1/2/1/2  violated S9     1       16         1,104            -      -4,096      5  as declared
-no-pti           safe       -                    -            -  -               -        -             -            -           -      -  NOT as declared
+design           declared   model           states  up to         bounds  emulator     runs  actions  instructions        sweep  bytes/task  trace  outcome
+mainline         safe       holds        1,234,567  sym+por  2/2/1/2/1/2  holds         400   60,123     3,456,789  2,950/2,950          +0      -  as declared
+deferred-percpu  unsafe S9  violated S9        324  -        2/2/1/2/1/2  violated S9     1       16         1,104            -      -4,096      5  as declared
+no-pti           safe       -                    -  -                  -  -               -        -             -            -           -      -  NOT as declared
 
+up to: reductions of the search that counted the states (sym: symmetry, por: partial order);
 bounds: CPUs/tasks/address spaces/nesting/NMIs/IRQs; sweep: (instruction boundary, event) pairs hit, of all;
 bytes/task: stack bytes over mainline; trace: transitions of the shortest trace found
 S9 scheduled-out-on-own-stack: A task that is scheduled out leaves what it needs on stacks of its own, never on one that its CPU shares.

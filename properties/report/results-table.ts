@@ -16,12 +16,20 @@ export interface Finding {
   readonly property?: string | undefined;
 }
 
+type Reduction = 'symmetry' | 'por';
+
 /** One design. What was not done is undefined, and reads as a dash. */
 export interface Row {
   readonly design: string;
   readonly declared: { readonly expected: 'safe' | 'unsafe'; readonly property?: string | undefined };
-  /** The exhaustive search. */
-  readonly model?: (Finding & { readonly states: number; readonly bounds: Bounds }) | undefined;
+  /** The exhaustive search, and the reductions that its states are counted up to. */
+  readonly model?:
+    | (Finding & {
+        readonly states: number;
+        readonly bounds: Bounds;
+        readonly reductions: readonly Reduction[];
+      })
+    | undefined;
   /** The random interleavings. */
   readonly emulator?:
     | (Finding & { readonly runs: number; readonly actions: number; readonly instructions: number })
@@ -52,6 +60,7 @@ const COLUMNS: readonly Column[] = [
   left('declared', (row) => declared(row)),
   left('model', (row) => finding(row.model)),
   right('states', (row) => count(row.model?.states)),
+  left('up to', (row) => reductionsText(row.model?.reductions ?? [])),
   right('bounds', (row) => (row.model === undefined ? NOTHING : boundsText(row.model.bounds))),
   left('emulator', (row) => finding(row.emulator)),
   right('runs', (row) => count(row.emulator?.runs)),
@@ -101,6 +110,12 @@ function boundsText(b: Bounds): string {
   return [b.cpus, b.tasks, b.mms, b.nesting, b.nmis, b.irqs].join('/');
 }
 
+const SHORT_REDUCTION: Readonly<Record<Reduction, string>> = { symmetry: 'sym', por: 'por' };
+
+function reductionsText(reductions: readonly Reduction[]): string {
+  return reductions.length === 0 ? NOTHING : reductions.map((name) => SHORT_REDUCTION[name]).join('+');
+}
+
 /** The whole text, without a final line end. */
 export function resultsTable(rows: readonly Row[], options: TableOptions = {}): string {
   const style = pc.createColors(options.colour ?? (pc.isColorSupported && process.stdout.isTTY === true));
@@ -121,6 +136,7 @@ function legend(rows: readonly Row[]): string[] {
   const found = rows.flatMap((row) => [row.declared.property, row.model?.property, row.emulator?.property]);
   const slugs = [...new Set(found.filter((slug) => slug !== undefined))];
   return [
+    'up to: reductions of the search that counted the states (sym: symmetry, por: partial order);',
     'bounds: CPUs/tasks/address spaces/nesting/NMIs/IRQs; sweep: (instruction boundary, event) pairs hit, of all;',
     'bytes/task: stack bytes over mainline; trace: transitions of the shortest trace found',
     ...slugs.map((slug) => `${short(slug)} ${slug}: ${explain(slug).promise}`),

@@ -62,7 +62,9 @@ function count<S extends Transient, D>(
     if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
     else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
     else {
-      const learnt = search.states < WORTH_REMEMBERING ? undefined : search.learnt();
+      // Only of a complete search: a thread that was stopped may have been about to write.
+      const isWorth = stop.kind === 'done' && search.states >= WORTH_REMEMBERING;
+      const learnt = isWorth ? search.learnt() : undefined;
       if (learnt !== undefined) learnable.remember(capacities, learnt);
       return { search, stop };
     }

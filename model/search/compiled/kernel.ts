@@ -192,8 +192,8 @@ function renamerText({ slots, renamings, rows }: KernelShape): string {
       .map((component) => `h = imul(h ^ J[${place(renaming, component)}], 0x9e3779b1); h ^= h >>> 15;`)
       .join(' ');
     return `
-  j = J[${place(renaming, head)}];
   if (I[${place(renaming, head)}] < 0) return false;
+  j = J[${place(renaming, head)}];
   if (j <= first) {
     ${image.map((text, w) => `const x${w} = ${text};`).join(' ')}
     if ((${range(words)

@@ -11,7 +11,7 @@ import { contentHash } from '../../translate/source-program';
 import { type Model, type PartialOrder, type Rule, ruleInstances } from '../machine';
 import { type Renaming, renamed, renamings } from '../symmetry';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { type Capacities, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
+import { CAPACITIES, type Capacities, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
 import type { ComponentRenaming, Learnable, PrivateSteps } from './learner';
 
 /** What is generated for one layout. */
@@ -22,7 +22,30 @@ interface Generated {
 
 interface Recalled {
   readonly capacities: Capacities;
-  readonly steps: Uint8Array | undefined;
+  readonly steps: Int32Array | undefined;
+}
+
+/** How the names of files with learnt steps end. */
+export const LEARNT = '.learnt';
+const DIGEST_BYTES = 32;
+
+function digestOf(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+/** Capacities and steps as one piece, with a digest in front: half a file, or a damaged one, is none. */
+function sealed(capacities: Capacities, steps: Int32Array): Buffer {
+  const room = Int32Array.from(CAPACITIES, (what) => capacities[what]);
+  const content = Buffer.concat([Buffer.from(room.buffer), Buffer.from(steps.buffer)]);
+  return Buffer.concat([digestOf(content), content]);
+}
+
+function unsealed(bytes: Buffer): Recalled | undefined {
+  const content = bytes.subarray(DIGEST_BYTES);
+  if (!digestOf(content).equals(bytes.subarray(0, DIGEST_BYTES))) return undefined;
+  const words = new Int32Array(Uint8Array.from(content).buffer);
+  const capacities = Object.fromEntries(CAPACITIES.map((what, i) => [what, words[i]])) as unknown as Capacities;
+  return { capacities, steps: words.slice(CAPACITIES.length) };
 }
 
 export class LearnableModel<S extends Transient, D> {
@@ -67,22 +90,19 @@ export class LearnableModel<S extends Transient, D> {
   /** What an earlier search has learnt of the model's steps, and the room that it needed. */
   recall(): Recalled {
     const name = this.memoryName();
-    const capacities = name === undefined ? undefined : kept<Capacities>(name);
-    const steps = capacities === undefined ? undefined : keptBytes(`${name}.words`);
-    return { capacities: capacities ?? FIRST_CAPACITIES, steps };
+    const bytes = name === undefined ? undefined : keptBytes(name);
+    return (bytes && unsealed(bytes)) ?? { capacities: FIRST_CAPACITIES, steps: undefined };
   }
 
   /** Keeps what has been learnt, for the next search. */
-  remember(capacities: Capacities, steps: Uint8Array): void {
+  remember(capacities: Capacities, steps: Int32Array): void {
     const name = this.memoryName();
-    if (name === undefined) return;
-    keepBytes(`${name}.words`, steps);
-    keep(name, capacities);
+    if (name !== undefined) keepBytes(name, sealed(capacities, steps));
   }
 
   private memoryName(): string | undefined {
     if (this.options.sources !== undefined) return undefined;
-    return `${this.name()}${this.options.symmetry ? '-renamed' : ''}-learnt`;
+    return `${this.name()}${this.options.symmetry ? '-renamed' : ''}${LEARNT}`;
   }
 
   private generated(): Generated {

@@ -51,7 +51,7 @@ export interface ComponentRenaming {
 
 export type Lesson =
   | { readonly kind: 'learnt' }
-  /** Some step of the state violates a property. */
+  /** Some step of the state violates a property, or is beyond what can be learnt: a search in order tells. */
   | { readonly kind: 'bad' }
   | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number }
   | { readonly kind: 'full'; readonly what: Capacity }
@@ -78,6 +78,8 @@ interface Instances {
 
 const LEARNT: Lesson = { kind: 'learnt' };
 const BAD: Lesson = { kind: 'bad' };
+/** Of one CPU in one state. */
+export const MOST_STEPS = 1 << 10;
 /** Part of the memory of crossings that may be in use. */
 const CROWDED = 0.7;
 const NAP_MS = 1;
@@ -244,6 +246,8 @@ export class Learner {
   }
 
   private recordOf(steps: readonly Int32Array[], candidates: readonly number[], isPrivate: boolean): number[] {
+    if (steps.length + candidates.length > MOST_STEPS)
+      throw new RangeError(`a CPU has more than ${MOST_STEPS} steps in one state; explore() takes any number`);
     const changes = steps.flatMap((change) => [...change]);
     return [steps.length, candidates.length, isPrivate ? 1 : 0, ...changes, ...candidates];
   }
@@ -255,7 +259,22 @@ export class Learner {
     if ((out[0] & 1) === 0) throw new Unfit(this.failure(out[0], instance, wide));
     const after = out.slice(0, wide.length);
     if (this.code.judge(after) !== 0) throw new Unfit(BAD);
-    return [this.change(wide, after, state)];
+    const change = this.change(wide, after, state);
+    this.demandOwn(instance, wide, change);
+    return [change];
+  }
+
+  /** A step changes its CPU's component, the thread that this runs, the globals, and for a crossing step what it is remembered by: nothing else. */
+  private demandOwn(instance: number, wide: Int32Array, change: Int32Array): void {
+    const { slots, footprints } = this.from;
+    const { cpu, threads, crossing, globals } = footprints[instance];
+    const mine = [...threads, this.running(wide)[cpu]];
+    const slotsOfOthers = [
+      ...slots.cpus.filter((_, each) => each !== cpu),
+      ...slots.threads.filter((_, thread) => !mine.includes(thread)),
+      ...(crossing && !globals ? [slots.globals] : []),
+    ];
+    if (slotsOfOthers.some((slot) => numberAt(change, 0, slot) !== 0)) throw new Unfit(BAD);
   }
 
   private failure(marker: number, instance: number, before: Int32Array): Lesson {

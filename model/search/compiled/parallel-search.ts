@@ -55,7 +55,7 @@ export class ParallelSearch implements Observed {
   private seenDepth = 0;
 
   /** `steps`: what an earlier search of the same has learnt. */
-  constructor(learnable: Learnable, options: ParallelOptions, steps?: Uint8Array) {
+  constructor(learnable: Learnable, options: ParallelOptions, steps?: Int32Array) {
     this.options = options;
     this.shared = makeShared({ ...options, learnable });
     if (steps !== undefined) restore(this.shared.steps, steps);
@@ -63,7 +63,7 @@ export class ParallelSearch implements Observed {
   }
 
   /** What has been learnt of the model's steps, if that is more than was known before. */
-  learnt(): Uint8Array | undefined {
+  learnt(): Int32Array | undefined {
     const { steps } = this.shared;
     return amountLearnt(steps) > this.remembered ? dump(steps) : undefined;
   }
@@ -120,8 +120,14 @@ export class ParallelSearch implements Observed {
       this.watch();
       return options.poll(this);
     });
-    first.begin(initial);
-    first.run();
+    try {
+      first.begin(initial);
+      first.run();
+    } catch (error) {
+      // The others would wait at a barrier for ever.
+      first.stop(place.CRASHED);
+      throw error;
+    }
     return this.ending();
   }
 

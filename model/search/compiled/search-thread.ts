@@ -15,15 +15,13 @@ import {
   REASON_UNKNOWN,
   tables,
 } from './kernel';
-import { Learner, type Lesson } from './learner';
+import { Learner, type Lesson, MOST_STEPS } from './learner';
 import type { Shared } from './shared-search';
 import * as place from './shared-search';
 import { crossingStride, rowsOf } from './step-memory';
 
 const CHUNK = 256;
 const BATCH = 1024;
-/** No state has more successors than this. */
-const MOST_SUCCESSORS = 1 << 12;
 /** Looks at a barrier that long before it sleeps. */
 const SPINS = 2000;
 const NAP_MS = 2;
@@ -41,7 +39,7 @@ export class SearchThread {
   private readonly known: readonly Int32Array[];
   private readonly poll: () => boolean;
   private readonly out: Int32Array;
-  private readonly homes = new Int32Array(BATCH + MOST_SUCCESSORS);
+  private readonly homes: Int32Array;
   private readonly result = new Int32Array(4);
   private parity = 0;
   private end = 0;
@@ -67,7 +65,9 @@ export class SearchThread {
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
-    this.out = new Int32Array((BATCH + MOST_SUCCESSORS) * words);
+    const room = BATCH + MOST_STEPS * slots.cpus.length;
+    this.out = new Int32Array(room * words);
+    this.homes = new Int32Array(room);
   }
 
   /** Makes the initial state the first level, unless it violates a property. For the first thread, before it runs. */
@@ -92,6 +92,9 @@ export class SearchThread {
     this.me = add(control, place.READY, 1) + 1;
     while (load(control, place.ACTIVE) <= this.me && !this.stopped())
       wait(control, place.ACTIVE, load(control, place.ACTIVE), NAP_MS);
+    // The level that it may take part in has not begun yet, perhaps.
+    while (load(control, place.GENERATION) < load(control, place.ACTIVE_SINCE) && !this.stopped())
+      wait(control, place.GENERATION, load(control, place.GENERATION), NAP_MS);
     this.parity = control[place.DEPTH] & 1;
   }
 
@@ -228,7 +231,10 @@ export class SearchThread {
     control[place.DEPTH]++;
     if (control[place.DEPTH] === stopAtDepth) this.stop(place.TOO_DEEP);
     // Threads that are ready by now take part from here on.
-    store(control, place.ACTIVE, 1 + load(control, place.READY));
+    const active = 1 + load(control, place.READY);
+    if (active === control[place.ACTIVE]) return;
+    store(control, place.ACTIVE_SINCE, control[place.GENERATION] + 1);
+    store(control, place.ACTIVE, active);
     notify(control, place.ACTIVE);
   }
 

@@ -14,6 +14,8 @@ export const DEPTH = 128;
 /** Threads that have started besides the first one, and threads that take part. */
 export const READY = 144;
 export const ACTIVE = 160;
+/** The generation that begins the first level of the thread that was let in last. */
+export const ACTIVE_SINCE = 161;
 /** What the thread that stopped the search has found: a number (an instance, a capacity), then the words of a state. */
 export const FOUND = 176;
 /** The most bytes that a level took, in units. */

@@ -121,36 +121,30 @@ export function amountLearnt({ control }: StepMemory): number {
   );
 }
 
-/** The memory as bytes: the lengths of its arrays without the zeros at their ends, then these arrays. */
-export function dump(memory: StepMemory): Uint8Array {
+/** The memory as words: the lengths of its arrays without the zeros at their ends, then these arrays. */
+export function dump(memory: StepMemory): Int32Array {
   const arrays = arraysOf(memory).map(trimmed);
-  const words = new Int32Array(1 + arrays.length + arrays.reduce((sum, each) => sum + each.length, 0));
-  words[0] = arrays.length;
-  words.set(
-    arrays.map(({ length }) => length),
-    1,
-  );
-  let at = 1 + arrays.length;
+  const words = new Int32Array(arrays.length + arrays.reduce((sum, each) => sum + each.length, 0));
+  words.set(arrays.map(({ length }) => length));
+  let at = arrays.length;
   for (const each of arrays) {
     words.set(each, at);
     at += each.length;
   }
-  return new Uint8Array(words.buffer);
+  return words;
 }
 
-/** Fills an empty memory of the same sizes with what was dumped, if that fits. */
-export function restore(memory: StepMemory, bytes: Uint8Array): void {
-  const words = new Int32Array(bytes.slice().buffer);
+/** Fills an empty memory of the same sizes with what was dumped, if the set of states has room for its regions. */
+export function restore(memory: StepMemory, words: Int32Array): void {
   const arrays = arraysOf(memory);
   const limit = memory.control[REGIONS_LIMIT];
-  let at = 1 + arrays.length;
   const parts: Int32Array[] = [];
+  let at = arrays.length;
   for (let i = 0; i < arrays.length; i++) {
-    parts.push(words.subarray(at, at + words[1 + i]));
-    at += words[1 + i];
+    parts.push(words.subarray(at, at + words[i]));
+    at += words[i];
   }
-  const fits = words[0] === arrays.length && parts.every((part, i) => part.length <= arrays[i].length);
-  if (!fits || parts[0][REGIONS_END] > limit) return;
+  if (parts[0][REGIONS_END] > limit) return;
   for (const [i, part] of parts.entries()) arrays[i].set(part);
   memory.control[LOCK] = 0;
   memory.control[REGIONS_LIMIT] = limit;

@@ -153,9 +153,19 @@ function conjuncts(condition: Expr): Expr[] {
   return [condition];
 }
 
+/** Does the tree ask for globals, and for other cells? */
+function mixesGlobals(layout: Layout, tree: Tree, facts: Facts): boolean {
+  const kinds = new Set<boolean>();
+  visitAll(tree, facts, (node) => {
+    for (const cell of readBy(node)) kinds.add(layout.cells[cell].index.length === 0);
+  });
+  return kinds.size > 1;
+}
+
 /** Cells of the conditions that are not about one CPU and its thread alone. */
 function crossingConditions(
   conditions: readonly Expr[],
+  layout: Layout,
   executor: Executor,
   outlooks: readonly Outlook[],
 ): Set<number> {
@@ -170,7 +180,9 @@ function crossingConditions(
       });
       return own;
     });
-    if (!isLocal) visitAll(tree, facts, (node) => readBy(node).forEach((cell) => void cells.add(cell)));
+    // What the globals have to do with a CPU may change without the CPU.
+    const mixes = mixesGlobals(layout, tree, facts);
+    if (!isLocal || mixes) visitAll(tree, facts, (node) => readBy(node).forEach((cell) => void cells.add(cell)));
   }
   return cells;
 }
@@ -202,6 +214,7 @@ export function interactionOf(
   const outlooks = Array.from({ length: cpus }, (_, cpu) => new Outlook(layout, cpu, running));
   const judged = crossingConditions(
     flat.invariants.map(({ condition }) => condition),
+    layout,
     executor,
     outlooks,
   );
@@ -243,6 +256,7 @@ export function interactionOf(
     if (crossing) {
       for (const cell of foreign) shared.add(cell);
       for (const cell of judgedThreads) threads.add(threadOf(cell));
+      globals ||= [...judged].some((cell) => layout.cells[cell].index.length === 0);
     }
     footprints[number] = { cpu, crossing, threads: [...threads].sort((a, b) => a - b), globals };
     steps[number] = `(() => {${emitter.successors('step', [tree])}\nreturn (W, o) => step(${words}, o, 0);\n})()`;

@@ -6,6 +6,8 @@ export interface Answer {
   readonly verdict: string;
   readonly states?: number;
   readonly transitions?: number;
+  /** Peak of what the states take, where the checker says it. */
+  readonly bytes?: number;
   /** Length of the trace; only where there is one. */
   readonly steps?: number;
 }

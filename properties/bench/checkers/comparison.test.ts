@@ -7,12 +7,12 @@ import { SIZES, slotsLog } from './sizes';
 
 const [SIZE] = SIZES;
 
-/** A checker that prints its count of states. */
+/** A checker that prints its count of states, and says of each that it takes five bytes. */
 function prints(id: string, states: number): Contestant {
   const prepared: Prepared = {
     command: { file: process.execPath, args: ['-e', `console.log(${states})`], folder: __dirname },
     recipe: `echo ${states}`,
-    read: (output) => ({ verdict: 'holds', states: Number(output), transitions: 7 }),
+    read: (output) => ({ verdict: 'holds', states: Number(output), transitions: 7, bytes: 5 * Number(output) }),
   };
   return { id, name: id, tools: [], prepare: async () => prepared };
 }
@@ -30,7 +30,7 @@ test('checkers that count alike are compared, and one that fails is left out by 
   expect(comparison).toMatchObject({ states: 12, transitions: 7 });
   expect(comparison.results.map(({ id }) => id)).toEqual(['ours-1', 'ours-2']);
   expect(comparison.leftOut).toEqual([{ size: SIZE.name, name: 'broken', reason: 'no such compiler' }]);
-  expect(comparisonInWords(comparison, 16).join('\n')).toMatch(/^ours-1 .* 1\.00 /m);
+  expect(comparisonInWords(comparison, 16).join('\n')).toMatch(/^ours-1 .* 1\.00 .* 5\.0$/m);
 });
 
 test('checkers that count differently have no times', async () => {

@@ -14,7 +14,10 @@ export interface Result {
   readonly id: string;
   readonly name: string;
   readonly seconds: Spread;
+  /** Of the whole process, resident. */
   readonly peakBytes: number | undefined;
+  /** Of the states alone, set and frontier, by the checker's own account. */
+  readonly searchBytes: number | undefined;
   readonly vectorBytes?: number;
   readonly recipe: string;
 }
@@ -110,13 +113,19 @@ export class Race {
   }
 }
 
+/** The median of what is known; undefined if nothing is. */
+function medianOf(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : spread(known).median;
+}
+
 function resultOf({ contestant, prepared, runs }: Lane): Result {
-  const peaks = runs.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes]));
   return {
     id: contestant.id,
     name: contestant.name,
     seconds: spread(runs.map(({ seconds }) => seconds)),
-    peakBytes: peaks.length === 0 ? undefined : spread(peaks).median,
+    peakBytes: medianOf(runs.map(({ peakBytes }) => peakBytes)),
+    searchBytes: medianOf(runs.map(({ output }) => prepared.read(output).bytes)),
     ...(prepared.vector === undefined ? {} : { vectorBytes: prepared.vector(runs[0].output) }),
     recipe: prepared.recipe,
   };

@@ -69,7 +69,7 @@ function ours(threads: number): Contestant {
       const limits = ['--memory', `${size.memoryMiB}`, '--threads', `${threads}`];
       const words = ['verify', '--design', DESIGN, ...bounds, ...limits, '--json'];
       const command = { file: process.execPath, args: [COMMAND_LINE, ...words], folder };
-      // The translation is kept from one run to the next, as the other checkers keep what was compiled.
+      // The translation is kept from one run to the next, as the other checkers keep what was compiled; and the steps that were learnt, which they have no like of.
       await runProcess(command);
       return { command, recipe: recipe(['pti-check', ...words]), read: readOurs };
     },
@@ -77,8 +77,9 @@ function ours(threads: number): Contestant {
 }
 
 function readOurs(output: string): Answer {
-  const { verdict, states, transitions } = JSON.parse(output) as Required<Answer>;
-  return { verdict, states, transitions };
+  const { verdict, states, transitions, bytes } = JSON.parse(output) as Answer &
+    Required<Pick<Answer, 'states' | 'transitions'>>;
+  return { verdict, states, transitions, ...(bytes === undefined ? {} : { bytes }) };
 }
 
 async function compileSpin(folder: string, flags: readonly string[]): Promise<string[]> {

@@ -5,13 +5,23 @@ import type { Comparison, Result } from './comparison';
 import { type ProbeRates, TABLE_MIB } from './probes';
 import { DESIGN } from './sizes';
 
-const HEADS = ['checker', 'median s', 'least', 'most', 'to ours', 'M states/s', 'M transitions/s', 'bytes/state'];
+const HEADS = [
+  'checker',
+  'median s',
+  'least',
+  'most',
+  'to ours',
+  'M states/s',
+  'M transitions/s',
+  'bytes/state',
+  '(search)',
+];
 const ALIGNS = ['left', ...HEADS.slice(1).map(() => 'right' as const)] as const;
 
 const medianOf = (results: readonly Result[], id: string) => results.find((result) => result.id === id)?.seconds.median;
 
 function row(
-  { name, seconds, peakBytes }: Result,
+  { name, seconds, peakBytes, searchBytes }: Result,
   { states, transitions }: Comparison,
   oursSeconds: number | undefined,
 ) {
@@ -21,10 +31,11 @@ function row(
     oursSeconds === undefined ? '-' : (seconds.median / oursSeconds).toFixed(2),
     ...[states, transitions].map((count) => (count / seconds.median / 1e6).toFixed(3)),
     peakBytes === undefined ? '-' : (peakBytes / states).toFixed(0),
+    searchBytes === undefined ? '-' : (searchBytes / states).toFixed(1),
   ];
 }
 
-/** One size. `packedBytes` is what a state takes in our table. */
+/** One size. `packedBytes` is what a state takes that is packed bit by bit, as in our search with a trace. */
 export function comparisonInWords(comparison: Comparison, packedBytes: number): string[] {
   const { size, repetitions, states, transitions, results } = comparison;
   const bounds = Object.entries(size.bounds).map(([name, value]) => `--${name} ${value}`);
@@ -40,13 +51,15 @@ export function comparisonInWords(comparison: Comparison, packedBytes: number): 
       results.map((result) => row(result, comparison, one)),
     ),
     ...(one === undefined || two === undefined ? [] : [`2 threads are ${(one / two).toFixed(2)} times as fast as 1`]),
-    `a state has ${packedBytes} bytes in our table${vector === undefined ? '' : `, a state vector of SPIN ${vector}`}`,
+    `a packed state has ${packedBytes} bytes${vector === undefined ? '' : `, a state vector of SPIN ${vector}`}`,
   ];
 }
 
 export const LEGEND = [
   'seconds: wall time of the whole process, without translation and compilation; to ours: median over that of one thread of ours;',
-  'bytes/state: peak of resident memory of the whole process over the states (of SPIN on 2 cores: of the first, which maps what both share)',
+  'ours keeps its translation and the steps of rules that it has learnt from one run to the next: what is timed are runs after the first;',
+  'bytes/state: peak of resident memory of the whole process over the states (of SPIN on 2 cores: of the first, which maps what both share);',
+  '(search): of that, what states took at most, set and frontier, by the own account of ours',
 ];
 
 /** How each checker was made and called at the last size; tables of other sizes have other capacities. */

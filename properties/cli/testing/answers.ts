@@ -21,6 +21,7 @@ export const verifyAnswer = z.strictObject({
   transitions: count,
   depth: count,
   seconds,
+  bytes: count.optional(),
   trace: z.array(action).optional(),
 });
 
