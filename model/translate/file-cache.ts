@@ -91,3 +91,10 @@ export function keepBytes(file: string, data: Uint8Array): void {
     // The next process makes it again.
   }
 }
+
+/** Removes the files whose names end so: what they were for is then made again. */
+export function forget(ending: string): void {
+  const at = cacheFolder();
+  if (at === undefined) return;
+  for (const file of readdirSync(at)) if (file.endsWith(ending)) rmSync(join(at, file), { force: true });
+}

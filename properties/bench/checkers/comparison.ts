@@ -93,6 +93,7 @@ export class Race {
   }
 
   private async measure({ contestant, prepared, runs }: Lane): Promise<void> {
+    await prepared.reset?.();
     const ran = await runProcess(prepared.command);
     this.counts = sameCounts(contestant.name, this.counts, prepared.read(ran.output));
     runs.push(ran);

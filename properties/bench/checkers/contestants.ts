@@ -7,7 +7,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type EntryModel, entryModel } from '../../../model/entry-model';
+import { LEARNT } from '../../../model/search/compiled/learnable';
 import { type ExportLanguage, exportModel } from '../../../model/translate/export';
+import { forget } from '../../../model/translate/file-cache';
 import { BOOT } from '../../../model/translate/promela/to-promela';
 import { type Answer, RUMUR_FLAGS, readRumur, readSpin, readSpinVector } from './checker-output';
 import { type Command, runProcess } from './run-process';
@@ -20,6 +22,8 @@ export interface Prepared {
   readonly command: Command;
   /** How it was made and is called, for people who want to do the same. */
   readonly recipe: string;
+  /** Before each run, and not timed. */
+  reset?(): void | Promise<void>;
   read(output: string): Answer;
   /** Bytes of a state vector, where the checker says how many. */
   vector?(output: string): number;
@@ -59,19 +63,27 @@ function recipe(...commands: readonly (readonly string[])[]): string {
   return commands.map((words) => words.join(' ')).join(' && ');
 }
 
-function ours(threads: number): Contestant {
+/**
+ * The translation is kept from one run to the next, as the other checkers keep what was compiled. The steps that a search has learnt, which they have no
+ * like of, are forgotten before each run, or kept as they are for everybody else (`again`).
+ */
+function ours(threads: number, again = false): Contestant {
   return {
-    id: `ours-${threads}`,
-    name: `pti-check verify, ${threads} thread${threads === 1 ? '' : 's'}`,
+    id: `ours-${threads}${again ? '-again' : ''}`,
+    name: `pti-check verify, ${threads} thread${threads === 1 ? '' : 's'}${again ? ', again' : ''}`,
     tools: [],
     async prepare(size, folder) {
       const bounds = Object.entries(size.bounds).flatMap(([name, value]) => [`--${name}`, `${value}`]);
       const limits = ['--memory', `${size.memoryMiB}`, '--threads', `${threads}`];
       const words = ['verify', '--design', DESIGN, ...bounds, ...limits, '--json'];
       const command = { file: process.execPath, args: [COMMAND_LINE, ...words], folder };
-      // The translation is kept from one run to the next, as the other checkers keep what was compiled; and the steps that were learnt, which they have no like of.
+      const prepared = { command, recipe: recipe(['pti-check', ...words]), read: readOurs };
       await runProcess(command);
-      return { command, recipe: recipe(['pti-check', ...words]), read: readOurs };
+      const reset = async () => {
+        if (again) await runProcess(command);
+        else forget(LEARNT);
+      };
+      return { ...prepared, reset };
     },
   };
 }
@@ -160,6 +172,8 @@ function rumur(threads: number): Contestant {
 export const CONTESTANTS: readonly Contestant[] = [
   ours(1),
   ours(2),
+  ours(1, true),
+  ours(2, true),
   spin('spin-dfs', 'depth first', () => [], []),
   spin('spin-bfs', 'breadth first', () => ['-DBFS'], []),
   spin('spin-2', 'depth first, 2 cores', twoCores, ['-z10']),

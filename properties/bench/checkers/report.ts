@@ -57,7 +57,7 @@ export function comparisonInWords(comparison: Comparison, packedBytes: number): 
 
 export const LEGEND = [
   'seconds: wall time of the whole process, without translation and compilation; to ours: median over that of one thread of ours;',
-  'ours keeps its translation and the steps of rules that it has learnt from one run to the next: what is timed are runs after the first;',
+  'ours keeps its translation from one run to the next; the steps that a search has learnt are forgotten before each run, except in the rows `again`;',
   'bytes/state: peak of resident memory of the whole process over the states (of SPIN on 2 cores: of the first, which maps what both share);',
   '(search): of that, what states took at most, set and frontier, by the own account of ours',
 ];
