@@ -17,6 +17,11 @@ test('SPIN counts the initial state among its transitions, and the steps that se
   expect(readSpinVector(SPIN_DONE)).toBe(60);
 });
 
+test('transitions that SPIN has rounded are no count', () => {
+  const rounded = SPIN_DONE.replace('2391749 transitions', '1.6876056e+08 transitions');
+  expect(readSpin(rounded, 0)).toEqual({ verdict: 'holds', states: 855_612 });
+});
+
 test('rumur and SPIN count alike', () => {
   expect(readRumur(RUMUR_DONE)).toEqual(readSpin(SPIN_DONE, 0));
 });
