@@ -100,20 +100,20 @@ describe('compiled', () => {
   const made = model('mainline', { ...SMALL, tasks: 1, irqs: 1 });
 
   test.each([{ symmetry: true }, { por: true }])('%p: the counts are those of direct execution', (reductions) => {
-    const { bytes, ...answer } = exploreCompiled(made, reductions);
+    const { bytes, ...answer } = exploreCompiled(made, { ...reductions, memoryMiB: 64 });
     expect(answer).toEqual(explore(made, reductions));
     expect(bytes).toBeGreaterThan(0);
   });
 
   test('both: the verdict is, and no more states are met than with one', () => {
-    const both = exploreCompiled(made, { symmetry: true, por: true });
+    const both = exploreCompiled(made, { symmetry: true, por: true, memoryMiB: 64 });
     expect(both.verdict).toBe('holds');
     expect(both.states).toBeLessThan(explore(made, { por: true }).states);
   });
 
   test('a violation is reported as the plain search does', () => {
     const broken = model('deferred-percpu', RACE);
-    expect(exploreCompiled(broken, { symmetry: true, por: true })).toEqual(explore(broken));
+    expect(exploreCompiled(broken, { symmetry: true, por: true, memoryMiB: 64 })).toEqual(explore(broken));
   });
 });
 
