@@ -190,9 +190,11 @@ export class Learner {
     return cpus[component] ?? threads[component - cpus.length] ?? globals;
   }
 
-  /** A hash of the value, so that no order in which values were met is seen in it. */
+  /** A hash of the value, so that no order in which values were met is seen in it; 0 for a thread that some CPU runs. */
   private rankOf(component: number, number: number): number {
-    if (number === 0) return 0;
+    const { cpus, threads } = this.from.slots;
+    const isRunning = number === 0 && component >= cpus.length && component < cpus.length + threads.length;
+    if (isRunning) return 0;
     const { words } = this.from.masks;
     return keyHash(this.memory.values[component].subarray(number * words, (number + 1) * words), component) >>> 2;
   }

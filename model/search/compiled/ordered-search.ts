@@ -1,8 +1,7 @@
 /**
- * Breadth-first search on packed states, one thread. States lie in the table, the frontier is two lists of words; nothing else is kept, unless `history`
- * asks for the states in the order of discovery, from which a trace can be rebuilt. With `names` the order is that of explore(), to the state.
+ * Breadth-first search on packed states, one thread, in the order of explore(), to the state. States lie in the table, and once more in a list in the order of
+ * their discovery, from which a trace can be rebuilt (trace.ts).
  */
-
 import type { Transient } from '../../schema-types';
 import { markedInstance, markedProperty, NO_CELL, NO_CODE } from '../../translate/packed/marker';
 import type { CompiledModel } from './compiled-model';
@@ -55,17 +54,17 @@ export class OrderedSearch<S extends Transient, D> {
   states = 0;
   transitions = 0;
   depth = 0;
-  /** Beginning of each level in `list`, in words; with `history` only. */
+  /** Beginning of each level in the list, in words. */
   readonly levels: number[] = [];
   /** Sizes of the levels that are complete. */
   readonly sizes: number[] = [];
-  /** End of the list that is being written, in words. */
+  /** End of the list, in words. */
   end = 0;
   private readonly words: number;
   private readonly kernel: OrderedKernel;
   private readonly options: OrderedOptions;
   private readonly table: Int32Array;
-  private readonly lists: readonly Int32Array[];
+  private readonly met: Int32Array;
   private readonly maxSlots: number;
   private slots: number;
   private shift: number;
@@ -75,7 +74,6 @@ export class OrderedSearch<S extends Transient, D> {
   private readonly stride: number;
   private polls = 0;
   private frontier = 0;
-  private committed = 0;
 
   constructor(compiled: CompiledModel<S, D>, options: OrderedOptions) {
     const { words } = compiled;
@@ -89,26 +87,26 @@ export class OrderedSearch<S extends Transient, D> {
     // Reserved, not yet used: the system provides pages when they are written.
     this.table = new Int32Array(new SharedArrayBuffer((this.maxSlots + GUARD) * words * 4));
     const listWords = Math.max(1 << 16, Math.floor(options.memoryBytes / 8));
-    this.lists = Array.from({ length: 1 }, () => new Int32Array(new SharedArrayBuffer(listWords * 4)));
+    this.met = new Int32Array(new SharedArrayBuffer(listWords * 4));
     this.out = new Int32Array(BATCH * this.stride + MAX_SUCCESSOR_WORDS);
   }
 
   get bytes(): number {
-    return (this.slots + GUARD) * this.words * 4 + this.committed * 4;
+    return (this.slots + GUARD) * this.words * 4 + this.end * 4;
   }
 
   get open(): number {
     return this.frontier;
   }
 
-  /** With `history`: every state, in the order of discovery. */
+  /** Every state, in the order of discovery. */
   list(): Int32Array {
-    return this.lists[0];
+    return this.met;
   }
 
   run(initial: Int32Array): Stop {
     this.out.set(initial);
-    const first = this.insert(1, this.lists[0], 0);
+    const first = this.insert(1, 0);
     this.transitions = 0;
     if (typeof first !== 'number') return first;
     if (first === 0) return { kind: 'done' };
@@ -118,7 +116,7 @@ export class OrderedSearch<S extends Transient, D> {
       this.levels.push(from);
       this.sizes.push((to - from) / this.words);
       if (this.depth === this.options.stopAtDepth) return { kind: 'depth' };
-      const end = this.level(this.lists[0], from, to, this.lists[0], to);
+      const end = this.level(from, to);
       if (typeof end !== 'number') return end;
       from = to;
       to = end;
@@ -127,38 +125,36 @@ export class OrderedSearch<S extends Transient, D> {
     return { kind: 'done' };
   }
 
-  /** Expands the states of F from `from` up to `to`, and appends what is new to N from `at` on. Answers the new end. */
-  private level(F: Int32Array, from: number, to: number, N: Int32Array, at: number): Stop | number {
-    const { out, result, kernel, words } = this;
+  /** Expands the states of the list from `from` up to its end `to`, and appends what is new. Answers the new end. */
+  private level(from: number, to: number): Stop | number {
+    const { met, out, result, kernel, words } = this;
     const { reportsDeadlock, poll } = this.options;
-    let end = at;
+    let end = to;
     for (let i = from; i < to; ) {
       result[R_DEAD] = 0;
-      const n = kernel.expand(F, i, to, out, 0, BATCH * this.stride, result, reportsDeadlock);
+      const n = kernel.expand(met, i, to, out, 0, BATCH * this.stride, result, reportsDeadlock);
       i = result[R_POSITION];
-      const inserted = this.insert(n / this.stride, N, end);
+      const inserted = this.insert(n / this.stride, end);
       if (typeof inserted !== 'number') return inserted;
       end = inserted;
       this.end = end;
-      if (result[R_DEAD] === 1) return { kind: 'deadlock', state: F.slice(i, i + words) };
-      this.frontier = (to - i + end - at) / words;
-      this.committed = Math.max(this.committed, end);
+      if (result[R_DEAD] === 1) return { kind: 'deadlock', state: met.slice(i, i + words) };
+      this.frontier = (end - i) / words;
       if (this.polls++ % POLL_EVERY === 0 && poll()) return { kind: 'interrupted' };
     }
     return end;
   }
 
-  /** Inserts the first m entries of the batch. */
-  private insert(all: number, N: Int32Array, from: number): Stop | number {
-    const { out, homes, result, kernel, words } = this;
-    const m = all;
-    if (from + m * words > N.length || !this.room(m)) return { kind: 'memory' };
+  /** Inserts the m entries of the batch. */
+  private insert(m: number, from: number): Stop | number {
+    const { met, out, homes, result, kernel, words } = this;
+    if (from + m * words > met.length || !this.room(m)) return { kind: 'memory' };
     kernel.prepare(this.table, out, m, homes, this.shift);
     let at = from;
     let counted = 0;
     for (let j = 0; j < m; ) {
       const before = at;
-      at = kernel.insert(this.table, out, j, m, homes, N, at, (this.slots + GUARD - 1) * words, result);
+      at = kernel.insert(this.table, out, j, m, homes, met, at, (this.slots + GUARD - 1) * words, result);
       this.states += (at - before) / words;
       const stopped = result[R_STOPPED];
       this.transitions += stopped - counted;
