@@ -2,7 +2,8 @@
  * Expressions and statements in Murphi. `&`, `|` and `a ? b : c` evaluate only what they need, and quantifiers are printed as
  * Murphi's own.
  */
-import type { Comparison, Expr, FieldInfo, Statement } from '../ir';
+import type { Expr, FieldInfo, Statement } from '../ir';
+import { type ExpressionNotation, expressionText, type StatementNotation, statementLines } from '../printer';
 
 const RESERVED: ReadonlySet<string> = new Set(
   (
@@ -24,60 +25,47 @@ export function murphiLocal(name: string): string {
   return `v_${name}`;
 }
 
-const OPERATORS: Readonly<Record<Comparison, string>> = {
-  '===': '=',
-  '!==': '!=',
-  '<': '<',
-  '<=': '<=',
-  '>': '>',
-  '>=': '>=',
+/** Slug of the property with this number. */
+export type PropertyName = (property: number) => string;
+
+const EXPRESSIONS: ExpressionNotation = {
+  names: { place: murphiPlace, local: murphiLocal },
+  equal: '=',
+  and: '&',
+  or: '|',
+  choose: '?',
+  quantifier,
 };
 
-function chain(expr: Expr, kind: 'and' | 'or'): Expr[] {
-  return expr.kind === kind ? [...chain(expr.left, kind), ...chain(expr.right, kind)] : [expr];
-}
-
-export function murphiPlace(field: string, indices: readonly Expr[]): string {
+function murphiPlace(field: string, indices: readonly Expr[]): string {
   return murphiName(field) + indices.map((index) => `[${murphiExpression(index)}]`).join('');
 }
 
 export function murphiExpression(expr: Expr): string {
-  switch (expr.kind) {
-    case 'int':
-      return `${expr.value}`;
-    case 'bool':
-      return expr.value ? 'true' : 'false';
-    case 'local':
-      return murphiLocal(expr.name);
-    case 'read':
-      return murphiPlace(expr.field, expr.indices);
-    case 'not':
-      return `!${murphiExpression(expr.operand)}`;
-    case 'and':
-    case 'or':
-      return `(${chain(expr, expr.kind)
-        .map(murphiExpression)
-        .join(expr.kind === 'and' ? ' & ' : ' | ')})`;
-    case 'compare':
-      return `(${murphiExpression(expr.left)} ${OPERATORS[expr.operator]} ${murphiExpression(expr.right)})`;
-    case 'arithmetic':
-      return `(${murphiExpression(expr.left)} ${expr.operator} ${murphiExpression(expr.right)})`;
-    case 'choose':
-      return `(${murphiExpression(expr.condition)} ? ${murphiExpression(expr.yes)} : ${murphiExpression(expr.no)})`;
-    case 'exists':
-    case 'every':
-      return quantified(expr);
-    default:
-      throw new RangeError(`${expr.kind} ${expr.name} is left: fold the program first`);
-  }
+  return expressionText(expr, EXPRESSIONS);
 }
 
-function quantified(expr: Extract<Expr, { kind: 'exists' | 'every' }>): string {
+function quantifier(expr: Extract<Expr, { kind: 'exists' | 'every' }>): string {
   if (expr.count.kind !== 'int' || expr.count.value < 1)
     throw new RangeError(`expected a positive number of values of ${expr.variable}: fold the program first`);
   const word = expr.kind === 'exists' ? 'exists' : 'forall';
   const range = `${murphiLocal(expr.variable)}: 0..${expr.count.value - 1}`;
   return `(${word} ${range} do ${murphiExpression(expr.condition)} end)`;
+}
+
+export function murphiStatements(list: readonly Statement[], indent: string, property: PropertyName): string[] {
+  const notation: StatementNotation = {
+    ...EXPRESSIONS,
+    assign: ':=',
+    indentation: '  ',
+    requirement: (number, condition) => `if !${condition} then error "${property(number)}"; end`,
+    branch,
+  };
+  return statementLines(list, notation, indent);
+}
+
+function branch(condition: string, yes: readonly string[], no: readonly string[]): string[] {
+  return [`if ${condition} then`, ...yes, ...(no.length === 0 ? [] : ['else', ...no]), 'end;'];
 }
 
 /** The greatest value that an expression can have, for the type of a local that keeps it. */
@@ -106,39 +94,4 @@ export function greatest(
 
 function unknown(what: string): never {
   throw new RangeError(`${what} has no greatest value`);
-}
-
-/** Slug of the property with this number. */
-export type PropertyName = (property: number) => string;
-
-export function murphiStatements(list: readonly Statement[], indent: string, property: PropertyName): string[] {
-  return list.flatMap((statement) => murphiStatement(statement, indent, property));
-}
-
-function murphiStatement(statement: Statement, indent: string, property: PropertyName): string[] {
-  switch (statement.kind) {
-    case 'let':
-      return [`${indent}${murphiLocal(statement.name)} := ${murphiExpression(statement.value)};`];
-    case 'assign':
-      return [`${indent}${murphiPlace(statement.field, statement.indices)} := ${murphiExpression(statement.value)};`];
-    case 'require':
-      return [
-        `${indent}if !${murphiExpression(statement.condition)} then error "${property(statement.property)}"; end;`,
-      ];
-    case 'if':
-      return branch(statement, indent, property);
-    case 'reject':
-      throw new RangeError('a guarded command has no `reject` in its effect');
-  }
-}
-
-function branch(statement: Extract<Statement, { kind: 'if' }>, indent: string, property: PropertyName): string[] {
-  const inner = `${indent}  `;
-  const otherwise = murphiStatements(statement.no, inner, property);
-  return [
-    `${indent}if ${murphiExpression(statement.condition)} then`,
-    ...murphiStatements(statement.yes, inner, property),
-    ...(otherwise.length === 0 ? [] : [`${indent}else`, ...otherwise]),
-    `${indent}end;`,
-  ];
 }

@@ -7,7 +7,8 @@
  */
 import type { InitialValues } from '../guarded-rules';
 import type { Expr, FieldInfo } from '../ir';
-import { type PromelaNames, promelaExpression } from './promela-expressions';
+import type { Names } from '../printer';
+import { promelaExpression } from './promela-expressions';
 
 /** Words that no name may be: Promela's, and those that SPIN's generated C gives a meaning inside an expression. */
 const RESERVED: ReadonlySet<string> = new Set(
@@ -71,7 +72,7 @@ function scalarName(field: FieldInfo, element: number): string {
   return field.extents.length === 0 ? promelaName(field.name) : `${field.name}_${element}`;
 }
 
-export class PromelaState implements PromelaNames {
+export class PromelaState implements Names {
   private readonly fields: ReadonlyMap<string, FieldInfo>;
   private readonly computed: ReadonlySet<string>;
   /** Fields of the records, by the name of the array. */
