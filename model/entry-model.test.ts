@@ -6,14 +6,17 @@
 import { DESIGN_NAMES, designConfig } from './design-config';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from './entry-model';
 import { NO_DEADLOCK, S9, S12 } from './property-names';
+import type { State } from './schema';
 import type { Bounds } from './schema-types';
 import { explore } from './search/explore';
 import { guardedModel } from './search/guarded';
-import { instanceName } from './search/machine';
+import { instanceName, type RuleInstance } from './search/machine';
 
 const ONE_CPU: Bounds = { cpus: 1, tasks: 2, mms: 1, nesting: 3, nmis: 1, irqs: 1 };
 const TWO_MMS: Bounds = { cpus: 1, tasks: 2, mms: 2, nesting: 2, nmis: 1, irqs: 1 };
 const TWO_CPUS: Bounds = { ...DEFAULT_BOUNDS, nmis: 0, irqs: 0 };
+const LATCHED_NMIS: Bounds = { cpus: 1, tasks: 1, mms: 1, nesting: 3, nmis: 3, irqs: 1 };
+const NO_NESTING: Bounds = { ...LATCHED_NMIS, nesting: 1 };
 
 function model(id: string, bounds: Bounds): EntryModel {
   const made = entryModel(id, bounds);
@@ -59,7 +62,23 @@ test('no-pti violates nothing else', () => {
 });
 
 // The initial state of no-pti is wrong already: nothing follows from it.
-test.each(DESIGN_NAMES.filter((id) => id !== 'no-pti'))('%s reads no array out of range', (id) => {
+const FOLLOWED = DESIGN_NAMES.filter((id) => id !== 'no-pti');
+
+describe('a pending NMI that is not blocked comes before anything else on its CPU', () => {
+  const overtakes = ({ nmiPending, nmiBlocked }: State, { rule, args: [cpu] }: RuleInstance): boolean =>
+    nmiPending[cpu] === 1 && nmiBlocked[cpu] === 0 && rule !== 'latched-nmi';
+
+  test.each(FOLLOWED)('%s has no rule that overtakes it', (id) => {
+    expect(explore(model(id, LATCHED_NMIS), { goalTransition: overtakes }).goalReached).toBe(false);
+    expect(explore(model(id, NO_NESTING), { goalTransition: overtakes }).goalReached).toBe(false);
+  });
+
+  test.each(FOLLOWED)('%s always has room for it: the IRET before it has made some', (id) => {
+    expect(explore(model(id, NO_NESTING), { property: NO_DEADLOCK, deadlock: true }).verdict).toBe('holds');
+  });
+});
+
+test.each(FOLLOWED)('%s reads no array out of range', (id) => {
   const guarded = guardedModel(model(id, { ...DEFAULT_BOUNDS, mms: 2 }));
   expect(explore(guarded, { property: NO_DEADLOCK, stopAtDepth: 7 }).reason).toBe('depth');
 });

@@ -13,10 +13,12 @@ import {
   bodyStack,
   entryStack,
   executes,
+  executesUser,
   inBody,
   istNmiOpen,
   kernelEnvironment,
   last,
+  nmiDue,
   nmiOpen,
   switchComplete,
 } from './predicates';
@@ -28,7 +30,7 @@ function arrivalStack(d: DesignConfig, s: State, c: Cpu): number {
 
 /** SYSCALL: CPL0 with the user's rsp, CR3 and GS; IF cleared by FMASK. No frame is pushed. */
 export function syscall(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
-  if (s.user[c] === 0) return false;
+  if (!executesUser(s, c)) return false;
   openFromUser(s, c, s.running[c], SYSCALL, USER);
 }
 
@@ -41,7 +43,7 @@ export function irq(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void 
 
 /** IF=1, no NMI comes first, and there is room for one more context. */
 export function acceptsIrq(b: Bounds, s: State, c: Cpu): boolean {
-  return s.interrupts[c] === 1 && s.depth[s.running[c]] < b.nesting && (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1);
+  return s.interrupts[c] === 1 && s.depth[s.running[c]] < b.nesting && !nmiDue(s, c);
 }
 
 export function deliverIrq(d: DesignConfig, s: State, c: Cpu): void {
@@ -57,7 +59,7 @@ export function deliverIrq(d: DesignConfig, s: State, c: Cpu): void {
 
 /** #PF of user code on a page that the kernel can resolve. */
 export function userPageFault(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
-  if (s.user[c] === 0) return false;
+  if (!executesUser(s, c)) return false;
   openFromUser(s, c, s.running[c], PF, arrivalStack(d, s, c));
   s.stack[c] = arrivalStack(d, s, c);
   requires(s, S8, s.stack[c] !== FOREIGN);
@@ -115,7 +117,7 @@ export function raiseNmi(b: Bounds, s: State, c: Cpu): void {
 
 /** A latched NMI is delivered at the first boundary after IRET. */
 export function latchedNmi(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
-  if (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1 || s.depth[s.running[c]] === b.nesting) return false;
+  if (!nmiDue(s, c) || s.depth[s.running[c]] === b.nesting) return false;
   s.nmiPending[c] = 0;
   deliverNmi(b, s, c);
 }

@@ -31,10 +31,22 @@ export function bodyStack(d: DesignConfig, kind: number): number {
 }
 
 /**
- * In the kernel, and the next thing to happen on this CPU is an instruction: an unblocked pending NMI comes before it.
+ * An NMI is pending and not blocked: it is the next thing to happen on this CPU, before an IRQ, and before the next
+ * instruction is fetched or can fault (SDM vol. 3, 6.9). An IRET that unblocks leads here, and nothing but
+ * `latched-nmi` leads on.
  */
+export function nmiDue(s: State, c: Cpu): boolean {
+  return s.nmiPending[c] === 1 && s.nmiBlocked[c] === 0;
+}
+
+/** In the kernel, and the next thing to happen on this CPU is an instruction. */
 export function executes(s: State, c: Cpu): boolean {
-  return s.user[c] === 0 && (s.nmiPending[c] === 0 || s.nmiBlocked[c] === 1);
+  return s.user[c] === 0 && !nmiDue(s, c);
+}
+
+/** The same in user mode. */
+export function executesUser(s: State, c: Cpu): boolean {
+  return s.user[c] === 1 && !nmiDue(s, c);
 }
 
 /** The innermost open context of thread t; only where depth[t] > 0. */
