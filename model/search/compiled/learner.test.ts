@@ -1,13 +1,13 @@
 /**
- * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is used again only there; the regions
- * that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
+ * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is used again only there; that no two
+ * values have one number; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
  */
 import { join } from 'node:path';
 import { packState } from '../../translate/packed/packer';
 import { sourceProgram } from '../../translate/source-program';
 import { ruleInstances } from '../machine';
 import { applyInstance } from '../walk';
-import { type Capacities, FIRST_CAPACITIES } from './components';
+import { type Capacities, FIRST_CAPACITIES, numberAt } from './components';
 import { LearnableModel } from './learnable';
 import { Learner } from './learner';
 import { type RegionSizes, regionAt, regionLayout } from './state-set';
@@ -15,6 +15,8 @@ import { LOCK, makeStepMemory, RECORD_HEAD, REGIONS_LIMIT } from './step-memory'
 import { type Coupling, coupled } from './testing/coupled';
 
 const sources = sourceProgram([join(__dirname, 'testing', 'coupled.ts')]);
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 const COUPLING: Coupling = { rules: ['toil', 'switchReady', 'wakeSleeping'], invariants: ['threadsApart'] };
 
@@ -53,6 +55,60 @@ test('local steps are remembered as changes that lead where direct execution lea
     const change = memory.records.slice(record + RECORD_HEAD, record + RECORD_HEAD + slots.words);
     expect(before.map((word, i) => word ^ change[i])).toEqual(collapsed(after));
   }
+});
+
+/** What a learner remembers of a CPU's local steps in a state, as the states that these lead to. */
+function remembered({ memory, slots }: ReturnType<typeof taught>, cpu: number, before: Int32Array): Int32Array[] {
+  const slot = slots.cpus[cpu];
+  const place = (numberAt(before, 0, slot) << slots.globals.bits) | numberAt(before, 0, slots.globals);
+  const record = memory.local[cpu][place];
+  return Array.from({ length: memory.records[record] }, (_, step) => {
+    const at = record + RECORD_HEAD + step * slots.words;
+    return before.map((word, w) => word ^ memory.records[at + w]);
+  });
+}
+
+test('what is known of a CPU whatever the globals are hides no step that depends on them', () => {
+  const learning = taught({ rules: ['advance', 'setMode', 'wrap', 'clearMode', 'toil'], waits: 1 });
+  const { model, learner, collapsed } = learning;
+  const instances = ruleInstances(model);
+  for (const mode of [0, 1, 0])
+    for (const pc of [0, 1, 2, 3]) {
+      const state = model.initial();
+      state.mode = mode;
+      state.pc[0] = pc;
+      const before = collapsed(state);
+      expect(learner.learn(before, 0)).toEqual({ kind: 'learnt' });
+      const direct = instances
+        .filter(({ args }) => args[0] === 0)
+        .flatMap((instance) => applyInstance(model, state, instance) ?? []);
+      expect(remembered(learning, 0, before)).toEqual(direct.map((after) => collapsed(after)));
+    }
+});
+
+test('each of many values has a number of its own, and keeps it', () => {
+  const { model, memory, collapsed, learnable } = taught(
+    { rules: ['toil'], invariants: ['threadsApart'], tasks: 4 },
+    { ...FIRST_CAPACITIES, asleepTask: 1 },
+  );
+  const states = range(6).flatMap((thread) =>
+    range(4 * 2 * 3 * 4).map((value) => {
+      const state = model.initial();
+      state.running = [thread, (thread + 1) % 6];
+      state.pc[0] = value % 4;
+      state.flag[0] = (value >> 2) % 2;
+      state.work[thread] = (value >> 3) % 4;
+      state.ready[thread] = value >> 5;
+      return state;
+    }),
+  );
+  const first = states.map((state) => collapsed(state).join());
+  expect(new Set(first).size).toBe(states.length);
+  const counts = memory.control.slice();
+  const another = new Learner(learnable, memory);
+  expect(states.map((state) => collapsed(state).join())).toEqual(first);
+  expect(states.map((state) => collapsed(state, another).join())).toEqual(first);
+  expect(memory.control).toEqual(counts);
 });
 
 test('what another thread has learnt is known, and given no second number', () => {

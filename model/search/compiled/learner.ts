@@ -76,6 +76,19 @@ interface Instances {
   readonly crossing: readonly number[];
 }
 
+/** A local step, and what it changes wherever its CPU's component is the same; undefined for one that uses globals, and has to be tried with each. */
+interface LocalStep {
+  readonly instance: number;
+  readonly change: Int32Array | undefined;
+}
+
+/** What a CPU's component tells of its steps without the globals. Hardly any instance uses these, and most components are met with several values of them. */
+interface OwnSteps {
+  /** Without those that are not enabled. */
+  readonly local: readonly LocalStep[];
+  readonly crossing: readonly number[];
+}
+
 const LEARNT: Lesson = { kind: 'learnt' };
 const BAD: Lesson = { kind: 'bad' };
 /** Of one CPU in one state. */
@@ -83,18 +96,76 @@ export const MOST_STEPS = 1 << 10;
 /** Part of the memory of crossings that may be in use. */
 const CROWDED = 0.7;
 const NAP_MS = 1;
+/** Room of a PlaceIndex to begin with; a power of two. */
+const FIRST_PLACES = 1 << 10;
 
 const { compareExchange, store, wait, notify } = Atomics;
 const imul = Math.imul;
 
-/** The place where the search for a key begins; kernel.ts generates the same. */
-export function keyHash(key: Int32Array, instance: number): number {
-  let h = instance;
-  for (const word of key) {
-    h = imul(h ^ word, 0x9e3779b1);
+function hashOf(words: Int32Array, from: number, length: number, seed: number): number {
+  let h = seed;
+  for (let i = from; i < from + length; i++) {
+    h = imul(h ^ words[i], 0x9e3779b1);
     h ^= h >>> 15;
   }
-  return h >>> 0;
+  return h;
+}
+
+/** The place where the search for a key begins; kernel.ts generates the same. */
+export function keyHash(key: Int32Array, instance: number): number {
+  return hashOf(key, 0, key.length, instance) >>> 0;
+}
+
+/** Finds words among those that stand at some places of an array (open addressing). To make a string of them, for a Map, takes longer than a step. */
+class PlaceIndex {
+  private readonly within: Int32Array;
+  /** -1: free. */
+  private places = new Int32Array(FIRST_PLACES).fill(-1);
+  private hashes = new Int32Array(FIRST_PLACES);
+  private count = 0;
+
+  constructor(within: Int32Array) {
+    this.within = within;
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** The place where the first words of `content` stand, or -1. */
+  find(content: Int32Array, length: number): number {
+    const { places, hashes } = this;
+    const last = places.length - 1;
+    const hash = hashOf(content, 0, length, 0);
+    let i = hash & last;
+    while (places[i] >= 0 && (hashes[i] !== hash || !this.standsAt(places[i], content, length))) i = (i + 1) & last;
+    return places[i];
+  }
+
+  add(place: number, length: number): void {
+    if (2 * ++this.count > this.places.length) this.grow();
+    this.insert(place, hashOf(this.within, place, length, 0));
+  }
+
+  private standsAt(place: number, content: Int32Array, length: number): boolean {
+    for (let i = 0; i < length; i++) if (content[i] !== this.within[place + i]) return false;
+    return true;
+  }
+
+  private insert(place: number, hash: number): void {
+    const last = this.places.length - 1;
+    let i = hash & last;
+    while (this.places[i] >= 0) i = (i + 1) & last;
+    this.places[i] = place;
+    this.hashes[i] = hash;
+  }
+
+  private grow(): void {
+    const { places, hashes } = this;
+    this.places = new Int32Array(2 * places.length).fill(-1);
+    this.hashes = new Int32Array(2 * places.length);
+    for (let i = 0; i < places.length; i++) if (places[i] >= 0) this.insert(places[i], hashes[i]);
+  }
 }
 
 export class Learner {
@@ -102,41 +173,77 @@ export class Learner {
   private readonly memory: StepMemory;
   private readonly code: InteractionCode;
   private readonly instances: readonly Instances[];
+  /** By the CPU, then by the number of its component. */
+  private readonly ownSteps: readonly Map<number, OwnSteps>[];
   /** The bits of a CPU that runs a thread: by the CPU, then by the thread + 1. */
   private readonly own: readonly (readonly Int32Array[])[];
   private readonly keyMasks: readonly Int32Array[];
+  /** The bits of a collapsed state that the steps of an instance may change; and those of each thread, for the CPU that runs it. */
+  private readonly changeable: readonly Int32Array[];
+  private readonly ofThreads: readonly Int32Array[];
   private readonly isPrivate: readonly Condition[];
   private readonly renamers: readonly Renamer[];
   private readonly rows: readonly number[];
-  /** For each component the number of each value; for each CPU the number of each view. Catches up with what other threads have added. */
-  private readonly numbers: Map<string, number>[];
-  private readonly views: Map<string, number>[];
+  /** Of the components: CPUs, threads, globals. */
+  private readonly slots: readonly Slot[];
+  /** For each component where its values stand. Catches up with what other threads have added. */
+  private readonly valuesByContent: readonly PlaceIndex[];
+  /** For each CPU the words of each view, and where they stand. */
+  private readonly shown: readonly Int32Array[];
+  private readonly viewsByContent: readonly PlaceIndex[];
   /** How many values of each counter of `control` this thread knows. */
-  private readonly met: number[];
+  private readonly met: Int32Array;
   /** Threads that a CPU can run, at least 1. */
   private readonly occupants: number;
+  /** A CPU does the same whatever the globals are, more often than not. */
+  private readonly recordsByContent: PlaceIndex;
+
+  // What a lesson works on is allocated once: to make a typed array takes longer than most of what is done with it.
+
+  /** The state that a lesson is about: collapsed, not collapsed, and the threads that its CPUs run (-1 in a model without threads). */
+  private readonly state: Int32Array;
   private readonly wide: Int32Array;
-  /** Room for one successor, or for a marker and the state behind it. */
+  private readonly running: number[];
+  /** Room for one successor, or for a marker and the state behind it; and the threads that the CPUs run there. */
   private readonly out: Int32Array;
-  /** Records by their contents: a CPU does the same whatever the globals are, more often than not. */
-  private readonly recordsByContent = new Map<string, number>();
+  private readonly runningAfter: number[];
+  private readonly value: Int32Array;
+  private readonly view: Int32Array;
+  private readonly record: Int32Array;
+  private readonly key: Int32Array;
+  private readonly change: Int32Array;
 
   constructor(from: Learnable, memory: StepMemory) {
+    const { slots, masks, footprints } = from;
     this.from = from;
     this.memory = memory;
     this.code = new Function(from.code)() as InteractionCode;
-    this.instances = from.slots.cpus.map((_, cpu) => instancesOf(cpu, from));
-    this.own = from.masks.cpus.map((mask) => [mask, ...from.masks.threads.map((thread) => or(mask, thread))]);
-    this.keyMasks = from.footprints.map((footprint) => keyMask(from.slots, footprint));
+    this.instances = slots.cpus.map((_, cpu) => instancesOf(cpu, from));
+    this.ownSteps = slots.cpus.map(() => new Map());
+    this.own = masks.cpus.map((mask) => [mask, ...masks.threads.map((thread) => or(mask, thread))]);
+    this.keyMasks = footprints.map((footprint) => keyMask(slots, footprint));
+    this.changeable = footprints.map((footprint) => bitsOf(slots, slotsIn(slots, footprint)));
+    this.ofThreads = slots.threads.map((slot) => bitsOf(slots, [slot]));
     this.isPrivate = new Function(`return ${from.por?.isPrivate ?? '[]'};`)() as Learner['isPrivate'];
     this.renamers = (from.renamings ?? []).map(({ words }) => new Function(`return ${words};`)() as Renamer);
-    this.rows = rowsOf(from.slots);
-    this.occupants = Math.max(1, from.slots.threads.length);
-    this.numbers = memory.values.map(() => new Map());
-    this.met = new Array(memory.control.length - COUNTS).fill(0);
-    this.views = from.slots.cpus.map(() => new Map());
-    this.wide = new Int32Array(from.masks.words);
-    this.out = new Int32Array(2 * from.masks.words);
+    this.rows = rowsOf(slots);
+    this.slots = [...slots.cpus, ...slots.threads, slots.globals];
+    this.valuesByContent = memory.values.map((values) => new PlaceIndex(values));
+    this.shown = slots.cpus.map(({ bits }) => new Int32Array((2 ** bits + 1) * masks.words));
+    this.viewsByContent = this.shown.map((shown) => new PlaceIndex(shown));
+    this.met = new Int32Array(memory.control.length - COUNTS);
+    this.occupants = Math.max(1, slots.threads.length);
+    this.recordsByContent = new PlaceIndex(memory.records);
+    this.state = new Int32Array(slots.words);
+    this.wide = new Int32Array(masks.words);
+    this.running = slots.cpus.map(() => -1);
+    this.out = new Int32Array(2 * masks.words);
+    this.runningAfter = slots.cpus.map(() => -1);
+    this.value = new Int32Array(masks.words);
+    this.view = new Int32Array(masks.words);
+    this.record = new Int32Array(RECORD_HEAD + footprints.length * slots.words);
+    this.key = new Int32Array(slots.words);
+    this.change = new Int32Array(slots.words);
   }
 
   violates(wide: Int32Array): boolean {
@@ -147,7 +254,7 @@ export class Learner {
   collapse(wide: Int32Array, words: Int32Array): Lesson {
     return this.attempt(() => {
       this.makeRegions(wide);
-      words.set(this.encode(wide));
+      this.encode(wide, words);
       return LEARNT;
     });
   }
@@ -160,34 +267,27 @@ export class Learner {
   /** Learns what every renaming makes of the components of the collapsed state at words[at..]. */
   learnImages(words: Int32Array, at: number): Lesson {
     return this.attempt(() => {
-      const wide = this.decode(words, at);
+      this.decode(words, at);
       this.from.renamings?.forEach(({ images }, renaming) => {
-        this.rememberImages(renaming, images, words.subarray(at), this.encode(this.renamed(renaming, wide)));
+        this.out.set(this.renamers[renaming](this.wide));
+        this.encode(this.out, this.change);
+        this.rememberImages(renaming, images, this.state, this.change);
       });
       return LEARNT;
     });
   }
 
-  private renamed(renaming: number, wide: Int32Array): Int32Array {
-    return Int32Array.from(this.renamers[renaming](wide));
-  }
-
   private rememberImages(renaming: number, becomes: readonly number[], before: Int32Array, after: Int32Array): void {
     const { images, ranks } = this.memory;
-    const { rows } = this;
+    const { rows, slots } = this;
     const start = renaming * rows[rows.length - 1];
-    for (const [component, image] of becomes.entries()) {
-      const to = this.slotOf(image);
-      const number = numberAt(after, 0, to);
-      const at = start + rows[component] + numberAt(before, 0, this.slotOf(component));
+    for (let component = 0; component < slots.length; component++) {
+      const image = becomes[component];
+      const number = numberAt(after, 0, slots[image]);
+      const at = start + rows[component] + numberAt(before, 0, slots[component]);
       ranks[at] = this.rankOf(image, number);
-      store(images, at, number << to.shift);
+      store(images, at, number << slots[image].shift);
     }
-  }
-
-  private slotOf(component: number): Slot {
-    const { cpus, threads, globals } = this.from.slots;
-    return cpus[component] ?? threads[component - cpus.length] ?? globals;
   }
 
   /** A hash of the value, so that no order in which values were met is seen in it; 0 for a thread that some CPU runs. */
@@ -196,7 +296,7 @@ export class Learner {
     const isRunning = number === 0 && component >= cpus.length && component < cpus.length + threads.length;
     if (isRunning) return 0;
     const { words } = this.from.masks;
-    return keyHash(this.memory.values[component].subarray(number * words, (number + 1) * words), component) >>> 2;
+    return hashOf(this.memory.values[component], number * words, words, component) >>> 2;
   }
 
   private attempt(action: () => Lesson): Lesson {
@@ -221,62 +321,117 @@ export class Learner {
   }
 
   private learnSteps(words: Int32Array, at: number): Lesson {
-    const { slots } = this.from;
+    const { cpus, globals, words: width } = this.from.slots;
     const { local, records } = this.memory;
-    const wide = this.decode(words, at);
-    const state = words.subarray(at, at + slots.words);
-    const globals = numberAt(state, 0, slots.globals);
-    for (const [cpu, slot] of slots.cpus.entries()) {
-      const place = (numberAt(state, 0, slot) << slots.globals.bits) | globals;
-      if (local[cpu][place] === 0) store(local[cpu], place, this.append(this.record(cpu, wide, state)));
+    const { state } = this;
+    this.decode(words, at);
+    for (let cpu = 0; cpu < cpus.length; cpu++) {
+      const place = (numberAt(state, 0, cpus[cpu]) << globals.bits) | numberAt(state, 0, globals);
+      if (local[cpu][place] === 0) store(local[cpu], place, this.append(this.makeRecord(cpu)));
       const record = local[cpu][place];
-      const candidates = record + RECORD_HEAD + records[record] * slots.words;
-      for (let i = 0; i < records[record + 1]; i++) this.rememberCrossing(records[candidates + i], wide, state);
+      const candidates = record + RECORD_HEAD + records[record] * width;
+      for (let i = 0; i < records[record + 1]; i++) this.rememberCrossing(records[candidates + i]);
     }
     return LEARNT;
   }
 
-  private record(cpu: number, wide: Int32Array, state: Int32Array): number[] {
-    const { first, local, crossing } = this.instances[cpu];
-    const firstSteps = first.flatMap((instance) => this.step(instance, wide, state));
-    if (firstSteps.length > 0) return this.recordOf(firstSteps, [], false);
-    const steps = local.flatMap((instance) => this.step(instance, wide, state));
-    const candidates = crossing.filter((instance) => this.code.mayCross[instance]?.(wide) === 1);
+  /** Leaves in `record` what the CPU does; answers its length. */
+  private makeRecord(cpu: number): number {
+    const afterFirst = this.putFirst(cpu, RECORD_HEAD);
+    if (afterFirst > RECORD_HEAD) return this.headed(afterFirst, afterFirst, false);
+    const { local, crossing } = this.ownStepsOf(cpu);
+    const afterSteps = this.putLocal(local, RECORD_HEAD);
+    const end = this.putCandidates(crossing, afterSteps);
     // Beyond what the model promises: a CPU whose steps may depend on others is not private.
-    const isPrivate = candidates.length === 0 && this.isPrivate[cpu]?.(wide) === 1;
-    return this.recordOf(steps, candidates, isPrivate);
+    return this.headed(afterSteps, end, end === afterSteps && this.isPrivate[cpu]?.(this.wide) === 1);
   }
 
-  private recordOf(steps: readonly Int32Array[], candidates: readonly number[], isPrivate: boolean): number[] {
-    if (steps.length + candidates.length > MOST_STEPS)
+  private ownStepsOf(cpu: number): OwnSteps {
+    const number = numberAt(this.state, 0, this.from.slots.cpus[cpu]);
+    const known = this.ownSteps[cpu].get(number);
+    if (known !== undefined) return known;
+    const own = this.findOwnSteps(cpu);
+    this.ownSteps[cpu].set(number, own);
+    return own;
+  }
+
+  /**
+   * Tries all instances of a CPU. What a step changes and whether it is judged to be good is told by the component alone if it uses no globals: an instance
+   * that writes what a condition about globals and CPUs looks at is a crossing one.
+   */
+  private findOwnSteps(cpu: number): OwnSteps {
+    const { change, wide, code } = this;
+    const { footprints } = this.from;
+    const local: LocalStep[] = [];
+    for (const instance of this.instances[cpu].local) {
+      const isEnabled = this.step(instance, change, 0);
+      if (footprints[instance].globals) local.push({ instance, change: undefined });
+      else if (isEnabled) local.push({ instance, change: change.slice() });
+    }
+    const crossing = this.instances[cpu].crossing.filter(
+      (instance) => footprints[instance].globals || code.mayCross[instance]?.(wide) === 1,
+    );
+    return { local, crossing };
+  }
+
+  /** Puts at record[at..] what steps change that go before all others; answers where that ends. */
+  private putFirst(cpu: number, at: number): number {
+    let end = at;
+    for (const instance of this.instances[cpu].first)
+      if (this.step(instance, this.record, end)) end += this.from.slots.words;
+    return end;
+  }
+
+  private putLocal(steps: readonly LocalStep[], at: number): number {
+    const { record } = this;
+    const { words } = this.from.slots;
+    let end = at;
+    for (let i = 0; i < steps.length; i++) {
+      const { instance, change } = steps[i];
+      if (change === undefined && !this.step(instance, record, end)) continue;
+      if (change !== undefined) for (let w = 0; w < words; w++) record[end + w] = change[w];
+      end += words;
+    }
+    return end;
+  }
+
+  private putCandidates(instances: readonly number[], at: number): number {
+    let end = at;
+    for (let i = 0; i < instances.length; i++)
+      if (this.code.mayCross[instances[i]]?.(this.wide) === 1) this.record[end++] = instances[i];
+    return end;
+  }
+
+  /** Puts in front of the record how long its two parts are. */
+  private headed(afterSteps: number, end: number, isPrivate: boolean): number {
+    const steps = (afterSteps - RECORD_HEAD) / this.from.slots.words;
+    const candidates = end - afterSteps;
+    if (steps + candidates > MOST_STEPS)
       throw new RangeError(`a CPU has more than ${MOST_STEPS} steps in one state; explore() takes any number`);
-    const changes = steps.flatMap((change) => [...change]);
-    return [steps.length, candidates.length, isPrivate ? 1 : 0, ...changes, ...candidates];
+    this.record[0] = steps;
+    this.record[1] = candidates;
+    this.record[2] = isPrivate ? 1 : 0;
+    return end;
   }
 
-  /** What the step changes in the collapsed state, or nothing if it is not enabled. */
-  private step(instance: number, wide: Int32Array, state: Int32Array): Int32Array[] {
-    const { out } = this;
-    if (!this.code.steps[instance]?.(wide, out)) return [];
+  /** Puts at to[at..] what the step changes in the collapsed state; answers whether it is enabled. */
+  private step(instance: number, to: Int32Array, at: number): boolean {
+    const { out, wide, code } = this;
+    if (!code.steps[instance]?.(wide, out)) return false;
     if ((out[0] & 1) === 0) throw new Unfit(this.failure(out[0], instance, wide));
-    const after = out.slice(0, wide.length);
-    if (this.code.judge(after) !== 0) throw new Unfit(BAD);
-    const change = this.change(wide, after, state);
-    this.demandOwn(instance, wide, change);
-    return [change];
+    if (code.judge(out) !== 0) throw new Unfit(BAD);
+    this.putChange(to, at);
+    this.demandOwn(instance, to, at);
+    return true;
   }
 
-  /** A step changes its CPU's component, the thread that this runs, the globals, and for a crossing step what it is remembered by: nothing else. */
-  private demandOwn(instance: number, wide: Int32Array, change: Int32Array): void {
-    const { slots, footprints } = this.from;
-    const { cpu, threads, crossing, globals } = footprints[instance];
-    const mine = [...threads, this.running(wide)[cpu]];
-    const slotsOfOthers = [
-      ...slots.cpus.filter((_, each) => each !== cpu),
-      ...slots.threads.filter((_, thread) => !mine.includes(thread)),
-      ...(crossing && !globals ? [slots.globals] : []),
-    ];
-    if (slotsOfOthers.some((slot) => numberAt(change, 0, slot) !== 0)) throw new Unfit(BAD);
+  /** A step changes its CPU's component, the thread that this runs, and what its footprint names: nothing else. */
+  private demandOwn(instance: number, change: Int32Array, at: number): void {
+    const { cpu } = this.from.footprints[instance];
+    const changeable = this.changeable[instance];
+    const ofThread = this.ofThreads[this.running[cpu]];
+    for (let w = 0; w < changeable.length; w++)
+      if ((change[at + w] & ~(changeable[w] | (ofThread === undefined ? 0 : ofThread[w]))) !== 0) throw new Unfit(BAD);
   }
 
   private failure(marker: number, instance: number, before: Int32Array): Lesson {
@@ -286,116 +441,129 @@ export class Learner {
     return property === NO_CODE ? { kind: 'recompile', before: before.slice(), instance } : BAD;
   }
 
-  private append(record: readonly number[]): number {
+  /** Where the first words of `record` stand among the records. */
+  private append(length: number): number {
     const { control, records } = this.memory;
-    const content = record.join();
-    const known = this.recordsByContent.get(content);
-    if (known !== undefined) return known;
+    const known = this.recordsByContent.find(this.record, length);
+    if (known >= 0) return known;
     const at = control[RECORDS_END];
-    if (at + record.length > records.length) throw new Unfit({ kind: 'full', what: 'records' });
-    records.set(record, at);
-    control[RECORDS_END] = at + record.length;
-    this.recordsByContent.set(content, at);
+    if (at + length > records.length) throw new Unfit({ kind: 'full', what: 'records' });
+    for (let i = 0; i < length; i++) records[at + i] = this.record[i];
+    control[RECORDS_END] = at + length;
+    this.recordsByContent.add(at, length);
     return at;
   }
 
-  private rememberCrossing(instance: number, wide: Int32Array, state: Int32Array): void {
-    const { slots } = this.from;
+  private rememberCrossing(instance: number): void {
+    const { words } = this.from.slots;
     const { control, crossings } = this.memory;
-    const stride = crossingStride(slots.words);
+    const { key, change } = this;
+    const stride = crossingStride(words);
     const slotsOfTable = crossings.length / stride;
-    const key = this.keyOf(instance, state);
+    this.makeKey(instance);
     let slot = keyHash(key, instance) & (slotsOfTable - 1);
     for (; crossings[slot * stride] !== 0; slot = (slot + 1) & (slotsOfTable - 1))
-      if (this.isKey(slot * stride, key, instance)) return;
+      if (this.isKey(slot * stride, instance)) return;
     if (++control[CROSSINGS] > slotsOfTable * CROWDED) throw new Unfit({ kind: 'full', what: 'crossings' });
-    const [change] = this.step(instance, wide, state);
-    if (change !== undefined) this.makeRegions(this.out);
+    const isEnabled = this.step(instance, change, 0);
+    if (isEnabled) this.makeRegions(this.out);
     const at = slot * stride;
-    crossings.set(key.subarray(1), at + 1);
-    crossings[at + slots.words] = instance + 1;
-    crossings[at + slots.words + 1] = change === undefined ? 0 : 1;
-    if (change !== undefined) crossings.set(change, at + slots.words + 2);
+    for (let w = 1; w < words; w++) crossings[at + w] = key[w];
+    crossings[at + words] = instance + 1;
+    crossings[at + words + 1] = isEnabled ? 1 : 0;
+    if (isEnabled) crossings.set(change, at + words + 2);
     store(crossings, at, key[0]);
   }
 
-  private isKey(at: number, key: Int32Array, instance: number): boolean {
+  private isKey(at: number, instance: number): boolean {
+    const { key } = this;
     const { crossings } = this.memory;
-    return key.every((word, i) => crossings[at + i] === word) && crossings[at + key.length] === instance + 1;
+    for (let w = 0; w < key.length; w++) if (crossings[at + w] !== key[w]) return false;
+    return crossings[at + key.length] === instance + 1;
   }
 
-  private keyOf(instance: number, state: Int32Array): Int32Array {
+  /** Leaves in `key` what the crossing step is remembered by. */
+  private makeKey(instance: number): void {
+    const { key, state } = this;
+    const { cpus } = this.from.slots;
+    const { cpu } = this.from.footprints[instance];
     const mask = this.keyMasks[instance];
-    const key = state.map((word, i) => word & mask[i]);
-    this.from.slots.cpus.forEach((slot, cpu) => {
-      if (cpu !== this.from.footprints[instance].cpu)
-        key[slot.word] |= this.memory.views[cpu][numberAt(state, 0, slot)];
-    });
-    return key;
+    for (let w = 0; w < key.length; w++) key[w] = state[w] & mask[w];
+    for (let other = 0; other < cpus.length; other++)
+      if (other !== cpu) key[cpus[other].word] |= this.memory.views[other][numberAt(state, 0, cpus[other])];
   }
 
-  private decode(words: Int32Array, at: number): Int32Array {
-    const { wide } = this;
-    const { slots } = this.from;
-    wide.fill(1);
-    const add = (component: number, slot: Slot) => {
-      const from = numberAt(words, at, slot) * wide.length;
-      for (let w = 0; w < wide.length; w++) wide[w] |= this.memory.values[component][from + w];
-    };
-    let component = 0;
-    for (const slot of slots.cpus) add(component++, slot);
-    for (const slot of slots.threads) add(component++, slot);
-    add(component, slots.globals);
-    return wide;
+  /** Makes the collapsed state at words[at..] the one that the lesson is about. */
+  private decode(words: Int32Array, at: number): void {
+    const { state, wide, slots } = this;
+    const { values } = this.memory;
+    for (let w = 0; w < state.length; w++) state[w] = words[at + w];
+    for (let w = 0; w < wide.length; w++) wide[w] = 1;
+    for (let component = 0; component < slots.length; component++) {
+      const from = numberAt(state, 0, slots[component]) * wide.length;
+      for (let w = 0; w < wide.length; w++) wide[w] |= values[component][from + w];
+    }
+    this.findRunning(wide, this.running);
   }
 
-  private encode(wide: Int32Array): Int32Array {
-    const words = new Int32Array(this.from.slots.words).fill(1);
-    this.eachComponent(wide, (component, slot, mask, thread) => {
-      if (mask !== undefined) words[slot.word] |= this.numberOf(component, and(wide, mask), thread) << slot.shift;
-    });
-    return words;
+  private encode(wide: Int32Array, words: Int32Array): void {
+    const { slots, runningAfter } = this;
+    this.findRunning(wide, runningAfter);
+    for (let w = 0; w < this.state.length; w++) words[w] = 1;
+    for (let component = 0; component < slots.length; component++) {
+      const { word, shift } = slots[component];
+      words[word] |= this.numberIn(wide, component, runningAfter) << shift;
+    }
   }
 
-  /** What to change in `state`, the collapsed form of `before`, to get that of `after`. Hardly any step changes more than two components. */
-  private change(before: Int32Array, after: Int32Array, state: Int32Array): Int32Array {
-    const old: (Int32Array | undefined)[] = [];
-    this.eachComponent(before, (component, _, mask) => {
-      old[component] = mask;
-    });
-    const change = new Int32Array(state.length);
-    this.eachComponent(after, (component, slot, mask, thread) => {
-      if (mask === old[component] && (mask === undefined || isSame(before, after, mask))) return;
-      const number = mask === undefined ? 0 : this.numberOf(component, and(after, mask), thread);
-      change[slot.word] |= (number ^ numberAt(state, 0, slot)) << slot.shift;
-    });
-    return change;
+  /** Puts at to[at..] what to change in `state` to get the collapsed form of `out`. Hardly any step changes more than two components. */
+  private putChange(to: Int32Array, at: number): void {
+    const { state, wide, out, slots, running, runningAfter } = this;
+    this.findRunning(out, runningAfter);
+    for (let w = 0; w < state.length; w++) to[at + w] = 0;
+    for (let component = 0; component < slots.length; component++) {
+      const mask = this.maskOf(component, runningAfter);
+      if (mask === this.maskOf(component, running) && (mask === undefined || isSame(wide, out, mask))) continue;
+      const slot = slots[component];
+      to[at + slot.word] |= (this.numberIn(out, component, runningAfter) ^ numberAt(state, 0, slot)) << slot.shift;
+    }
   }
 
-  private running(wide: Int32Array): number[] {
-    return this.from.masks.running.map((cell) => (cell === undefined ? -1 : cellValue(wide, cell)));
-  }
-
-  /**
-   * Calls `visit` with each component, the bits that belong to it (undefined for a thread that a CPU runs), and the thread that it is about (0 in a
-   * model without threads).
-   */
-  private eachComponent(
-    wide: Int32Array,
-    visit: (component: number, slot: Slot, mask: Int32Array | undefined, thread: number) => void,
-  ): void {
-    const { slots, masks } = this.from;
-    const { cpus, threads } = slots;
-    const running = this.running(wide);
-    running.forEach((thread, cpu) => {
+  /** Leaves in `running` the threads that the CPUs run. */
+  private findRunning(wide: Int32Array, running: number[]): void {
+    const cells = this.from.masks.running;
+    for (let cpu = 0; cpu < running.length; cpu++) {
+      const cell = cells[cpu];
+      const thread = cell === undefined ? -1 : cellValue(wide, cell);
+      running[cpu] = thread;
       if (thread >= 0 && running.indexOf(thread) !== cpu)
         throw new RangeError(`two CPUs run thread ${thread}, and no invariant of the model forbids it`);
-      visit(cpu, cpus[cpu], this.own[cpu][thread + 1], Math.max(0, thread));
-    });
-    threads.forEach((slot, thread) => {
-      visit(cpus.length + thread, slot, running.includes(thread) ? undefined : masks.threads[thread], thread);
-    });
-    visit(cpus.length + threads.length, slots.globals, masks.globals, 0);
+    }
+  }
+
+  /** The bits that belong to a component; undefined for a thread that a CPU runs. */
+  private maskOf(component: number, running: readonly number[]): Int32Array | undefined {
+    const { masks } = this.from;
+    const cpus = running.length;
+    if (component < cpus) return this.own[component][running[component] + 1];
+    if (component === cpus + masks.threads.length) return masks.globals;
+    return running.includes(component - cpus) ? undefined : masks.threads[component - cpus];
+  }
+
+  /** The number of a component's value in a state whose CPUs run these threads. */
+  private numberIn(wide: Int32Array, component: number, running: readonly number[]): number {
+    const mask = this.maskOf(component, running);
+    if (mask === undefined) return 0;
+    for (let w = 0; w < mask.length; w++) this.value[w] = wide[w] & mask[w];
+    const known = this.valuesByContent[component].find(this.value, mask.length);
+    return known < 0 ? this.give(component, this.threadOf(component, running)) : known / mask.length;
+  }
+
+  /** The thread that a component is about; 0 for the globals, and in a model without threads. */
+  private threadOf(component: number, running: readonly number[]): number {
+    const cpus = running.length;
+    if (component < cpus) return Math.max(0, running[component]);
+    return component < cpus + this.from.slots.threads.length ? component - cpus : 0;
   }
 
   /** Where values are counted, and how many there may be. */
@@ -410,17 +578,17 @@ export class Learner {
     return { counter, capacity: 'globals' };
   }
 
-  private numberOf(component: number, value: Int32Array, thread: number): number {
-    const known = this.numbers[component].get(value.join());
-    if (known !== undefined) return known;
+  /** Gives a number to what stands in `value`. */
+  private give(component: number, thread: number): number {
     const { control, values } = this.memory;
     const { counter, capacity } = this.counterOf(component, thread);
     const count = control[COUNTS + counter];
     if (count === this.from.capacities[capacity]) throw new Unfit({ kind: 'full', what: capacity });
-    values[component].set(value, this.numbered(component, thread, count) * value.length);
+    const number = this.numbered(component, thread, count);
+    values[component].set(this.value, number * this.value.length);
     control[COUNTS + counter] = count + 1;
     this.meet(component, thread, counter);
-    return this.numbered(component, thread, count);
+    return number;
   }
 
   /** The number of the n-th value: among those of a CPU the thread that it runs comes first; those of threads begin with 1. */
@@ -432,6 +600,12 @@ export class Learner {
 
   /** Values that others have added since. */
   private catchUp(): void {
+    const { met, memory } = this;
+    for (let counter = 0; counter < met.length; counter++)
+      if (met[counter] !== memory.control[COUNTS + counter]) return this.meetAll();
+  }
+
+  private meetAll(): void {
     const { cpus, threads } = this.from.slots;
     for (let cpu = 0; cpu < cpus.length; cpu++)
       for (let thread = 0; thread < this.occupants; thread++) this.meet(cpu, thread, cpu * this.occupants + thread);
@@ -446,24 +620,43 @@ export class Learner {
   }
 
   private meetValue(component: number, number: number): void {
-    const { words, shared } = this.from.masks;
-    const value = this.memory.values[component].slice(number * words, (number + 1) * words);
-    this.numbers[component].set(value.join(), number);
-    const slot = this.from.slots.cpus[component];
-    if (slot === undefined) return;
-    const views = this.views[component];
-    const shown = and(value, shared).join();
+    const { words } = this.from.masks;
+    this.valuesByContent[component].add(number * words, words);
+    if (component < this.shown.length) this.meetView(component, number);
+  }
+
+  private meetView(cpu: number, number: number): void {
+    const { view, memory } = this;
+    const { shared } = this.from.masks;
+    const { shift } = this.from.slots.cpus[cpu];
+    const from = number * view.length;
+    for (let w = 0; w < view.length; w++) view[w] = memory.values[cpu][from + w] & shared[w];
     // Whoever gave the value its number has numbered its view, too.
-    const given = this.memory.views[component][number] >>> slot.shift;
-    const view = given > 0 ? given : (views.get(shown) ?? views.size + 1);
-    views.set(shown, view);
-    this.memory.views[component][number] = view << slot.shift;
+    const given = memory.views[cpu][number] >>> shift;
+    memory.views[cpu][number] = this.numberOfView(cpu, given) << shift;
+  }
+
+  /** The number of what stands in `view`: the one that it has, or the one that another thread has given, or the next one. */
+  private numberOfView(cpu: number, given: number): number {
+    const { view } = this;
+    const index = this.viewsByContent[cpu];
+    const known = index.find(view, view.length);
+    if (known >= 0) return known / view.length;
+    const number = given > 0 ? given : index.size + 1;
+    this.shown[cpu].set(view, number * view.length);
+    index.add(number * view.length, view.length);
+    return number;
   }
 
   /** Makes the region of a state, and with symmetry those of its renamings. */
   private makeRegions(wide: Int32Array): void {
-    this.makeRegion(this.running(wide));
-    for (const renamer of this.renamers) this.makeRegion(this.running(Int32Array.from(renamer(wide))));
+    this.makeRegionOf(wide);
+    for (const renamer of this.renamers) this.makeRegionOf(Int32Array.from(renamer(wide)));
+  }
+
+  private makeRegionOf(wide: Int32Array): void {
+    this.findRunning(wide, this.runningAfter);
+    this.makeRegion(this.runningAfter);
   }
 
   private makeRegion(running: readonly number[]): void {
@@ -502,10 +695,6 @@ function instancesOf(cpu: number, { footprints, por }: Learnable): Instances {
   };
 }
 
-function and(words: Int32Array, mask: Int32Array): Int32Array {
-  return words.map((word, i) => word & mask[i]);
-}
-
 function or(words: Int32Array, mask: Int32Array): Int32Array {
   return words.map((word, i) => word | mask[i]);
 }
@@ -515,15 +704,19 @@ function isSame(a: Int32Array, b: Int32Array, mask: Int32Array): boolean {
   return true;
 }
 
-/** The bits of a state that stay in the key of a crossing step; in the places of the other CPUs their views are put. */
-export function keyMask(slots: Slots, { cpu, threads, globals }: Footprint): Int32Array {
-  const mask = new Int32Array(slots.words).fill(1);
-  const stay = ({ word, shift, bits }: Slot) => {
-    mask[word] |= ((1 << bits) - 1) << shift;
-  };
-  if (cpu < 0) return mask;
-  stay(slots.cpus[cpu]);
-  for (const thread of threads) stay(slots.threads[thread]);
-  if (globals) stay(slots.globals);
+function bitsOf({ words }: Slots, slots: readonly Slot[]): Int32Array {
+  const mask = new Int32Array(words);
+  for (const { word, shift, bits } of slots) mask[word] |= ((1 << bits) - 1) << shift;
   return mask;
+}
+
+/** The components that a footprint names. */
+function slotsIn(slots: Slots, { cpu, threads, globals }: Footprint): Slot[] {
+  if (cpu < 0) return [];
+  return [slots.cpus[cpu], ...threads.map((thread) => slots.threads[thread]), ...(globals ? [slots.globals] : [])];
+}
+
+/** The bits of a state that stay in the key of a crossing step; in the places of the other CPUs their views are put. */
+export function keyMask(slots: Slots, footprint: Footprint): Int32Array {
+  return bitsOf(slots, slotsIn(slots, footprint)).map((word) => word | 1);
 }
