@@ -77,10 +77,10 @@ export function keptBytes(file: string): Buffer | undefined {
   }
 }
 
-/** Written beside and renamed: another process sees a whole file or none. */
+/** Written beside and renamed: another process sees a whole file or none. What is there already is not written again. */
 export function keepBytes(file: string, data: Uint8Array): void {
   const at = cacheFolder();
-  if (at === undefined) return;
+  if (at === undefined || keptBytes(file)?.equals(data)) return;
   try {
     const path = join(at, file);
     const half = `${path}.${randomBytes(6).toString('hex')}`;

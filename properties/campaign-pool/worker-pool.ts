@@ -22,11 +22,13 @@ export class WorkerPool {
   readonly #piscina: Piscina;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(size: number) {
+  /** The workers start at once. `program`: what they load before there is a task. */
+  constructor(size: number, program: 'worker' | 'search-worker' = 'worker') {
     this.size = size;
     this.#piscina = new Piscina({
-      filename: path.join(__dirname, 'worker.js'),
+      filename: path.join(__dirname, `${program}.js`),
       name: 'perform',
+      recordTiming: false,
       minThreads: size,
       maxThreads: size,
     });

@@ -4,15 +4,26 @@
 import { badInputMessage } from './bad-input';
 import type { Answers, Envelope, Reply, ShouldStop, Task } from './tasks';
 
-async function answerOf(task: Task, shouldStop: ShouldStop): Promise<Answers[Task['kind']]> {
-  if (task.kind === 'search') return (await import('./search-task.js')).searchAnswer(task, shouldStop);
-  return (await import('./campaign-tasks.js')).campaignAnswer(task, shouldStop);
+// biome-ignore-start lint/style/noCommonJs: loaded late, and by require because the first import() of a thread loads node's loader of ES modules, too
+function searching(): typeof import('./search-task') {
+  return require('./search-task');
+}
+
+function campaigning(): typeof import('./campaign-tasks') {
+  return require('./campaign-tasks');
+}
+// biome-ignore-end lint/style/noCommonJs: see above
+
+function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
+  return task.kind === 'search'
+    ? searching().searchAnswer(task, shouldStop)
+    : campaigning().campaignAnswer(task, shouldStop);
 }
 
 /** The function that the pool calls. */
 export async function perform({ task, stop }: Envelope): Promise<Reply> {
   try {
-    return { kind: 'answer', answer: await answerOf(task, () => Atomics.load(stop, 0) !== 0) };
+    return { kind: 'answer', answer: answerOf(task, () => Atomics.load(stop, 0) !== 0) };
   } catch (error) {
     const message = badInputMessage(error);
     if (message === undefined) throw error;

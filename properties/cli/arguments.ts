@@ -1,7 +1,7 @@
 /**
  * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence that says what was expected.
  */
-import { entryModel } from '../../model/entry-model';
+import { designConfig } from '../../model/design-config';
 import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
@@ -76,7 +76,7 @@ export function boundsOf(id: string, flags: BoundFlags): Bounds {
 
 /** Refuses a mutant whose planted bug lies below the abstraction. */
 export function expressible(id: string): string {
-  if (entryModel(id) !== undefined) return id;
+  if (designConfig(id) !== undefined) return id;
   throw new BadInputError(
     `expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; pti-check fuzz --design ${id} checks it on the emulator`,
   );

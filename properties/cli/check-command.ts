@@ -14,14 +14,8 @@ import { jsonFlag, VALUE } from './flags';
 import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
 import { campaignProgress, type Fuzzed, type FuzzResult, fuzzInWords, fuzzSubject, savedAs } from './fuzzing';
 import { commandName, note, ProgressLine, say, sayJson, sinceStart } from './output';
-import {
-  reductionsInCounts,
-  type Searched,
-  searchDesign,
-  searchInWords,
-  searchProgress,
-  type VerifyResult,
-} from './search';
+import { searchDesign, searchProgress } from './search';
+import { reductionsInCounts, type Searched, searchInWords, type VerifyResult } from './search-result';
 import { withPool } from './with-pool';
 
 /** Random runs for each design. */

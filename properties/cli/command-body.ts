@@ -7,18 +7,25 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 export interface CommandBody<Flags> {
   builder(yargs: Argv): Argv<Flags>;
   handler(flags: ArgumentsCamelCase<Flags>): void | Promise<void>;
+  /** Begins what the command always needs and another thread can do, while this one has yet to load yargs and read the command line. */
+  prepare?(): void;
+}
+
+/** A command as the command line lists it. */
+export interface NamedCommand {
+  /** As yargs writes it: with its arguments, and `$0` for the one that needs no name. */
+  readonly name: string;
+  readonly describe: string;
+  /** Loads the body: for each command it is of another type, and only yargs calls it with flags. */
+  readonly body: () => CommandBody<object>;
 }
 
 /** A command for yargs whose body is loaded when it is called, or asked for its flags. */
-export function command<Flags>(
-  name: string,
-  describe: string,
-  load: () => Promise<CommandBody<Flags>>,
-): CommandModule<object, Flags> {
+export function commandModule({ name, describe, body }: NamedCommand): CommandModule<object, object> {
   return {
     command: name,
     describe,
-    builder: async (yargs: Argv) => (await load()).builder(yargs),
-    handler: async (flags: ArgumentsCamelCase<Flags>) => (await load()).handler(flags),
+    builder: (yargs: Argv) => body().builder(yargs),
+    handler: (flags) => body().handler(flags),
   };
 }

@@ -11,7 +11,7 @@ import { explain } from '../report/explain';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
 import { commandName, rounded } from './output';
-import { boundsInWords } from './search';
+import { boundsInWords } from './search-result';
 
 /** What `fuzz --json` answers for one design; the keys are a contract. */
 export interface FuzzResult {

@@ -4,14 +4,55 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import yargs from 'yargs';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
 import { packageRoot } from '../designs/registry';
-import { command } from './command-body';
+import { commandModule, type NamedCommand } from './command-body';
 import { BAD_INPUT, INTERNAL } from './exit-codes';
 import { note } from './output';
 
-const COMMANDS = ['verify', 'fuzz', 'replay', 'designs', 'export'];
+// biome-ignore-start lint/style/noCommonJs: loaded late, and by require because the first import() of a process loads node's loader of ES modules, too
+const COMMANDS: readonly NamedCommand[] = [
+  {
+    name: '$0',
+    describe: 'check every design on both machines and print one table',
+    body: () => (require('./check-command') as typeof import('./check-command')).checkCommand,
+  },
+  {
+    name: 'verify',
+    describe: 'search the abstract machine of a design exhaustively',
+    body: () => (require('./verify-command') as typeof import('./verify-command')).verifyCommand,
+  },
+  {
+    name: 'fuzz',
+    describe: 'run the entry code of a design under random interleavings and sweeps',
+    body: () => (require('./fuzz-command') as typeof import('./fuzz-command')).fuzzCommand,
+  },
+  {
+    name: 'replay <file..>',
+    describe: 'replay saved counterexamples, step by step if you like',
+    body: () => (require('./replay-command') as typeof import('./replay-command')).replayCommand,
+  },
+  {
+    name: 'designs',
+    describe: 'list the designs and their mutants, with what each costs',
+    body: () => (require('./designs-command') as typeof import('./designs-command')).designsCommand,
+  },
+  {
+    name: 'export',
+    describe: 'print the abstract machine for another model checker (SPIN, rumur)',
+    body: () => (require('./export-command') as typeof import('./export-command')).exportCommand,
+  },
+];
+
+function loadYargs(): typeof import('yargs') {
+  return require('yargs');
+}
+// biome-ignore-end lint/style/noCommonJs: see above
+
+/** The word that asks for a command. */
+const wordOf = ({ name }: NamedCommand) => name.split(' ')[0];
+
+const WORDS = COMMANDS.map(wordOf).filter((word) => word !== '$0');
 
 /** A mistake that yargs has found; its message is no whole sentence yet. */
 class UsageError extends Error {}
@@ -27,58 +68,15 @@ function version(): string {
 }
 
 function parser(words: readonly string[]) {
-  return yargs(words)
-    .scriptName('pti-check')
-    .locale('en')
-    .parserConfiguration({
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'dot-notation': false,
-      'camel-case-expansion': false,
-      'boolean-negation': false,
-    })
-    .command(
-      command(
-        '$0',
-        'check every design on both machines and print one table',
-        async () => (await import('./check-command.js')).checkCommand,
-      ),
-    )
-    .command(
-      command(
-        'verify',
-        'search the abstract machine of a design exhaustively',
-        async () => (await import('./verify-command.js')).verifyCommand,
-      ),
-    )
-    .command(
-      command(
-        'fuzz',
-        'run the entry code of a design under random interleavings and sweeps',
-        async () => (await import('./fuzz-command.js')).fuzzCommand,
-      ),
-    )
-    .command(
-      command(
-        'replay <file..>',
-        'replay saved counterexamples, step by step if you like',
-        async () => (await import('./replay-command.js')).replayCommand,
-      ),
-    )
-    .command(
-      command(
-        'designs',
-        'list the designs and their mutants, with what each costs',
-        async () => (await import('./designs-command.js')).designsCommand,
-      ),
-    )
-    .command(
-      command(
-        'export',
-        'print the abstract machine for another model checker (SPIN, rumur)',
-        async () => (await import('./export-command.js')).exportCommand,
-      ),
-    )
+  const yargs = loadYargs()(words).scriptName('pti-check').locale('en').parserConfiguration({
+    'parse-numbers': false,
+    'parse-positional-numbers': false,
+    'dot-notation': false,
+    'camel-case-expansion': false,
+    'boolean-negation': false,
+  });
+  for (const command of COMMANDS) yargs.command(commandModule(command));
+  return yargs
     .strict()
     .version(version())
     .help()
@@ -91,9 +89,9 @@ function parser(words: readonly string[]) {
 /** With a default command yargs would take an unknown command for an argument of that one. */
 function refuseUnknownCommand(words: readonly string[]): void {
   const [first] = words;
-  if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return;
+  if (first === undefined || first.startsWith('-') || WORDS.includes(first)) return;
   throw new BadInputError(
-    `expected a command (${COMMANDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`,
+    `expected a command (${WORDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`,
   );
 }
 
@@ -103,19 +101,32 @@ function refuse(message: string | null, error: Error | undefined): never {
   throw new UsageError(message ?? error?.message ?? '');
 }
 
+/** Before yargs is loaded, so that both go on at the same time. */
+function prepare([first]: readonly string[]): void {
+  const asked = COMMANDS.find((command) => wordOf(command) === first);
+  asked?.body().prepare?.();
+}
+
 async function main(words: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', () => process.exit());
   try {
     refuseUnknownCommand(words);
+    prepare(words);
     await parser(words).parseAsync();
   } catch (error) {
     fail(error, words);
   }
+  exitWhenWritten();
+}
+
+/** Nothing is left to do; without this call node would still take its heap apart. */
+function exitWhenWritten(): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 }
 
 function fail(error: unknown, words: readonly string[]): void {
-  const sentence = isUsageError(error) ? usageSentence(error.message, words) : badInputMessage(error);
+  const sentence = error instanceof UsageError ? usageSentence(error.message, words) : badInputMessage(error);
   if (sentence === undefined) {
     note(
       `pti-check: internal error, please report it with the command line: ${error instanceof Error ? error.stack : String(error)}`,
@@ -127,13 +138,8 @@ function fail(error: unknown, words: readonly string[]): void {
   process.exitCode = BAD_INPUT;
 }
 
-/** While the body of a command is being loaded, yargs throws some of its own errors past `refuse`. */
-function isUsageError(error: unknown): error is Error {
-  return error instanceof UsageError || (error instanceof Error && error.name === 'YError');
-}
-
 function usageSentence(message: string, [first]: readonly string[]): string {
-  const help = first !== undefined && COMMANDS.includes(first) ? `pti-check ${first} --help` : 'pti-check --help';
+  const help = first !== undefined && WORDS.includes(first) ? `pti-check ${first} --help` : 'pti-check --help';
   return `${message.replace(/\s+/g, ' ').trim().replace(/\.$/, '')}; ${help} says what is expected`;
 }
 

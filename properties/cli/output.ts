@@ -3,7 +3,7 @@
  */
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 
 /** The answer, for people. */
 export function say(lines: readonly string[]): void {
@@ -50,6 +50,8 @@ export class ProgressLine {
   show(text: () => string): void {
     if (!process.stderr.isTTY) return;
     if (this.#bar === undefined) {
+      // biome-ignore lint/style/noCommonJs: loaded late, because few processes have a terminal to draw on
+      const { SingleBar } = require('cli-progress') as typeof import('cli-progress');
       this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: process.stderr });
       this.#bar.start(1, 0, { text: text() });
     }

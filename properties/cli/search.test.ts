@@ -1,6 +1,7 @@
 import type { SearchProgress } from '../campaign-pool/tasks';
 import { rough } from './output';
-import { searchInWords, searchProgress, type VerifyResult } from './search';
+import { searchProgress } from './search';
+import { searchInWords, type VerifyResult } from './search-result';
 
 const BOUNDS = { cpus: 2, tasks: 3, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
 

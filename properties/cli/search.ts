@@ -1,44 +1,16 @@
 /**
- * One exhaustive search as `verify` reports it, in JSON and in words.
+ * One exhaustive search, asked for and waited for.
  */
-import type { Action } from '../../counterexamples/format';
-import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
 import type { Bounds } from '../../model/schema-types';
-import type { Exploration } from '../../model/search/explore';
 import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
-import { explain } from '../report/explain';
-import { actionName } from '../report/names';
-import { counted, grouped } from '../report/numbers';
-import { actionOf } from '../shrinking/concretise';
-import { rough, rounded } from './output';
-
-/** What `verify --json` answers for one design; the keys are a contract. */
-export interface VerifyResult {
-  readonly design: string;
-  readonly bounds: Bounds;
-  readonly reductions: readonly ('symmetry' | 'por')[];
-  readonly threads: number;
-  readonly verdict: Exploration['verdict'];
-  readonly property?: string;
-  readonly states: number;
-  readonly transitions: number;
-  readonly depth: number;
-  readonly seconds: number;
-  /** Set and frontier at their largest, with the parts of the set that hold no state and take no memory; where the search counts it. */
-  readonly bytes?: number;
-  readonly trace?: readonly Action[];
-}
+import { grouped } from '../report/numbers';
+import { rough } from './output';
+import type { Searched } from './search-result';
 
 export interface SearchRequest extends SearchMeans {
   readonly design: string;
   readonly bounds: Bounds;
-}
-
-/** The result and what only people are told. */
-export interface Searched {
-  readonly result: VerifyResult;
-  readonly exploration: Exploration;
 }
 
 const STOPPED: Answers['search'] = {
@@ -46,35 +18,20 @@ const STOPPED: Answers['search'] = {
   seconds: 0,
 };
 
+/** What tells the answer; loaded when a worker has begun to look for one. */
+export function searchResult(): typeof import('./search-result') {
+  // biome-ignore lint/style/noCommonJs: loaded late, and by require because the first import() of a process loads node's loader of ES modules, too
+  return require('./search-result');
+}
+
 export async function searchDesign(
   pool: WorkerPool,
   request: SearchRequest,
   onProgress: (progress: SearchProgress) => void,
 ): Promise<Searched> {
-  const { design, bounds, threads = 1, symmetry = false, por = false } = request;
-  const { exploration, seconds } = (await pool.search(request, onProgress)) ?? STOPPED;
-  const { verdict, states, transitions, depth, bytes, trace } = exploration;
-  const property = propertyOf(exploration);
-  const result: VerifyResult = {
-    design,
-    bounds,
-    reductions: [...(symmetry ? (['symmetry'] as const) : []), ...(por ? (['por'] as const) : [])],
-    threads,
-    verdict,
-    ...(property === undefined ? {} : { property }),
-    states,
-    transitions,
-    depth,
-    seconds: rounded(seconds),
-    ...(bytes === undefined ? {} : { bytes }),
-    ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
-  };
-  return { result, exploration };
-}
-
-function propertyOf({ verdict, property }: Exploration): string | undefined {
-  if (verdict === 'deadlock') return modelPropertySlug(NO_DEADLOCK);
-  return property === undefined ? undefined : modelPropertySlug(property);
+  const searching = pool.search(request, onProgress);
+  const { searched } = searchResult();
+  return searched(request, (await searching) ?? STOPPED);
 }
 
 /** What a terminal of 80 columns may cut off stands last. */
@@ -87,54 +44,4 @@ export function searchProgress(design: string, { states, frontier, rate, bytes, 
     `${grouped(bytes / 2 ** 20)} MiB`,
   ];
   return `${design}: ${parts.join(', ')}`;
-}
-
-const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as const;
-
-/** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
-export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
-  return trace === undefined ? reductions : [];
-}
-
-export function boundsInWords(b: Bounds): string {
-  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
-  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
-}
-
-function memoryInWords(bytes: number, states: number): string {
-  const each = states === 0 ? '' : `, ${(bytes / states).toFixed(1)} bytes a state`;
-  return `at most ${(bytes / 2 ** 20).toFixed(1)} MiB for set and frontier${each}`;
-}
-
-/** The search for people: verdict, size, and the shortest trace if there is one. */
-export function searchInWords({ result, exploration }: Searched): string[] {
-  const reductions = reductionsInCounts(result).map((name) => REDUCTION_IN_WORDS[name]);
-  const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
-  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${counted(result.threads, 'thread')}`;
-  const lines = [
-    `${result.design}: ${headline(result, exploration)}`,
-    `  searched  ${counts}`,
-    `  bounds    ${boundsInWords(result.bounds)}`,
-    ...(result.bytes === undefined ? [] : [`  memory    ${memoryInWords(result.bytes, result.states)}`]),
-  ];
-  if (result.property !== undefined) lines.push(`  meaning   ${explain(result.property).violated}`);
-  if (result.trace === undefined) return lines;
-  if (result.trace.length === 0) return [...lines, '  trace     none is needed: the initial state is wrong'];
-  const steps = result.trace.map((action, i) => `  ${String(i + 1).padStart(8)}  ${actionName(action, result.bounds)}`);
-  return [...lines, `  trace     the shortest, ${counted(steps.length, 'action')}:`, ...steps];
-}
-
-function headline({ verdict, property }: VerifyResult, { reason }: Exploration): string {
-  switch (verdict) {
-    case 'holds':
-      return 'holds in every reachable state';
-    case 'violated':
-      return `${property} is violated`;
-    case 'deadlock':
-      return 'a reachable state has no successor (no-deadlock)';
-    case 'unknown':
-      return reason === 'memory'
-        ? 'no verdict: out of memory (--memory MiB allows more, smaller bounds need less)'
-        : 'no verdict: interrupted';
-  }
 }

@@ -7,8 +7,9 @@ import type { CommandBody } from './command-body';
 import { exitCode, gravest } from './exit-codes';
 import { boundFlags, designFlag, jsonFlag, VALUE } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
-import { type Searched, searchDesign, searchInWords, searchProgress } from './search';
-import { withPool } from './with-pool';
+import { searchDesign, searchProgress, searchResult } from './search';
+import type { Searched } from './search-result';
+import { prepareForSearch, withPool } from './with-pool';
 
 export interface VerifyFlags extends BoundFlags {
   readonly design?: string | undefined;
@@ -76,7 +77,7 @@ function answer(flags: VerifyFlags, searched: readonly Searched[]): void {
   const timed = searched.map((one) => ({ ...one, result: { ...one.result, ...whole } }));
   const results = timed.map(({ result }) => result);
   process.exitCode = gravest(results.map((result) => exitCode(result.verdict)));
-  if (!flags.json) say(timed.flatMap(searchInWords));
+  if (!flags.json) say(timed.flatMap(searchResult().searchInWords));
   else if (flags.design === undefined) sayJson({ results });
   else sayJson(results[0]);
 }
@@ -84,4 +85,5 @@ function answer(flags: VerifyFlags, searched: readonly Searched[]): void {
 export const verifyCommand: CommandBody<VerifyFlags> = {
   builder: options,
   handler: verify,
+  prepare: prepareForSearch,
 };

@@ -10,9 +10,24 @@ const SAME_PRESS_MS = 700;
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
+/** Workers that no command has taken yet. */
+let prepared: WorkerPool | undefined;
+
+/** Starts the one worker of a search that is going to be asked for: to start and to load takes it as long as this thread takes to read the command line. */
+export function prepareForSearch(): void {
+  prepared = new WorkerPool(1, 'search-worker');
+}
+
+/** The workers that were prepared, if they are as many; new ones otherwise. */
+function poolOf(size: number): WorkerPool {
+  const pool = prepared?.size === size ? prepared : new WorkerPool(size);
+  prepared = undefined;
+  return pool;
+}
+
 /** Runs `body` with a pool of `size` workers, and takes the pool down afterwards. */
 export async function withPool<T>(size: number, body: (pool: WorkerPool) => Promise<T>): Promise<T> {
-  const pool = new WorkerPool(size);
+  const pool = poolOf(size);
   let since = Number.POSITIVE_INFINITY;
   const interrupt = () => {
     if (performance.now() - since > SAME_PRESS_MS) process.exit(NO_VERDICT);

@@ -1,0 +1,28 @@
+import { CounterexampleError } from '../../counterexamples/counterexample-error';
+import { ElfError } from '../../emulator/elf/elf-error';
+import { UnimplementedError } from '../../emulator/unimplemented';
+import { UnknownSubjectError } from '../exploration/subject';
+import { BootError } from '../guest/guest';
+import { ManifestError } from '../guest/manifest';
+import { BadInputError, badInputMessage } from './bad-input';
+
+test.each([
+  new BadInputError('such a flag'),
+  new BootError('such a guest'),
+  new CounterexampleError('newer', 'a.json', 'such a file'),
+  new ElfError('not-elf', 'such an image'),
+  new ManifestError('such a symbol'),
+  new UnimplementedError('fsin', 0x1000),
+  new UnknownSubjectError('such a design'),
+])('%s is for the user', (error) => {
+  expect(badInputMessage(error)).toBe(error.message);
+});
+
+test('anything else is a bug of ours', () => {
+  expect(badInputMessage(new RangeError('out of range'))).toBeUndefined();
+  expect(badInputMessage('text')).toBeUndefined();
+});
+
+test('a message has one line, whatever names are in it', () => {
+  expect(badInputMessage(new BadInputError('found "\u001b[2J\n"'))).toBe('found " [2J "');
+});
