@@ -5,6 +5,7 @@
 
 import { DESIGN_NAMES, designConfig } from './design-config';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from './entry-model';
+import { NMI } from './kinds';
 import { NO_DEADLOCK, S9, S12 } from './property-names';
 import type { State } from './schema';
 import type { Bounds } from './schema-types';
@@ -75,6 +76,19 @@ describe('a pending NMI that is not blocked comes before anything else on its CP
 
   test.each(FOLLOWED)('%s always has room for it: the IRET before it has made some', (id) => {
     expect(explore(model(id, NO_NESTING), { property: NO_DEADLOCK, deadlock: true }).verdict).toBe('holds');
+  });
+});
+
+describe('an NMI that was nested in one from the kernel makes that one repeat', () => {
+  /** The repeat of an NMI that interrupted the exit of one from user mode: that one asks for no more NMIs. */
+  const repeatsInUserNmiExit = (s: State, { rule, args: [cpu] }: RuleInstance): boolean => {
+    const t = s.running[cpu];
+    return rule === 'repeat-nmi' && s.kind[t][0] === NMI && s.fromUser[t][0] === 1 && s.userHalf[cpu] === 1;
+  };
+
+  test.each(FOLLOWED)('%s repeats it on top of the exit of one from user mode, too, and goes on', (id) => {
+    expect(explore(model(id, LATCHED_NMIS), { goalTransition: repeatsInUserNmiExit }).goalReached).toBe(true);
+    expect(explore(model(id, LATCHED_NMIS), { property: NO_DEADLOCK, deadlock: true }).verdict).toBe('holds');
   });
 });
 

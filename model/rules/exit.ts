@@ -164,11 +164,21 @@ export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
   if (s.stack[c] !== NMI_STACK) return false;
   if (s.body[t][last(s, t)] === 0 && !istNmiOpenBelow(b, s, t) && !latchesInSoftware(d, b, s, t)) return false;
   if (!istNmiOpenBelow(b, s, t) && !nmiRestored(d, s, c, t)) return false;
-  if (!nmiOpenBelow(b, s, t) && s.nmiAgain[c] === 1 && d.mutantNestedNmiIgnored === 0) return false;
+  if (mustRepeat(d, b, s, c, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   requires(s, S16, nmiOpenBelow(b, s, t) || s.nmiAgain[c] === 0);
   if (!istNmiOpenBelow(b, s, t)) s.nmiRepeat[c] = 0;
   returnToKernel(s, c, t);
+}
+
+/**
+ * The IRETQ of the first NMI on the IST stack leads to its repeat and nowhere else: a nested one has come since the
+ * handler last began, and has rewritten the frame (`.Lnested` in nmi.S). That holds as well where the NMI interrupted
+ * one from user mode: in its exit that one asks for no more NMIs. One that came before the handler began is handled
+ * by that run; it has rewritten the frame or not (`.Lnested_out`), so either return is possible.
+ */
+function mustRepeat(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
+  return d.mutantNestedNmiIgnored === 0 && s.nmiRepeat[c] === 1 && s.nmiAgain[c] === 1 && !istNmiOpenBelow(b, s, t);
 }
 
 /**
