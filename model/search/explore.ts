@@ -71,6 +71,8 @@ export interface Exploration {
   readonly depth: number;
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
   readonly bytes?: number;
+  /** Threads that took part, where the search may have several: one that starts too late for a short search does not. */
+  readonly joined?: number;
   /** To the violation, the deadlock or the goal. */
   readonly trace?: readonly RuleInstance[];
 }

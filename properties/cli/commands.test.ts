@@ -66,6 +66,17 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
   expect(reduced.states).toBeLessThan(UNREDUCED);
 });
 
+test('two threads count what one counts, and both take part', async () => {
+  // Long enough for the second one to start on a busy machine.
+  const search = ['verify', '--design', 'mainline', '--nmis', '2', '--irqs', '3'];
+  const [one, two] = [await ptiCheck(folder, search), await ptiCheck(folder, [...search, '--threads', '2'])];
+  const counts = /[\d,]+ states, [\d,]+ transitions, depth \d+/;
+  expect(one.stdout).toMatch(/, 1 thread\n/);
+  expect(two.stdout).toMatch(/ s, 2 threads\n/);
+  expect(counts.exec(two.stdout)?.[0]).toBe(counts.exec(one.stdout)?.[0]);
+  expect(one.stdout).toContain('5,848,440 states, 17,497,980 transitions, depth 72');
+});
+
 describe('fuzz', () => {
   let one: Ended;
   let two: Ended;

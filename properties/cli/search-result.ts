@@ -74,6 +74,10 @@ export function boundsInWords(b: Bounds): string {
   return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
 }
 
+function threadsInWords(asked: number, joined = asked): string {
+  return joined < asked ? `${joined} of ${counted(asked, 'thread')}` : counted(asked, 'thread');
+}
+
 function memoryInWords(bytes: number, states: number): string {
   const each = states === 0 ? '' : `, ${(bytes / states).toFixed(1)} bytes a state`;
   return `at most ${(bytes / 2 ** 20).toFixed(1)} MiB for set and frontier${each}`;
@@ -83,7 +87,7 @@ function memoryInWords(bytes: number, states: number): string {
 export function searchInWords({ result, exploration }: Searched): string[] {
   const reductions = reductionsInCounts(result).map((name) => REDUCTION_IN_WORDS[name]);
   const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
-  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${counted(result.threads, 'thread')}`;
+  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
   const lines = [
     `${result.design}: ${headline(result, exploration)}`,
     `  searched  ${counts}`,

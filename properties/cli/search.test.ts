@@ -64,6 +64,12 @@ describe('the words of a search', () => {
     );
   });
 
+  test('tell how many of the threads took part', () => {
+    const lines = (joined: number) => searchInWords({ result, exploration: { ...exploration, joined } }).join('\n');
+    expect(lines(2)).toContain('0.5 s, 2 threads');
+    expect(lines(1)).toContain('0.5 s, 1 of 2 threads');
+  });
+
   test('name no reductions beside a trace, whose search has none', () => {
     const found = { verdict: 'violated', property: 'stack-is-legal', trace: [] } as const;
     expect(words(found)).toContain('searched  1,000 states, 2,000 transitions');

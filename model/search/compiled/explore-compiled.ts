@@ -13,7 +13,7 @@ import { CompiledModel, type CompileOptions } from './compiled-model';
 import { type Capacities, roomier } from './components';
 import { LearnableModel } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
-import { ParallelSearch, type ParallelStop } from './parallel-search';
+import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
 import { type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
@@ -43,21 +43,42 @@ function countsOf({ states, transitions, depth }: Pick<Exploration, 'states' | '
   return { states, transitions, depth };
 }
 
+function costsOf({ peakBytes, joined }: ParallelSearch) {
+  return { bytes: peakBytes, joined };
+}
+
+interface Counted {
+  readonly search: ParallelSearch;
+  readonly stop: ParallelStop;
+}
+
+function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>, reporter: Reporter): Counted {
+  const threads = options.threads ?? 1;
+  const crew = new Crew(threads - 1);
+  try {
+    return countWith(crew, threads, model, options, reporter);
+  } finally {
+    crew.dismiss();
+  }
+}
+
 /** Searches until the layout has a code for everything that is met, and there is room for it. */
-function count<S extends Transient, D>(
+function countWith<S extends Transient, D>(
+  crew: Crew,
+  threads: number,
   model: Model<S, D>,
   options: CompiledOptions<S>,
   reporter: Reporter,
-): { search: ParallelSearch; stop: ParallelStop } {
+): Counted {
   const learnable = new LearnableModel(model, options.por ? partialOrderOf(model) : undefined, options);
   const { compiled } = learnable;
   const known =
     options.capacities === undefined ? learnable.recall() : { capacities: options.capacities, steps: undefined };
   for (let { capacities, steps } = known; ; steps = undefined) {
     const initial = compiled.initial();
-    const limits = { ...limitsOf(options), threads: options.threads ?? 1 };
     const poll = (observed: Observed) => reporter.poll(observed);
-    const search = new ParallelSearch(learnable.learnable(capacities), { ...limits, poll }, steps);
+    const limits = { ...limitsOf(options), threads, poll };
+    const search = new ParallelSearch(learnable.learnable(capacities), crew, limits, steps);
     const stop = search.run(initial);
     if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
     else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
@@ -156,11 +177,11 @@ export function exploreCompiled<S extends Transient, D>(
   const { search, stop } = count(model, options, reporter);
   switch (stop.kind) {
     case 'done':
-      return { verdict: 'holds', ...countsOf(search), bytes: search.peakBytes };
+      return { verdict: 'holds', ...countsOf(search), ...costsOf(search) };
     case 'depth':
     case 'memory':
     case 'interrupted':
-      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), bytes: search.peakBytes };
+      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search) };
     default:
       return ordered();
   }

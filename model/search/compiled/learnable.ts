@@ -12,7 +12,7 @@ import { type Model, type PartialOrder, type Rule, ruleInstances } from '../mach
 import { type Renaming, renamed, renamings } from '../symmetry';
 import { CompiledModel, type CompileOptions } from './compiled-model';
 import { CAPACITIES, type Capacities, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
-import type { ComponentRenaming, Learnable, PrivateSteps } from './learner';
+import type { ComponentRenaming, Learnable, PrivateSteps } from './lesson';
 
 /** What is generated for one layout. */
 interface Generated {

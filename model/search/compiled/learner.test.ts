@@ -1,6 +1,6 @@
 /**
  * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is used again only there; that no two
- * values have one number; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
+ * values have one number; what `blocks` says of 32 values is what the records of these say, whichever learners have written them; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
  */
 import { join } from 'node:path';
 import { packState } from '../../translate/packed/packer';
@@ -10,8 +10,18 @@ import { applyInstance } from '../walk';
 import { type Capacities, FIRST_CAPACITIES, numberAt } from './components';
 import { LearnableModel } from './learnable';
 import { Learner } from './learner';
-import { type RegionSizes, regionAt, regionLayout } from './state-set';
-import { LOCK, makeStepMemory, RECORD_HEAD, REGIONS_LIMIT } from './step-memory';
+import { BLOCK_BITS, BLOCK_WORDS, FAR, moveOf, type RegionSizes, regionAt, regionLayout } from './state-set';
+import {
+  BLOCK_RECORD,
+  COUNT_BITS,
+  dump,
+  LOCK,
+  makeStepMemory,
+  RECORD_HEAD,
+  REGIONS_LIMIT,
+  restore,
+  stepStride,
+} from './step-memory';
 import { type Coupling, coupled } from './testing/coupled';
 
 const sources = sourceProgram([join(__dirname, 'testing', 'coupled.ts')]);
@@ -63,7 +73,7 @@ function remembered({ memory, slots }: ReturnType<typeof taught>, cpu: number, b
   const place = (numberAt(before, 0, slot) << slots.globals.bits) | numberAt(before, 0, slots.globals);
   const record = memory.local[cpu][place];
   return Array.from({ length: memory.records[record] }, (_, step) => {
-    const at = record + RECORD_HEAD + step * slots.words;
+    const at = record + RECORD_HEAD + step * stepStride(slots.words);
     return before.map((word, w) => word ^ memory.records[at + w]);
   });
 }
@@ -143,8 +153,126 @@ test('regions do not overlap', () => {
   placed.sort((x, y) => x.from - y.from);
   expect(placed).toHaveLength(6);
   expect(placed[0].from).toBeGreaterThan(0);
+  for (const { from } of placed) expect(from % BLOCK_WORDS).toBe(0);
   for (let i = 1; i < placed.length; i++) expect(placed[i].from).toBeGreaterThanOrEqual(placed[i - 1].to);
   expect(placed[5].to).toBeLessThanOrEqual(memory.control[REGIONS_LIMIT]);
+});
+
+const LOCAL: Coupling = { rules: ['advance', 'wrap', 'setMode', 'toil'], invariants: ['threadsApart'] };
+const MANY: Coupling = { ...LOCAL, rules: [...LOCAL.rules, 'wakeSleeping'] };
+
+/** States with all values that the last CPU can have with each thread of its own, and some for which nothing is learnt. */
+function manyStates(model: ReturnType<typeof taught>['model']) {
+  return range(2 * 2 * 4 * 2 * 4 * 3).map((value) => {
+    const state = model.initial();
+    state.running = [0, 1 + (value % 2)];
+    const thread = state.running[1];
+    state.mode = (value >> 1) % 2;
+    state.pc[1] = (value >> 2) % 4;
+    state.flag[1] = (value >> 4) % 2;
+    state.work[thread] = (value >> 5) % 4;
+    state.ready[thread] = value >> 7;
+    return state;
+  });
+}
+
+/** Learns states by the learners in turn, the i-th state by the learner i % n; those that `isSkipped` says are only given numbers. */
+function learnAll(learning: ReturnType<typeof taught>, by: readonly Learner[], isSkipped = (_: number) => false): void {
+  manyStates(learning.model).forEach((state, i) => {
+    const learner = by[i % by.length];
+    const words = learning.collapsed(state, learner);
+    if (!isSkipped(i)) expect(learner.learn(words, 0)).toEqual({ kind: 'learnt' });
+  });
+}
+
+/** What `blocks` has to say of a value of the last CPU, found out from its record. */
+function summaryOf({ memory, slots }: ReturnType<typeof taught>, value: number, globals: number) {
+  const last = slots.cpus[slots.cpus.length - 1];
+  const record = memory.local[slots.cpus.length - 1][(value << slots.globals.bits) | globals];
+  if (record === 0) return { isKnown: false, isQuiet: false, hasSteps: false, count: 0 };
+  const steps = memory.records[record];
+  const changes = range(steps).map((step) => {
+    const at = record + RECORD_HEAD + step * stepStride(slots.words);
+    return memory.records.slice(at, at + slots.words);
+  });
+  const isOwn = (change: Int32Array) =>
+    change.every((word, w) => (w === last.word ? (word & ~(((1 << last.bits) - 1) << last.shift)) === 0 : word === 0));
+  const isQuiet = memory.records[record + 1] === 0 && steps < 2 ** COUNT_BITS && changes.every(isOwn);
+  return { isKnown: true, isQuiet, hasSteps: steps > 0, count: steps % 2 ** COUNT_BITS };
+}
+
+/** What it says. */
+function inBlocks({ memory, slots }: ReturnType<typeof taught>, value: number, globals: number) {
+  const block = (Math.floor(value / 2 ** BLOCK_BITS) * 2 ** slots.globals.bits + globals) * BLOCK_RECORD;
+  const bit = (word: number) => (memory.blocks[block + word] >>> (value % 2 ** BLOCK_BITS)) & 1;
+  const count = range(COUNT_BITS).reduce((sum, i) => sum + bit(3 + i) * 2 ** i, 0);
+  return { isKnown: bit(0) === 1, isQuiet: bit(1) === 1, hasSteps: bit(2) === 1, count };
+}
+
+describe('what is said of 32 values at once', () => {
+  test.each([
+    { coupling: LOCAL, otherCounts: [2, 3] },
+    { coupling: MANY, otherCounts: [1, 2] },
+  ])('$coupling.rules: is what their records say', ({ coupling, otherCounts }) => {
+    const learning = taught(coupling, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+    const { learner, slots } = learning;
+    learnAll(learning, [learner], (i) => i % 7 === 3);
+    const kinds = new Map<string, number>();
+    for (const value of range(2 ** slots.cpus[1].bits))
+      for (const globals of range(2 ** slots.globals.bits)) {
+        const said = inBlocks(learning, value, globals);
+        expect({ value, globals, ...said }).toEqual({ value, globals, ...summaryOf(learning, value, globals) });
+        const kind = JSON.stringify(said);
+        kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      }
+    const countOf = (isQuiet: boolean, count: number) =>
+      kinds.get(JSON.stringify({ isKnown: true, isQuiet, hasSteps: true, count })) ?? 0;
+    for (const count of [1, 2]) expect(countOf(true, count)).toBeGreaterThan(0);
+    for (const count of otherCounts) expect(countOf(false, count)).toBeGreaterThan(0);
+  });
+
+  test('stays, whichever learners of one memory learn', () => {
+    const alone = taught(MANY, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+    learnAll(alone, [alone.learner]);
+    const shared = taught(MANY, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+    const another = new Learner(shared.learnable, shared.memory);
+    learnAll(shared, [shared.learner, another]);
+    expect(shared.memory.blocks).toEqual(alone.memory.blocks);
+    learnAll(shared, [another, shared.learner]);
+    expect(shared.memory.blocks).toEqual(alone.memory.blocks);
+  });
+
+  test('is kept with the steps', () => {
+    const before = taught(MANY, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+    learnAll(before, [before.learner]);
+    const after = taught(MANY, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+    restore(after.memory, dump(before.memory));
+    expect(after.memory.blocks).toEqual(before.memory.blocks);
+    learnAll(after, [new Learner(after.learnable, after.memory)]);
+    expect(after.memory.blocks).toEqual(before.memory.blocks);
+  });
+});
+
+test('each step of a record says how far it goes', () => {
+  const learning = taught(MANY, { ...FIRST_CAPACITIES, asleepIdle: 15 });
+  const { memory, slots, model, collapsed, learner } = learning;
+  learnAll(learning, [learner]);
+  const moves = new Set<number>();
+  for (const state of manyStates(model)) {
+    const before = collapsed(state);
+    for (const [cpu, slot] of slots.cpus.entries()) {
+      const place = (numberAt(before, 0, slot) << slots.globals.bits) | numberAt(before, 0, slots.globals);
+      const record = memory.local[cpu][place];
+      for (let step = 0; step < memory.records[record]; step++) {
+        const at = record + RECORD_HEAD + step * stepStride(slots.words);
+        const move = memory.records[at + slots.words];
+        expect(move).toBe(moveOf(slots, cpu, before, memory.records, at));
+        expect(move).not.toBe(FAR);
+        moves.add(move);
+      }
+    }
+  }
+  expect(moves.size).toBeGreaterThan(2);
 });
 
 describe('what ends a lesson, and leaves the lock free', () => {

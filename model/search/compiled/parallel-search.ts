@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { CAPACITIES, type Capacity } from './components';
-import type { Learnable } from './learner';
+import type { Learnable } from './lesson';
 import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
 import { SearchThread } from './search-thread';
@@ -34,29 +34,48 @@ const FROM_SOURCE = `const { workerData } = require('node:worker_threads');
 require(workerData.hook).register({ target: 'es2022' });
 require(workerData.worker);`;
 
-function startWorker(shared: Shared): Worker {
+function startWorker(): Worker {
   const worker = WORKER.endsWith('.ts')
     ? new Worker(FROM_SOURCE, {
         eval: true,
-        workerData: { ...send(shared), worker: WORKER, hook: require.resolve('esbuild-register/dist/node') },
+        workerData: { worker: WORKER, hook: require.resolve('esbuild-register/dist/node') },
       })
-    : new Worker(WORKER, { workerData: send(shared) });
-  // A worker that fails has stopped the search already, and this thread says so.
-  worker.on('error', () => undefined);
+    : new Worker(WORKER);
+  // The search goes on without a thread that does not start, and says with how many it was; one that fails later has stopped it.
+  worker.on('error', (error) => process.emitWarning(`a thread of the search ended: ${error.message}`));
   worker.unref();
   return worker;
+}
+
+/** The workers of one search after the other. They load while this thread loads the model. */
+export class Crew {
+  private readonly workers: readonly Worker[];
+
+  constructor(size: number) {
+    this.workers = Array.from({ length: size }, startWorker);
+  }
+
+  takePart(shared: Shared): void {
+    for (const worker of this.workers) worker.postMessage(send(shared));
+  }
+
+  dismiss(): void {
+    for (const worker of this.workers) void worker.terminate();
+  }
 }
 
 export class ParallelSearch implements Observed {
   readonly sizes: number[] = [];
   private readonly shared: Shared;
   private readonly options: ParallelOptions;
+  private readonly crew: Crew;
   private readonly remembered: number;
   private seenDepth = 0;
 
-  /** `steps`: what an earlier search of the same has learnt. */
-  constructor(learnable: Learnable, options: ParallelOptions, steps?: Int32Array) {
+  /** `crew`: `threads - 1` workers. `steps`: what an earlier search of the same has learnt. */
+  constructor(learnable: Learnable, crew: Crew, options: ParallelOptions, steps?: Int32Array) {
     this.options = options;
+    this.crew = crew;
     this.shared = makeShared({ ...options, learnable });
     if (steps !== undefined) restore(this.shared.steps, steps);
     this.remembered = amountLearnt(this.shared.steps);
@@ -82,12 +101,18 @@ export class ParallelSearch implements Observed {
     return this.shared.control[place.DEPTH];
   }
 
+  /** Roughly: lists are of blocks, with more or fewer states each. */
   get open(): number {
-    const { control, words } = this.shared;
+    const { control } = this.shared;
     const parity = this.depth & 1;
-    return Math.round(
-      this.sum((t) => Math.max(0, control[place.endOf(t, parity)] - control[place.cursorOf(t)])) / words,
-    );
+    const entries = this.sum((t) => control[place.endOf(t, parity)]);
+    const left = this.sum((t) => Math.max(0, control[place.endOf(t, parity)] - control[place.cursorOf(t)]));
+    return entries === 0 ? 0 : Math.round((control[place.LEVEL] * left) / entries);
+  }
+
+  /** Threads that have taken part so far: a worker is let in when it has loaded. */
+  get joined(): number {
+    return this.shared.control[place.ACTIVE];
   }
 
   get bytes(): number {
@@ -107,15 +132,14 @@ export class ParallelSearch implements Observed {
 
   /** The sizes of complete levels, as far as this thread comes to see them. */
   private watch(): void {
-    const { control, words } = this.shared;
     if (this.depth === this.seenDepth) return;
     this.seenDepth = this.depth;
-    this.sizes.push(Math.round(this.sum((t) => control[place.endOf(t, this.depth & 1)]) / words));
+    this.sizes.push(this.shared.control[place.LEVEL]);
   }
 
   run(initial: Int32Array): ParallelStop {
     const { shared, options } = this;
-    for (let i = 1; i < shared.threads; i++) startWorker(shared);
+    this.crew.takePart(shared);
     const first = new SearchThread(shared, () => {
       this.watch();
       return options.poll(this);

@@ -1,7 +1,7 @@
 /**
- * The program of a worker thread of a parallel search. It is let in when a level ends, so nobody waits for it to start.
+ * The program of a worker thread of parallel searches. It is let in when a level ends, so nobody waits for it to start.
  */
-import { workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { SearchThread } from './search-thread';
 import { CRASHED, receive, type Sent, type Shared } from './shared-search';
 
@@ -17,4 +17,4 @@ function takePart(shared: Shared): void {
   }
 }
 
-takePart(receive(workerData as Sent));
+parentPort?.on('message', (sent: Sent) => takePart(receive(sent)));

@@ -1,31 +1,41 @@
 /**
  * One thread of a search. There is no exchange of states and no owner of a state: all threads mark states in one set. A level ends at a barrier.
  *
- *   pull 256 states (own list first) -> expand into the batch -> [learn?] -> mark; what is new goes to the own list of the next level
+ *   pull 64 entries (own list first) -> expand into the batch -> [learn?] -> mark; what is new goes to the own list of the next level
  */
 import { CAPACITIES } from './components';
 import {
+  batchStride,
+  entryStride,
   type Kernel,
-  kernelSource,
+  R_LENGTH,
   R_POSITION,
   R_REASON,
+  R_STATES,
   R_STOPPED,
+  R_TRANSITIONS,
   REASON_DEAD,
   REASON_NO_IMAGE,
   REASON_UNKNOWN,
   tables,
 } from './kernel';
-import { Learner, type Lesson, MOST_STEPS } from './learner';
+import { kernelSource } from './kernel-source';
+import { Learner, MOST_STEPS } from './learner';
+import { LEARNT, type Lesson } from './lesson';
 import type { Shared } from './shared-search';
 import * as place from './shared-search';
+import { BLOCK_STATES } from './state-set';
 import { crossingStride, rowsOf } from './step-memory';
 
-const CHUNK = 256;
-const BATCH = 1024;
+/** In entries. */
+const CHUNK = 64;
+const BATCH = 512;
 /** Looks at a barrier that long before it sleeps. */
 const SPINS = 2000;
 const NAP_MS = 2;
 const POLL_EVERY = 32;
+/** A hint is a 32-bit integer. */
+const MOST_BASE = 2 ** 30;
 
 const { add, load, store, compareExchange, wait, notify } = Atomics;
 
@@ -39,10 +49,15 @@ export class SearchThread {
   private readonly known: readonly Int32Array[];
   private readonly poll: () => boolean;
   private readonly out: Int32Array;
-  private readonly homes: Int32Array;
-  private readonly result = new Int32Array(4);
+  /** Words of an entry. */
+  private readonly stride: number;
+  /** Room for one state. */
+  private readonly state: Int32Array;
+  private readonly result = new Int32Array(R_LENGTH);
   private parity = 0;
   private end = 0;
+  /** Words of this thread's lists of all levels before: hints to them (state-set.ts) are smaller. Where it begins anew, what a hint leads to tells. */
+  private base = 1;
   private transitions = 0;
   private polls = 0;
 
@@ -65,24 +80,24 @@ export class SearchThread {
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
-    const room = BATCH + MOST_STEPS * slots.cpus.length;
-    this.out = new Int32Array(room * words);
-    this.homes = new Int32Array(room);
+    this.stride = entryStride(words);
+    this.out = new Int32Array((BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES) * batchStride(words));
+    this.state = new Int32Array(words);
   }
 
   /** Makes the initial state the first level, unless it violates a property. For the first thread, before it runs. */
   begin(initial: Int32Array): void {
-    const { control, stopAtDepth, words, lists } = this.shared;
+    const { control, stopAtDepth, lists } = this.shared;
     if (this.learner.violates(initial)) return this.stop(place.BAD);
     if (!this.heed(this.learner.collapse(initial, this.out))) return;
     if (!this.kernel.canonical(this.out, 0, this.known)) {
       if (!this.heed(this.learner.learnImages(this.out, 0))) return;
       this.kernel.canonical(this.out, 0, this.known);
     }
-    this.insert(1, lists[0][0]);
-    control[place.transitionsOf(0)] = 0;
-    this.transitions = 0;
-    control[place.endOf(0, 0)] = words;
+    this.kernel.enter(this.out, 0, this.known);
+    this.insert(batchStride(this.shared.words), lists[0][0]);
+    control[place.endOf(0, 0)] = this.end;
+    control[place.UP_TO_LEVEL] = 1;
     if (stopAtDepth === 0) this.stop(place.TOO_DEEP);
   }
 
@@ -102,7 +117,7 @@ export class SearchThread {
   run(): void {
     while (!this.stopped()) {
       this.level();
-      this.endOfLevel();
+      this.arrive();
       this.parity ^= 1;
     }
   }
@@ -118,42 +133,66 @@ export class SearchThread {
   }
 
   private level(): void {
-    const { threads, words, lists, control } = this.shared;
+    const { threads, lists, control } = this.shared;
+    const chunk = CHUNK * this.stride;
     let n = 0;
+    this.base = (this.base + this.end) % MOST_BASE;
     this.end = 0;
     for (let k = 0; k < threads; k++) {
       const owner = (this.me + k) % threads;
       const end = control[place.endOf(owner, this.parity)];
       for (;;) {
-        const from = add(control, place.cursorOf(owner), CHUNK * words);
+        const from = add(control, place.cursorOf(owner), chunk);
         if (from >= end) break;
-        n = this.expand(lists[owner][this.parity], from, Math.min(from + CHUNK * words, end), n);
+        n = this.expand(lists[owner][this.parity], from, Math.min(from + chunk, end), n);
         if (n < 0) return;
       }
     }
     this.flush(n);
+    control[place.endOf(this.me, this.parity ^ 1)] = this.end;
   }
 
   /** Expands the words from..to-1 of a list into the batch, which holds n words. Answers the new n, or -1 if the search is over. */
   private expand(list: Int32Array, from: number, to: number, held: number): number {
     const { kernel, out, result, known } = this;
-    const { words, reportsDeadlock } = this.shared;
+    const { reportsDeadlock } = this.shared;
+    const limit = BATCH * batchStride(this.shared.words);
     let n = held;
     for (let i = from; i < to; ) {
-      n = kernel.expand(list, i, to, out, n, BATCH * words, result, reportsDeadlock, known);
+      n = kernel.expand(list, i, to, out, n, limit, result, reportsDeadlock, known);
       i = result[R_POSITION];
-      if (result[R_REASON] === REASON_DEAD) {
-        this.stop(place.BAD);
-        return -1;
-      }
-      if (result[R_REASON] === REASON_UNKNOWN && !this.heed(this.learner.learn(list, i))) return -1;
-      if (result[R_REASON] === REASON_NO_IMAGE && !this.heed(this.learner.learnImages(out, result[R_STOPPED])))
-        return -1;
-      if (n < BATCH * words) continue;
+      this.transitions += result[R_TRANSITIONS];
+      if (!this.heed(this.lesson(list, i))) return -1;
+      if (n < limit) continue;
       if (!this.flush(n)) return -1;
       n = 0;
     }
     return n;
+  }
+
+  /** Learns what the kernel has stopped for at an entry, if it has. */
+  private lesson(list: Int32Array, entry: number): Lesson {
+    const { result, learner, out } = this;
+    switch (result[R_REASON]) {
+      case REASON_DEAD:
+        return { kind: 'bad' };
+      case REASON_UNKNOWN:
+        return learner.learn(this.stateOf(list, entry, result[R_STOPPED]), 0);
+      case REASON_NO_IMAGE:
+        return learner.learnImages(out, result[R_STOPPED]);
+      default:
+        return LEARNT;
+    }
+  }
+
+  /** One state of the block of an entry. */
+  private stateOf(list: Int32Array, entry: number, number: number): Int32Array {
+    const { state } = this;
+    const { cpus } = this.shared.learnable.slots;
+    const { word, shift } = cpus[cpus.length - 1];
+    state.set(list.subarray(entry, entry + state.length));
+    state[word] |= number << shift;
+    return state;
   }
 
   /** Answers whether the search goes on. */
@@ -173,14 +212,15 @@ export class SearchThread {
 
   /** Marks the batch of n words; answers whether the search goes on. */
   private flush(n: number): boolean {
-    const { words, lists } = this.shared;
+    const { lists } = this.shared;
     if (this.stopped()) return false;
     const list = lists[this.me][this.parity ^ 1];
-    if (this.end + n > list.length) {
+    // A successor makes one entry at most.
+    if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length) {
       this.stop(place.NO_MEMORY);
       return false;
     }
-    this.insert(n / words, list);
+    this.insert(n, list);
     if (this.polls++ % POLL_EVERY === 0) {
       if (place.bytesOf(this.shared) > this.shared.memoryBytes) this.stop(place.NO_MEMORY);
       if (this.poll()) this.stop(place.INTERRUPTED);
@@ -188,23 +228,19 @@ export class SearchThread {
     return true;
   }
 
-  private insert(m: number, list: Int32Array): void {
-    const { words, states, control } = this.shared;
-    const { kernel, out, homes } = this;
-    kernel.locate(out, m, homes, this.known);
-    kernel.touch(states, m, homes);
-    const before = this.end;
-    this.end = this.mark(states, out, m, homes, list, before);
-    control[place.statesOf(this.me)] += (this.end - before) / words;
-    this.transitions += m;
+  private insert(n: number, list: Int32Array): void {
+    const { states, control } = this.shared;
+    const { kernel, out, result } = this;
+    kernel.touch(states, out, n);
+    this.end = this.mark(states, out, n, list, this.end, this.base, result);
+    control[place.statesOf(this.me)] += result[R_STATES];
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;
     control[place.transitionsOf(this.me) + 1] = Math.floor(this.transitions / 2 ** 30);
   }
 
-  /** The end of a level: the last thread to arrive prepares the next one. */
-  private endOfLevel(): void {
+  /** The end of a level is a barrier: the last thread to arrive prepares the next level. */
+  private arrive(): void {
     const { control } = this.shared;
-    control[place.endOf(this.me, this.parity ^ 1)] = this.end;
     const generation = load(control, place.GENERATION);
     if (add(control, place.ARRIVED, 1) === load(control, place.ACTIVE) - 1) {
       store(control, place.ARRIVED, 0);
@@ -220,14 +256,16 @@ export class SearchThread {
 
   private nextLevel(): void {
     const { control, threads, stopAtDepth } = this.shared;
-    let fresh = 0;
+    let states = 0;
     const units = Math.ceil(place.bytesOf(this.shared) / place.PEAK_UNIT);
     control[place.PEAK] = Math.max(control[place.PEAK], units);
     for (let t = 0; t < threads; t++) {
-      fresh += control[place.endOf(t, this.parity ^ 1)];
+      states += control[place.statesOf(t)];
       store(control, place.cursorOf(t), 0);
     }
-    if (fresh === 0) return this.stop(place.DONE);
+    control[place.LEVEL] = states - control[place.UP_TO_LEVEL];
+    control[place.UP_TO_LEVEL] = states;
+    if (control[place.LEVEL] === 0) return this.stop(place.DONE);
     control[place.DEPTH]++;
     if (control[place.DEPTH] === stopAtDepth) this.stop(place.TOO_DEEP);
     // Threads that are ready by now take part from here on.

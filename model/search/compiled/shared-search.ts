@@ -1,8 +1,8 @@
 /**
- * What the threads of one search share: the set of states, two lists of states for each thread (parity of the level: one is read, one is written, by its owner
+ * What the threads of one search share: the set of states, two lists of entries (kernel.ts) for each thread (parity of the level: one is read, one is written, by its owner
  * only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
  */
-import type { Learnable } from './learner';
+import type { Learnable } from './lesson';
 import { usedWords } from './state-set';
 import { makeStepMemory, type StepMemory } from './step-memory';
 
@@ -21,6 +21,9 @@ export const FOUND = 176;
 /** The most bytes that a level took, in units. */
 export const PEAK = 208;
 export const PEAK_UNIT = 1024;
+/** States of the level that is being expanded, and of all levels up to it. */
+export const LEVEL = 224;
+export const UP_TO_LEVEL = 225;
 const FIRST_THREAD = 256;
 const THREAD = 64;
 

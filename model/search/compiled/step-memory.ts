@@ -3,16 +3,21 @@
  * written before the word that leads to it.
  *
  *   local[c][P << bits of G | g]   -> a record of `records`, or 0: not known yet
- *   record: | steps | crossings | 1 if the CPU is private | change of each word ... (a step each) | number of the crossing instance ... |
+ *   record: | steps | crossings | 1 if the CPU is private | change of each word, move (a step each) ... | number of the crossing instance ... |
  *
  *   crossings, open addressing: | key words, the first one last to be written | instance + 1 | enabled (1 or 0) | change of each word |
  *   key: the state with the components that the instance does not touch taken out, and of every other CPU only what it shows (`views`)
  */
 import { type Capacities, numbersOf, type Slots } from './components';
-import { regionLength } from './state-set';
+import { BLOCK_BITS, BLOCK_WORDS, regionLength } from './state-set';
 
 /** The words of a record in front of its steps. */
 export const RECORD_HEAD = 3;
+
+/** The words of one step of a record: what changes in the state, and where the step goes in the set of states (moveOf()). */
+export function stepStride(words: number): number {
+  return words + 1;
+}
 
 /**
  * With symmetry, for each renaming and each component a row by the number of its value: `images` has the number after the renaming, in the place of the component
@@ -23,10 +28,18 @@ export interface Images {
   readonly ranks: Int32Array;
 }
 
+/**
+ * What `blocks` says about 32 neighbouring values of the last CPU and a value of the globals, one bit for each value: | is its record known | has it none but
+ * plain steps, and fewer than 2^COUNT_BITS | has it steps | bit 0 of the number of its steps | bit 1 | ...
+ */
+export const COUNT_BITS = 2;
+export const BLOCK_RECORD = 3 + COUNT_BITS;
+
 export interface StepMemory extends Images {
   readonly control: Int32Array;
   readonly local: readonly Int32Array[];
   readonly views: readonly Int32Array[];
+  readonly blocks: Int32Array;
   readonly records: Int32Array;
   readonly crossings: Int32Array;
   /** The regions of the set of states (state-set.ts). */
@@ -80,12 +93,13 @@ export function makeStepMemory(sizes: MemorySizes): StepMemory {
   const control = array(COUNTS + cpus.length * occupants + threads.length + 1);
   // Record 0 is "not known yet", and so is a region that begins at 0.
   control[RECORDS_END] = 1;
-  control[REGIONS_END] = 1;
+  control[REGIONS_END] = BLOCK_WORDS;
   control[REGIONS_LIMIT] = regionWords;
   return {
     control,
     local: cpus.map(({ bits }) => array(2 ** (bits + globals.bits))),
     views: cpus.map(({ bits }) => array(2 ** bits)),
+    blocks: array(2 ** (Math.max(0, cpus[cpus.length - 1].bits - BLOCK_BITS) + globals.bits) * BLOCK_RECORD),
     records: array(capacities.records),
     crossings: array(capacities.crossings * crossingStride(words)),
     regions: array(occupants ** cpus.length * regionLength(cpus.length, threads.length)),
@@ -99,6 +113,7 @@ const arraysOf = (memory: StepMemory): Int32Array[] => [
   memory.control,
   ...memory.local,
   ...memory.views,
+  memory.blocks,
   memory.records,
   memory.crossings,
   memory.regions,

@@ -53,6 +53,18 @@ export function clearMode(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false
   s.mode = 0;
 }
 
+/** Only CPU 0 does it, and once. */
+export function lead(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  if (c !== 0 || s.mode === 1) return false;
+  s.mode = 1;
+}
+
+/** Reads a global, and changes its CPU only. */
+export function follow(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  if (s.mode === 0 || s.pc[c] === 1) return false;
+  s.pc[c] = 1;
+}
+
 /** Has no CPU, and reads all of them. */
 export function toggleMode(_d: DesignConfig, b: Bounds, s: State): false | void {
   if (exists(b.cpus, (k) => s.pc[k] === 3)) return false;
@@ -128,6 +140,8 @@ const RULES: Readonly<Record<string, { readonly apply: Apply; readonly params: r
   poke: { apply: poke as Apply, params: ['cpu'] },
   setMode: { apply: setMode as Apply, params: ['cpu'] },
   clearMode: { apply: clearMode as Apply, params: ['cpu'] },
+  lead: { apply: lead as Apply, params: ['cpu'] },
+  follow: { apply: follow as Apply, params: ['cpu'] },
   toggleMode: { apply: toggleMode, params: [] },
   toil: { apply: toil as Apply, params: ['cpu'] },
   switchReady: { apply: switchReady as Apply, params: ['cpu', 'thread'] },
