@@ -25,7 +25,7 @@ export interface VerifyResult {
   readonly transitions: number;
   readonly depth: number;
   readonly seconds: number;
-  /** Set and frontier at their largest, with the parts of the set that hold no state and take no memory; where the search counts it. */
+  /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
   readonly trace?: readonly Action[];
 }

@@ -4,7 +4,7 @@
  */
 import { ComponentValues } from './component-values';
 import { cellValue, numberAt, type Slot } from './components';
-import { type Learnable, Unfit } from './lesson';
+import { blockWordsOf, type Learnable, Unfit } from './lesson';
 import { BLOCK_WORDS, regionAt, regionLayout } from './state-set';
 import { REGIONS_END, REGIONS_LIMIT, type StepMemory } from './step-memory';
 
@@ -109,11 +109,14 @@ export class Collapser {
     if (regions[at] !== 0) return;
     const capacity = (component: number, thread: number) =>
       capacities[this.values.capacityOf(component, Math.max(0, thread))];
-    const { strides, words, offset } = regionLayout({
-      cpus: running.map((thread, cpu) => capacity(cpu, thread)),
-      threads: slots.threads.map((_, thread) => (running.includes(thread) ? 0 : capacity(cpus + thread, thread))),
-      globals: capacities.globals,
-    });
+    const { strides, words, offset } = regionLayout(
+      {
+        cpus: running.map((thread, cpu) => capacity(cpu, thread)),
+        threads: slots.threads.map((_, thread) => (running.includes(thread) ? 0 : capacity(cpus + thread, thread))),
+        globals: capacities.globals,
+      },
+      blockWordsOf(this.from),
+    );
     // 0 says that there is no region.
     const base = control[REGIONS_END] === offset ? offset + BLOCK_WORDS : control[REGIONS_END];
     if (base + words > control[REGIONS_LIMIT]) throw new Unfit({ kind: 'memory' });

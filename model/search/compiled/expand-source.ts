@@ -15,6 +15,7 @@ import { keyMask } from './crossing-memory';
 import {
   batchStride,
   entryStride,
+  isReduced,
   type KernelShape,
   R_POSITION,
   R_REASON,
@@ -25,7 +26,7 @@ import {
   REASON_NONE,
   REASON_UNKNOWN,
 } from './kernel';
-import { at, blockMask, lastOf, listed, lowest, number, parameters, range, regionText } from './source-text';
+import { at, awakeText, blockMask, lastOf, listed, lowest, number, parameters, range, regionText } from './source-text';
 import { BLOCK_BITS, BLOCK_STATES, FAR } from './state-set';
 import { BLOCK_RECORD, COUNT_BITS, RECORD_HEAD, stepStride } from './step-memory';
 
@@ -80,7 +81,7 @@ function otherCpuText(shape: KernelShape, cpu: number): string {
       for (const end = k + imul(S[r${cpu}], ${stepStride(words)}); k < end; k += ${stepStride(words)}) {
         const m = ${at('S', 'k', words)};
         ${listed(words, (w) => `const y${w} = w${w} ^ ${at('S', 'k', w)};`, ' ')}
-        ${emitText(shape, `(${movedText(slots, cpu)}) | (m === ${FAR} ? 1 : 0)`, 'moving')}
+        ${emitText(shape, `(${movedText(slots, cpu)})${isReduced(shape) ? '' : ` | (m === ${FAR} ? 1 : 0)`}`, 'moving')}
       }
       const end = k + S[r${cpu} + 1];
       for (let left = k < end ? moving : 0; left !== 0;) {
@@ -97,7 +98,7 @@ function otherCpuText(shape: KernelShape, cpu: number): string {
           alive |= bits;
           transitions += count(bits);
           ${listed(words, (w) => `const y${w} = w${w} ^ ${at('X', 'i', w)};`, ' ')}
-          ${emitText(shape, `place(${parameters(words, 'y')}, Q) | 1`, 'bits')}
+          ${emitText(shape, `place(${parameters(words, 'y')}, Q)${awakeText(shape)}`, 'bits')}
         }
       }`;
 }
@@ -128,7 +129,7 @@ function lastCpuText(shape: KernelShape): string {
         const m = ${at('S', 'k', words)};
         if (!isAwake && ${isPlain}) continue;
         ${listed(words, (w) => `let y${w} = v${w} ^ ${at('S', 'k', w)};`, ' ')}
-        ${emitted(`(${movedText(slots, cpu)}) | 1`)}
+        ${emitted(`(${movedText(slots, cpu)})${awakeText(shape)}`)}
       }
       for (const end = k + S[r + 1]; k < end; k++) {
         const x = S[k];
@@ -138,7 +139,7 @@ function lastCpuText(shape: KernelShape): string {
         alive |= 1 << state;
         transitions++;
         ${listed(words, (w) => `let y${w} = v${w} ^ ${at('X', 'i', w)};`, ' ')}
-        ${emitted(`place(${parameters(words, 'y')}, Q) | 1`)}
+        ${emitted(`place(${parameters(words, 'y')}, Q)${awakeText(shape)}`)}
       }
     }`;
 }
@@ -147,7 +148,6 @@ export function expandText(shape: KernelShape): string {
   const { slots, footprints, por, renamings } = shape;
   const { words, cpus, globals } = slots;
   const last = cpus.length - 1;
-  const isReduced = por || renamings.length > 0;
   const keys = footprints.flatMap((footprint) => [...keyMask(slots, footprint)]);
   const cpuNames = (prefix: string) => listed(cpus.length, (c) => `${prefix}${c}`);
   const others = range(cpus.length - 1);
@@ -166,7 +166,7 @@ function expand(F, i, to, o, n, limit, R, reportsDead, M) {
     const before = n;
     let transitions = 0, alive = 0;
     ${listed(words, (w) => `const w${w} = ${at('F', 'i', w)};`, ' ')}
-    const a = ${at('F', 'i', words)}, mask = ${at('F', 'i', words + 1)}, awake = ${isReduced ? 'mask' : at('F', 'i', words + 2)};
+    const a = ${at('F', 'i', words)}, mask = ${at('F', 'i', words + 1)}, awake = ${isReduced(shape) ? 'mask' : at('F', 'i', words + 2)};
     const q = ${regionText(slots)};
     ${others.map(record).join('\n    ')}
     const block = imul((${number(cpus[last])} >>> ${BLOCK_BITS}) << ${globals.bits} | ${number(globals)}, ${BLOCK_RECORD});

@@ -2,10 +2,21 @@
  * The text of the kernel: expand-source.ts, rename-source.ts, and the small functions here, unrolled over the words of a state.
  */
 import { expandText } from './expand-source';
-import { batchStride, entryStride, type KernelShape, R_STATES } from './kernel';
+import { batchStride, entryStride, isReduced, type KernelShape, R_PAGES, R_STATES } from './kernel';
 import { renamerText } from './rename-source';
-import { at, blockMask, lastOf, listed, localNumber, number, parameters, range, regionText } from './source-text';
-import { BLOCK_BITS, BLOCK_STATES } from './state-set';
+import {
+  at,
+  awakeText,
+  blockMask,
+  lastOf,
+  listed,
+  localNumber,
+  number,
+  parameters,
+  range,
+  regionText,
+} from './source-text';
+import { BLOCK_BITS, BLOCK_STATES, PAGE_BITS } from './state-set';
 import { crossingStride } from './step-memory';
 
 /** `cross(X, q0, q1, ..., x)`: where the change of the crossing step stands in X; 0 if there is none, -1 if that is not known. */
@@ -29,7 +40,8 @@ function cross(X, ${parameters(words, 'q')}, x) {
 }
 
 /** `place(w0, w1, ..., Q)`: the place of the state's block. `enter`: the state as a successor that is awake. */
-function placeText({ slots }: KernelShape): string {
+function placeText(shape: KernelShape): string {
+  const { slots } = shape;
   const { words, cpus, threads, globals, localBits } = slots;
   const others = cpus.slice(0, -1).map((slot) => localNumber(slot, localBits));
   const last = lastOf(slots);
@@ -43,45 +55,53 @@ function place(${parameters(words)}, Q) {
 function enter(o, p, M) {
   ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
   ${at('o', 'p', last.word)} = w${last.word} & ${blockMask(last)};
-  ${at('o', 'p', words)} = place(${parameters(words)}, M[4]) | 1;
+  ${at('o', 'p', words)} = place(${parameters(words)}, M[4])${awakeText(shape)};
   ${at('o', 'p', words + 1)} = 1 << (w${last.word} >>> ${last.shift} & ${BLOCK_STATES - 1});
 }`;
 }
 
 /** A shared word is read first: most successors are known, and a plain read is cheap. */
-function markText({ slots }: KernelShape, name: string, shared: boolean): string {
-  const { words } = slots;
+function markText(shape: KernelShape, name: string, shared: boolean): string {
+  const { words } = shape.slots;
   const mark = shared
     ? 'const fresh = (bits & ~T[a]) === 0 ? 0 : bits & ~or(T, a, bits);'
     : `const met = T[a];
     const fresh = bits & ~met;
     T[a] = met | bits;`;
+  const page = `a >>> ${PAGE_BITS}`;
+  const reduced = isReduced(shape);
   return `
-function ${name}(T, o, n, N, at, base, R) {
-  let states = 0;
+function ${name}(T, P, o, n, N, at, base, R) {
+  let states = 0, pages = 0;
   for (let p = 0; p < n; p += ${batchStride(words)}) {
     const to = ${at('o', 'p', words)}, bits = ${at('o', 'p', words + 1)};
-    const a = to & -2;
+    const a = ${reduced ? 'to' : 'to & -2'};
     ${mark}
-    // States that are known stay awake; of those of the next level a plain step can still put some to sleep.
-    if (fresh === 0 && (to & 1) === 1) continue;
+    ${reduced ? '' : joinText(words)}
+    if (fresh === 0) continue;
+    states += count(fresh);
+    if (P[${page}] === 0 && ${shared ? `exchange(P, ${page}, 1)` : `P[${page}]++`} === 0) pages++;
+    ${listed(words, (w) => `${at('N', 'at', w)} = ${at('o', 'p', w)};`, ' ')}
+    ${at('N', 'at', words)} = a; ${at('N', 'at', words + 1)} = fresh;
+    ${reduced ? '' : `${at('N', 'at', words + 2)} = fresh & -(to & 1); T[a + 1] = base + at;`}
+    at += ${entryStride(words)};
+  }
+  R[${R_STATES}] = states;
+  R[${R_PAGES}] = pages;
+  return at;
+}`;
+}
+
+/** If the block has an entry in the next level, the states join that. Those that are known stay awake; of those of the next level a step can still put some to sleep. */
+function joinText(words: number): string {
+  return `if (fresh === 0 && (to & 1) === 1) continue;
     const e = T[a + 1] - base;
     if (e >= 0 && e < at && ${at('N', 'e', words)} === a) {
       ${at('N', 'e', words + 1)} |= fresh;
       ${at('N', 'e', words + 2)} = (to & 1) === 1 ? ${at('N', 'e', words + 2)} | fresh : ${at('N', 'e', words + 2)} & ~bits;
       states += count(fresh);
       continue;
-    }
-    if (fresh === 0) continue;
-    states += count(fresh);
-    T[a + 1] = base + at;
-    ${listed(words, (w) => `${at('N', 'at', w)} = ${at('o', 'p', w)};`, ' ')}
-    ${at('N', 'at', words)} = a; ${at('N', 'at', words + 1)} = fresh; ${at('N', 'at', words + 2)} = fresh & -(to & 1);
-    at += ${entryStride(words)};
-  }
-  R[${R_STATES}] = states;
-  return at;
-}`;
+    }`;
 }
 
 function passesText({ slots }: KernelShape): string {
@@ -102,7 +122,7 @@ function touch(T, o, n) {
 
 export function kernelSource(shape: KernelShape): string {
   return [
-    `'use strict';\nconst { imul, clz32 } = Math;\nconst { or } = Atomics;`,
+    `'use strict';\nconst { imul, clz32 } = Math;\nconst { exchange, or } = Atomics;`,
     passesText(shape),
     crossText(shape),
     placeText(shape),

@@ -25,7 +25,9 @@ export const R_STOPPED = 2;
 export const R_TRANSITIONS = 3;
 /** States that `mark` has found to be new. */
 export const R_STATES = 4;
-export const R_LENGTH = 5;
+/** Pages of the set that `mark` was the first to write. */
+export const R_PAGES = 5;
+export const R_LENGTH = 6;
 
 export const REASON_NONE = 0;
 export const REASON_DEAD = 1;
@@ -47,6 +49,17 @@ export interface KernelShape {
   readonly rows: readonly number[];
 }
 
+/** A reduced search takes all steps (expand-source.ts): nothing is asleep, and the set has no hints. */
+export function isReduced({
+  por,
+  renamings,
+}: {
+  readonly por: boolean;
+  readonly renamings: readonly unknown[];
+}): boolean {
+  return por || renamings.length > 0;
+}
+
 /** Positions are indices into arrays of words, not numbers of entries. */
 export interface Kernel {
   /** Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. `M` is what tables() makes of a memory of steps. */
@@ -66,8 +79,20 @@ export interface Kernel {
   /** Makes a successor that is awake of the state at o[p]. */
   enter(o: Int32Array, p: number, M: readonly Int32Array[]): void;
   touch(T: Int32Array, o: Int32Array, n: number): number;
-  /** Marks the successors o[0..n) in the set T. What is new goes to the entry of its block in N[..at), or to a new one. Returns the new `at`. */
-  mark(T: Int32Array, o: Int32Array, n: number, N: Int32Array, at: number, base: number, R: Int32Array): number;
+  /**
+   * Marks the successors o[0..n) in the set T. What is new goes to the entry of its block in N[..at), or to a new one. Returns the new `at`. `P`: 0 for each page of
+   * T that has not been written. `base`: what a hint of this level is counted from.
+   */
+  mark(
+    T: Int32Array,
+    P: Int32Array,
+    o: Int32Array,
+    n: number,
+    N: Int32Array,
+    at: number,
+    base: number,
+    R: Int32Array,
+  ): number;
   /** The same for a set that several threads use. */
   markShared: Kernel['mark'];
 }
@@ -77,7 +102,7 @@ export function entryStride(words: number): number {
   return words + 3;
 }
 
-/** The words of a successor in the batch: | words | place, + 1 if the states are awake | which states |. */
+/** The words of a successor in the batch: | words | place, + 1 if the states are awake (not in a reduced search) | which states |. */
 export function batchStride(words: number): number {
   return words + 2;
 }

@@ -146,7 +146,7 @@ test('regions do not overlap', () => {
         ),
         globals: capacities.globals,
       };
-      const { words, offset } = regionLayout(sizes);
+      const { words, offset } = regionLayout(sizes, BLOCK_WORDS);
       const from = memory.regions[regionAt({ cpus, threads, occupants: threads }, [a, b])] + offset;
       placed.push({ from, to: from + words });
     }

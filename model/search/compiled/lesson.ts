@@ -3,6 +3,8 @@
  */
 import type { Footprint } from '../../translate/packed/interaction';
 import type { Capacities, Capacity, Masks, Slots } from './components';
+import { isReduced } from './kernel';
+import { BLOCK_WORDS, REDUCED_BLOCK_WORDS } from './state-set';
 
 /** What the generated code of a model is, as far as it is needed to learn steps. Plain data, for it is handed to each thread. */
 export interface Learnable {
@@ -53,4 +55,9 @@ export class Unfit extends Error {
     super(lesson.kind);
     this.lesson = lesson;
   }
+}
+
+/** The words of a block of the set of states (state-set.ts). */
+export function blockWordsOf({ por, renamings = [] }: Learnable): number {
+  return isReduced({ por: por !== undefined, renamings }) ? REDUCED_BLOCK_WORDS : BLOCK_WORDS;
 }

@@ -9,6 +9,7 @@ import {
   entryStride,
   type Kernel,
   R_LENGTH,
+  R_PAGES,
   R_POSITION,
   R_REASON,
   R_STATES,
@@ -34,7 +35,8 @@ const BATCH = 512;
 const SPINS = 2000;
 const NAP_MS = 2;
 const POLL_EVERY = 32;
-/** A hint is a 32-bit integer. */
+/** Hints are 32-bit integers, and 0 is none. All threads begin at the same one, so that what a hint of another thread leads to is an entry, too. */
+const FIRST_BASE = 1;
 const MOST_BASE = 2 ** 30;
 
 const { add, load, store, compareExchange, wait, notify } = Atomics;
@@ -57,7 +59,7 @@ export class SearchThread {
   private parity = 0;
   private end = 0;
   /** Words of this thread's lists of all levels before: hints to them (state-set.ts) are smaller. Where it begins anew, what a hint leads to tells. */
-  private base = 1;
+  private base = FIRST_BASE;
   private transitions = 0;
   private polls = 0;
 
@@ -136,7 +138,7 @@ export class SearchThread {
     const { threads, lists, control } = this.shared;
     const chunk = CHUNK * this.stride;
     let n = 0;
-    this.base = (this.base + this.end) % MOST_BASE;
+    this.base = this.base + this.end > MOST_BASE ? FIRST_BASE : this.base + this.end;
     this.end = 0;
     for (let k = 0; k < threads; k++) {
       const owner = (this.me + k) % threads;
@@ -229,11 +231,12 @@ export class SearchThread {
   }
 
   private insert(n: number, list: Int32Array): void {
-    const { states, control } = this.shared;
+    const { states, pages, control } = this.shared;
     const { kernel, out, result } = this;
     kernel.touch(states, out, n);
-    this.end = this.mark(states, out, n, list, this.end, this.base, result);
+    this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
     control[place.statesOf(this.me)] += result[R_STATES];
+    control[place.pagesOf(this.me)] += result[R_PAGES];
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;
     control[place.transitionsOf(this.me) + 1] = Math.floor(this.transitions / 2 ** 30);
   }

@@ -3,7 +3,7 @@
  * only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
  */
 import type { Learnable } from './lesson';
-import { usedWords } from './state-set';
+import { PAGE_BYTES, PAGE_WORDS } from './state-set';
 import { makeStepMemory, type StepMemory } from './step-memory';
 
 /** Places in `control`. Those of one thread lie THREAD apart, each in a cache line of its own. */
@@ -31,6 +31,8 @@ const THREAD = 64;
 export const cursorOf = (t: number) => FIRST_THREAD + t * THREAD;
 export const endOf = (t: number, parity: number) => FIRST_THREAD + t * THREAD + 16 + parity;
 export const statesOf = (t: number) => FIRST_THREAD + t * THREAD + 32;
+/** Pages of the set of states that this thread was the first to write. */
+export const pagesOf = (t: number) => FIRST_THREAD + t * THREAD + 35;
 /** Two words: transitions may be more than 2^31. */
 export const transitionsOf = (t: number) => FIRST_THREAD + t * THREAD + 33;
 
@@ -53,6 +55,8 @@ export interface Shared {
   readonly steps: StepMemory;
   /** The set of states (state-set.ts). */
   readonly states: Int32Array;
+  /** For each page of the set: 0 if it has not been written. */
+  readonly pages: Int32Array;
   readonly lists: readonly (readonly [Int32Array, Int32Array])[];
   readonly control: Int32Array;
   /** Of the set of states and the lists; what is reserved may be more. */
@@ -100,6 +104,7 @@ export function makeShared(options: SharedOptions): Shared {
     learnable,
     steps: makeStepMemory({ slots, wideWords: masks.words, capacities, renamings: renamings.length, regionWords }),
     states,
+    pages: array(Math.ceil(regionWords / PAGE_WORDS)),
     lists: Array.from({ length: threads }, () => [reserve(listWords), reserve(listWords)] as const),
     control,
     memoryBytes,
@@ -108,11 +113,12 @@ export function makeShared(options: SharedOptions): Shared {
   };
 }
 
-/** Bytes in use: of the set of states what lies between states that have been met, and the lists. */
-export function bytesOf({ control, steps, learnable, threads }: Shared): number {
-  let words = usedWords(steps, learnable.slots);
-  for (let t = 0; t < threads; t++) words += control[endOf(t, 0)] + control[endOf(t, 1)];
-  return words * 4;
+/** Bytes in use: the pages of the set of states that have been written, and the lists. */
+export function bytesOf({ control, threads }: Shared): number {
+  let bytes = 0;
+  for (let t = 0; t < threads; t++)
+    bytes += control[pagesOf(t)] * PAGE_BYTES + (control[endOf(t, 0)] + control[endOf(t, 1)]) * 4;
+  return bytes;
 }
 
 /** A view of more than 4 GiB arrives in a worker with its length cut to 32 bits (Node 20), but its buffer arrives whole: so buffers are sent. */

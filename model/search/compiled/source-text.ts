@@ -2,6 +2,7 @@
  * Pieces of generated text for a form of collapsed states (components.ts).
  */
 import type { Slot, Slots } from './components';
+import { isReduced, type KernelShape } from './kernel';
 import { BLOCK_STATES, regionLength } from './state-set';
 
 export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -28,4 +29,9 @@ export function regionText({ cpus, threads, localBits }: Slots): string {
     .map(occupant)
     .reduce((outer, inner) => `(imul(${outer}, ${Math.max(1, threads.length)}) + ${inner})`);
   return `imul(${region}, ${regionLength(cpus.length, threads.length)})`;
+}
+
+/** What is added to the place of a successor that is awake. */
+export function awakeText(shape: KernelShape): string {
+  return isReduced(shape) ? '' : ' | 1';
 }

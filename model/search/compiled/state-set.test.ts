@@ -1,6 +1,5 @@
 /**
- * Promises: each combination of component values has a bit of its own in its region, within the words that the region takes; regions do not overlap; what is
- * counted as used is what lies between the values that have been met; a move says where a step leads within a region, and is FAR where it leads out of it.
+ * Promises: each combination of component values has a bit of its own in its region, within the words that the region takes; regions do not overlap; a move says where a step leads within a region, and is FAR where it leads out of it.
  */
 import fc from 'fast-check';
 import { FIRST_CAPACITIES, makeSlots, type Slot, type Slots } from './components';
@@ -14,9 +13,7 @@ import {
   regionAt,
   regionLayout,
   regionLength,
-  usedWords,
 } from './state-set';
-import { COUNTS, makeStepMemory } from './step-memory';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const product = (lists: readonly (readonly number[])[]): number[][] =>
@@ -51,7 +48,7 @@ describe('a region', () => {
     { cpus: [1, 1], threads: [0, 0], globals: 1 },
     { cpus: [4, 64], threads: [0, 1, 0, 5], globals: 7 },
   ])('%j: every combination has its own bit', (sizes) => {
-    const { strides, words, offset } = regionLayout(sizes);
+    const { strides, words, offset } = regionLayout(sizes, BLOCK_WORDS);
     const values = product([
       ...sizes.cpus.map(range),
       ...sizes.threads.map((size) => (size === 0 ? [0] : range(size).map((value) => value + 1))),
@@ -79,23 +76,6 @@ describe('a region', () => {
       );
     }
   });
-});
-
-test('used is what lies between the values that have been met, of regions that exist', () => {
-  const slots = makeSlots(2, 3, FIRST_CAPACITIES);
-  const sizes = { slots, wideWords: 1, capacities: FIRST_CAPACITIES, renamings: 0, regionWords: 2 ** 20 };
-  const memory = makeStepMemory(sizes);
-  expect(usedWords(memory, slots)).toBe(0);
-  const at = regionAt({ cpus: 2, threads: 3, occupants: 3 }, [0, 2]);
-  memory.regions[at] = 1;
-  // CPU 0 with thread 0, CPU 1 with thread 2, thread 1 asleep, globals: 5 * ceil(70 / 32) blocks * 4 * 2.
-  memory.control[COUNTS] = 5;
-  memory.control[COUNTS + 3 + 2] = 70;
-  memory.control[COUNTS + 6 + 1] = 4;
-  memory.control[COUNTS + 6 + 3] = 2;
-  // Values of a CPU with a thread that it does not run in this region.
-  memory.control[COUNTS + 1] = 1000;
-  expect(usedWords(memory, slots)).toBe(5 * 3 * BLOCK_WORDS * 4 * 2);
 });
 
 /** Numbers of the values of a state: of each CPU among those with its thread, of each thread, of the globals. */
@@ -174,11 +154,14 @@ describe('a move', () => {
             cpus: from.cpus.map((number, c) => (c === cpu ? to % runningRoom(running[c]) : number)),
             globals: globals ?? from.globals,
           };
-          const { strides } = regionLayout({
-            cpus: running.map(runningRoom),
-            threads: range(threads).map((t) => (running.includes(t) ? 0 : asleepRoom(t))),
-            globals: ROOM.globals,
-          });
+          const { strides } = regionLayout(
+            {
+              cpus: running.map(runningRoom),
+              threads: range(threads).map((t) => (running.includes(t) ? 0 : asleepRoom(t))),
+              globals: ROOM.globals,
+            },
+            BLOCK_WORDS,
+          );
           const place = (n: Numbers) => placeOf([...n.cpus, ...n.threads, n.globals], strides, cpus - 1);
           const move = moveBetween(slots, cpu, stateWith(slots, from), stateWith(slots, next));
           expect(move).not.toBe(FAR);

@@ -1,5 +1,4 @@
 import { numberAt, type Slot, type Slots } from './components';
-import { COUNTS, type StepMemory } from './step-memory';
 
 /**
  * The set of states that a search has met: one bit for each combination of component values. A search meets a good part of all combinations, so this takes
@@ -15,6 +14,13 @@ import { COUNTS, type StepMemory } from './step-memory';
 export const BLOCK_BITS = 5;
 export const BLOCK_STATES = 1 << BLOCK_BITS;
 export const BLOCK_WORDS = 2;
+/** A reduced search has no hints: its states are few and far between. */
+export const REDUCED_BLOCK_WORDS = 1;
+
+/** The system provides pages of 4 KiB: so many words. */
+export const PAGE_BITS = 10;
+export const PAGE_WORDS = 1 << PAGE_BITS;
+export const PAGE_BYTES = 4 * PAGE_WORDS;
 
 /** The regions by the threads that the CPUs run: for each the place of its first word, and how many words further the next value of each component is. */
 export interface Regions {
@@ -42,39 +48,25 @@ export interface RegionSizes {
 }
 
 /** The strides of a region, in the order of its entry (that of the last CPU is from block to block), and its size in words. `base` belongs to value 0 of each component; sleeping threads count from 1. */
-export function regionLayout({ cpus, threads, globals }: RegionSizes): {
+export function regionLayout(
+  { cpus, threads, globals }: RegionSizes,
+  blockWords: number,
+): {
   readonly strides: readonly number[];
   readonly words: number;
   readonly offset: number;
 } {
-  let words = BLOCK_WORDS * Math.ceil(cpus[cpus.length - 1] / BLOCK_STATES);
+  let words = blockWords * Math.ceil(cpus[cpus.length - 1] / BLOCK_STATES);
   const dimension = (size: number) => {
     const stride = words;
     words *= size;
     return stride;
   };
-  const cpuStrides = [...cpus.slice(0, -1).map(dimension), BLOCK_WORDS];
+  const cpuStrides = [...cpus.slice(0, -1).map(dimension), blockWords];
   const globalsStride = dimension(globals);
   const threadStrides = threads.map((size) => (size === 0 ? 0 : dimension(size)));
   const offset = threadStrides.reduce((sum, stride) => sum + stride, 0);
   return { strides: [...cpuStrides, ...threadStrides, globalsStride], words, offset };
-}
-
-/** Words of the set that lie between states that have been met: the product of what each component of a region has had. */
-export function usedWords({ control, regions }: StepMemory, { cpus, threads }: Slots): number {
-  const occupants = Math.max(1, threads.length);
-  const length = regionLength(cpus.length, threads.length);
-  const others = COUNTS + cpus.length * occupants;
-  let used = 0;
-  for (let region = 0; region < regions.length / length; region++) {
-    if (regions[region * length] === 0) continue;
-    const running = cpus.map((_, cpu) => Math.floor(region / occupants ** (cpus.length - 1 - cpu)) % occupants);
-    const counts = running.map((thread, cpu) => control[COUNTS + cpu * occupants + thread]);
-    const last = BLOCK_WORDS * Math.ceil((counts.pop() ?? 0) / BLOCK_STATES);
-    const asleep = threads.map((_, thread) => (running.includes(thread) ? 1 : control[others + thread]));
-    used += [...counts, ...asleep, control[others + threads.length]].reduce((product, count) => product * count, last);
-  }
-  return used;
 }
 
 /** The move of a step that leads to another region, or changes a sleeping thread, or uses the globals and leaves them as they are: its place is found anew. */
