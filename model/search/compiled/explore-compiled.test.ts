@@ -101,6 +101,12 @@ describe('endings', () => {
     }
   });
 
+  test('the pages of the set count as memory, not the lists alone', () => {
+    // No level has so many states that their entries take that much.
+    const result = exploreCompiled(modelOf('mainline', DEFAULT_BOUNDS), { memoryMiB: 1, stopAtDepth: 40 });
+    expect(result).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+  });
+
   test('a search that runs out of room begins anew with more', () => {
     const capacities: Capacities = {
       runningTask: 30,
@@ -157,6 +163,7 @@ describe('CPUs that meet in a global', () => {
     { rules: ['lead', 'follow'] },
     { rules: ['advance', 'wrap', 'setMode', 'clearMode'], waits: 1 },
     { rules: ['advance', 'wrap', 'clearMode', 'setMode'], waits: 1, cpus: 3, tasks: 0 },
+    { rules: ['advance', 'wrap', 'toggleMode'], waits: 1 },
     { rules: ['advance', 'setMode'], waits: 1, cpus: 1 },
     { rules: ['toil', 'switchReady', 'wakeSleeping', 'advance', 'setMode'], waits: 1, invariants: ['threadsApart'] },
   ])('%j: verdict and counts are those of the direct search', (coupling) => {

@@ -1,6 +1,7 @@
 /**
  * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is used again only there; that no two
- * values have one number; what `blocks` says of 32 values is what the records of these say, whichever learners have written them; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
+ * values have one number; what `blocks` says of 32 values is what the records of these say, whichever learners have
+ * written them; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
  */
 import { join } from 'node:path';
 import { packState } from '../../translate/packed/packer';

@@ -1,6 +1,6 @@
 /**
- * What the threads of one search share: the set of states, two lists of entries (kernel.ts) for each thread (parity of the level: one is read, one is written, by its owner
- * only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
+ * What the threads of one search share: the set of states, two lists of entries (kernel.ts) for each thread (parity of the level: one is read, one is
+ * written, by its owner only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
  */
 import type { Learnable } from './lesson';
 import { PAGE_BYTES, PAGE_WORDS } from './state-set';

@@ -17,9 +17,8 @@ export const lastOf = ({ cpus }: Slots) => cpus[cpus.length - 1];
 export const lowest = (bits: string) => `31 - clz32(${bits} & -${bits})`;
 /** All bits of a word but those of a state's number in its block. */
 export const blockMask = ({ shift }: Slot) => ~((BLOCK_STATES - 1) << shift);
-/** The low bits of a CPU's slot. */
-export const localNumber = ({ word, shift }: Slot, bits: number, prefix = 'w') =>
-  `(${prefix}${word} >>> ${shift} & ${(1 << bits) - 1})`;
+/** Without the thread that the CPU runs. */
+export const localNumber = (cpu: Slot, localBits: number) => number({ ...cpu, bits: localBits });
 
 /** The entry of a state's region, as an expression. */
 export function regionText({ cpus, threads, localBits }: Slots): string {

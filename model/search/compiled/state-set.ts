@@ -5,7 +5,8 @@ import { numberAt, type Slot, type Slots } from './components';
  * fewer bits than the words of the states in a hash table; and what one step of a CPU leads to lies near by.
  *
  * 32 states that differ in the number of the last CPU only, and in nothing but the low bits of that, form a block of two words: which of them have been met, and
- * where the entry of those of the next level may be found in its list (a hint: it holds if the entry there is of this block). States with the same threads on the CPUs form a region, an array with a dimension for each component:
+ * where the entry of those of the next level may be found in its list (a hint: it holds if the entry there is of this block). In a reduced search it has the
+ * first word only. States with the same threads on the CPUs form a region, an array with a dimension for each component:
  *
  *   | met | hint |   last CPU / 32, the other CPUs, globals, sleeping threads      from the innermost dimension to the outermost
  *
@@ -47,7 +48,10 @@ export interface RegionSizes {
   readonly globals: number;
 }
 
-/** The strides of a region, in the order of its entry (that of the last CPU is from block to block), and its size in words. `base` belongs to value 0 of each component; sleeping threads count from 1. */
+/**
+ * The strides of a region, in the order of its entry (that of the last CPU is from block to block), and its size in words. `base` belongs to value 0 of each
+ * component; sleeping threads count from 1.
+ */
 export function regionLayout(
   { cpus, threads, globals }: RegionSizes,
   blockWords: number,
@@ -75,8 +79,8 @@ const FURTHEST = 2 ** 15;
 const GLOBALS_BITS = 15;
 
 /**
- * How far the step that changes a state by change[at..] goes within a region: | by how many values (blocks, for the last CPU) of the CPU | by how many of the globals |, 16 bits each, signed; or
- * FAR.
+ * How far the step that changes a state by change[at..] goes within a region: | by how many values (blocks, for the last CPU) of the CPU | by how many of the
+ * globals |, 16 bits each, signed; or FAR.
  */
 export function moveOf(slots: Slots, cpu: number, state: Int32Array, change: Int32Array, at: number): number {
   const { cpus, threads, globals, localBits } = slots;
