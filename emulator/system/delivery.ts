@@ -218,7 +218,10 @@ function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
   cpu.storeSystem64(at, at >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi, lo, hi);
 }
 
-/** Faults push RF set, so that an instruction breakpoint does not hit again on return (SDM vol. 3, 6.8.3). */
+/**
+ * Faults push RF set, so that an instruction breakpoint does not hit again on return; everything else pushes RF as it
+ * is: 0, but 1 right after an IRET that loaded it and within a repeated string instruction (SDM vol. 3, 17.3.1.1).
+ */
 function writeFrame(cpu: Cpu, source: EventSource, vector: number, error: number): void {
   const r = cpu.r;
   const rf = source === 'fault' && vector !== VEC_DB ? FLAG_RF : 0;
