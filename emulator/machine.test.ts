@@ -25,6 +25,13 @@ describe('machine', () => {
     expect(small.cpu.rsp()).toBe(KERNEL_STACK);
   });
 
+  it('starts with RFLAGS 2: no flag is set', () => {
+    const { machine, cpu } = smallMachine();
+    cpu.r.fill(0);
+    machine.boot(0, { cpus: 1, tasks: 1, mms: 1 });
+    expect(cpu.rflags()).toBe(2);
+  });
+
   it('takes a syscall and a page fault from user mode, and an NMI', () => {
     const small = smallMachine();
     const { machine, cpu } = small;
