@@ -7,8 +7,6 @@ import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
 import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
   CPL,
-  CR4,
-  CR4_SMAP,
   EFLAGS,
   F_HI,
   F_LO,
@@ -58,10 +56,10 @@ export function cli(cpu: Cpu): Outcome {
   return NEXT;
 }
 
-/** `op.sub` 0: CLAC, 1: STAC. */
+/** `op.sub` 0: CLAC, 1: STAC. CR4.SMAP does not matter: this CPU has SMAP, so only CPL > 0 is #UD (SDM vol. 2). */
 export function setAccessCheck(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (r[CPL] !== 0 || (r[CR4] & CR4_SMAP) === 0) return fail(cpu, VEC_UD, -1);
+  if (r[CPL] !== 0) return fail(cpu, VEC_UD, -1);
   r[EFLAGS] = op.sub === 1 ? r[EFLAGS] | FLAG_AC : r[EFLAGS] & ~FLAG_AC;
   cpu.derive();
   return NEXT;

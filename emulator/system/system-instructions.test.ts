@@ -5,10 +5,12 @@ import {
   CR4,
   CR4_FSGSBASE,
   CR4_PCIDE,
+  CR4_SMAP,
   CS,
   EFER,
   EFER_SCE,
   EFLAGS,
+  FLAG_AC,
   FLAG_IF,
   FLAG_NT,
   FLAG_TF,
@@ -203,10 +205,26 @@ describe('privilege', () => {
     expectFault(small, 13, 0);
   });
 
-  it('STAC and CLAC are #UD at CPL 3; RDGSBASE is #UD unless CR4.FSGSBASE', () => {
+  it('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
     const small = smallMachine();
-    userAt(small, '0f01cb');
-    expectFault(small, 6);
+    for (const smap of [CR4_SMAP, 0]) {
+      small.cpu.r[CR4] = (small.cpu.r[CR4] & ~CR4_SMAP) | smap;
+      kernelAt(small, '0f01cb 0f01ca'); // stac; clac
+      expect(small.machine.step(0)).toBe(RETIRED);
+      expect(small.cpu.rflags()).toBe(FLAG_AC | 2);
+      expect(small.machine.step(0)).toBe(RETIRED);
+      expect(small.cpu.rflags()).toBe(2);
+    }
+    for (const hex of ['0f01cb', '0f01ca']) {
+      // stac, clac
+      userAt(small, hex);
+      expectFault(small, 6);
+      small.cpu.r[CPL] = 0;
+    }
+  });
+
+  it('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
+    const small = smallMachine();
     userAt(small, 'f3480faec8');
     expectFault(small, 6);
     userAt(small, 'f3480faec8');
