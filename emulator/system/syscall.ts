@@ -54,6 +54,7 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
   r[SS] = (r[CS] + 8) & 0xffff;
   r[CPL] = 0;
   cpu.derive();
+  trapIfSingleStepping(cpu);
   return jump(cpu, r[LSTAR], r[LSTAR + 1]);
 }
 
@@ -70,9 +71,16 @@ export function sysret(cpu: Cpu, op: MicroOp): Outcome {
   r[CPL] = 3;
   setRflags(cpu, r[R11] & SYSRET_FLAGS);
   cpu.derive();
-  // Unlike after POPF or IRET, a TF that SYSRET loads traps at once.
-  if ((r[EFLAGS] & FLAG_TF) !== 0) pendSingleStep(cpu);
+  trapIfSingleStepping(cpu);
   return jump(cpu, r[RCX], r[RCX + 1]);
+}
+
+/**
+ * Unlike after POPF or IRET, the TF that SYSCALL leaves or SYSRET loads traps before the next instruction; one that
+ * FMASK clears does not (SDM vol. 2, SYSCALL and SYSRET).
+ */
+function trapIfSingleStepping(cpu: Cpu): void {
+  if ((cpu.r[EFLAGS] & FLAG_TF) !== 0) pendSingleStep(cpu);
 }
 
 export function swapgs(cpu: Cpu): Outcome {

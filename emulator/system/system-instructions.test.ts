@@ -14,6 +14,7 @@ import {
   FLAG_IF,
   FLAG_NT,
   FLAG_TF,
+  FMASK,
   GDTR_LIMIT,
   GS_BASE,
   KERNEL_GS_BASE,
@@ -107,6 +108,18 @@ describe('SYSCALL and SYSRET', () => {
     setFlags(small.cpu, FLAG_TF);
     small.machine.step(0);
     expect(small.machine.step(0)).toBe(RETIRED);
+  });
+
+  it('SYSCALL under TF traps before the handler’s first instruction when FMASK keeps TF', () => {
+    const small = smallMachine();
+    small.cpu.r[FMASK] &= ~FLAG_TF;
+    userAt(small, '0f05'); // syscall
+    setFlags(small.cpu, FLAG_TF);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    setRegister(small.cpu, RSP, KERNEL_STACK);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt.asUintN(64, BigInt(handlerOf(0))));
   });
 
   it('SWAPGS swaps the bases at CPL 0 and is #GP elsewhere', () => {
