@@ -14,6 +14,8 @@ import {
   FLAG_IF,
   FLAG_NT,
   FLAG_TF,
+  FLAG_VIF,
+  FLAG_VIP,
   FMASK,
   GDTR_LIMIT,
   GS_BASE,
@@ -36,6 +38,7 @@ import {
   kernelAt,
   leafEntry,
   peek,
+  place,
   poke,
   put64,
   type SmallMachine,
@@ -187,6 +190,29 @@ describe('IRETQ', () => {
     frame(small, USER_CS, USER_SS);
     setFlags(small.cpu, FLAG_NT);
     expectFault(small, 13, 0);
+  });
+
+  it('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
+    const small = smallMachine();
+    frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_SS & ~3);
+    frame(small, USER_CS, USER_CS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_CS & ~3);
+  });
+
+  it('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
+    const small = smallMachine();
+    const virtual = FLAG_VIF | FLAG_VIP;
+    frame(small, USER_CS, USER_SS, USER, virtual | 2);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
+    place(small.machine, USER, '48cf'); // iretq
+    [USER, USER_CS, 2, USER_STACK, USER_SS].forEach((word, i) => {
+      poke(small.machine, USER_STACK - 40 + i * 8, word);
+    });
+    setRegister(small.cpu, RSP, USER_STACK - 40);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
   });
 
   it('compatibility mode is not implemented, and says so', () => {
