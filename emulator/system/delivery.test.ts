@@ -122,6 +122,28 @@ describe('delivery in 64-bit mode', () => {
     expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(-0x1000000), vaHi(-0x1000000)]);
   });
 
+  it('a frame that cannot be pushed faults at its first word, or at the highest one of its lower page', () => {
+    const small = smallMachine();
+    put64(small.machine, leafEntry(KERNEL_STACK - 0x1000), 0);
+    for (const [rsp, cr2] of [
+      [KERNEL_STACK, KERNEL_STACK - 8],
+      [KERNEL_STACK + 16, KERNEL_STACK - 8],
+      [KERNEL_STACK + 32, KERNEL_STACK - 8],
+    ]) {
+      useIst(small, 8, 1);
+      kernelAt(small, '0f0b'); // ud2
+      setRegister(small.cpu, RSP, BigInt(rsp));
+      small.machine.step(0);
+      expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(cr2), vaHi(cr2)]);
+    }
+    put64(small.machine, leafEntry(KERNEL_STACK), 0);
+    small.cpu.tlb.flushAll();
+    kernelAt(small, '0f0b'); // ud2
+    setRegister(small.cpu, RSP, BigInt(KERNEL_STACK + 32));
+    small.machine.step(0);
+    expect(small.cpu.r[CR2]).toBe(vaLo(KERNEL_STACK + 24));
+  });
+
   it('a gate beyond the IDT limit is #GP with the vector, EXT set for an external event', () => {
     const small = smallMachine();
     small.cpu.r[IDTR_LIMIT] = 0x3ff;
@@ -144,7 +166,7 @@ describe('double faults and shutdown', () => {
     expect(small.cpu.rip()).toBe(handlerOf(8));
     expect(small.cpu.rsp()).toBe(IST1 - 48);
     expect(peek(small.machine, IST1 - 48)).toBe(0n);
-    expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 48));
+    expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 8));
   });
 
   it('#GP then #PF is serial: the page fault is delivered', () => {

@@ -204,13 +204,22 @@ function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
   if (target.ist === 0) cpu.observer.stackAccess(cpu, frame.lo, frame.hi, bytes, true);
   if (!isCanonical(frame.lo, frame.hi)) return cpu.raise(VEC_SS, ext);
   if (!isCanonical(target.ripLo, target.ripHi)) return cpu.raise(VEC_GP, ext);
-  // First and last word: a frame touches at most two pages.
-  return cpu.prepareSystemWrite(frame.lo, frame.hi) && cpu.prepareSystemWrite(...wordAt(bytes - 8));
+  return prepareWord(cpu, bytes - 8) && prepareLowerPage(cpu, bytes);
 }
 
-function wordAt(offset: number): [number, number] {
+/** The word at `offset` above the frame's lowest byte. */
+function prepareWord(cpu: Cpu, offset: number): boolean {
   const lo = (frame.lo + offset) | 0;
-  return [lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi];
+  return cpu.prepareSystemWrite(lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi);
+}
+
+/**
+ * Pushes go downwards, so a fault names the first word that is pushed to the page that it is about: SS, or the highest
+ * word of the lower one of two pages.
+ */
+function prepareLowerPage(cpu: Cpu, bytes: number): boolean {
+  const room = 4096 - (frame.lo & 0xfff);
+  return room >= bytes || prepareWord(cpu, room - 8);
 }
 
 function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
