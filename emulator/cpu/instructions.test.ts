@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
+import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import {
   KERNEL,
@@ -51,6 +51,29 @@ describe('effective addresses', () => {
     setRegister(cpu, RBX, 0xffffffff00000010n);
     run('6567488b03'); // mov %gs:(%ebx),%rax
     expect(cpu.get64(RAX)).toBe(77n);
+  });
+
+  it('of a bit string are cut to 32 bits after the bit offset moved them', () => {
+    const small32 = smallMachine();
+    for (const [hex, base] of [
+      ['670fb303', 0xfffffffcn], // btr %eax,(%ebx)
+      ['670fb30425fcffffff', 0n], // btr %eax,0xfffffffc (32-bit address)
+      ['670fb305f5dffcff', 0n], // btr %eax,-0x3200b(%eip)
+    ] as const) {
+      kernelAt(small32, hex);
+      setRegister(small32.cpu, RSP, KERNEL_STACK);
+      setRegister(small32.cpu, RBX, base);
+      setRegister(small32.cpu, RAX, 0x20000000n);
+      expect([small32.machine.step(0), small32.cpu.event.vector]).toEqual([FAULTED, 14]);
+      const rip32 = (KERNEL_CODE + 8 - 0x3200b) >>> 0;
+      const offset = hex.startsWith('670fb305') ? rip32 : 0xfffffffc;
+      expect(small32.cpu.get64(CR2)).toBe(BigInt((offset + 0x4000000) >>> 0));
+    }
+    setRegister(cpu, RBX, BigInt(DATA + 8));
+    setRegister(cpu, RAX, BigInt.asUintN(64, -64n));
+    poke(machine, DATA, 1n);
+    run('480fb303'); // btr %rax,(%rbx)
+    expect(peek(machine, DATA)).toBe(0n);
   });
 
   it('LEA has no segment base', () => {

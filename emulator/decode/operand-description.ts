@@ -90,7 +90,7 @@ function setMemory(op: MicroOp, i: Instruction): void {
   const short =
     (!absolute && registerOf(base).size === 4) ||
     (index !== Register.None && registerOf(index).size === 4) ||
-    base === Register.EIP;
+    (absolute && i.memoryDisplSize === 4);
   op.addr32 = short ? 1 : 0;
   setSegment(op, i);
   op.complex = op.index >= 0 || op.seg >= 0 || short;
