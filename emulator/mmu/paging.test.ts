@@ -298,6 +298,32 @@ describe('TLB', () => {
     expect(access(small, STORE, PAGE)).toBe(RETIRED);
   });
 
+  it('a page fault drops what is cached of its address, also when the tables no longer map it', () => {
+    const small = smallMachine();
+    for (const flags of [P | W, P | W | G]) {
+      stale(small, flags);
+      setLeaf(small, PAGE, 0, 0);
+      expect(access(small, LOAD, PAGE)).toBe(RETIRED);
+      expectPageFault(small, access(small, STORE, PAGE), 2);
+      expectPageFault(small, access(small, LOAD, PAGE), 0);
+    }
+  });
+
+  it('a page fault of one PCID leaves what another one has cached, unless it is Global', () => {
+    for (const [flags, expected] of [
+      [P | W, RETIRED],
+      [P | W | G, FAULTED],
+    ]) {
+      const small = withPcid();
+      stale(small, flags);
+      setLeaf(small, PAGE, 0, 0);
+      writeCr3(small, 0x1002n);
+      access(small, STORE, PAGE);
+      writeCr3(small, (1n << 63n) | 0x1001n);
+      expect(access(small, LOAD, PAGE)).toBe(expected);
+    }
+  });
+
   it('a TLB generation that wraps forgets, it does not revive', () => {
     const small = smallMachine();
     stale(small);

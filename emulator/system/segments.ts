@@ -137,7 +137,8 @@ export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
   const hi = (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0;
-  if (!cpu.prepareWrite(lo, hi, 8)) return FAULT;
+  // All of it is checked first, from its first byte on: nothing is stored when it faults, and CR2 is where it begins.
+  if (!cpu.prepareWrite(r[EA], r[EA + 1], 2) || !cpu.prepareWrite(lo, hi, 8)) return FAULT;
   if (!cpu.store(r[EA], r[EA + 1], 2, r[op.sub === 0 ? GDTR_LIMIT : IDTR_LIMIT], 0)) return FAULT;
   const base = op.sub === 0 ? GDTR_BASE : IDTR_BASE;
   return cpu.store64(lo, hi, r[base], r[base + 1]) ? NEXT : FAULT;
