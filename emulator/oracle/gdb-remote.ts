@@ -229,6 +229,6 @@ function isError(reply: string): boolean {
 }
 
 function refusal(command: string, reply: string): GdbError {
-  const found = reply === '' ? 'nothing, which means that it does not know it' : `"${reply}"`;
+  const found = reply === '' ? 'nothing, which means that it does not know it,' : `"${reply}"`;
   return new GdbError(`the gdbstub answered ${found} to "${command}"`);
 }

@@ -8,9 +8,8 @@
  * the register that read it; and HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a
  * CPU that sleeps.
  */
-import type { BootOptions } from '../boot';
+import type { BootOptions, LoadableImage } from '../boot';
 import { REG } from '../decode/micro-op';
-import type { ElfImage } from '../elf/elf-image';
 import { Machine } from '../machine';
 import { CPL, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
 import { DELIVERED, FAULTED, SHUTDOWN } from '../step-result';
@@ -79,7 +78,7 @@ export class LockstepError extends Error {
 const RIP_INDEX = stateIndex('rip');
 
 export async function lockstep(
-  image: ElfImage,
+  image: LoadableImage,
   oracle: OracleMachine,
   options: LockstepOptions,
 ): Promise<LockstepResult> {
@@ -100,7 +99,7 @@ class Lockstep {
     wholeComparisons: 0,
     accepted: new Map(),
   };
-  private readonly image: ElfImage;
+  private readonly image: LoadableImage;
   private readonly oracle: OracleMachine;
   private readonly options: LockstepOptions;
   private readonly observed: ObservedCpu;
@@ -112,7 +111,7 @@ class Lockstep {
   private inUserMode = false;
   private chose = false;
 
-  constructor(image: ElfImage, oracle: OracleMachine, options: LockstepOptions) {
+  constructor(image: LoadableImage, oracle: OracleMachine, options: LockstepOptions) {
     this.image = image;
     this.oracle = oracle;
     this.options = options;
