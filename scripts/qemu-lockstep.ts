@@ -17,13 +17,19 @@ import { alignedTable } from '../properties/report/aligned-table';
 
 const PROGRAM = process.env.QEMU ?? 'qemu-system-x86_64';
 const GUESTS = join(__dirname, '../emulator/guest');
+/** Whose differences emulator/oracle/accepted-differences.ts lists. */
+const LISTED = '7.2';
+/** Differences that are printed. */
+const SHOWN = 20;
 /** The timer, and the interrupt that asks a CPU to schedule. */
 const VECTORS = [0x20, 0xfd];
 
 async function main(): Promise<number> {
   const options = await yargs(process.argv.slice(2))
     .scriptName('scripts/qemu-lockstep.sh')
-    .usage('$0 [options]\n\nRuns a guest in lock-step with QEMU. Exit code 1: a difference that nothing explains.')
+    .usage(
+      '$0 [options]\n\nRuns a guest in lock-step with QEMU. Exit code 1: a difference that nothing explains, or a guest that stops before all steps are done.',
+    )
     .option('design', { type: 'string', default: 'mainline', describe: 'its image without PCID, which QEMU lacks' })
     .option('steps', { type: 'number', default: 100_000, describe: 'instructions and deliveries' })
     .option('seed', { type: 'string', default: '1', describe: 'of choices and events' })
@@ -33,16 +39,26 @@ async function main(): Promise<number> {
     .option('irq-every', { type: 'number', default: 250, describe: 'mean number of steps between interrupts; 0: none' })
     .option('interval', { type: 'number', default: 1000, describe: 'steps between two comparisons of all RAM' })
     .strict()
+    .version(false)
+    .fail((message: string, error: Error | undefined) => {
+      console.error(error?.message ?? `${message}; --help lists the options`);
+      process.exit(2);
+    })
     .parseAsync();
-  for (const name of ['steps', 'tasks', 'mms', 'interval'] as const) {
-    if (Number.isInteger(options[name]) && options[name] > 0) continue;
-    console.error(`--${name}: expected a whole number above 0, found ${options[name]}`);
-    return 2;
-  }
+  for (const name of ['steps', 'tasks', 'mms', 'interval'] as const)
+    if (!Number.isInteger(options[name]) || options[name] < 1)
+      return badInput(`--${name}: expected a whole number above 0, found ${options[name]}`);
+  for (const name of ['nmi-every', 'irq-every'] as const)
+    if (!(options[name] === 0 || options[name] >= 1))
+      return badInput(`--${name}: expected 0 or a number from 1 on, found ${options[name]}`);
   const path = join(GUESTS, options.design, `${options.design}-nopcid.elf`);
-  if (!existsSync(path)) {
-    console.error(`--design: expected one of ${designs().join(', ')}, found "${options.design}"`);
-    return 2;
+  if (!existsSync(path))
+    return badInput(`--design: expected one of ${designs().join(', ')}, found "${options.design}"`);
+  const image = readElf(readFileSync(path), path);
+  for (const name of ['tasks', 'mms'] as const) {
+    const most = image.symbol(`manifest.max_${name}`) ?? 1;
+    if (options[name] > most)
+      return badInput(`--${name}: expected 1 to ${most} (what the image can boot), found ${options[name]}`);
   }
   const version = qemuVersion(PROGRAM);
   if (version === undefined) {
@@ -50,7 +66,6 @@ async function main(): Promise<number> {
     return 0;
   }
   console.log(`${options.design} in lock-step with ${version}, seed ${options.seed}`);
-  const image = readElf(readFileSync(path), path);
   const started = performance.now();
   const qemu = await Qemu.start(PROGRAM);
   try {
@@ -66,12 +81,25 @@ async function main(): Promise<number> {
     });
     console.log(table(result, (performance.now() - started) / 1000).join('\n'));
     if (result.end === undefined) return 0;
-    const again = `scripts/qemu-lockstep.sh ${process.argv.slice(2).join(' ')}`.trim();
-    console.log(ending(image, result, result.end, `${again} (seed ${options.seed})`).join('\n'));
+    console.log(ending(image, result, result.end).join('\n'));
+    if (!version.includes(`version ${LISTED}`))
+      console.log(`the accepted differences were written down for QEMU ${LISTED}: this one may have others`);
+    console.log(`again: scripts/qemu-lockstep.sh ${againArguments(options, result.end.step)}`);
     return 1;
   } finally {
     qemu.stop();
   }
+}
+
+function badInput(sentence: string): number {
+  console.error(sentence);
+  return 2;
+}
+
+/** All of them: what a run does depends on each. */
+function againArguments(options: Record<string, unknown>, step: number): string {
+  const names = ['design', 'seed', 'tasks', 'mms', 'nmi-every', 'irq-every', 'interval'];
+  return [...names.map((name) => `--${name} ${options[name]}`), `--steps ${step}`].join(' ');
 }
 
 function designs(): string[] {
@@ -101,15 +129,20 @@ function table({ counts, end }: LockstepResult, seconds: number): string[] {
   return alignedTable(['', 'count'], ['left', 'right'], rows);
 }
 
-function ending(image: ElfImage, { machine }: LockstepResult, end: LockstepEnd, again: string): string[] {
+function ending(image: ElfImage, { machine }: LockstepResult, end: LockstepEnd): string[] {
   const text = disassemble(machine, end.root, end.va, image);
   const symbol = image.symbolAt(end.va);
   const where = symbol === undefined ? '' : ` <${symbolText(symbol)}>`;
   return [
     `step ${end.step}: ${REASONS[end.reason]}`,
     `  at ${hexVa(end.va)}${where}: ${text}${end.event === '' ? '' : ` (delivered: ${end.event})`}`,
-    ...end.differences.slice(0, 20).map((difference) => `  ${describe(difference)}`),
-    `again: ${again}`,
+    ...end.differences.slice(0, SHOWN).map((difference) => `  ${describe(difference)}`),
+    ...(end.differences.length > SHOWN ? [`  and ${end.differences.length - SHOWN} more`] : []),
+    ...(end.step - end.equalAfter > 1
+      ? [
+          `found by comparing all RAM: it came in one of the steps ${end.equalAfter + 1} to ${end.step}; --interval 1 says in which`,
+        ]
+      : []),
   ];
 }
 

@@ -35,6 +35,8 @@ export class GdbRemote {
   private pending: Pending | undefined;
   private received: Buffer = Buffer.alloc(0);
   private closed: GdbError | undefined;
+  /** The acknowledgement of the last answer: it travels with the next command, which halves the writes. */
+  private acknowledgement = '';
   /** What `O` packets said while a monitor command ran. */
   private console = '';
 
@@ -74,7 +76,8 @@ export class GdbRemote {
         return reject(new GdbError(`"${payload}" was sent before the answer to "${this.pending.payload}" came`));
       const timer = setTimeout(() => this.timedOut(payload), this.timeout);
       this.pending = { payload, resolve, reject, timer };
-      this.socket.write(packet(payload), 'latin1');
+      this.socket.write(this.acknowledgement + packet(payload), 'latin1');
+      this.acknowledgement = '';
     });
   }
 
@@ -178,7 +181,7 @@ export class GdbRemote {
   }
 
   private reply(payload: string): void {
-    this.socket.write('+');
+    this.acknowledgement = '+';
     const pending = this.pending;
     if (pending === undefined) return;
     // Output of a monitor command; the reply proper follows.

@@ -1,6 +1,7 @@
 /** Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault. */
 import { readFileSync } from 'node:fs';
-import type { BootOptions, LoadableImage } from '../boot';
+import type { LoadableImage } from '../boot';
+import type { Cpu } from '../cpu/cpu';
 import { readElf } from '../elf/elf-image';
 import { Machine } from '../machine';
 import { CS, EFLAGS, FLAG_RF, GPR_NAMES, HALTED, RIP } from '../registers';
@@ -26,11 +27,12 @@ class Twin implements OracleMachine {
   observed!: ObservedCpu;
   private polls = 1;
 
-  async boot(image: LoadableImage, options: BootOptions): Promise<void> {
+  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
     this.machine = new Machine(image, { cpus: 1 });
     this.observed = new ObservedCpu(this.machine);
     this.machine.choose = () => 0xff;
-    this.machine.boot(0, options);
+    this.machine.cpus[0].r.set(cpu.r);
+    this.machine.cpus[0].refresh();
   }
 
   async step(state: State): Promise<void> {
@@ -130,7 +132,7 @@ test('a register that differs ends the run at that step', async () => {
       if (steps === 700) observed.cpu.r[CS] ^= 8;
     };
   });
-  expect([end.reason, end.step]).toEqual(['difference', 700]);
+  expect([end.reason, end.equalAfter, end.step]).toEqual(['difference', 699, 700]);
   expect(end.differences).toEqual([{ kind: 'register', name: 'cs', ours: 8n, theirs: 0n }]);
 });
 
@@ -171,7 +173,7 @@ test('a word that only the other machine writes is found when all RAM is compare
       if (steps === 1201) machine.memory.write32At(0x9fffc, 0x55);
     };
   });
-  expect([end.reason, end.step]).toEqual(['difference', 1500]);
+  expect([end.reason, end.equalAfter, end.step]).toEqual(['difference', 1000, 1500]);
   expect(end.differences).toEqual([{ kind: 'memory', pa: 0x9fffc, ours: 0, theirs: 0x55 }]);
 });
 

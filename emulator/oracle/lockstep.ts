@@ -8,7 +8,7 @@
  * the register that read it; and HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a
  * CPU that sleeps.
  */
-import type { BootOptions, LoadableImage } from '../boot';
+import type { LoadableImage } from '../boot';
 import { REG } from '../decode/micro-op';
 import { Machine } from '../machine';
 import { CPL, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
@@ -55,6 +55,8 @@ export interface LockstepCounts {
 export interface LockstepEnd {
   readonly reason: 'difference' | 'halted' | 'shutdown';
   readonly step: number;
+  /** The last step after which the differing state was known to be equal. */
+  readonly equalAfter: number;
   /** Of the instruction at RIP before the step. */
   readonly va: number;
   readonly root: number;
@@ -109,6 +111,8 @@ class Lockstep {
   private readonly wholeRam: Buffer;
   private readonly page = Buffer.alloc(4096);
   private inUserMode = false;
+  /** The step after which all RAM was equal last. */
+  private wholeEqual = 0;
   private chose = false;
 
   constructor(image: LoadableImage, oracle: OracleMachine, options: LockstepOptions) {
@@ -126,9 +130,8 @@ class Lockstep {
 
   async boot(): Promise<void> {
     for (const { paddr, memsz } of this.image.segments) this.checkComparable(paddr + memsz - 1);
-    const bounds: BootOptions = { cpus: 1, tasks: this.options.tasks, mms: this.options.mms };
-    this.machine.boot(0, bounds);
-    await this.oracle.boot(this.image, bounds, this.observed.cpu);
+    this.machine.boot(0, { cpus: 1, tasks: this.options.tasks, mms: this.options.mms });
+    await this.oracle.boot(this.image, this.observed.cpu);
     readState(this.observed.cpu, this.theirs);
   }
 
@@ -236,9 +239,12 @@ class Lockstep {
         await this.repair(difference);
       }
     }
-    if (unexplained.length === 0 && (last || this.counts.steps % this.options.interval === 0))
-      unexplained.push(...(await this.wholeDifferences()));
-    return unexplained.length === 0 ? undefined : this.end('difference', unexplained);
+    if (unexplained.length > 0) return this.end('difference', unexplained);
+    if (!last && this.counts.steps % this.options.interval !== 0) return undefined;
+    const late = await this.wholeDifferences();
+    if (late.length > 0) return this.end('difference', late, this.wholeEqual);
+    this.wholeEqual = this.counts.steps;
+    return undefined;
   }
 
   private registerDifferences(): Difference[] {
@@ -306,9 +312,13 @@ class Lockstep {
       );
   }
 
-  private end(reason: LockstepEnd['reason'], differences: readonly Difference[]): LockstepEnd {
+  private end(
+    reason: LockstepEnd['reason'],
+    differences: readonly Difference[],
+    equalAfter = this.counts.steps - 1,
+  ): LockstepEnd {
     const { delivered } = this.observed;
     const event = delivered === undefined ? '' : `${delivered.source} ${delivered.vector}`;
-    return { reason, step: this.counts.steps, ...this.observed.from, event, differences };
+    return { reason, step: this.counts.steps, equalAfter, ...this.observed.from, event, differences };
   }
 }

@@ -1,5 +1,5 @@
 /** A second machine with one CPU that executes the same guest: what lock-step asks of it. */
-import type { BootOptions, LoadableImage } from '../boot';
+import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import type { State } from './architectural-state';
 
@@ -7,8 +7,8 @@ export interface OracleMachine {
   /** RAM from physical address 0 that can be compared, in bytes; above it the other machine has something else. */
   readonly comparableBytes: number;
   /** Loads the image and puts the CPU into the state that `cpu`, ours, has just booted into (../boot). */
-  boot(image: LoadableImage, options: BootOptions, cpu: Cpu): Promise<void>;
-  /** One instruction or one delivery, or nothing (see `mayIdle` in ./lockstep); fills `state` with the result. */
+  boot(image: LoadableImage, cpu: Cpu): Promise<void>;
+  /** One instruction or one delivery, or nothing at all, which lock-step notices; fills `state` with the result. */
   step(state: State): Promise<void>;
   /** Sets a register by its name in `STATE_NAMES`. */
   writeRegister(name: string, value: bigint): Promise<void>;

@@ -10,10 +10,10 @@
  *   that one load.
  */
 import { readSync, writeSync } from 'node:fs';
-import type { BootOptions, LoadableImage } from '../boot';
+import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import { CR0, CR3, CR4, CS, EFER, EFER_LME } from '../registers';
-import { readState, registerValue, STATE_NAMES, STATE_WORDS, type State } from './architectural-state';
+import { readState, registerValue, STATE_NAMES, STATE_WORDS, type State, stateIndex } from './architectural-state';
 import { GdbRemote } from './gdb-remote';
 import type { OracleMachine } from './oracle-machine';
 import { QemuError, type QemuProcess, startQemu } from './qemu-process';
@@ -23,11 +23,20 @@ import { type RegisterLayout, readRegisterLayout, type TargetRegister } from './
 const RAM = 16 << 20;
 /** A PC has video memory and ROM from here to 1 MiB. */
 const COMPARABLE = 0xa0000;
-/** Physical memory that no guest uses: three page tables, and what linear address 0 is mapped to. */
+/** Physical memory that no guest uses: three page tables, and 2 MiB that linear address 0 is mapped to. */
 const SCRATCH_PML4 = 8 << 20,
   SCRATCH_PDPT = SCRATCH_PML4 + 0x1000,
   SCRATCH_PD = SCRATCH_PML4 + 0x2000,
-  SCRATCH_GDT = 10 << 20;
+  SCRATCH = 10 << 20;
+/** In it, by linear address: a GDT at 0, ten bytes of zero, and code. */
+const ZEROES = 0x1000,
+  CODE = 0x2000;
+/** After reset, LDTR and IDTR have base 0 and limit 0xffff (SDM vol. 3, table 9-1); the boot protocol has no tables. */
+const DROP_TABLES = [
+  [0x0f, 0x01, 0x10], // lgdt (%rax)
+  [0x0f, 0x01, 0x18], // lidt (%rax)
+  [0x0f, 0x00, 0xd1], // lldt %cx
+];
 /** Present, writable; the same and a 2 MiB page. */
 const TABLE = 0x3n,
   LARGE = 0x83n;
@@ -36,6 +45,7 @@ const CODE64 = 0x00209b0000000000n;
 /** MSI address of the CPU with APIC id 0; the data word is the vector, with bits 10:8 the delivery mode (4: NMI). */
 const MSI = 0xfee00000n;
 const MSI_NMI = 0x400;
+const RIP_INDEX = stateIndex('rip');
 
 export class Qemu implements OracleMachine {
   readonly comparableBytes = COMPARABLE;
@@ -74,9 +84,10 @@ export class Qemu implements OracleMachine {
     this.process.stop();
   }
 
-  async boot(image: LoadableImage, _options: BootOptions, cpu: Cpu): Promise<void> {
+  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
     for (const { paddr, data } of image.segments) this.writeBytes(paddr, data);
     await this.enterLongMode(cpu.r);
+    await this.dropTables();
     await this.writeRegister('cr3', BigInt(cpu.r[CR3] >>> 0));
     const state = new Int32Array(STATE_WORDS);
     readState(cpu, state);
@@ -158,12 +169,26 @@ export class Qemu implements OracleMachine {
   private async enterLongMode(r: Int32Array): Promise<void> {
     this.write64(SCRATCH_PML4, BigInt(SCRATCH_PDPT) | TABLE);
     this.write64(SCRATCH_PDPT, BigInt(SCRATCH_PD) | TABLE);
-    this.write64(SCRATCH_PD, BigInt(SCRATCH_GDT) | LARGE);
-    this.write64(SCRATCH_GDT + r[CS], CODE64);
+    this.write64(SCRATCH_PD, BigInt(SCRATCH) | LARGE);
+    this.write64(SCRATCH + r[CS], CODE64);
     await this.writeRegister('cr4', BigInt(r[CR4] >>> 0));
     await this.writeRegister('efer', BigInt(r[EFER] & EFER_LME));
     await this.writeRegister('cr3', BigInt(SCRATCH_PML4));
     await this.writeRegister('cr0', BigInt(r[CR0] >>> 0));
     await this.writeRegister('cs', BigInt(r[CS]));
+  }
+  private async dropTables(): Promise<void> {
+    this.writeBytes(SCRATCH + CODE, Uint8Array.from(DROP_TABLES.flat()));
+    await this.writeRegister('rax', BigInt(ZEROES));
+    await this.writeRegister('rcx', 0n);
+    await this.writeRegister('rip', BigInt(CODE));
+    const state = new Int32Array(STATE_WORDS);
+    const end = CODE + DROP_TABLES.flat().length;
+    // Twice as many as there are instructions: a step may look at the APIC and execute nothing.
+    for (let i = 0; i < 2 * DROP_TABLES.length && state[RIP_INDEX] !== end; i++) await this.step(state);
+    if (state[RIP_INDEX] !== end)
+      throw new QemuError(
+        `expected QEMU to step to 0x${end.toString(16)}, found it at 0x${state[RIP_INDEX].toString(16)}`,
+      );
   }
 }
