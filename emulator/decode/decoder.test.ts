@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { KERNEL_CODE, kernelAt, PML4, smallMachine } from '../testing/small-machine';
+import { R8, RAX, RSP } from '../registers';
+import { KERNEL_CODE, KERNEL_STACK, kernelAt, PML4, setRegister, smallMachine } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 import { vaHi, vaLo } from '../words';
 import { decodeAt } from './decoder';
@@ -60,6 +61,42 @@ describe('decoder', () => {
       kernelAt(small, hex);
       expect(() => small.machine.step(0)).toThrow(UnimplementedError);
       expect(() => small.machine.step(0)).toThrow(new RegExp(`${hex}\\)`));
+    }
+  });
+
+  it('an instruction of more than 15 bytes is #GP(0), one of 15 is executed, an undefined one is #UD', () => {
+    const small = smallMachine();
+    for (const [hex, vector] of [
+      [`${'66'.repeat(15)}90`, 13], // 15 prefixes, nop
+      [`${'66'.repeat(14)}90`, -1], // 14 prefixes, nop
+      [`${'66'.repeat(9)}48c7c001000000`, 13], // 9 prefixes, mov $1,%rax: 16 bytes
+      [`${'3e'.repeat(8)}48c7c001000000`, -1], // 8 prefixes, mov $1,%rax: 15 bytes
+      [`2e3e2e3e2e6667${'48c78080000000010000'}`, 13], // 7 prefixes, movq $imm,0x80(%eax): 18 bytes
+      [`${'3e'.repeat(13)}c7ff`, 6], // an undefined form of c7
+      [`${'66'.repeat(14)}90`.replace(/^66/, 'f0'), 6], // LOCK on nop
+    ] as const) {
+      kernelAt(small, hex);
+      small.cpu.event.vector = -1;
+      small.machine.step(0);
+      expect([hex, small.cpu.event.vector]).toEqual([hex, vector]);
+      setRegister(small.cpu, RSP, KERNEL_STACK);
+    }
+  });
+
+  it('F3 90 is PAUSE, with REX.B it is XCHG %r8,%rax', () => {
+    const small = smallMachine();
+    for (const [hex, rax, r8] of [
+      ['f390', 1n, 2n], // pause
+      ['f34890', 1n, 2n], // rex.W pause
+      ['f34990', 2n, 1n], // repz xchg %r8,%rax
+      ['f34190', 2n, 1n], // repz xchg %r8d,%eax
+      ['66f34190', 2n, 1n], // repz xchg %r8w,%ax
+    ] as const) {
+      setRegister(small.cpu, RAX, 1n);
+      setRegister(small.cpu, R8, 2n);
+      kernelAt(small, hex);
+      small.machine.step(0);
+      expect([hex, small.cpu.get64(RAX), small.cpu.get64(R8)]).toEqual([hex, rax, r8]);
     }
   });
 

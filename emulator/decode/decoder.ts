@@ -1,11 +1,14 @@
 /**
  * From bytes to a MicroOp: iced-x86 does the decoding once per address, the neighbours turn what it says into indices
- * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD; known but
- * unsupported instructions one that throws.
+ * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD, more than 15 bytes
+ * one that raises #GP(0); known but unsupported instructions one that throws.
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
+import { VEC_GP } from '../registers';
+import { fail } from '../system/syscall';
 import { UnimplementedError } from '../unimplemented';
 import { toBigInt, toVa } from '../words';
+import { MAX_LENGTH } from './code-cache';
 import * as table from './instruction-table';
 import { type Handler, MicroOp } from './micro-op';
 import { addFlags, chooseHotCode } from './op-classes';
@@ -15,14 +18,69 @@ const instruction = new Instruction();
 
 /** Undefined: the bytes end before the instruction does. */
 export function decodeAt(bytes: Uint8Array, lo: number, hi: number): MicroOp | undefined {
+  const error = decode(bytes, lo, hi);
+  if (error === DecoderError.NoMoreBytes && bytes.length < MAX_LENGTH) return undefined;
+  if (instruction.code === Code.INVALID && isTooLong(bytes, lo, hi)) return faulting(tooLong, bytes.length, lo, hi);
+  if (instruction.code === Code.Pause && hasRexB(bytes, instruction.length)) decode(withoutRepeat(bytes), lo, hi);
+  return toMicroOp(instruction, bytes, lo, hi);
+}
+
+/** Into `instruction`; answers a DecoderError. */
+function decode(bytes: Uint8Array, lo: number, hi: number): number {
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   decoder.ip = toBigInt(lo, hi);
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
   decoder.free();
-  if (error === DecoderError.NoMoreBytes && bytes.length < 15) return undefined;
-  return toMicroOp(instruction, bytes, lo, hi);
+  return error;
 }
+
+/**
+ * Does the instruction go on after 15 bytes (SDM vol. 3, 6.15, #GP)? iced-x86 calls that invalid, like an undefined
+ * opcode, so it is asked again without a prefix that has no say in the length: 14 bytes that are not enough.
+ */
+function isTooLong(bytes: Uint8Array, lo: number, hi: number): boolean {
+  if (bytes.length < MAX_LENGTH) return false;
+  const prefixes = leadingPrefixes(bytes);
+  if (prefixes === bytes.length) return true;
+  const leading = bytes.subarray(0, prefixes);
+  const spare = leading.findIndex((byte, i) => !isSizePrefix(byte) || leading.includes(byte, i + 1));
+  if (spare < 0) return false;
+  const error = decode(Uint8Array.from([...bytes.subarray(0, spare), ...bytes.subarray(spare + 1)]), lo, hi);
+  const more = error === DecoderError.NoMoreBytes;
+  decode(bytes, lo, hi);
+  return more;
+}
+
+const LEGACY_PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
+function leadingPrefixes(bytes: Uint8Array): number {
+  const end = bytes.findIndex((b) => !LEGACY_PREFIXES.has(b));
+  return end < 0 ? bytes.length : end;
+}
+
+function isSizePrefix(byte: number): boolean {
+  return byte === 0x66 || byte === 0x67;
+}
+
+/** F3 90 is PAUSE, but with REX.B the F3 means nothing and 90 is XCHG %r8,%rax (SDM vol. 2, XCHG). */
+function hasRexB(bytes: Uint8Array, length: number): boolean {
+  return (bytes[length - 2] & 0xf1) === 0x41;
+}
+
+/** The same length, with a prefix that means nothing in 64-bit mode in the place of F3. */
+function withoutRepeat(bytes: Uint8Array): Uint8Array {
+  return bytes.map((b, i) => (b === 0xf3 && i < leadingPrefixes(bytes) ? 0x3e : b));
+}
+
+function faulting(run: Handler, length: number, lo: number, hi: number): MicroOp {
+  const op = new MicroOp(run);
+  op.va = toVa(lo, hi);
+  op.length = length;
+  return op;
+}
+
+const tooLong: Handler = (cpu) => fail(cpu, VEC_GP, 0);
 
 function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): MicroOp {
   const entry = i.code === Code.INVALID ? undefined : entryOf(i);
