@@ -3,5 +3,5 @@
 # [--steps 100000] [--seed S] [--help]. Exit code 1 if they differ in anything that emulator/oracle/accepted-differences.ts does not
 # list. Installs nothing (Debian: apt-get install qemu-system-x86); without QEMU it says that it did NOT run. Set QEMU to use another.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-exec node -r esbuild-register scripts/qemu-lockstep.ts "$@"
+root=$(cd "$(dirname "$0")/.." && pwd)
+exec node -r "$root/node_modules/esbuild-register" "$root/scripts/qemu-lockstep.ts" "$@"

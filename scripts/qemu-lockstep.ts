@@ -6,9 +6,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
 import { disassemble, symbolText } from '../emulator/decode/disassemble';
-import { type ElfImage, readElf } from '../emulator/elf/elf-image';
+import { ElfError, type ElfImage, readElf } from '../emulator/elf/elf-image';
 import { ACCEPTED_DIFFERENCES, type Difference } from '../emulator/oracle/accepted-differences';
-import { type LockstepEnd, type LockstepResult, lockstep } from '../emulator/oracle/lockstep';
+import { type LockstepEnd, LockstepError, type LockstepResult, lockstep } from '../emulator/oracle/lockstep';
 import { Qemu } from '../emulator/oracle/qemu';
 import { qemuVersion } from '../emulator/oracle/qemu-process';
 import { hexVa } from '../emulator/words';
@@ -31,6 +31,7 @@ async function main(): Promise<number> {
       '$0 [options]\n\nRuns a guest in lock-step with QEMU. Exit code 1: a difference that nothing explains, or a guest that stops before all steps are done.',
     )
     .option('design', { type: 'string', default: 'mainline', describe: 'its image without PCID, which QEMU lacks' })
+    .option('image', { type: 'string', describe: 'an ELF file without PCID, in place of --design', requiresArg: true })
     .option('steps', { type: 'number', default: 100_000, describe: 'instructions and deliveries' })
     .option('seed', { type: 'string', default: '1', describe: 'of choices and events' })
     .option('tasks', { type: 'number', default: 3 })
@@ -51,9 +52,11 @@ async function main(): Promise<number> {
   for (const name of ['nmi-every', 'irq-every'] as const)
     if (!(options[name] === 0 || options[name] >= 1))
       return badInput(`--${name}: expected 0 or a number from 1 on, found ${options[name]}`);
-  const path = join(GUESTS, options.design, `${options.design}-nopcid.elf`);
+  const path = options.image ?? join(GUESTS, options.design, `${options.design}-nopcid.elf`);
   if (!existsSync(path))
-    return badInput(`--design: expected one of ${designs().join(', ')}, found "${options.design}"`);
+    return options.image === undefined
+      ? badInput(`--design: expected one of ${designs().join(', ')}, found "${options.design}"`)
+      : badInput(`--image: expected an ELF file, found nothing at ${path}`);
   const image = readElf(readFileSync(path), path);
   for (const name of ['tasks', 'mms'] as const) {
     const most = image.symbol(`manifest.max_${name}`) ?? 1;
@@ -65,7 +68,7 @@ async function main(): Promise<number> {
     console.log(`NOT RUN: ${PROGRAM} cannot be run (Debian: apt-get install qemu-system-x86)`);
     return 0;
   }
-  console.log(`${options.design} in lock-step with ${version}, seed ${options.seed}`);
+  console.log(`${options.image ?? options.design} in lock-step with ${version}, seed ${options.seed}`);
   const started = performance.now();
   const qemu = await Qemu.start(PROGRAM);
   try {
@@ -98,7 +101,15 @@ function badInput(sentence: string): number {
 
 /** All of them: what a run does depends on each. */
 function againArguments(options: Record<string, unknown>, step: number): string {
-  const names = ['design', 'seed', 'tasks', 'mms', 'nmi-every', 'irq-every', 'interval'];
+  const names = [
+    options.image === undefined ? 'design' : 'image',
+    'seed',
+    'tasks',
+    'mms',
+    'nmi-every',
+    'irq-every',
+    'interval',
+  ];
   return [...names.map((name) => `--${name} ${options[name]}`), `--steps ${step}`].join(' ');
 }
 
@@ -165,6 +176,6 @@ main().then(
   },
   (error: Error) => {
     console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof ElfError || error instanceof LockstepError ? 2 : 1;
   },
 );

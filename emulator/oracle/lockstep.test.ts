@@ -216,4 +216,6 @@ test('what cannot be compared is refused', async () => {
   await expect(run({ ...image, segments })).rejects.toThrow(
     'the guest uses physical 0xdffff: only what stays below 0xa0000',
   );
+  const pcid = smallImage('0f20e0 0d00000200 0f22e0'); // mov %cr4,%rax; or $0x20000,%eax; mov %rax,%cr4
+  await expect(run(pcid)).rejects.toThrow('the guest turns PCID on, which QEMU lacks');
 });

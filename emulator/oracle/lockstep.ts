@@ -11,7 +11,7 @@
 import type { LoadableImage } from '../boot';
 import { REG } from '../decode/micro-op';
 import { Machine } from '../machine';
-import { CPL, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
+import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
 import { DELIVERED, FAULTED, SHUTDOWN } from '../step-result';
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
@@ -166,6 +166,8 @@ class Lockstep {
     this.chose = false;
     const result = observed.step();
     this.count(result);
+    if ((observed.cpu.r[CR4] & CR4_PCIDE) !== 0)
+      throw new LockstepError('the guest turns PCID on, which QEMU lacks: assemble it with PCID=0');
     if (result === SHUTDOWN) return this.end('shutdown', []);
     if (observed.cpu.r[HALTED] !== 0) return this.halt();
     readState(observed.cpu, this.ours);
