@@ -13,6 +13,9 @@ import {
   RCX,
   RDI,
   RSI,
+  RSP,
+  VEC_DF,
+  VEC_PF,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
 import {
@@ -103,6 +106,33 @@ describe('rf-not-pushed', () => {
     expect(nameOf(nmi.observed, pushed)).toBeUndefined();
     const int = afterOne((s) => kernelAt(s, 'cd20')); // int $0x20
     expect(nameOf(int.observed, wordChanged(int.small, frame(int.observed), FLAG_RF))).toBeUndefined();
+  });
+});
+
+describe('rf-of-double-fault', () => {
+  /** An interrupt at CPL 0 whose frame, and whose page fault's frame, cannot be pushed; #PF has an IST stack in the second. */
+  const interrupt = (pageFaultIst: number) =>
+    afterOne((small) => {
+      setGate(small.machine, VEC_DF, 0x18000, 1);
+      setGate(small.machine, VEC_PF, 0x18000, pageFaultIst);
+      kernelAt(small, '90');
+      setFlags(small.cpu, FLAG_IF | 2);
+      setRegister(small.cpu, RSP, 0x5000);
+      small.machine.raiseIrq(0, 0x20);
+    });
+
+  it('is RF missing in the frame of a #DF', () => {
+    const { small, observed } = interrupt(0);
+    expect([observed.result, observed.delivered?.vector]).toEqual([DELIVERED, VEC_DF]);
+    const pushed = wordChanged(small, observed.pushedFlags as number, FLAG_RF);
+    expect(nameOf(observed, pushed)).toBe('rf-of-double-fault');
+    expect(nameOf(observed, wordChanged(small, observed.pushedFlags as number, FLAG_IF))).toBeUndefined();
+  });
+
+  it('is rf-not-pushed if the delivery of an interrupt ends in a page fault', () => {
+    const { small, observed } = interrupt(2);
+    expect([observed.result, observed.delivered?.vector]).toEqual([DELIVERED, VEC_PF]);
+    expect(nameOf(observed, wordChanged(small, observed.pushedFlags as number, FLAG_RF))).toBe('rf-not-pushed');
   });
 });
 

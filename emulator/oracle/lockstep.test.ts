@@ -1,5 +1,6 @@
 /** Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault. */
 import { readFileSync } from 'node:fs';
+import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import { readElf } from '../elf/elf-image';
@@ -41,7 +42,7 @@ class Twin implements OracleMachine {
     else {
       this.steps++;
       this.observed.step();
-      if (cpu.r[HALTED] !== 0) this.observed.step();
+      while (cpu.r[HALTED] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
       this.afterStep(this);
     }
     readState(cpu, state);
@@ -207,6 +208,12 @@ test('a known difference is repaired on the other side, counted, and the run goe
 test('a guest that halts with interrupts off, or shuts down, ends the run', async () => {
   expect(await endOf(smallImage('90 f4'))).toMatchObject({ reason: 'halted', step: 2, differences: [] }); // nop; hlt
   expect(await endOf(smallImage('0f0b'))).toMatchObject({ reason: 'shutdown', step: 1, differences: [] }); // ud2, no IDT
+});
+
+test('PAUSE is one step with the instruction after it', async () => {
+  const { counts, end } = await run(smallImage('f390 f390 90 ebf9'), () => {}, { steps: 999 }); // pause; pause; nop; jmp
+  expect(end).toBeUndefined();
+  expect(counts.steps).toBeGreaterThanOrEqual(999);
 });
 
 test('what cannot be compared is refused', async () => {

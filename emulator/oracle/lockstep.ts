@@ -4,15 +4,19 @@
  * RAM that ours has written; all of RAM and the descriptor-table registers at intervals. A known difference (see
  * ./accepted-differences) is repaired on the other side and counted; any other ends the run.
  *
- * Two things that the other machine cannot be asked for are done for it: the answer of the choice port is copied into
- * the register that read it; and HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a
- * CPU that sleeps.
+ * Three things that the other machine cannot be asked for are done for it: the answer of the choice port is copied into
+ * the register that read it; HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a CPU
+ * that sleeps; and PAUSE counts as one step with what follows, because QEMU does not stop after it.
+ *
+ * A guest that uses a translation which is no longer in its page tables, but may still be in a TLB, cannot be followed:
+ * QEMU forgets all translations at every MOV CR3, global ones, too.
  */
+import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
 import { REG } from '../decode/micro-op';
 import { Machine } from '../machine';
 import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
-import { DELIVERED, FAULTED, SHUTDOWN } from '../step-result';
+import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
 import { type Difference, explain } from './accepted-differences';
@@ -137,10 +141,9 @@ class Lockstep {
 
   async go(): Promise<LockstepEnd | undefined> {
     while (this.counts.steps < this.options.steps) {
-      const last = this.counts.steps + 1 === this.options.steps;
       if (this.inUserMode) await this.raiseEvents();
       this.observed.written.clear();
-      const end = (await this.both()) ?? (await this.compare(last));
+      const end = (await this.both()) ?? (await this.compare());
       if (end !== undefined) return end;
     }
     return undefined;
@@ -164,8 +167,8 @@ class Lockstep {
   private async both(): Promise<LockstepEnd | undefined> {
     const { observed } = this;
     this.chose = false;
-    const result = observed.step();
-    this.count(result);
+    let result = this.stepOurs();
+    while (result === RETIRED && observed.op?.mnemonic === Mnemonic.Pause) result = this.stepOurs();
     if ((observed.cpu.r[CR4] & CR4_PCIDE) !== 0)
       throw new LockstepError('the guest turns PCID on, which QEMU lacks: assemble it with PCID=0');
     if (result === SHUTDOWN) return this.end('shutdown', []);
@@ -180,13 +183,14 @@ class Lockstep {
     return undefined;
   }
 
-  private count(result: number): void {
+  private stepOurs(): StepResult {
     const { counts, observed } = this;
+    const result = observed.step();
     counts.steps++;
     if (result === FAULTED) counts.faults++;
-    if (result !== DELIVERED) return;
-    if (observed.delivered?.source === 'nmi') counts.nmis++;
-    else if (observed.delivered?.source === 'irq') counts.irqs++;
+    if (result === DELIVERED && observed.delivered?.source === 'nmi') counts.nmis++;
+    if (result === DELIVERED && observed.delivered?.source === 'irq') counts.irqs++;
+    return result;
   }
 
   /** A step in which the other machine did nothing (it looked at its APIC) is done once more. */
@@ -213,7 +217,7 @@ class Lockstep {
       this.theirs[RIP_INDEX] = r[RIP];
       this.theirs[RIP_INDEX + 1] = r[RIP + 1];
     }
-    this.count(observed.step());
+    this.stepOurs();
     if (r[HALTED] !== 0) return this.end('halted', []);
     readState(observed.cpu, this.ours);
     await this.stepOracle();
@@ -231,7 +235,7 @@ class Lockstep {
     this.theirs[index + 1] = this.ours[index + 1];
   }
 
-  private async compare(last: boolean): Promise<LockstepEnd | undefined> {
+  private async compare(): Promise<LockstepEnd | undefined> {
     const unexplained: Difference[] = [];
     for (const difference of [...this.registerDifferences(), ...this.storeDifferences()]) {
       const accepted = explain(this.observed, difference);
@@ -242,10 +246,11 @@ class Lockstep {
       }
     }
     if (unexplained.length > 0) return this.end('difference', unexplained);
-    if (!last && this.counts.steps % this.options.interval !== 0) return undefined;
+    const { steps } = this.counts;
+    if (steps < this.options.steps && steps < this.wholeEqual + this.options.interval) return undefined;
     const late = await this.wholeDifferences();
     if (late.length > 0) return this.end('difference', late, this.wholeEqual);
-    this.wholeEqual = this.counts.steps;
+    this.wholeEqual = steps;
     return undefined;
   }
 
