@@ -38,7 +38,7 @@ export function qemuVersion(program: string): string | undefined {
  * those that the debugger raises. Throws a QemuError with QEMU's own message if it does not start.
  */
 export async function startQemu(program: string, ramBytes: number): Promise<QemuProcess> {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pti-check-qemu-'));
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `pti-check-qemu-${process.pid}-`));
   const ramFile = join(folder, 'ram');
   const gdbSocket = join(folder, 'gdb');
   const ram = openSync(ramFile, 'w+');
