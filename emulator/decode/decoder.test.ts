@@ -57,7 +57,23 @@ describe('decoder', () => {
     kernelAt(small, '06');
     small.machine.step(0);
     expect(small.cpu.event.vector).toBe(6);
-    for (const hex of ['0f58c1', '0fa2', '0f31', 'dbe3', 'f30f5ac1']) {
+    for (const hex of [
+      '0f58c1', // addps %xmm1,%xmm0
+      '0fa2', // cpuid
+      '0f31', // rdtsc
+      'dbe3', // fninit
+      'f30f5ac1', // cvtss2sd %xmm1,%xmm0
+      '669c', // pushfw
+      '669d', // popfw
+      'c8100000', // enter $16,$0
+      '66c8100000', // enterw $16,$0
+      '66cb', // lretw
+      'cf', // iretd
+      '66cf', // iretw
+      '0f07', // sysretl
+      '0fb423', // lfs (%rbx),%esp
+      '67a4', // movsb with 32-bit addresses
+    ]) {
       kernelAt(small, hex);
       expect(() => small.machine.step(0)).toThrow(UnimplementedError);
       expect(() => small.machine.step(0)).toThrow(new RegExp(`${hex}\\)`));
