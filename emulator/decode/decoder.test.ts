@@ -54,10 +54,26 @@ describe('decoder', () => {
 
   it('undefined bytes are #UD, an instruction out of coverage is a typed error', () => {
     const small = smallMachine();
-    kernelAt(small, '06');
+    kernelAt(small, '06'); // push %es, undefined in 64-bit mode
     small.machine.step(0);
     expect(small.cpu.event.vector).toBe(6);
-    for (const hex of ['0f58c1', '0fa2', '0f31', 'dbe3', 'f30f5ac1']) {
+    for (const hex of [
+      '0f58c1', // addps %xmm1,%xmm0
+      '0fa2', // cpuid
+      '0f31', // rdtsc
+      'dbe3', // fninit
+      'f30f5ac1', // cvtss2sd %xmm1,%xmm0
+      '669c', // pushfw
+      '669d', // popfw
+      'c8100000', // enter $16,$0
+      '66c8100000', // enterw $16,$0
+      '66cb', // lretw
+      'cf', // iretd
+      '66cf', // iretw
+      '0f07', // sysretl
+      '0fb423', // lfs (%rbx),%esp
+      '67a4', // movsb with 32-bit addresses
+    ]) {
       kernelAt(small, hex);
       expect(() => small.machine.step(0)).toThrow(UnimplementedError);
       expect(() => small.machine.step(0)).toThrow(new RegExp(`${hex}\\)`));
@@ -102,7 +118,7 @@ describe('decoder', () => {
 
   it('text is AT&T, with the symbol that a branch leads to', () => {
     const small = smallMachine();
-    kernelAt(small, '65488b242514000000 e802000000');
+    kernelAt(small, '65488b242514000000 e802000000'); // mov %gs:0x14,%rsp; call .+7
     expect(disassemble(small.machine, PML4, KERNEL_CODE)).toMatch(/^mov\w* +%gs:\(?0x14\)?,%rsp$/);
     const symbols = { symbolAt: (va: number) => ({ name: 'f', offset: va - KERNEL_CODE - 12 }) };
     expect(disassemble(small.machine, PML4, KERNEL_CODE + 9, symbols)).toMatch(/<f\+0x4>$/);
@@ -110,9 +126,11 @@ describe('decoder', () => {
   });
 
   it('the check of an image names the first instruction out of coverage and skips padding', () => {
+    // two undefined bytes; nop; int3; cpuid
     const data = Uint8Array.from(Buffer.from('061790cc0fa2', 'hex'));
     const section = { name: '.entry.text', addr: KERNEL_CODE, size: data.length, flags: 6 };
     const image = { sections: [section], segments: [{ vaddr: KERNEL_CODE, filesz: data.length, data }] };
+    // cpuid
     expect(decodeCheck(image)).toEqual({ section: '.entry.text', va: KERNEL_CODE + 4, bytes: '0fa2', text: 'cpuid' });
     expect(decodeCheck({ ...image, sections: [{ ...section, size: 4 }] })).toBeUndefined();
   });

@@ -20,35 +20,35 @@ function expectFault(small: SmallMachine, vector: number, error?: number): void 
 describe('control registers and MSRs', () => {
   it('CR3 bit 63 needs PCIDE and reads back as 0', () => {
     const small = smallMachine();
-    kernelAt(small, '0f22d8 0f20db');
+    kernelAt(small, '0f22d8 0f20db'); // mov %rax,%cr3; mov %cr3,%rbx
     setRegister(small.cpu, RAX, (1n << 63n) | 0x1003n);
     small.cpu.r[CR4] |= CR4_PCIDE;
     small.cpu.refresh();
     small.machine.run(0, 2);
     expect(small.cpu.get64(RBX)).toBe(0x1003n);
     small.cpu.r[CR4] &= ~CR4_PCIDE;
-    kernelAt(small, '0f22d8');
+    kernelAt(small, '0f22d8'); // mov %rax,%cr3
     expectFault(small, 13, 0);
   });
 
   it('PCIDE can be turned on only while the PCID is 0', () => {
     const small = smallMachine();
-    kernelAt(small, '0f22e0');
+    kernelAt(small, '0f22e0'); // mov %rax,%cr4
     setRegister(small.cpu, RAX, BigInt(small.cpu.r[CR4] | CR4_PCIDE));
     small.cpu.r[CR3] |= 0x18;
     expectFault(small, 13, 0);
     small.cpu.r[CR3] &= ~0x18;
-    kernelAt(small, '0f22e0');
+    kernelAt(small, '0f22e0'); // mov %rax,%cr4
     expect(small.machine.step(0)).toBe(RETIRED);
   });
 
   it('a non-canonical base in an MSR is #GP(0); an unknown MSR is not implemented', () => {
     const small = smallMachine();
-    kernelAt(small, '0f30');
+    kernelAt(small, '0f30'); // wrmsr
     setRegister(small.cpu, RCX, 0xc0000101n);
     setRegister(small.cpu, RDX, 0x8000n);
     expectFault(small, 13, 0);
-    kernelAt(small, '0f32');
+    kernelAt(small, '0f32'); // rdmsr
     setRegister(small.cpu, RCX, 0x10n);
     expect(() => small.machine.step(0)).toThrow(/RDMSR of 0x10/);
   });
@@ -56,7 +56,7 @@ describe('control registers and MSRs', () => {
   it('LTR marks the TSS busy; LSL and VERW look without faulting', () => {
     const small = smallMachine();
     put64(small.machine, 0x10040, small.machine.memory.read32(0x10040), small.machine.memory.read32(0x10044) & ~0x200);
-    kernelAt(small, '0f00d8 0f03d8 0f00e8');
+    kernelAt(small, '0f00d8 0f03d8 0f00e8'); // ltr %ax; lsl %eax,%ebx; verw %ax
     setRegister(small.cpu, RAX, 0x40);
     small.machine.step(0);
     expect([small.cpu.r[TR], (small.machine.memory.read32(0x10044) >> 8) & 15]).toEqual([0x40, 11]);
@@ -66,7 +66,7 @@ describe('control registers and MSRs', () => {
     small.machine.step(0);
     expect(small.cpu.rflags() & 0x40).toBe(0);
     small.cpu.r[GDTR_LIMIT] = 7;
-    kernelAt(small, '0f03d8');
+    kernelAt(small, '0f03d8'); // lsl %eax,%ebx
     small.machine.step(0);
     expect(small.cpu.rflags() & 0x40).toBe(0);
   });

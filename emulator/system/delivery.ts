@@ -180,7 +180,8 @@ function readCodeSegment(cpu: Cpu, ext: number): boolean {
 
 /**
  * IST when the gate names one, even if already on it; rsp0 when CPL changes; else the current stack. Aligned down to
- * 16.
+ * 16. The frame is pushed as the processor's own access: with SMAP a user page is refused whatever AC is. SDM vol. 3,
+ * 4.6.1 can be read either way for a delivery at CPL 0 with AC=1; this is the stricter reading.
  */
 function chooseStack(cpu: Cpu, ext: number): boolean {
   const r = cpu.r;
@@ -243,6 +244,10 @@ function writeFrame(cpu: Cpu, source: EventSource, vector: number, error: number
   if (error >= 0) put(cpu, 0, error, 0);
 }
 
+/**
+ * SS becomes null only when CPL changes. For an IST stack at an unchanged CPL the SDM contradicts itself (vol. 3,
+ * 6.14): here SS stays.
+ */
 function switchTo(cpu: Cpu): void {
   const r = cpu.r;
   r[RSP] = frame.lo;

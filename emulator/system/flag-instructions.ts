@@ -84,9 +84,8 @@ export function pushf(cpu: Cpu): Outcome {
 const POPF_FLAGS = 0x247fd5;
 
 /** IOPL changes at CPL 0 only, IF only where CPL <= IOPL; neither is a fault (SDM vol. 2, POPF). RF is cleared. */
-export function popf(cpu: Cpu, op: MicroOp): Outcome {
+export function popf(cpu: Cpu): Outcome {
   const r = cpu.r;
-  if (op.size !== 8) throw new UnimplementedError('16-bit POPF', op.va);
   if (!cpu.peek64()) return FAULT;
   cpu.moveRsp(8);
   let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
@@ -152,8 +151,8 @@ function portNumber(cpu: Cpu, op: MicroOp): number {
 export function portIn(cpu: Cpu, op: MicroOp): Outcome {
   if (cpu.r[CPL] > iopl(cpu)) return fail(cpu, VEC_GP, 0);
   const port = portNumber(cpu, op);
-  const value = op.size === 1 ? cpu.bus.readPort(cpu, port) : undefined;
-  if (value === undefined) throw new UnimplementedError(`a ${op.size}-byte read of port 0x${port.toString(16)}`, op.va);
+  const value = cpu.bus.readPort(cpu, port);
+  if (value === undefined) throw new UnimplementedError(`a read of port 0x${port.toString(16)}`, op.va);
   cpu.r[RAX] = (cpu.r[RAX] & ~0xff) | value;
   return NEXT;
 }

@@ -55,7 +55,6 @@ const DEFINED_FLAGS = 0x3f7fd5;
 
 export function iret(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (op.size !== 8) throw new UnimplementedError('IRET without REX.W', op.va);
   // NMIs are unblocked by the execution of IRET, also of one that goes on to fault (SDM vol. 3, 6.7.1 and 27.2.3).
   r[NMI_BLOCKED] = 0;
   cpu.attention = 1;

@@ -28,7 +28,6 @@ import {
   VEC_GP,
   VEC_UD,
 } from '../registers';
-import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
 
 /** RFLAGS bits that SYSRET takes from R11. */
@@ -59,10 +58,9 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
 }
 
 /** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
-export function sysret(cpu: Cpu, op: MicroOp): Outcome {
+export function sysret(cpu: Cpu): Outcome {
   const r = cpu.r;
   if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
-  if (op.size !== 8) throw new UnimplementedError('SYSRET to 32-bit code', op.va);
   if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
   if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
   const selectors = r[STAR + 1] >>> 16;

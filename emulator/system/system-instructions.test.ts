@@ -58,7 +58,7 @@ function expectFault(small: SmallMachine, vector: number, error?: number): void 
 describe('SYSCALL and SYSRET', () => {
   it('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
     const small = smallMachine();
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_IF | 0x41);
     setRegister(small.cpu, GS_BASE, 0x1234);
     small.machine.step(0);
@@ -71,7 +71,7 @@ describe('SYSCALL and SYSRET', () => {
 
   it('SYSRET restores them and goes to CPL 3', () => {
     const small = smallMachine();
-    kernelAt(small, '480f07');
+    kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, USER);
     setRegister(small.cpu, R11, 0x3ffffn);
     small.machine.step(0);
@@ -85,7 +85,7 @@ describe('SYSCALL and SYSRET', () => {
 
   it('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
     const small = smallMachine();
-    kernelAt(small, '480f07');
+    kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, 0x800000000000n);
     expectFault(small, 13, 0);
     expect(small.cpu.rsp()).toBe(KERNEL_STACK - 48);
@@ -94,16 +94,16 @@ describe('SYSCALL and SYSRET', () => {
 
   it('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
     const small = smallMachine();
-    userAt(small, '480f07');
+    userAt(small, '480f07'); // sysretq
     expectFault(small, 13, 0);
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     small.cpu.r[EFER] &= ~EFER_SCE;
     expectFault(small, 6);
   });
 
   it('SYSCALL under TF takes no trap when FMASK clears TF', () => {
     const small = smallMachine();
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_TF);
     small.machine.step(0);
     expect(small.machine.step(0)).toBe(RETIRED);
@@ -123,19 +123,19 @@ describe('SYSCALL and SYSRET', () => {
 
   it('SWAPGS swaps the bases at CPL 0 and is #GP elsewhere', () => {
     const small = smallMachine();
-    kernelAt(small, '0f01f8');
+    kernelAt(small, '0f01f8'); // swapgs
     setRegister(small.cpu, GS_BASE, 1n);
     setRegister(small.cpu, KERNEL_GS_BASE, 0xffff888000000000n);
     small.machine.step(0);
     expect([small.cpu.get64(GS_BASE), small.cpu.get64(KERNEL_GS_BASE)]).toEqual([0xffff888000000000n, 1n]);
-    userAt(small, '0f01f8');
+    userAt(small, '0f01f8'); // swapgs
     expectFault(small, 13, 0);
   });
 });
 
 describe('IRETQ', () => {
   const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
-    kernelAt(small, '48cf');
+    kernelAt(small, '48cf'); // iretq
     [rip, cs, flags, USER_STACK, ss].forEach((word, i) => {
       poke(small.machine, KERNEL_STACK - 40 + i * 8, word);
     });
@@ -252,6 +252,7 @@ describe('privilege', () => {
     }
     for (const hex of ['0f01cb', '0f01ca']) {
       // stac, clac
+      // stac, clac
       userAt(small, hex);
       expectFault(small, 6);
       small.cpu.r[CPL] = 0;
@@ -260,9 +261,9 @@ describe('privilege', () => {
 
   it('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
     const small = smallMachine();
-    userAt(small, 'f3480faec8');
+    userAt(small, 'f3480faec8'); // rdgsbase %rax
     expectFault(small, 6);
-    userAt(small, 'f3480faec8');
+    userAt(small, 'f3480faec8'); // rdgsbase %rax
     small.cpu.r[CR4] |= CR4_FSGSBASE;
     setRegister(small.cpu, GS_BASE, 0x5555n);
     small.machine.step(0);
@@ -279,7 +280,7 @@ describe('local APIC and choices', () => {
   it('EOI ends the highest interrupt in service; a lower class waits for it', () => {
     const small = smallMachine();
     mapDevice(small, 0xfee00000 | 0);
-    kernelAt(small, '9090');
+    kernelAt(small, '9090'); // nop; nop
     setFlags(small.cpu, FLAG_IF);
     small.machine.raiseIrq(0, 0x60);
     small.machine.raiseIrq(0, 0x51);
@@ -297,6 +298,7 @@ describe('local APIC and choices', () => {
   it('the ICR sends fixed interrupts and NMIs to another CPU', () => {
     const small = smallMachine(2);
     mapDevice(small, 0xfee00000 | 0);
+    // movl $0x1000000,0x310(%rbx); movl $0xfd,0x300(%rbx); movl $0x400,0x300(%rbx)
     kernelAt(small, 'c78310030000 00000001 c78300030000 fd000000 c78300030000 00040000');
     setRegister(small.cpu, RBX, APIC);
     small.machine.run(0, 3);
