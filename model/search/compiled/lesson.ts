@@ -40,7 +40,8 @@ export type Lesson =
   | { readonly kind: 'bad' }
   | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number }
   | { readonly kind: 'full'; readonly what: Capacity }
-  | { readonly kind: 'memory' };
+  /** The set of states has no room for another region. */
+  | { readonly kind: 'reserve' };
 
 export const LEARNT: Lesson = { kind: 'learnt' };
 export const BAD: Lesson = { kind: 'bad' };
