@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+// Before any thread starts: all of them inherit what makes a line about the cache be said once.
+import '../../model/translate/file-cache';
 import { BadInputError } from './bad-input';
 import type { Answers, Envelope, Reply, SearchProgress, Task } from './tasks';
 
