@@ -96,12 +96,12 @@ export class Subject {
         ? { actions: [], length: 0, failure }
         : undefined;
     const trace = this.shortestTrace(failure.property, shouldStop);
-    return trace === undefined ? undefined : concretise(this.system, trace, failure);
+    return trace === undefined ? undefined : concretise(this.system, trace, failure, shouldStop);
   }
 }
 
 export interface ShortestWalkOptions {
-  /** Polled while the abstract machine is searched. */
+  /** Polled while the abstract machine is searched and its trace is replayed. */
   readonly shouldStop?: () => boolean;
   /** The machine fails before its first action. */
   readonly initially?: boolean;
