@@ -125,7 +125,7 @@ export async function runCampaign(
 class Walks {
   readonly tally = new RunTally();
   readonly vacuous: Vacuous[] = [];
-  /** Directed walks that have not been begun. */
+  /** Directed walks that have no answer yet. */
   readonly unasked: string[];
   lost: string | undefined;
   readonly #running: Running;
@@ -187,7 +187,8 @@ class Walks {
     const { pool, request } = this.#running;
     const name = this.unasked.shift() as string;
     const walk = await pool.run({ kind: 'directed', subject: request.subject, name });
-    this.#directedDone++;
+    if (walk === undefined) this.unasked.push(name);
+    else this.#directedDone++;
     if (walk?.kind === 'unreachable') this.vacuous.push(walk);
   }
 
