@@ -40,3 +40,8 @@ export function modelPropertySlug(property: number): string {
   if (slug === undefined) throw new RangeError(`no property ${property} in the model`);
   return slug;
 }
+
+/** Whether the abstract machine can express the property of that number. */
+export function isModelProperty(property: number): boolean {
+  return SLUGS[property] !== undefined;
+}
