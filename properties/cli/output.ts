@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { SingleBar } from 'cli-progress';
+import { packageRoot } from '../designs/registry';
 
 /** The answer, for people. */
 export function say(lines: readonly string[]): void {
@@ -20,11 +21,31 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** How this command line was called, for lines that a person copies: the installed name, npm's, or node with the file. */
+/** How this command line was called, for lines that a person copies. */
 export function commandName(): string {
-  const file = process.argv[1] ?? '';
-  if (path.extname(file) !== '.js') return 'pti-check';
-  return process.env.npm_lifecycle_event === 'start' ? 'npm start --' : `node ${path.relative(process.cwd(), file)}`;
+  return nameOfCall(process.argv[1] ?? '', process.env, process.cwd(), packageRoot());
+}
+
+/**
+ * What to type to call `file` (argv[1]) again: npm's words where npm started it, the bare name where the shell finds it, and otherwise the file. `root` is the
+ * folder of this package. npm says in the environment what it was asked for (npm_command; npm_package_json of which package).
+ */
+export function nameOfCall(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+  root: string,
+): string {
+  if (env.npm_command === 'exec') return 'npx pti-check';
+  if (env.npm_lifecycle_event !== undefined) {
+    const ofThisPackage = env.npm_package_json === path.join(root, 'package.json');
+    return ofThisPackage && env.npm_lifecycle_event === 'start' ? 'npm start --' : 'npx pti-check';
+  }
+  const near = path.relative(cwd, file);
+  if (path.extname(file) === '.js') return `node ${near}`;
+  const folders = (env.PATH ?? '').split(path.delimiter);
+  if (folders.includes(path.dirname(file))) return path.basename(file);
+  return near.startsWith('..') ? near : `.${path.sep}${near}`;
 }
 
 /** Seconds since the process was started, to the millisecond. */
