@@ -8,10 +8,10 @@ import type { CoverageCount, Opened } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import type { Failure } from '../exploration/campaign';
 import { explain } from '../report/explain';
+import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
 import { commandName, rounded } from './output';
-import { boundsInWords } from './search-result';
 
 /** What `fuzz --json` answers for one design; the keys are a contract. */
 export interface FuzzResult {

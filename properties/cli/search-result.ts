@@ -7,7 +7,7 @@ import type { Bounds } from '../../model/schema-types';
 import type { Exploration } from '../../model/search/explore';
 import type { Answers } from '../campaign-pool/tasks';
 import { explain } from '../report/explain';
-import { actionName } from '../report/names';
+import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
 import { actionOf } from '../shrinking/concretise';
 import { rounded } from './output';
@@ -67,11 +67,6 @@ const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as con
 /** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
 export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
   return trace === undefined ? reductions : [];
-}
-
-export function boundsInWords(b: Bounds): string {
-  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
-  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
 }
 
 function threadsInWords(asked: number, joined = asked): string {

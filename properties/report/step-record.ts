@@ -10,6 +10,7 @@ import { CPL, CR3, ICOUNT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/regis
 import { CR3_WINDOW } from '../../model/kinds';
 import { makePacking } from '../../model/packing';
 import { type State, schema } from '../../model/schema';
+import { threadName } from '../../model/search/machine';
 import { locationName } from '../exploration/entry-system';
 import type { Subject } from '../exploration/subject';
 import type { Outcome } from '../exploration/transition-system';
@@ -18,7 +19,6 @@ import { regionOf } from '../monitor/regions';
 import { abstractMachine } from '../refinement/abstraction';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { changesInWords } from './changes';
-import { threadName } from './names';
 import { type ChoiceRead, Tracer } from './tracer';
 
 /** What a CPU looks like at a boundary. */
@@ -136,7 +136,7 @@ class Recorder {
     const after = this.#zero();
     const { guest, bounds } = this.#subject;
     const wrong = abstractMachine(guest.monitor, after);
-    if (wrong !== undefined) return [`${wrong.field}: ${wrong.what}`];
+    if (wrong !== undefined) return [wrong.what];
     if (before === undefined) return [];
     return changesInWords(before, after, cpu, { bounds, halves: guest.manifest.pgdUserOffset !== 0 });
   }
