@@ -38,7 +38,8 @@ function withUnimplemented(bytes: Buffer): Buffer {
 }
 
 const corpus = path.resolve(__dirname, '../../counterexamples/corpus');
-const saved = readFileSync(path.join(corpus, filesBelow(corpus)[0]), 'utf8');
+const withRules = filesBelow(corpus).find((name) => name.startsWith('scheduled-out-on-own-stack--')) ?? '';
+const saved = readFileSync(path.join(corpus, withRules), 'utf8');
 
 const otherMachine = image('arm.elf', (bytes) => {
   bytes.writeUInt16LE(AARCH64, MACHINE_AT);
@@ -54,6 +55,8 @@ const notAnElf = file('text.elf', 'hello');
 const truncated = file('truncated.json', saved.slice(0, saved.length / 2));
 const damaged = file('damaged.json', saved.replace('"step"', '"stop"'));
 const newer = file('newer.json', saved.replace('"version": 1', '"version": 7'));
+const noRule = file('no-rule.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "return-by-magic"'));
+const noThread = file('no-thread.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "switch-to", "args": [4]'));
 const foreign = file('foreign.json', '{"name": "something else"}');
 
 /** What is typed, and a part of the sentence that answers it. */
@@ -86,6 +89,9 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   [`replay ${damaged}`, damaged],
   [`replay ${newer}`, 'version 7'],
   [`replay ${foreign}`, foreign],
+  [`replay ${noRule}`, '"return-by-magic"'],
+  [`replay ${noThread}`, 'switch-to thread'],
+  [`replay ${new Array(7).fill('missing.json').join(' ')} ./missing.json`, 'missing.json'],
 ];
 
 let ended: Ended[];

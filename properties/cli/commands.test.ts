@@ -128,6 +128,12 @@ describe('fuzz', () => {
     expect(read(replayAnswer, ended).results).toMatchObject([
       { file, verdict: 'reproduced', property: 'user-mode-uses-user-cr3' },
     ]);
+    const [{ again, step, steps = [] }] = read(replayAnswer, ended).results;
+    expect(again).toContain(` replay --step ${file}`);
+    expect(steps.map((one) => one.step)).toEqual(Array.from({ length: step ?? 0 }, (_, i) => i + 1));
+    const last = steps.at(-1);
+    expect(last).toMatchObject({ outcome: 'violated', property: 'user-mode-uses-user-cr3', after: { cpl: 3 } });
+    expect(last?.before.state?.user).toHaveLength(2);
     expect(ended.stderr).toContain('swapgs');
   });
 });

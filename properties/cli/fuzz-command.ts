@@ -75,9 +75,9 @@ export function today(): string {
 function subjectsOf(flags: FuzzFlags): SubjectName[] {
   if (flags.entry === undefined) return designsOf(flags.design).map((design) => ({ design }));
   const design = knownDesign(flags.design ?? DEFAULT_JUDGE);
-  if (flags.design === undefined) note(`${flags.entry} is judged as ${design}; --design says which design it follows`);
   const bytes = readImage(flags.entry);
   checkImage(flags.entry, bytes);
+  if (flags.design === undefined) note(`${flags.entry} is judged as ${design}; --design says which design it follows`);
   return [{ design, elf: { name: flags.entry, bytes } }];
 }
 

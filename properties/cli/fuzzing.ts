@@ -11,7 +11,7 @@ import { explain } from '../report/explain';
 import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
-import { commandName, rounded } from './output';
+import { commandName, quoted, rounded } from './output';
 
 /** What `fuzz --json` answers for one design; the keys are a contract. */
 export interface FuzzResult {
@@ -215,9 +215,4 @@ function command({ request, campaign }: Fuzzed): string {
   parts.push(`--seed ${quoted(seed)}`, `--runs ${Math.max(1, campaign?.runs ?? 1)}`);
   if (shard.of > 1) parts.push(`--shard ${shard.index}/${shard.of}`);
   return parts.join(' ');
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -5,10 +5,11 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { SingleBar } from 'cli-progress';
 import { packageRoot } from '../designs/registry';
+import { foldedAnswer, terminalWidth } from '../report/terminal';
 
-/** The answer, for people. */
+/** The answer, for people: as wide as their terminal. */
 export function say(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${foldedAnswer(lines, terminalWidth()).join('\n')}\n`);
 }
 
 /** The answer, for scripts. */
@@ -83,4 +84,9 @@ export class ProgressLine {
     this.#bar?.stop();
     this.#bar = undefined;
   }
+}
+
+/** A word for a POSIX shell. */
+export function quoted(text: string): string {
+  return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -10,7 +10,7 @@ import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
 import { actionOf } from '../shrinking/concretise';
-import { rounded } from './output';
+import { commandName, rounded } from './output';
 import type { SearchRequest } from './search';
 
 /** What `verify --json` answers for one design; the keys are a contract. */
@@ -28,6 +28,10 @@ export interface VerifyResult {
   /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
   readonly trace?: readonly Action[];
+  /** The verdict in words. */
+  readonly message: string;
+  /** The command that searches this again. */
+  readonly again: string;
 }
 
 /** The result and what only people are told. */
@@ -53,6 +57,8 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     seconds: rounded(seconds),
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
+    message: headline(verdict, property, exploration),
+    again: command(request),
   };
   return { result, exploration };
 }
@@ -84,7 +90,7 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
   const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
   const lines = [
-    `${result.design}: ${headline(result, exploration)}`,
+    `${result.design}: ${result.message}`,
     `  searched  ${counts}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
     ...(result.bytes === undefined ? [] : [`  memory    ${memoryInWords(result.bytes, result.states)}`]),
@@ -96,7 +102,16 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   return [...lines, `  trace     the shortest, ${counted(steps.length, 'action')}:`, ...steps];
 }
 
-function headline({ verdict, property }: VerifyResult, { reason }: Exploration): string {
+/** The command that searches this again; bounds are spelt out, because those of an image may change. */
+function command({ design, bounds, threads, memoryMiB, symmetry, por }: SearchRequest): string {
+  const { cpus, tasks, mms, nesting, nmis, irqs } = bounds;
+  const values = Object.entries({ cpus, tasks, mms, nesting, nmis, irqs, threads, memory: memoryMiB });
+  const flags = values.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
+  const reductions = [...(symmetry ? ['--symmetry'] : []), ...(por ? ['--por'] : [])];
+  return [`${commandName()} verify --design ${design}`, ...flags, ...reductions].join(' ');
+}
+
+function headline(verdict: Exploration['verdict'], property: string | undefined, { reason }: Exploration): string {
   switch (verdict) {
     case 'holds':
       return 'holds in every reachable state';

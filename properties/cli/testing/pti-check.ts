@@ -20,7 +20,8 @@ export function ptiCheck(folder: string, words: readonly string[], interruptAt?:
     const child = execFile(
       process.execPath,
       [MAIN, ...words],
-      { cwd: folder, maxBuffer: 2 ** 26 },
+      // Wide enough that no line of an answer is folded.
+      { cwd: folder, maxBuffer: 2 ** 26, env: { ...process.env, COLUMNS: '1000' } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
         resolve({ code, stdout, stderr });
