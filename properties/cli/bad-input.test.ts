@@ -62,6 +62,10 @@ const foreign = file('foreign.json', '{"name": "something else"}');
 /** What is typed, and a part of the sentence that answers it. */
 const CASES: readonly (readonly [words: string, part: string])[] = [
   ['dance', '"dance"'],
+  ['verfy', 'did you mean verify?'],
+  ['fuzz --sed 3', 'did you mean --seed?'],
+  ['verify --design mainlin', 'did you mean mainline?'],
+  ['export --to spin', 'promela'],
   ['fuzz --colour', 'colour'],
   ['fuzz --design mainline+no-such-mutant', '"mainline+no-such-mutant"'],
   ['fuzz --runs 0', '--runs'],

@@ -224,6 +224,32 @@ describe('replay', () => {
   });
 });
 
+test('-h, -v and the completion of a shell', async () => {
+  const asked = [['-v'], ['fuzz', '-h'], ['completion'], ['--get-yargs-completions', 'pti-check', 'fuzz', '--s']];
+  const designs = ['--get-yargs-completions', 'pti-check', 'verify', '--design', 'main'];
+  const ended = await ptiCheckAll(folder, [...asked, ['--get-yargs-completions', 'pti-check', ''], designs]);
+  expect(ended.map((one) => [one.code, one.stderr])).toEqual(ended.map(() => [0, '']));
+  const [version, help, script, flags, commands, ids] = ended.map((one) => one.stdout);
+  expect(version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(help).toMatch(/--runs .*\[number\]/);
+  expect(script).toContain('complete -o');
+  expect(flags.split('\n')).toEqual(expect.arrayContaining(['--seed', '--shard', '--save']));
+  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'replay', 'designs', 'export', 'completion']);
+  expect(ids.split('\n')).toEqual(expect.arrayContaining(['mainline', 'mainline+sti-on-trampoline']));
+});
+
+test('NO_COLOR and FORCE_COLOR say whether a replay has colours', async () => {
+  const corpus = path.resolve(__dirname, '../../counterexamples/corpus');
+  const words = ['replay', '--step', path.join(corpus, filesBelow(corpus)[0])];
+  const [forced, plain] = await Promise.all([
+    ptiCheck(folder, words, undefined, { FORCE_COLOR: '1' }),
+    ptiCheck(folder, words, undefined, { FORCE_COLOR: '1', NO_COLOR: '1' }),
+  ]);
+  expect(forced.stdout).toContain('\x1b[');
+  expect(plain.stdout).not.toContain('\x1b[');
+  expect(plain.stdout).toContain('FAILS');
+});
+
 describe('Ctrl-C', () => {
   test('before the first run has ended: no verdict', async () => {
     const ended = await ptiCheck(folder, ['fuzz', '--design', 'mainline', '--seconds', '50', '--json'], 'seed');

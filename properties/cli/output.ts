@@ -65,24 +65,46 @@ export function rough(value: number): string {
   return `${Number((value / 1000 ** thousands).toPrecision(3))}${unit}`;
 }
 
-/** One line on the terminal that is drawn over and over; silent where standard error is no terminal. */
+/** How often a log hears that work goes on, milliseconds. Many CI systems end a job that is silent for ten minutes. */
+const HEARTBEAT_MS = 30_000;
+
+/** One line on the terminal that is drawn over and over. Where standard error is no terminal: the same as a line of its own, every 30 s. */
 export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream;
   #bar: SingleBar | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #beats = 0;
+  #text: () => string = () => '';
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+  }
 
   show(text: () => string): void {
-    if (!process.stderr.isTTY) return;
+    this.#text = text;
+    if (!this.#stream.isTTY) {
+      // Work that is never done must not be kept going by its heartbeat.
+      this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+      return;
+    }
     if (this.#bar === undefined) {
       // biome-ignore lint/style/noCommonJs: loaded late, because few processes have a terminal to draw on
       const { SingleBar } = require('cli-progress') as typeof import('cli-progress');
-      this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: process.stderr });
+      this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: this.#stream });
       this.#bar.start(1, 0, { text: text() });
     }
-    this.#bar.update({ text: text().slice(0, (process.stderr.columns || 80) - 1) });
+    this.#bar.update({ text: text().slice(0, (this.#stream.columns || 80) - 1) });
   }
 
   clear(): void {
     this.#bar?.stop();
     this.#bar = undefined;
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+  }
+
+  #beat(): void {
+    this.#stream.write(`${(++this.#beats * HEARTBEAT_MS) / 1000} s: ${this.#text()}\n`);
   }
 }
 

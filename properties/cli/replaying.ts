@@ -88,7 +88,7 @@ function subjectOf(saved: Counterexample, file: string): Subject {
   const { elf } = saved.image;
   if (elf === undefined && designImage(design) === undefined)
     throw new BadInputError(
-      `${file}: expected a case of a design that there is, found ${design}; pti-check designs lists them`,
+      `${file}: expected a case of a design that there is, found ${design}; ${commandName()} designs lists them`,
     );
   const { cpus, tasks, mms } = saved.bounds;
   const own = elf === undefined ? {} : { elf: { name: file, bytes: Buffer.from(elf, 'base64') } };

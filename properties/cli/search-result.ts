@@ -9,6 +9,7 @@ import type { Answers } from '../campaign-pool/tasks';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
+import { REDUCTION_IN_WORDS } from '../report/result-card';
 import { actionOf } from '../shrinking/concretise';
 import { commandName, rounded } from './output';
 import type { SearchRequest } from './search';
@@ -67,8 +68,6 @@ function propertyOf({ verdict, property }: Exploration): string | undefined {
   if (verdict === 'deadlock') return modelPropertySlug(NO_DEADLOCK);
   return property === undefined ? undefined : modelPropertySlug(property);
 }
-
-const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as const;
 
 /** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
 export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
