@@ -193,7 +193,7 @@ function cardOf(checked: Checked): string[] {
 function seeItBreak(checked: Checked): string[] {
   const { id, expected } = checked.design;
   if (expected === 'safe' || !asDeclared(checked)) return [];
-  return [`See ${id} break:  ${commandName()} fuzz --design ${id}  and then  ${commandName()} replay --step FILE`];
+  return [`See ${id} break:`, `  ${commandName()} fuzz --design ${id}`, `  ${commandName()} replay --step FILE`];
 }
 
 function conclusion(all: readonly Checked[], seed: string): string {

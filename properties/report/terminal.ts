@@ -52,7 +52,7 @@ export function hanging(first: string, text: string, width: number): string[] {
 }
 
 /** Entries that a person copies stay whole: the terminal breaks them, and a copy is one line. */
-const COPIED = ['again', 'watch it', 'saved', 'fast-check', 'See '];
+const COPIED = ['again', 'watch it', 'saved', 'fast-check'];
 /** Two spaces, a label in ten columns, and the text. */
 const ENTRY = /^( {2}[a-z][a-z -]{8} )(\S.*)$/;
 
