@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { counterexamples, sample } from './arbitraries';
 import { CounterexampleError, type CounterexampleErrorKind } from './counterexample-error';
-import { designName, parseCounterexample, traceLength } from './format';
+import { designName, imageHash, parseCounterexample, traceLength } from './format';
 import { serializeCounterexample } from './serialize';
 
 function errorOf(text: string): CounterexampleError {
@@ -27,6 +30,38 @@ test('what is written is what is read', () => {
       expect(parseCounterexample(serializeCounterexample(c), 'case.json')).toEqual(c);
     }),
   );
+});
+
+describe('an embedded image', () => {
+  const bytes = readFileSync(path.resolve(__dirname, '../emulator/guest/mainline/mainline.elf'));
+  const elf = bytes.toString('base64');
+  const own = { ...sample, image: { sha256: imageHash(bytes), elf } };
+  const gzip = (data: Uint8Array) => gzipSync(data).toString('base64');
+  const withElf = (value: unknown) => altered({ image: { ...own.image, elf: value } });
+
+  test('is a few short lines of gzip in the file, and the same bytes when it is read', () => {
+    const written = serializeCounterexample(own);
+    expect(Math.max(...written.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
+    expect(written.length).toBeLessThan(elf.length / 3);
+    expect(parseCounterexample(written, 'case.json')).toEqual(own);
+  });
+
+  test('is read from one line of base64, too, as older files have it', () =>
+    expect(parseCounterexample(withElf(elf), 'case.json')).toEqual(own));
+
+  test.each<[string, unknown]>([
+    ['of another image', [gzip(Buffer.from('other'))]],
+    ['that are no gzip', [elf.slice(0, 100)]],
+    ['of which one is missing', [gzip(bytes).slice(0, 1000)]],
+    ['without any', []],
+    ['that are no text', [1, 2]],
+    ['that are longer than a line', [gzip(bytes)]],
+    ['that unpack to more than an image can have', gzip(Buffer.alloc(17 * 1024 * 1024)).match(/.{1,200}/g)],
+  ])('in lines %s is refused', (_, value) => {
+    const error = errorOf(withElf(value));
+    expect(error.kind).toBe('damaged');
+    expect(error.message).toMatch(/^case\.json: expected .* image\.elf.*\.$/);
+  });
 });
 
 test('the text does not depend on the order of the keys', () => {

@@ -4,6 +4,7 @@
  * reader of the trace. Nothing in a file is evaluated or used as a path. `origin` is provenance: replay never reads it.
  */
 import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { CounterexampleError } from './counterexample-error';
 
@@ -72,8 +73,32 @@ const origin = z.strictObject({
   date: day,
 });
 
-/** The guest image: the hash of the file, and its bytes (base64) when the image is not one of the project's own. */
-const image = z.strictObject({ sha256, elf: z.base64().optional() });
+/** Bytes of an embedded image; a few kilobytes of gzip can claim to be gigabytes. */
+const MAX_IMAGE = 16 * 1024 * 1024;
+
+/**
+ * The bytes of an image that is not one of the project's own. In a file: their gzip, in lines of base64, so that
+ * `jq -r '.image.elf[]' FILE | base64 -d | gunzip` gives the image back; older files have one line of base64 without
+ * gzip. In memory: base64 of the bytes.
+ */
+const elf = z
+  .union([z.base64(), z.array(z.string().max(200)).min(1)], { error: 'expected lines of base64' })
+  .transform((text, context) => {
+    if (typeof text === 'string') return text;
+    try {
+      return gunzipSync(Buffer.from(text.join(''), 'base64'), { maxOutputLength: MAX_IMAGE }).toString('base64');
+    } catch {
+      // The engine's own message is no interface; whatever is wrong, these lines are no image.
+      context.addIssue({
+        code: 'custom',
+        message: `expected lines of base64 that are the gzip of at most ${MAX_IMAGE / 2 ** 20} MiB`,
+      });
+      return z.NEVER;
+    }
+  });
+
+/** The guest image: the hash of the file, and its bytes when the image is not one of the project's own. */
+const image = z.strictObject({ sha256, elf: elf.optional() });
 
 const schema = z
   .strictObject({

@@ -1,12 +1,14 @@
 /**
  * A counterexample as text, made to be read and diffed: each action on one line, keys always in the same order, a
- * newline at the end. Equal cases give equal bytes.
+ * newline at the end. Equal cases give equal bytes, embedded images with the same zlib.
  */
+import { gzipSync } from 'node:zlib';
 import { type Counterexample, checkCounterexample } from './format';
 
 const ACTION_KEYS = ['action', 'cpu', 'rule', 'args', 'count', 'vector', 'at', 'choices'];
 const BOUNDS_KEYS = ['cpus', 'tasks', 'mms', 'nesting', 'nmis', 'irqs'];
-const IMAGE_KEYS = ['sha256', 'elf'];
+/** Characters of an embedded image in a line. */
+const LINE = 100;
 const EXPECTED_KEYS = ['kind', 'property', 'step', 'field', 'message'];
 const ORIGIN_KEYS = ['seed', 'run', 'strategy', 'lengthBeforeShrinking', 'date'];
 
@@ -15,7 +17,7 @@ export function serializeCounterexample(made: Counterexample): string {
   const lines = [
     ...members(c, ['format', 'version', 'property', 'design', 'mutant']).map((m) => `  ${m}`),
     `  "bounds": ${inline(c.bounds, BOUNDS_KEYS)}`,
-    `  "image": ${inline(c.image, IMAGE_KEYS)}`,
+    `  "image": ${image(c.image)}`,
     `  "actions": ${block(
       c.actions.map((a) => inline(a, ACTION_KEYS)),
       '  ',
@@ -24,6 +26,15 @@ export function serializeCounterexample(made: Counterexample): string {
     `  "origin": ${inline(c.origin, ORIGIN_KEYS)}`,
   ];
   return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+/** An embedded image as the gzip of its bytes, in lines that a mail does not break. */
+function image({ sha256, elf }: Counterexample['image']): string {
+  if (elf === undefined) return inline({ sha256 }, ['sha256']);
+  const text = gzipSync(Buffer.from(elf, 'base64'), { level: 9 }).toString('base64');
+  const lines = text.match(new RegExp(`.{1,${LINE}}`, 'g')) ?? [];
+  const rows = lines.map((line) => JSON.stringify(line));
+  return `{\n    "sha256": ${JSON.stringify(sha256)},\n    "elf": ${block(rows, '    ')}\n  }`;
 }
 
 function expectedLines(expected: Counterexample['expected']): string[] {

@@ -43,12 +43,12 @@ test('mainline and asm-return differ in the instruction that changes stacks, not
 test('deferred-percpu is scheduled out on the trampoline stack after five transitions, in the initial bounds', () => {
   const found = explore(model('deferred-percpu', DEFAULT_BOUNDS));
   expect(found.property).toBe(S9);
-  expect(found.trace?.map(instanceName)).toEqual([
+  expect(found.trace?.map((instance) => instanceName(instance, DEFAULT_BOUNDS))).toEqual([
     'user-page-fault(c0)',
     'swapgs-to-kernel(c0)',
     'load-kernel-cr3(c0)',
     'enter-body(c0)',
-    'switch-to(c0, t2)',
+    'switch-to(c0, idle(c0))',
   ]);
 });
 

@@ -24,6 +24,7 @@ import { BOOT } from '../model/translate/promela/to-promela';
 import { type Answer, RUMUR_FLAGS, readRumur, readSpin } from '../properties/bench/checkers/checker-output';
 import { MUTANTS, searchBounds } from '../properties/designs/registry';
 import { alignedTable } from '../properties/report/aligned-table';
+import { boundsInWords } from '../properties/report/names';
 
 const run = promisify(execFile);
 
@@ -142,9 +143,6 @@ function inWords({ verdict, states, transitions, steps }: Answer): string {
     ? `${verdict}: ${states} states, ${transitions} transitions`
     : `${verdict} in ${steps} steps`;
 }
-
-const boundsInWords = (b: Bounds): string =>
-  `${b.cpus} CPU, ${b.tasks} tasks, ${b.mms} mm, nesting ${b.nesting}, ${b.nmis} NMI, ${b.irqs} IRQ`;
 
 /**
  * SPIN judges the invariants of a state when it expands it, so a rule's requirement that fails up to one step later can

@@ -3,9 +3,10 @@
  * a name is resolved. Resolution is TypeScript's own, so an alias, a shadowing or a second import of the same helper
  * deceives nobody.
  */
-import { relative } from 'node:path';
+import { isAbsolute, relative, sep } from 'node:path';
 import type { FunctionDeclaration, Identifier, Node, Type } from 'ts-morph';
 import { Node as Syntax } from 'ts-morph';
+import { modelFolder } from '../translate/source-program';
 
 /** One construct outside the rule language. The message says what to write instead. */
 export interface LanguageError {
@@ -83,8 +84,17 @@ export function isTruthType(type: Type): boolean {
 }
 
 export function inModel(node: Node): boolean {
-  const path = node.getSourceFile().getFilePath();
-  return path.includes('/model/') && !path.includes('/node_modules/');
+  return isBelow(node.getSourceFile().getFilePath(), modelFolder());
+}
+
+/**
+ * Is the file one of this folder's own? The folder may itself be in a node_modules, where the package is installed; what counts
+ * is the way from the folder down to the file.
+ */
+export function isBelow(file: string, folder: string): boolean {
+  const way = relative(folder, file);
+  const parts = way.split(sep);
+  return way !== '' && !isAbsolute(way) && parts[0] !== '..' && !parts.includes('node_modules');
 }
 
 export function errorAt(node: Node, message: string): LanguageError {

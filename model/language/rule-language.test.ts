@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Project } from 'ts-morph';
+import { isBelow } from './check';
 import { checkRuleLanguage, checkSourceFiles } from './rule-language';
 
 const MODEL = join(__dirname, '..');
@@ -323,13 +324,13 @@ const project = new Project({
   useInMemoryFileSystem: true,
   compilerOptions: { strict: true, target: 9, lib: ['lib.es2022.d.ts'], types: [] },
 });
-project.createSourceFile('/model/vocabulary.ts', VOCABULARY);
+project.createSourceFile(`${MODEL}/vocabulary.ts`, VOCABULARY);
 project.createSourceFile(
-  '/model/quantifiers.ts',
+  `${MODEL}/quantifiers.ts`,
   'export function exists(n: number, f: (k: number) => boolean): boolean { return f(n); }\nexport function every(n: number, f: (k: number) => boolean): boolean { return f(n); }',
 );
 const files = (prefix: string, samples: readonly (readonly string[])[]) =>
-  samples.map(([, source], i) => project.createSourceFile(`/model/rules/${prefix}-${i}.ts`, HEADER + source));
+  samples.map(([, source], i) => project.createSourceFile(`${MODEL}/rules/${prefix}-${i}.ts`, HEADER + source));
 const rejected = files('rejected', REJECTED);
 const accepted = files('accepted', ACCEPTED);
 
@@ -345,11 +346,11 @@ test.each(ACCEPTED.map(([construct], i) => [construct, i] as const))('accepts %s
 
 test('an error bears the line of the construct, also in a file that is only called from', () => {
   const library = project.createSourceFile(
-    '/model/library.ts',
+    `${MODEL}/library.ts`,
     'import type { State } from "./vocabulary";\n\nexport function late(s: State): number {\n  return s.left * 2;\n}\n',
   );
   const caller = project.createSourceFile(
-    '/model/rules/caller.ts',
+    `${MODEL}/rules/caller.ts`,
     `import { late } from '../library';${HEADER}${rule('const x = 1;\nlet y = late(s);\ns.left = y - x;')}`,
   );
   expect(checkSourceFiles([caller])).toEqual([
@@ -362,12 +363,26 @@ test('an error bears the line of the construct, also in a file that is only call
 });
 
 test('a helper outside model/ is no helper', () => {
-  project.createSourceFile('/elsewhere/helper.ts', 'export function far(n: number): number { return n; }');
+  project.createSourceFile(
+    `${dirname(MODEL)}/elsewhere/helper.ts`,
+    'export function far(n: number): number { return n; }',
+  );
   const caller = project.createSourceFile(
-    '/model/rules/far.ts',
+    `${MODEL}/rules/far.ts`,
     `import { far } from '../../elsewhere/helper';${HEADER}${stores('far(c)')}`,
   );
   expect(checkSourceFiles([caller]).map((error) => error.message)).toEqual([
     'far is not a top-level function of model/: write one and call it by its name',
   ]);
+});
+
+test("the model's sources are its own wherever the package is installed, and those of other packages never", () => {
+  const installed = join('/home/u/project/node_modules/pti-check/model');
+  const own = (file: string) => isBelow(join('/home/u/project', file), installed);
+  expect(own('node_modules/pti-check/model/rules/entry.ts')).toBe(true);
+  expect(own('node_modules/pti-check/model/..kinds.ts')).toBe(true);
+  expect(own('node_modules/pti-check/model/node_modules/other/model/rules.ts')).toBe(false);
+  expect(own('node_modules/other/model/rules.ts')).toBe(false);
+  expect(own('node_modules/pti-check/model-2/rules.ts')).toBe(false);
+  expect(own('model/rules/entry.ts')).toBe(false);
 });

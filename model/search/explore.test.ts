@@ -42,7 +42,7 @@ const breaks = (property: number, when: (s: State) => boolean) =>
     s.failed = property;
   });
 
-const names = (result: Exploration) => result.trace?.map(instanceName);
+const names = (result: Exploration) => result.trace?.map((instance) => instanceName(instance, { tasks: 0 }));
 
 /** The same search with strings and a Map: an oracle that shares no code with the real one. */
 function naive<S extends { failed: number }>(model: Model<S>): { states: number; transitions: number; depth: number } {

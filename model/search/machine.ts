@@ -83,11 +83,24 @@ export function ruleInstances<S extends Transient, D>(model: Model<S, D>): RuleI
     .map((instance, number) => ({ number, ...instance }));
 }
 
-const PREFIX: Readonly<Record<IndexSort, string>> = { cpu: 'c', task: 't', mm: 'm', thread: 't' };
+/** `t1`, or `idle(c0)` for the idle thread of CPU 0: idle threads count on after the tasks. */
+export function threadName(bounds: Pick<Bounds, 'tasks'>, t: number): string {
+  return t < bounds.tasks ? `t${t}` : `idle(c${t - bounds.tasks})`;
+}
 
-/** The instance as a reader sees it: `switch-to(c0, t1)`. Idle threads count on after the tasks. */
-export function instanceName(instance: RuleInstance): string {
-  return `${instance.rule}(${instance.args.map((arg, i) => PREFIX[instance.params[i]] + arg).join(', ')})`;
+const PREFIX: Readonly<Record<Exclude<IndexSort, 'thread'>, string>> = { cpu: 'c', task: 't', mm: 'm' };
+
+/** The instance as a reader sees it: `switch-to(c0, t1)`, `switch-to(c0, idle(c0))`. */
+export function instanceName(
+  { rule, params, args }: Pick<RuleInstance, 'rule' | 'params' | 'args'>,
+  bounds: Pick<Bounds, 'tasks'>,
+): string {
+  const names = args.map((arg, i) => {
+    const sort = params[i];
+    if (sort === undefined) return `${arg}`;
+    return sort === 'thread' ? threadName(bounds, arg) : `${PREFIX[sort]}${arg}`;
+  });
+  return `${rule}(${names.join(', ')})`;
 }
 
 /**

@@ -52,7 +52,7 @@ class Auditor<S extends Transient, D> {
     this.order = order;
     this.steps = stepsOf(order);
     this.table = instanceTable(order.model);
-    this.names = ruleInstances(order.model).map(instanceName);
+    this.names = ruleInstances(order.model).map((instance) => instanceName(instance, order.model.bounds));
     this.judge = makeJudge(order.model, undefined, false);
     this.scratch = order.model.packing.zero();
     this.bound = order.model.packing.bind(this.scratch);

@@ -6,8 +6,10 @@ import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
-import { DESIGNS, designImage, searchBounds } from '../designs/registry';
+import { DESIGNS, designImage, MUTANTS, searchBounds } from '../designs/registry';
 import { readManifest } from '../guest/manifest';
+import { didYouMean } from './did-you-mean';
+import { commandName } from './output';
 
 /** Bounds that the state of the abstract machine is meant for; far beyond what a search can finish. */
 const MOST = {
@@ -36,9 +38,10 @@ export function wholeNumber(flag: string, text: string, least: number, most: num
 /** A design or mutant that exists. */
 export function knownDesign(id: string): string {
   if (designImage(id) !== undefined) return id;
-  const names = DESIGNS.map((d) => d.id).join(', ');
+  const designs = DESIGNS.map((d) => d.id);
+  const meant = didYouMean(id, [...designs, ...MUTANTS.map((mutant) => mutant.id)]);
   throw new BadInputError(
-    `expected --design to be one of ${names}, or a mutant of one, found ${JSON.stringify(id)}; pti-check designs lists them all`,
+    `expected --design to be one of ${designs.join(', ')}, or a mutant of one, found ${JSON.stringify(id)}${meant || `; ${commandName()} designs lists them all`}`,
   );
 }
 
@@ -78,7 +81,7 @@ export function boundsOf(id: string, flags: BoundFlags): Bounds {
 export function expressible(id: string): string {
   if (designConfig(id) !== undefined) return id;
   throw new BadInputError(
-    `expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; pti-check fuzz --design ${id} checks it on the emulator`,
+    `expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; ${commandName()} fuzz --design ${id} checks it on the emulator`,
   );
 }
 

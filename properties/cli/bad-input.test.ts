@@ -38,7 +38,8 @@ function withUnimplemented(bytes: Buffer): Buffer {
 }
 
 const corpus = path.resolve(__dirname, '../../counterexamples/corpus');
-const saved = readFileSync(path.join(corpus, filesBelow(corpus)[0]), 'utf8');
+const withRules = filesBelow(corpus).find((name) => name.startsWith('scheduled-out-on-own-stack--')) ?? '';
+const saved = readFileSync(path.join(corpus, withRules), 'utf8');
 
 const otherMachine = image('arm.elf', (bytes) => {
   bytes.writeUInt16LE(AARCH64, MACHINE_AT);
@@ -54,11 +55,17 @@ const notAnElf = file('text.elf', 'hello');
 const truncated = file('truncated.json', saved.slice(0, saved.length / 2));
 const damaged = file('damaged.json', saved.replace('"step"', '"stop"'));
 const newer = file('newer.json', saved.replace('"version": 1', '"version": 7'));
+const noRule = file('no-rule.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "return-by-magic"'));
+const noThread = file('no-thread.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "switch-to", "args": [4]'));
 const foreign = file('foreign.json', '{"name": "something else"}');
 
 /** What is typed, and a part of the sentence that answers it. */
 const CASES: readonly (readonly [words: string, part: string])[] = [
   ['dance', '"dance"'],
+  ['verfy', 'did you mean verify?'],
+  ['fuzz --sed 3', 'did you mean --seed?'],
+  ['verify --design mainlin', 'did you mean mainline?'],
+  ['export --to spin', 'promela'],
   ['fuzz --colour', 'colour'],
   ['fuzz --design mainline+no-such-mutant', '"mainline+no-such-mutant"'],
   ['fuzz --runs 0', '--runs'],
@@ -86,6 +93,9 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   [`replay ${damaged}`, damaged],
   [`replay ${newer}`, 'version 7'],
   [`replay ${foreign}`, foreign],
+  [`replay ${noRule}`, '"return-by-magic"'],
+  [`replay ${noThread}`, 'switch-to thread'],
+  [`replay ${new Array(7).fill('missing.json').join(' ')} ./missing.json`, 'missing.json'],
 ];
 
 let ended: Ended[];

@@ -1,12 +1,13 @@
 /**
- * Bare `pti-check`: every design, on both machines, against what it declares. Searches and campaigns share the workers; one table says how it came out.
+ * Bare `pti-check`: every design, on both machines, against what it declares. Searches and campaigns share the workers; a card a design says how it came out,
+ * as soon as both halves are done.
  */
 import type { Argv } from 'yargs';
 import type { Bounds } from '../../model/schema-types';
 import { badInputMessage } from '../campaign-pool/bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
 import { DESIGNS, type Design } from '../designs/registry';
-import { type Row, resultsTable } from '../report/results-table';
+import { type Result, resultCard } from '../report/result-card';
 import type { CommandBody } from './command-body';
 import { extraBytesPerTask } from './design-facts';
 import { exitCode, gravest, HOLDS, VIOLATED } from './exit-codes';
@@ -59,14 +60,23 @@ async function check(flags: CheckFlags): Promise<void> {
   };
   const all = await withPool(defaultWorkers(), (pool) => {
     note(`checking ${DESIGNS.length} designs on both machines, seed ${seed}; this takes up to a minute`);
-    return checkAll(pool, seed, show);
+    return checkAll(pool, seed, show, (checked) => {
+      if (flags.json) return;
+      line.clear();
+      say([...cardOf(checked), '']);
+    });
   });
   line.clear();
-  answer(flags, seed, all.map(saveIfUnexpected));
+  answer(flags, seed, all);
 }
 
-/** All searches are queued before the first campaign, so that the longest of them does not begin last. */
-async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text: string) => void): Promise<Checked[]> {
+/** All searches are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears of each design when it is done. */
+async function checkAll(
+  pool: WorkerPool,
+  seed: string,
+  show: (key: string, text: string) => void,
+  onChecked: (checked: Checked) => void,
+): Promise<Checked[]> {
   const searches = DESIGNS.map(({ id }) =>
     searchDesign(pool, { design: id, bounds: SEARCH_BOUNDS, ...SEARCH_MEANS }, (p) =>
       show('model', searchProgress(id, p)),
@@ -78,19 +88,24 @@ async function checkAll(pool: WorkerPool, seed: string, show: (key: string, text
       show('emulator', campaignProgress(id, p)),
     ),
   );
-  const [searched, fuzzed] = await Promise.all([Promise.all(searches), Promise.all(campaigns)]);
-  return DESIGNS.map((design, i) => ({ design, searched: searched[i], fuzzed: fuzzed[i] }));
+  const checks = DESIGNS.map(async (design, i) => {
+    const [searched, fuzzed] = await Promise.all([searches[i], campaigns[i]]);
+    const checked = saveIfUnexpected({ design, searched, fuzzed });
+    onChecked(checked);
+    return checked;
+  });
+  return Promise.all(checks);
 }
 
-type Result = VerifyResult | FuzzResult;
+type HalfResult = VerifyResult | FuzzResult;
 
-function agrees({ expected, property }: Design, result: Result): boolean {
+function agrees({ expected, property }: Design, result: HalfResult): boolean {
   return expected === 'safe'
     ? result.verdict === 'holds'
     : result.verdict === 'violated' && result.property === property;
 }
 
-function resultsOf({ searched, fuzzed }: Checked): Result[] {
+function resultsOf({ searched, fuzzed }: Checked): HalfResult[] {
   return [searched.result, fuzzed.result];
 }
 
@@ -119,7 +134,7 @@ function saveIfUnexpected(checked: Checked): Checked {
   }
 }
 
-function rowOf(checked: Checked): Row {
+function resultOf(checked: Checked): Result {
   const { design, searched, fuzzed } = checked;
   const { verdict, property, states, bounds } = searched.result;
   const { result } = fuzzed;
@@ -159,7 +174,7 @@ function jsonOf(checked: Checked) {
 function answer(flags: CheckFlags, seed: string, all: readonly Checked[]): void {
   process.exitCode = gravest(all.map(checkedExitCode));
   if (flags.json) sayJson({ results: all.map(jsonOf) });
-  else say([resultsTable(all.map(rowOf)), '', ...all.flatMap(afterTheTable), conclusion(all, seed)]);
+  else say([...all.flatMap(seeItBreak), conclusion(all, seed)]);
 }
 
 /** Nothing contradicts the declaration yet, but something was not looked at to its end. */
@@ -168,13 +183,17 @@ function isOpen(checked: Checked): boolean {
   return wrong.length > 0 && wrong.every((result) => result.verdict === 'unknown');
 }
 
-function afterTheTable(checked: Checked): string[] {
-  if (isOpen(checked)) return [];
-  if (!asDeclared(checked)) return [...searchInWords(checked.searched), ...fuzzInWords(checked.fuzzed), ''];
+/** What contradicts the declaration is told in full. */
+function cardOf(checked: Checked): string[] {
+  const card = resultCard(resultOf(checked));
+  if (isOpen(checked) || asDeclared(checked)) return card;
+  return [...card, '', ...searchInWords(checked.searched), ...fuzzInWords(checked.fuzzed)];
+}
+
+function seeItBreak(checked: Checked): string[] {
   const { id, expected } = checked.design;
-  return expected === 'safe'
-    ? []
-    : [`See ${id} break:  ${commandName()} fuzz --design ${id}  and then  ${commandName()} replay --step FILE`];
+  if (expected === 'safe' || !asDeclared(checked)) return [];
+  return [`See ${id} break:`, `  ${commandName()} fuzz --design ${id}`, `  ${commandName()} replay --step FILE`];
 }
 
 function conclusion(all: readonly Checked[], seed: string): string {

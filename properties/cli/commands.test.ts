@@ -141,6 +141,12 @@ describe('fuzz', () => {
     expect(read(replayAnswer, ended).results).toMatchObject([
       { file, verdict: 'reproduced', property: 'user-mode-uses-user-cr3' },
     ]);
+    const [{ again, step, steps = [] }] = read(replayAnswer, ended).results;
+    expect(again).toContain(` replay --step ${file}`);
+    expect(steps.map((one) => one.step)).toEqual(Array.from({ length: step ?? 0 }, (_, i) => i + 1));
+    const last = steps.at(-1);
+    expect(last).toMatchObject({ outcome: 'violated', property: 'user-mode-uses-user-cr3', after: { cpl: 3 } });
+    expect(last?.before.state?.user).toHaveLength(2);
     expect(ended.stderr).toContain('swapgs');
   });
 });
@@ -245,6 +251,32 @@ test('a campaign that ran little says so, in words and as data', async () => {
   expect(answer.runs).toBeGreaterThan(0);
   expect(answer.unasked?.length).toBeGreaterThan(0);
   expect(spoken.stdout).toContain('no time was left to look for');
+});
+
+test('-h, -v and the completion of a shell', async () => {
+  const asked = [['-v'], ['fuzz', '-h'], ['completion'], ['--get-yargs-completions', 'pti-check', 'fuzz', '--s']];
+  const designs = ['--get-yargs-completions', 'pti-check', 'verify', '--design', 'main'];
+  const ended = await ptiCheckAll(folder, [...asked, ['--get-yargs-completions', 'pti-check', ''], designs]);
+  expect(ended.map((one) => [one.code, one.stderr])).toEqual(ended.map(() => [0, '']));
+  const [version, help, script, flags, commands, ids] = ended.map((one) => one.stdout);
+  expect(version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(help).toMatch(/--runs .*\[number\]/);
+  expect(script).toContain('complete -o');
+  expect(flags.split('\n')).toEqual(expect.arrayContaining(['--seed', '--shard', '--save']));
+  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'replay', 'designs', 'export', 'completion']);
+  expect(ids.split('\n')).toEqual(expect.arrayContaining(['mainline', 'mainline+sti-on-trampoline']));
+});
+
+test('NO_COLOR and FORCE_COLOR say whether a replay has colours', async () => {
+  const corpus = path.resolve(__dirname, '../../counterexamples/corpus');
+  const words = ['replay', '--step', path.join(corpus, filesBelow(corpus)[0])];
+  const [forced, plain] = await Promise.all([
+    ptiCheck(folder, words, undefined, { FORCE_COLOR: '1' }),
+    ptiCheck(folder, words, undefined, { FORCE_COLOR: '1', NO_COLOR: '1' }),
+  ]);
+  expect(forced.stdout).toContain('\x1b[');
+  expect(plain.stdout).not.toContain('\x1b[');
+  expect(plain.stdout).toContain('FAILS');
 });
 
 describe('Ctrl-C', () => {

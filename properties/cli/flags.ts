@@ -7,6 +7,12 @@ import { BadInputError } from '../campaign-pool/bad-input';
 /** A flag with a value. yargs makes a list of a flag that is given twice; which of the two was meant nobody knows. */
 export const VALUE = { type: 'string', requiresArg: true, coerce: once } as const;
 
+/**
+ * A flag with a number: the help says so, but the value stays the text that was typed, so that arguments.ts can name it when it is none (yargs would make NaN
+ * of it, and 1000 of 1e3).
+ */
+export const NUMBER = { string: true, number: true, requiresArg: true, coerce: once } as const;
+
 function once(value: string | readonly string[]): string {
   if (typeof value === 'string') return value;
   throw new BadInputError(
@@ -31,10 +37,10 @@ export function designFlag<T>(yargs: Argv<T>): Argv<T> {
 
 export function boundFlags<T>(yargs: Argv<T>): Argv<T> {
   return yargs
-    .option('cpus', { ...VALUE, describe: 'number of CPUs (as the image of the design says: 2)' })
-    .option('tasks', { ...VALUE, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
-    .option('mms', { ...VALUE, describe: 'number of address spaces (1)' })
-    .option('nesting', { ...VALUE, describe: 'contexts that a task can have open at a time (2)' })
-    .option('nmis', { ...VALUE, describe: 'most NMIs in a trace (1)' })
-    .option('irqs', { ...VALUE, describe: 'most interrupts in a trace (2)' });
+    .option('cpus', { ...NUMBER, describe: 'number of CPUs (as the image of the design says: 2)' })
+    .option('tasks', { ...NUMBER, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
+    .option('mms', { ...NUMBER, describe: 'number of address spaces (1)' })
+    .option('nesting', { ...NUMBER, describe: 'contexts that a task can have open at a time (2)' })
+    .option('nmis', { ...NUMBER, describe: 'most NMIs in a trace (1)' })
+    .option('irqs', { ...NUMBER, describe: 'most interrupts in a trace (2)' });
 }

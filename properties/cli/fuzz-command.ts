@@ -13,7 +13,7 @@ import type { SubjectName } from '../exploration/subject';
 import { budget, designsOf, knownDesign, shard, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest, HOLDS } from './exit-codes';
-import { designFlag, jsonFlag, VALUE } from './flags';
+import { designFlag, jsonFlag, NUMBER, VALUE } from './flags';
 import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject } from './fuzzing';
 import { note, ProgressLine, say, sayJson, sinceStart } from './output';
 import { withPool } from './with-pool';
@@ -45,9 +45,9 @@ function options(yargs: Argv): Argv<FuzzFlags> {
       describe: `check this ELF in place of the image of the design (of ${DEFAULT_JUDGE}, without --design)`,
     })
     .option('seed', { ...VALUE, describe: 'any text; the same seed gives the same result (random, and printed)' })
-    .option('runs', { ...VALUE, describe: `number of random runs for each design (${DEFAULT_RUNS})` })
-    .option('seconds', { ...VALUE, describe: 'as many whole runs as fit into this time, for each design' })
-    .option('workers', { ...VALUE, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
+    .option('runs', { ...NUMBER, describe: `number of random runs for each design (${DEFAULT_RUNS})` })
+    .option('seconds', { ...NUMBER, describe: 'as many whole runs as fit into this time, for each design' })
+    .option('workers', { ...NUMBER, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
     .option('shard', {
       ...VALUE,
       describe: 'I/N: only the runs r with r mod N = I-1, so that N machines share a campaign',
@@ -78,6 +78,7 @@ function subjectsOf(flags: FuzzFlags): SubjectName[] {
   const design = knownDesign(flags.design ?? DEFAULT_JUDGE);
   const bytes = readImage(flags.entry);
   checkImage(flags.entry, bytes);
+  if (flags.design === undefined) note(`${flags.entry} is judged as ${design}; --design says which design it follows`);
   return [{ design, elf: { name: flags.entry, bytes } }];
 }
 

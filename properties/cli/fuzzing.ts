@@ -9,10 +9,10 @@ import type { CoverageCount, Found, Opened } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import type { Failure } from '../exploration/campaign';
 import { explain, propertyLabel } from '../report/explain';
+import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
-import { commandName, rounded } from './output';
-import { boundsInWords } from './search-result';
+import { commandName, quoted, rounded } from './output';
 
 /** A campaign with a time that ended fewer random runs than this says so: its silence means little. */
 const FEW_RUNS = 50;
@@ -337,9 +337,4 @@ function command(request: CampaignRequest, campaign: CampaignResult): string {
   parts.push(`--seed ${quoted(seed)}`, `--runs ${Math.max(1, campaign.runs)}`);
   if (shard.of > 1) parts.push(`--shard ${shard.index}/${shard.of}`);
   return parts.join(' ');
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

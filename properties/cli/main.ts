@@ -5,16 +5,18 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
-import { packageRoot } from '../designs/registry';
+import { DESIGNS, MUTANTS, packageRoot } from '../designs/registry';
+import { terminalWidth } from '../report/terminal';
 import { commandModule, type NamedCommand } from './command-body';
+import { didYouMean } from './did-you-mean';
 import { BAD_INPUT, INTERNAL } from './exit-codes';
-import { note } from './output';
+import { commandName, note } from './output';
 
 // biome-ignore-start lint/style/noCommonJs: loaded late, and by require because the first import() of a process loads node's loader of ES modules, too
 const COMMANDS: readonly NamedCommand[] = [
   {
     name: '$0',
-    describe: 'check every design on both machines and print one table',
+    describe: 'check every design on both machines, against what it declares',
     body: () => (require('./check-command') as typeof import('./check-command')).checkCommand,
   },
   {
@@ -52,7 +54,12 @@ function loadYargs(): typeof import('yargs') {
 /** The word that asks for a command. */
 const wordOf = ({ name }: NamedCommand) => name.split(' ')[0];
 
-const WORDS = COMMANDS.map(wordOf).filter((word) => word !== '$0');
+const COMPLETION = 'completion';
+const WORDS = [...COMMANDS.map(wordOf).filter((word) => word !== '$0'), COMPLETION];
+
+const PROGRAM = 'pti-check';
+/** Longer lines are hard to read. */
+const WIDEST_HELP = 110;
 
 /** A mistake that yargs has found; its message is no whole sentence yet. */
 class UsageError extends Error {}
@@ -68,22 +75,44 @@ function version(): string {
 }
 
 function parser(words: readonly string[]) {
-  const yargs = loadYargs()(words).scriptName('pti-check').locale('en').parserConfiguration({
-    'parse-numbers': false,
-    'parse-positional-numbers': false,
-    'dot-notation': false,
-    'camel-case-expansion': false,
-    'boolean-negation': false,
-  });
+  const called = commandName();
+  // The name of a file would fill the help, and a shell completes the name that is installed.
+  const isShort = called.startsWith('np') && words[0] !== COMPLETION;
+  const yargs = loadYargs()(words)
+    .scriptName(isShort ? called : PROGRAM)
+    .locale('en')
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'boolean-negation': false,
+    });
   for (const command of COMMANDS) yargs.command(commandModule(command));
   return yargs
     .strict()
+    .completion(
+      COMPLETION,
+      'print a script by which a shell completes commands and flags (bash, zsh)',
+      (_current: string, _argv: object, byYargs: Completing, done: (completions: string[]) => void) =>
+        complete(words, byYargs, done),
+    )
     .version(version())
     .help()
+    .alias({ h: 'help', v: 'version' })
     .epilog(EPILOGUE)
-    .wrap(Math.min(110, process.stdout.columns || 110))
+    .wrap(Math.min(WIDEST_HELP, terminalWidth()))
     .exitProcess(false)
-    .fail(refuse);
+    .fail((message, error, failing) => refuse(message, error, failing as unknown as Usage));
+}
+
+/** Asks yargs for what it would complete. */
+type Completing = (onCompleted: (error: Error | null, completions: string[] | undefined) => void) => void;
+
+/** What may stand at the end of `words`: a design, or what yargs knows. It would name the default command `$0`. */
+function complete(words: readonly string[], byYargs: Completing, done: (completions: string[]) => void): void {
+  if (words.at(-2) === '--design') return done([...DESIGNS, ...MUTANTS].map(({ id }) => id));
+  byYargs((_error, completions = []) => done(completions.filter((word) => !word.startsWith('$0'))));
 }
 
 /** With a default command yargs would take an unknown command for an argument of that one. */
@@ -91,14 +120,28 @@ function refuseUnknownCommand(words: readonly string[]): void {
   const [first] = words;
   if (first === undefined || first.startsWith('-') || WORDS.includes(first)) return;
   throw new BadInputError(
-    `expected a command (${WORDS.join(', ')}) or none, found ${JSON.stringify(first)}; pti-check --help says what they do`,
+    `expected a command (${WORDS.join(', ')}) or none, found ${JSON.stringify(first)}${didYouMean(first, WORDS) || `; ${commandName()} --help says what they do`}`,
   );
 }
 
 /** What yargs finds wrong with the command line is bad input; what a command throws goes on unchanged. */
-function refuse(message: string | null, error: Error | undefined): never {
+function refuse(message: string | null, error: Error | undefined, usage: Usage): never {
   if (error !== undefined && error.name !== 'YError') throw error;
-  throw new UsageError(message ?? error?.message ?? '');
+  const said = message ?? error?.message ?? '';
+  throw new UsageError(`${said}${flagMeant(said, usage)}`);
+}
+
+/** What yargs gives to a handler of failures: `help` is the text of the command that was called. */
+interface Usage {
+  help(): string;
+}
+
+/** yargs suggests commands only; the flags are those that the help shows. */
+function flagMeant(message: string, usage: Usage): string {
+  const [, unknown] = /^Unknown argument: ([a-z][\w-]*)$/.exec(message.trim()) ?? [];
+  if (unknown === undefined) return '';
+  const flags = [...usage.help().matchAll(/(?<=^ .*)--([a-z-]+)(?= )/gm)].map(([, flag]) => flag);
+  return didYouMean(unknown, flags).replace('mean ', 'mean --');
 }
 
 /** Before yargs is loaded, so that both go on at the same time. */
@@ -113,7 +156,9 @@ async function main(words: readonly string[]): Promise<void> {
   try {
     refuseUnknownCommand(words);
     prepare(words);
-    await parser(words).parseAsync();
+    // The default command would run after the script.
+    if (words[0] === COMPLETION) parser(words).showCompletionScript();
+    else await parser(words).parseAsync();
   } catch (error) {
     fail(error, words);
   }
@@ -139,8 +184,10 @@ function fail(error: unknown, words: readonly string[]): void {
 }
 
 function usageSentence(message: string, [first]: readonly string[]): string {
-  const help = first !== undefined && WORDS.includes(first) ? `pti-check ${first} --help` : 'pti-check --help';
-  return `${message.replace(/\s+/g, ' ').trim().replace(/\.$/, '')}; ${help} says what is expected`;
+  const sentence = message.replace(/\s+/g, ' ').trim().replace(/\.$/, '');
+  if (sentence.endsWith('?')) return sentence;
+  const command = first !== undefined && WORDS.includes(first) ? ` ${first}` : '';
+  return `${sentence}; ${commandName()}${command} --help says what is expected`;
 }
 
 void main(process.argv.slice(2));

@@ -1,9 +1,11 @@
 /**
  * `pti-check replay`: saved cases, again.
  */
+import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Argv } from 'yargs';
 import { counted } from '../report/numbers';
+import { hanging, terminalWidth } from '../report/terminal';
 import type { CommandBody } from './command-body';
 import { BAD_INPUT, DIVERGED, HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag } from './flags';
@@ -31,6 +33,11 @@ function options(yargs: Argv): Argv<ReplayFlags> {
     ) as unknown as Argv<ReplayFlags>;
 }
 
+/** A file that is named twice is replayed once. */
+function once(files: readonly string[]): string[] {
+  return [...new Map(files.map((file) => [path.resolve(file), file] as const).reverse()).values()].reverse();
+}
+
 /** The worst of 2 (invalid), 4 (diverged), 1 (passed). */
 function replayExitCode(results: readonly Replayed[]): number {
   const verdicts = results.map((result) => result.verdict);
@@ -41,8 +48,8 @@ function replayExitCode(results: readonly Replayed[]): number {
 
 function inWords({ file, verdict, property, step, message }: Replayed): string[] {
   const what = property === undefined ? verdict : `${verdict}, ${property}`;
-  const when = step === undefined ? '' : ` after ${counted(step, 'action')}`;
-  return [`${file}: ${what}${when}`, ...(message === undefined ? [] : [`  ${message}`])];
+  const when = step === undefined ? '' : ` after ${counted(step, 'step')}`;
+  return [`${file}: ${what}${when}`, ...(message === undefined ? [] : hanging('  ', message, terminalWidth()))];
 }
 
 async function replay(flags: ReplayFlags): Promise<void> {
@@ -52,7 +59,7 @@ async function replay(flags: ReplayFlags): Promise<void> {
     interrupted = true;
   };
   process.once('SIGINT', interrupt);
-  for (const file of flags.file) {
+  for (const file of once(flags.file)) {
     // A signal is seen between two files.
     await nextTurn();
     if (interrupted) break;

@@ -5,12 +5,18 @@
 import { readFileSync } from 'node:fs';
 import { type Counterexample, designName, imageHash } from '../../counterexamples/format';
 import { readCounterexample } from '../../counterexamples/store';
+import { RULES } from '../../model/rules';
+import { extentOf } from '../../model/schema-types';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
 import { openSubject } from '../campaign-pool/open-subject';
 import { designImage, imageFile } from '../designs/registry';
 import { type ReplayResult, replayCase } from '../exploration/campaign';
+import { ANY_RULE } from '../exploration/change';
 import type { Subject } from '../exploration/subject';
-import { narrate } from '../report/narrator';
+import { narrateReplay } from '../report/narrator';
+import { type StepJson, stepJson } from '../report/step-json';
+import { recordSteps } from '../report/step-record';
+import { commandName, quoted } from './output';
 
 /** What `replay --json` answers for one file; the keys are a contract. */
 export interface Replayed {
@@ -18,7 +24,13 @@ export interface Replayed {
   readonly verdict: ReplayResult['verdict'] | 'invalid';
   readonly property?: string;
   readonly step?: number;
+  /** The field in which the machine left the abstract machine, if the trace ended so. */
+  readonly field?: string;
   readonly message?: string;
+  /** The command that does this again, step by step. */
+  readonly again?: string;
+  /** With --step: what each action did. */
+  readonly steps?: readonly StepJson[];
 }
 
 export interface ReplayedFile {
@@ -31,14 +43,42 @@ export interface ReplayedFile {
 export function replayFile(file: string, step: boolean): ReplayedFile {
   try {
     const saved = readCounterexample(file);
+    checkRules(saved, file);
     const subject = subjectOf(saved, file);
-    const { verdict, property, step: done, message } = judged(subject, saved);
-    const result = { file, verdict, ...(property === undefined ? {} : { property }), step: done, message };
-    return { result, narration: step ? narrate(subject, saved) : [] };
+    const { field, ...judgement } = judged(subject, saved);
+    const result = {
+      file,
+      ...judgement,
+      ...(field === undefined ? {} : { field }),
+      again: `${commandName()} replay --step ${quoted(file)}`,
+    };
+    if (!step) return { result, narration: [] };
+    const replay = recordSteps(subject, saved.actions);
+    const steps = replay.steps.map((record) => stepJson(record, subject.bounds));
+    return { result: { ...result, steps }, narration: narrateReplay(subject, saved, replay) };
   } catch (error) {
     const message = badInputMessage(error);
     if (message === undefined) throw error;
     return { result: { file, verdict: 'invalid', message }, narration: [] };
+  }
+}
+
+/** Rules that no abstract machine has would never be enabled, and the case would pass. */
+function checkRules({ actions, bounds }: Counterexample, file: string): void {
+  for (const [i, action] of actions.entries()) {
+    if (action.action !== 'step' || action.rule === ANY_RULE) continue;
+    const { rule: name, args = [] } = action;
+    const rule = RULES.find((one) => one.name === name);
+    if (rule === undefined)
+      throw new BadInputError(
+        `${file}: expected a rule of the abstract machine in actions[${i}].rule, found "${name}"; restore the file, or replay it with the pti-check that saved it`,
+      );
+    const sorts = rule.params.slice(1);
+    const wrong = args.findIndex((arg, k) => sorts[k] === undefined || arg >= extentOf(sorts[k], bounds));
+    if (wrong >= 0)
+      throw new BadInputError(
+        `${file}: expected actions[${i}].args to fit ${[name, ...sorts].join(' ')} at the bounds of the case, found ${args[wrong]}; restore the file`,
+      );
   }
 }
 
@@ -48,7 +88,7 @@ function subjectOf(saved: Counterexample, file: string): Subject {
   const { elf } = saved.image;
   if (elf === undefined && designImage(design) === undefined)
     throw new BadInputError(
-      `${file}: expected a case of a design that there is, found ${design}; pti-check designs lists them`,
+      `${file}: expected a case of a design that there is, found ${design}; ${commandName()} designs lists them`,
     );
   const { cpus, tasks, mms } = saved.bounds;
   const own = elf === undefined ? {} : { elf: { name: file, bytes: Buffer.from(elf, 'base64') } };
@@ -59,8 +99,17 @@ function isSameImage(saved: Counterexample): boolean {
   return saved.image.elf !== undefined || imageHash(readFileSync(imageFile(designName(saved)))) === saved.image.sha256;
 }
 
-function judged(subject: Subject, saved: Counterexample): ReplayResult {
+type Judged = ReplayResult & { readonly field?: string };
+
+/** The replay, with the field of the divergence that it ended with. */
+function replayed(subject: Subject, saved: Counterexample): Judged {
   const result = replayCase(subject, saved);
+  const { diverged } = subject.system;
+  return result.property === undefined && diverged !== undefined ? { ...result, field: diverged.field } : result;
+}
+
+function judged(subject: Subject, saved: Counterexample): Judged {
+  const result = replayed(subject, saved);
   if (!isSameImage(saved))
     return {
       ...result,

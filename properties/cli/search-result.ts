@@ -7,10 +7,11 @@ import type { Bounds } from '../../model/schema-types';
 import type { Exploration } from '../../model/search/explore';
 import type { Answers } from '../campaign-pool/tasks';
 import { explain } from '../report/explain';
-import { actionName } from '../report/names';
+import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
+import { REDUCTION_IN_WORDS } from '../report/result-card';
 import { actionOf } from '../shrinking/concretise';
-import { rounded } from './output';
+import { commandName, rounded } from './output';
 import type { SearchRequest } from './search';
 
 /** What `verify --json` answers for one design; the keys are a contract. */
@@ -30,6 +31,10 @@ export interface VerifyResult {
   readonly trace?: readonly Action[];
   /** Without a verdict: what could not be reserved, in MiB, and the --memory that reserves it, if any does. */
   readonly reservation?: Exploration['reservation'];
+  /** The verdict in words. */
+  readonly message: string;
+  /** The command that searches this again. */
+  readonly again: string;
 }
 
 /** The result and what only people are told. */
@@ -60,6 +65,8 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
     ...(reservation === undefined ? {} : { reservation }),
+    message: headline(design, property, exploration),
+    again: command(request),
   };
   return { result, exploration };
 }
@@ -69,16 +76,9 @@ function propertyOf({ verdict, property }: Exploration): string | undefined {
   return property === undefined ? undefined : modelPropertySlug(property);
 }
 
-const REDUCTION_IN_WORDS = { symmetry: 'symmetry', por: 'partial order' } as const;
-
 /** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
 export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
   return trace === undefined ? reductions : [];
-}
-
-export function boundsInWords(b: Bounds): string {
-  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
-  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
 }
 
 function threadsInWords(asked: number, joined = asked): string {
@@ -96,7 +96,7 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
   const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
   const lines = [
-    `${result.design}: ${headline(result, exploration)}`,
+    `${result.design}: ${result.message}`,
     `  searched  ${counts}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
     ...(result.bytes === undefined ? [] : [`  memory    ${memoryInWords(result.bytes, result.states)}`]),
@@ -109,7 +109,7 @@ export function searchInWords({ result, exploration }: Searched): string[] {
 }
 
 /** Why there is no verdict, and what would help. */
-function memoryInTheWay({ design }: VerifyResult, { reservation, bytes }: Exploration): string {
+function memoryInTheWay(design: string, { reservation, bytes }: Exploration): string {
   if (reservation === undefined)
     return bytes === undefined
       ? 'the system does not give the memory that --memory allows: a smaller --memory, or fewer threads, may do'
@@ -125,9 +125,17 @@ function memoryInTheWay({ design }: VerifyResult, { reservation, bytes }: Explor
   return `${needs}. ${more} ${less}`;
 }
 
-function headline(result: VerifyResult, exploration: Exploration): string {
-  const { verdict, property } = result;
-  const { reason } = exploration;
+/** The command that searches this again; bounds are spelt out, because those of an image may change. */
+function command({ design, bounds, threads, memoryMiB, symmetry, por }: SearchRequest): string {
+  const { cpus, tasks, mms, nesting, nmis, irqs } = bounds;
+  const values = Object.entries({ cpus, tasks, mms, nesting, nmis, irqs, threads, memory: memoryMiB });
+  const flags = values.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
+  const reductions = [...(symmetry ? ['--symmetry'] : []), ...(por ? ['--por'] : [])];
+  return [`${commandName()} verify --design ${design}`, ...flags, ...reductions].join(' ');
+}
+
+function headline(design: string, property: string | undefined, exploration: Exploration): string {
+  const { verdict, reason } = exploration;
   switch (verdict) {
     case 'holds':
       return 'holds in every reachable state';
@@ -136,6 +144,6 @@ function headline(result: VerifyResult, exploration: Exploration): string {
     case 'deadlock':
       return 'a reachable state has no successor (no-deadlock)';
     case 'unknown':
-      return `no verdict: ${reason === 'memory' ? memoryInTheWay(result, exploration) : 'interrupted'}`;
+      return `no verdict: ${reason === 'memory' ? memoryInTheWay(design, exploration) : 'interrupted'}`;
   }
 }

@@ -42,6 +42,16 @@ describe('progress of a search', () => {
   });
 });
 
+test('a search names the command that searches the same again', () => {
+  const answer = { exploration: { verdict: 'holds', states: 1, transitions: 0, depth: 0 }, seconds: 0.1 } as const;
+  const again = (means: object) => searched({ design: 'mainline', bounds: BOUNDS, ...means }, answer).result.again;
+  const bounds = '--cpus 2 --tasks 3 --mms 1 --nesting 2 --nmis 1 --irqs 2';
+  expect(again({})).toMatch(new RegExp(` verify --design mainline ${bounds}$`));
+  expect(again({ threads: 2, memoryMiB: 64, symmetry: true, por: true })).toMatch(
+    new RegExp(`${bounds} --threads 2 --memory 64 --symmetry --por$`),
+  );
+});
+
 describe('the words of a search', () => {
   const result: VerifyResult = {
     design: 'mainline',
@@ -53,6 +63,8 @@ describe('the words of a search', () => {
     transitions: 2000,
     depth: 30,
     seconds: 0.5,
+    message: 'holds in every reachable state',
+    again: 'pti-check verify --design mainline',
   };
   const exploration = { verdict: 'holds', states: 1000, transitions: 2000, depth: 30 } as const;
   const words = (changed: Partial<VerifyResult>) =>

@@ -5,7 +5,7 @@ import type { Argv } from 'yargs';
 import { type BoundFlags, boundsOf, designsOf, expressible, memoryMiB, threadCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest } from './exit-codes';
-import { boundFlags, designFlag, jsonFlag, VALUE } from './flags';
+import { boundFlags, designFlag, jsonFlag, NUMBER } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
 import { searchDesign, searchProgress, searchResult } from './search';
 import type { Searched } from './search-result';
@@ -23,10 +23,10 @@ export interface VerifyFlags extends BoundFlags {
 function options(yargs: Argv): Argv<VerifyFlags> {
   return boundFlags(designFlag(jsonFlag(yargs)))
     .option('memory', {
-      ...VALUE,
+      ...NUMBER,
       describe: 'MiB that the states may take (2048); when they are full the answer is "unknown"',
     })
-    .option('threads', { ...VALUE, describe: 'threads of the search (1); the answer is the same with any number' })
+    .option('threads', { ...NUMBER, describe: 'threads of the search (1); the answer is the same with any number' })
     .option('symmetry', {
       type: 'boolean',
       default: false,

@@ -103,7 +103,7 @@ test('no-pti, whose initial state is wrong, does for the rest what its model all
   const guest = bootGuest(image);
   expect(guest.monitor.violation).toMatchObject({ property: propertyNumber('user-table-is-minimal') });
   guest.monitor.forget();
-  const system = new EntrySystem(guest, new Refinement(model));
+  const system = new EntrySystem(guest, new Refinement(model, 'no-pti'));
   expect(failuresOf(system, 30)).toEqual([]);
 });
 

@@ -65,8 +65,10 @@ export class Subject {
    */
   #refinement(): Refinement | undefined {
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
-    const model = entryModel(this.name.design, bounds) ?? entryModel(this.name.design.split('+')[0], bounds);
-    return model === undefined ? undefined : new Refinement(model);
+    const own = entryModel(this.name.design, bounds);
+    const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;
+    const model = own ?? entryModel(judge, bounds);
+    return model === undefined ? undefined : new Refinement(model, judge);
   }
 
   /**

@@ -50,10 +50,14 @@ function abstractCpu(m: Monitor, s: State, c: number): Unabstractable | undefine
   const current = m.view.currentThread(c);
   const top = m.view.topThread(c);
   const sp0 = abstractSp0(m, c);
-  if (mm < 0) return { field: `mm[${c}]`, what: `CR3 ${(r[CR3] >>> 0).toString(16)} is the root of no address space` };
-  if (current < 0) return { field: `current[${c}]`, what: 'current names no thread' };
-  if (top < 0) return { field: `top[${c}]`, what: 'top_of_stack is the top of no stack of a thread' };
-  if (sp0 < 0) return { field: `sp0[${c}]`, what: 'sp0 is the top of no entry stack' };
+  if (mm < 0)
+    return {
+      field: `mm[${c}]`,
+      what: `CR3 of CPU ${c} is 0x${(r[CR3] >>> 0).toString(16)}, the root of no address space`,
+    };
+  if (current < 0) return { field: `current[${c}]`, what: `current of CPU ${c} names no thread` };
+  if (top < 0) return { field: `top[${c}]`, what: `top_of_stack of CPU ${c} is the top of no stack of a thread` };
+  if (sp0 < 0) return { field: `sp0[${c}]`, what: `sp0 of CPU ${c} is the top of no entry stack` };
   s.user[c] = r[CPL] === 3 ? 1 : 0;
   s.userHalf[c] = words[g + USER_HALF];
   s.mm[c] = mm;

@@ -1,6 +1,6 @@
 /**
- * Promises: refinement notices a machine that does something which its abstract machine does not allow, names the first
- * differing field with both sides, and goes on checking properties afterwards; what it accepts it names by the rule.
+ * Promises: refinement notices a machine that does something which its abstract machine does not allow, says in words what
+ * that is, names the field, and goes on checking properties afterwards; what it accepts it names by the rule.
  */
 import { entryModel } from '../../model/entry-model';
 import { designImage } from '../designs/registry';
@@ -16,7 +16,7 @@ function judgedBy(image: string, judge: string): EntrySystem {
   const elf = designImage(image);
   const model = entryModel(judge, BOUNDS);
   if (elf === undefined || model === undefined) throw new Error(`no image of ${image} or model of ${judge}`);
-  return new EntrySystem(bootGuest(elf), new Refinement(model));
+  return new EntrySystem(bootGuest(elf), new Refinement(model, judge));
 }
 
 function outcomes(system: EntrySystem, steps: number): unknown[] {
@@ -44,12 +44,42 @@ test('a system call of mainline is these transitions', () => {
   ]);
 });
 
-test('mainline judged by the abstract machine of asm-return diverges where SYSCALL takes CR3 into rsp', () => {
-  const [, , third] = outcomes(judgedBy('mainline', 'asm-return'), 3);
-  expect(third).toMatchObject({
-    kind: 'diverged',
+test.each([
+  [
+    'mainline',
+    'asm-return',
+    'stack[0]',
+    'CPU 0: rsp: user stack -> no stack (a CR3 value); no rule of asm-return does that here: enabled are load-entry-stack(c0)',
+  ],
+  [
+    'asm-return',
+    'mainline',
+    'stack[0]',
+    'CPU 0: rsp: user stack -> entry stack of CPU 0; no rule of mainline does that here: enabled are read-cr3-into-rsp(c0)',
+  ],
+  [
+    'deferred-percpu',
+    'asm-return',
+    'body[0][0]',
+    'CPU 0: syscall has reached its body; no rule of asm-return does that here: enabled are load-kernel-stack(c0)',
+  ],
+])('the image of %s judged as %s leaves it in %s, in words', (image, judge, field, message) => {
+  expect(outcomes(judgedBy(image, judge), 5)).toContainEqual({ kind: 'diverged', field, message });
+});
+
+test('the field that is named is one that the machine changed and the rule that comes nearest does not account for', () => {
+  const system = judgedBy('mainline+frame-left-on-entry-stack', 'mainline');
+  system.reset();
+  let asked = 0;
+  const outcome = Array.from({ length: 20 }, (_, n) => {
+    const option = n === 1 ? ({ kind: 'irq', cpu: 0, vector: 0x20 } as const) : ({ kind: 'step', cpu: 0 } as const);
+    return system.take(option, (alternatives) => (7 * asked++) % alternatives).outcome;
+  }).find(({ kind }) => kind === 'diverged');
+  expect(outcome).toMatchObject({
     field: 'stack[0]',
-    message: expect.stringMatching(/stack\[0\] \(before 0, after 1\)/),
+    message:
+      'CPU 0: rsp: entry stack of CPU 0 -> irq stack of CPU 0, irq no longer needs its frame on entry stack of CPU 0; no rule of mainline does that here: ' +
+      'what comes nearest is load-kernel-stack(c0), which does: rsp: entry stack of CPU 0 -> kernel stack of t0, irq no longer needs its frame on entry stack of CPU 0',
   });
 });
 

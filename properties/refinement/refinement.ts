@@ -9,6 +9,7 @@
 
 import type { DesignConfig } from '../../model/design-config';
 import type { EntryModel } from '../../model/entry-model';
+import { modelPropertySlug } from '../../model/property-names';
 import type { State } from '../../model/schema';
 import {
   type InstanceTable,
@@ -18,12 +19,15 @@ import {
   ruleInstances,
 } from '../../model/search/machine';
 import type { Monitor } from '../monitor/monitor';
+import { changesInWords } from '../report/changes';
 import { abstractMachine } from './abstraction';
 import { StepCache } from './step-cache';
 
-/** The first field in which the machine differs from what the abstract machine allows. */
+/** Where the machine did what the abstract machine does not allow. */
 export interface Divergence {
+  /** The field that says most about it, as `stack[0]`; `requirement` where only a property of the model failed. */
   readonly field: string;
+  /** What the machine did, and what a rule would have done, in words. */
   readonly message: string;
 }
 
@@ -37,6 +41,7 @@ const STUTTER: AbstractStep = { kind: 'stutter' };
 
 export class Refinement {
   readonly model: EntryModel;
+  readonly #design: string;
   /** The abstract state as of the last check. */
   readonly #packed: Uint32Array;
   readonly #next: Uint32Array;
@@ -50,8 +55,10 @@ export class Refinement {
   readonly #table: InstanceTable<State, DesignConfig>;
   readonly #known: StepCache<AbstractStep>;
 
-  constructor(model: EntryModel) {
+  /** `design` names the model in messages. */
+  constructor(model: EntryModel, design: string) {
     this.model = model;
+    this.#design = design;
     const { words } = model.packing;
     this.#packed = new Uint32Array(words);
     this.#next = new Uint32Array(words);
@@ -117,46 +124,48 @@ export class Refinement {
     this.#state.irqsLeft = bounds.irqs;
     this.#state.nmisLeft = bounds.nmis;
     const wrong = abstractMachine(m, this.#state);
-    if (wrong !== undefined) return { field: wrong.field, message: `${wrong.field}: ${wrong.what}` };
+    if (wrong !== undefined) return { field: wrong.field, message: wrong.what };
     this.#boundState.pack(this.#next, 0);
     return undefined;
   }
 
   #dirty = true;
-  /** The rule of CPU `c` that leads from the held state to the machine's, or how the nearest one differs. */
+  /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
   #explain(c: number): AbstractStep {
     this.#dirty = true;
     const instance = this.#instances[c].find(
       (one) => this.#apply(one) && this.#scratch.failed === 0 && equal(this.#found, this.#next),
     );
     return instance === undefined
-      ? { kind: 'diverged', divergence: this.#nearest(c) }
+      ? { kind: 'diverged', divergence: this.#divergence(c) }
       : { kind: 'transition', instance };
   }
 
-  #nearest(c: number): Divergence {
-    let nearest: Divergence | undefined;
-    let least = Number.POSITIVE_INFINITY;
+  #divergence(c: number): Divergence {
+    this.#dirty = true;
+    const { bounds } = this.model;
+    const before = this.read(this.model.packing.zero());
+    const did = `CPU ${c}: ${this.#words(before, this.#state, c)}`;
+    const changed = differences(before, this.#state);
+    const enabled: string[] = [];
+    let nearest: Nearest | undefined;
     for (const instance of this.#instances[c]) {
       if (!this.#apply(instance)) continue;
+      const name = instanceName(instance, bounds);
       if (equal(this.#found, this.#next)) {
-        nearest = {
-          field: 'requirement',
-          message: `${instanceName(instance)} violates property ${this.#scratch.failed} in the model, and no property of the machine`,
-        };
-        least = 0;
+        const property = modelPropertySlug(this.#scratch.failed);
+        const message = `${did}; that is ${name}, which violates ${property} in ${this.#design}, but no property of the machine failed`;
+        return { field: 'requirement', message };
       }
-      const differences = this.#differences();
-      if (differences.length >= least) continue;
-      least = differences.length;
-      nearest = {
-        field: differences[0].field,
-        message: `${instanceName(instance)} comes nearest: ${differences.map((d) => d.text).join(', ')}`,
-      };
+      if (!instance.event) enabled.push(name);
+      const fields = differences(this.#scratch, this.#state);
+      if (!isNear(changed, fields) || fields.length >= (nearest?.fields.length ?? Number.POSITIVE_INFINITY)) continue;
+      const would = this.#words(before, this.#scratch, c);
+      nearest = { fields, text: `what comes nearest is ${name}, which does: ${would}` };
     }
-    const changes = this.#changes();
-    const message = `the machine changed ${changes}, which no rule of the model allows; ${nearest?.message ?? 'no rule is enabled'}`;
-    return { field: nearest?.field ?? changes, message };
+    const instead = nearest?.text ?? (enabled.length === 0 ? 'none is enabled' : `enabled are ${enabled.join(', ')}`);
+    const message = `${did}; no rule of ${this.#design} does that here: ${instead}`;
+    return { field: mostTelling(changed, nearest?.fields ?? changed), message };
   }
 
   #apply(instance: RuleInstance): boolean {
@@ -174,16 +183,18 @@ export class Refinement {
     return true;
   }
 
-  #differences(): { field: string; text: string }[] {
-    return compare(this.#scratch, this.#state, 'model', 'machine');
+  /** What led from one state to the other. */
+  #words(from: State, to: State, c: number): string {
+    const { bounds, config } = this.model;
+    const words = changesInWords(from, to, c, { bounds, halves: config.pti === 1 });
+    return words.length > 0 ? words.join(', ') : `other ${differences(from, to).join(', ')}`;
   }
+}
 
-  #changes(): string {
-    this.#boundScratch.unpack(this.#packed, 0);
-    return compare(this.#scratch, this.#state, 'before', 'after')
-      .map((d) => d.text)
-      .join(', ');
-  }
+/** The rule whose result is the most like the machine's, the fields in which it differs, and what it does. */
+interface Nearest {
+  readonly fields: readonly string[];
+  readonly text: string;
 }
 
 function equal(a: Uint32Array, b: Uint32Array): boolean {
@@ -191,15 +202,44 @@ function equal(a: Uint32Array, b: Uint32Array): boolean {
   return true;
 }
 
-/** Every scalar in which two states differ, with both values. */
-export function compare(a: State, b: State, nameA: string, nameB: string): { field: string; text: string }[] {
-  const differences: { field: string; text: string }[] = [];
+/** Every scalar in which two states differ, as `stack[0]` or `kind[1][0]`. */
+function differences(a: State, b: State): string[] {
+  const found: string[] = [];
   const visit = (field: string, x: unknown, y: unknown): void => {
     if (Array.isArray(x) && Array.isArray(y)) {
       for (const [i, value] of x.entries()) visit(`${field}[${i}]`, value, y[i]);
-    } else if (x !== y) differences.push({ field, text: `${field} (${nameA} ${x}, ${nameB} ${y})` });
+    } else if (x !== y) found.push(field);
   };
-  for (const field of Object.keys(a))
-    if (field !== 'failed') visit(field, a[field as keyof State], b[field as keyof State]);
-  return differences;
+  for (const field of Object.keys(a) as (keyof State)[]) if (field !== 'failed') visit(field, a[field], b[field]);
+  return found;
+}
+
+/** Does the rule do a part of what the machine did? A context of another kind is another event. */
+function isNear(changed: readonly string[], unaccounted: readonly string[]): boolean {
+  const left = changed.filter((field) => unaccounted.includes(field));
+  return left.length < changed.length && !left.some((field) => field.startsWith('kind['));
+}
+
+/** What the registers say, before what follows from it. */
+const TELLING: readonly string[] = [
+  'running',
+  'stack',
+  'userHalf',
+  'mm',
+  'userGs',
+  'user',
+  'interrupts',
+  'nmiBlocked',
+  'kind',
+];
+
+/**
+ * The field to name a divergence by: of those that the machine changed, one that the nearest rule does not account for;
+ * where the machine only left something undone, what it left.
+ */
+function mostTelling(changed: readonly string[], unaccounted: readonly string[]): string {
+  const both = changed.filter((field) => unaccounted.includes(field));
+  const fields = both.length > 0 ? both : unaccounted;
+  const rank = (field: string) => (TELLING.indexOf(field.split('[')[0]) + TELLING.length + 1) % (TELLING.length + 1);
+  return fields.reduce((best, field) => (rank(field) < rank(best) ? field : best));
 }

@@ -7,7 +7,8 @@
 import { USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
 import type { Bounds } from '../../model/schema-types';
-import { contextName, stackName, threadName } from './names';
+import { threadName } from '../../model/search/machine';
+import { contextName, stackName } from './names';
 
 export interface Setting {
   readonly bounds: Pick<Bounds, 'cpus' | 'tasks'>;

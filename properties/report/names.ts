@@ -1,5 +1,5 @@
 /**
- * Names of threads, stacks, events and actions as a report writes them. Kinds of stacks and contexts have the names of
+ * Names of stacks, events, actions and bounds as a report writes them. Kinds of stacks and contexts have the names of
  * the abstract machine.
  */
 import type { Action } from '../../counterexamples/format';
@@ -17,12 +17,9 @@ import {
 } from '../../model/kinds';
 import { RULES } from '../../model/rules';
 import type { Bounds } from '../../model/schema-types';
+import { instanceName } from '../../model/search/machine';
 import { TIMER_VECTOR } from '../exploration/entry-system';
-
-/** `t1`, or `idle(c0)` for the idle thread of CPU 0. */
-export function threadName(bounds: Pick<Bounds, 'tasks'>, t: number): string {
-  return t < bounds.tasks ? `t${t}` : `idle(c${t - bounds.tasks})`;
-}
+import { counted } from './numbers';
 
 /** Whose stack it is: `entry stack of CPU 0`, `kernel stack of t1`. */
 export function stackName(kind: number, cpu: number, thread: string): string {
@@ -50,8 +47,6 @@ export function contextName(kind: number): string {
   return kind === GP ? `${name} (#GP)` : name;
 }
 
-const ARGUMENT = { cpu: 'c', task: 't', mm: 'm' } as const;
-
 /** An action as a call: `switch-to(c0, t1)`, `irq(c0, 0x20 timer)`, `run(c1, 12)`. */
 export function actionName(action: Action, bounds: Pick<Bounds, 'tasks'>): string {
   const on = `c${action.cpu}`;
@@ -63,18 +58,15 @@ export function actionName(action: Action, bounds: Pick<Bounds, 'tasks'>): strin
     case 'nmi':
       return `nmi(${on})`;
     case 'step': {
-      const params = RULES.find((rule) => rule.name === action.rule)?.params ?? [];
-      const args = (action.args ?? []).map((arg, i) => argumentName(params[i + 1], arg, bounds));
-      return `${action.rule}(${[on, ...args].join(', ')})`;
+      const { rule, cpu, args = [] } = action;
+      const params = RULES.find(({ name }) => name === rule)?.params ?? ['cpu'];
+      return instanceName({ rule, params, args: [cpu, ...args] }, bounds);
     }
   }
 }
 
-function argumentName(
-  sort: 'cpu' | 'task' | 'mm' | 'thread' | undefined,
-  arg: number,
-  bounds: Pick<Bounds, 'tasks'>,
-): string {
-  if (sort === undefined) return `${arg}`;
-  return sort === 'thread' ? threadName(bounds, arg) : `${ARGUMENT[sort]}${arg}`;
+/** The bounds of a search or a campaign in one line. */
+export function boundsInWords(b: Bounds): string {
+  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
+  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
 }

@@ -2,15 +2,21 @@
  * What a reader of a narrated case can rely on. Addresses, offsets and instruction counts are the guest's affair, so
  * they are blotted out.
  */
-import type { Action, Counterexample } from '../../counterexamples/format';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Action, type Counterexample, designName } from '../../counterexamples/format';
+import { listCounterexamples, readCounterexample } from '../../counterexamples/store';
 import { schema } from '../../model/schema';
+import { imageFile } from '../designs/registry';
 import { Subject } from '../exploration/subject';
-import { S9 } from '../safety/property';
+import { propertyNumber, S9 } from '../safety/property';
 import { CONTEXT_FIELDS, CPU_FIELDS, CR3_FIELDS, THREAD_FIELDS, UNTOLD_FIELDS } from './changes';
-import { narrate, narrateActions } from './narrator';
+import { narrate, narrateActions, narrateReplay } from './narrator';
+import { recordSteps } from './step-record';
 
-const PLAIN = { colour: false };
+/** Of a terminal on which a row and an instruction are one line. */
 const WIDEST = 140;
+const PLAIN = { colour: false, width: WIDEST };
 
 const subject = new Subject({ design: 'deferred-percpu' });
 const walk = subject.shortestWalk({ kind: 'violated', property: S9, message: '' });
@@ -56,9 +62,9 @@ test('the header says what is broken, of which design, within which bounds, and 
   "  design   CR3 switch in C, body still on the per-CPU trampoline stack",
   "  promise  A task that is scheduled out leaves what it needs on stacks of its own, never on one that its CPU shares.",
   "  broken   A task was scheduled out while it stood on a per-CPU stack, which the next entry on that CPU overwrites.",
-  "  bounds   2 CPUs, 2 tasks, 1 address space; nesting 2, at most 1 NMI and 2 IRQs",
+  "  bounds   2 CPUs, 2 tasks, 1 address space, nesting 2, at most 1 NMI and 2 IRQs",
   "  image    of deferred-percpu, sha256 *...",
-  "  trace    5 transitions (17 before shrinking), found by seed "x", run 3",
+  "  trace    5 steps with 5 transitions (17 before shrinking), found by seed "x", run 3",
 ]
 `);
 });
@@ -153,11 +159,78 @@ test('a violation that is there from the start has no steps', () => {
   expect(lines.join('\n')).toContain('The initial state, before any step, violates user-table-is-minimal (S12):');
 });
 
-test('no line is wider than a wide terminal, and colours are only there on demand', () => {
-  const plain = narrate(subject, saved(), PLAIN);
-  expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(WIDEST);
-  expect(plain.join('')).not.toContain('\x1b');
-  expect(narrate(subject, saved(), { colour: true }).join('')).toContain('\x1b');
+test.each([80, 100, 139, WIDEST, 200])('no line is wider than a terminal of %i columns', (width) => {
+  const lines = narrate(subject, saved(), { colour: false, width });
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(width);
+});
+
+test('what a narrow terminal has no columns for stands below the row', () => {
+  const lines = narrate(subject, saved(), { colour: false, width: 80 });
+  const at = lines.findIndex((line) => line.includes('user-page-fault(c0)'));
+  expect(cells(lines[at])).toEqual(['1', 'user-page-fault(c0)', 'c0', 't0', '0', 'user mm0', 'user', '0']);
+  expect(lines[at + 1]).toMatch(/^ {6}stack {4}entry\(c0\), rsp fffffe[0-9a-f]{10}$/);
+  expect(lines.join(' ').replace(/\s+/g, ' ')).toMatch(
+    /faulted user_program\+0x[0-9a-f]+: mov [^ ]+ -> vector 14, \w+ \(after \d+ instructions\)/,
+  );
+});
+
+test('colours are only there on demand', () => {
+  expect(narrate(subject, saved(), PLAIN).join('')).not.toContain('\x1b');
+  expect(narrate(subject, saved(), { colour: true, width: 80 }).join('')).toContain('\x1b');
+});
+
+describe('every case of the corpus is told to its end', () => {
+  const files = listCounterexamples(path.resolve(__dirname, '../../counterexamples/corpus'));
+
+  test.each(files.map((file) => [path.basename(file), file]))('%s', (_, file) => {
+    const read = readCounterexample(file);
+    const found = new Subject({ design: designName(read), boot: read.bounds });
+    const replay = recordSteps(found, read.actions);
+    const { step, property } = read.expected;
+    expect(replay.steps).toHaveLength(step);
+    expect(replay.steps.at(-1)?.outcome ?? replay.initially).toMatchObject({
+      kind: 'violated',
+      property: propertyNumber(property),
+    });
+    const lines = narrateReplay(found, read, replay, PLAIN);
+    const footer = lines.slice(lines.lastIndexOf('') + 1);
+    const where = step === 0 ? 'The initial state, before any step,' : `step ${step}`;
+    expect(footer[0]).toMatch(new RegExp(`^${where} violates ${property} \\(`));
+    expect(lines.filter((line) => /^ {6}FAILS /.test(line))).toHaveLength(Math.min(step, 1));
+  });
+});
+
+test('where the trace leaves the model the step is marked, and the story goes on to the violation', () => {
+  const file = listCounterexamples(path.resolve(__dirname, '../../counterexamples/corpus')).find((name) =>
+    name.includes('mainline+recursive-fault'),
+  );
+  const read = readCounterexample(file ?? '');
+  const lines = narrate(new Subject({ design: designName(read) }), read, PLAIN);
+  const marks = lines.filter((line) => /^ {6}LEAVES /.test(line));
+  expect(marks).toHaveLength(1);
+  expect(lines.indexOf(marks[0])).toBeGreaterThan(lines.indexOf(rowOf(lines, 10)));
+  expect(lines.indexOf(marks[0])).toBeLessThan(lines.indexOf(rowOf(lines, 11)));
+  expect(lines).toContain('  It had left the abstract machine at step 10.');
+});
+
+test('a trace that only leaves the model ends there, with the sentence that says how', () => {
+  const other = new Subject({
+    design: 'asm-return',
+    elf: { name: 'mine.elf', bytes: readFileSync(imageFile('mainline')) },
+  });
+  const step: Action = { action: 'step', cpu: 0, rule: 'any' };
+  const diverged = saved({
+    design: 'asm-return',
+    property: 'refinement',
+    actions: [step, step, step],
+    expected: { kind: 'diverged', property: 'refinement', step: 3, field: 'stack[0]', message: '', fingerprints: [] },
+  });
+  const lines = narrate(other, diverged, PLAIN);
+  const footer = lines.slice(lines.lastIndexOf('') + 1).join(' ');
+  expect(footer).toMatch(/^step 3 leaves the abstract machine in stack\[0\]: {3}CPU 0: rsp: user stack -> no stack/);
+  expect(footer).not.toContain('ran to its end');
+  const longer = narrate(other, { ...diverged, actions: [step, step, step, step] }, PLAIN).join(' ');
+  expect(longer).toContain('The trace then ran to its end, and no property failed.');
 });
 
 test('narrating leaves the machine with its monitor and its choices', () => {

@@ -1,9 +1,9 @@
 /**
  * Tells a saved case step by step, so that one who knows entry code can follow it by hand and paste it into a mail.
- * Plain text with aligned columns; colours only where the output is a terminal.
+ * Plain text with aligned columns, as wide as the terminal (80 columns where there is none); colours only where they are
+ * wanted.
  */
 import { readFileSync } from 'node:fs';
-import pc from 'picocolors';
 import { type Action, type Counterexample, designName, imageHash, traceLength } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';
 import { DESIGNS, imageFile } from '../designs/registry';
@@ -11,56 +11,81 @@ import type { Subject } from '../exploration/subject';
 import type { Outcome } from '../exploration/transition-system';
 import { propertySlug } from '../safety/property';
 import { explain, propertyLabel } from './explain';
-import { actionName } from './names';
+import { actionName, boundsInWords } from './names';
 import { counted } from './numbers';
 import { type CpuView, type Replay, recordSteps, type StepRecord } from './step-record';
+import { folded, hanging, type Style, styleOf, terminalWidth } from './terminal';
 
 export interface NarratorOptions {
-  /** Terminal colours; by default where standard output is a terminal that has them. */
+  /** Terminal colours; by default where they are wanted. */
   readonly colour?: boolean;
+  /** Columns that a line may take; by default as many as the terminal has. */
+  readonly width?: number;
 }
 
-type Style = ReturnType<typeof pc.createColors>;
 type Failing = Extract<Outcome, { kind: 'violated' | 'diverged' }>;
 
-/**
- * Widths of the columns: step, action, CPU, thread, CPL, CR3, GS, IF, NMI, rsp, stack (the last one has what is left).
- */
+/** How the text is set. */
+interface Layout {
+  readonly style: Style;
+  readonly width: number;
+  /** Stack and NMI are columns of the table, and an instruction is one line; otherwise they stand below the row. */
+  readonly wide: boolean;
+}
+
+/** Widths of the columns: step, action, CPU, thread, CPL, CR3, GS, IF, and in a wide table NMI, rsp, stack. */
 const HEADINGS = ['step', 'action', 'cpu', 'runs', 'CPL', 'CR3', 'GS', 'IF', 'NMI', 'rsp', 'stack'] as const;
 const WIDTHS = [4, 25, 3, 8, 3, 10, 6, 2, 11, 16, 0] as const;
+const NARROW_COLUMNS = 8;
+/** A wide table with what stands below its rows. */
+const WIDE = 140;
 const GAP = '  ';
 /** Details of a step begin under the action. */
 const INDENT = ' '.repeat(WIDTHS[0] + GAP.length);
 const LABEL_WIDTH = 8;
-const TEXT_WIDTH = 132;
 
 const HOW = { ran: 'executed', faulted: 'faulted at', before: 'was interrupted before' } as const;
-const LEGEND = [
-  'A row is the CPU after the step. Under it: what the guest read from its choice port (chose), the instruction by which the step',
-  'ended (ran, or faulted, or before: it was next when an event came), and what changed (now).',
-];
+const LEGEND =
+  'A row is the CPU after the step. Under it: what the guest read from its choice port (chose), the instruction by which the step ' +
+  'ended (ran, or faulted, or before: it was next when an event came), and what changed (now).';
+
+function layoutOf({ colour, width = terminalWidth() }: NarratorOptions): Layout {
+  return { style: styleOf(colour), width, wide: width >= WIDE };
+}
 
 /** The whole story of a saved case: what it shows, how it goes, how it ends. */
 export function narrate(subject: Subject, saved: Counterexample, options: NarratorOptions = {}): string[] {
-  const style = styleOf(options);
-  const replay = recordSteps(subject, saved.actions);
-  const steps = table(subject, replay, style, false);
-  return [...header(subject, saved, style), '', ...LEGEND, '', ...steps, '', ...footer(subject, saved, replay, style)];
+  return narrateReplay(subject, saved, recordSteps(subject, saved.actions), options);
+}
+
+/** The story of a case whose steps have been recorded already. */
+export function narrateReplay(
+  subject: Subject,
+  saved: Counterexample,
+  replay: Replay,
+  options: NarratorOptions = {},
+): string[] {
+  const layout = layoutOf(options);
+  return [
+    ...header(subject, saved, layout),
+    '',
+    ...folded(LEGEND, layout.width),
+    '',
+    ...table(subject, replay, layout, false),
+    '',
+    ...footer(subject, saved, replay, layout),
+  ];
 }
 
 /** Only the steps: the start of every CPU, then a row and its details for each action. */
 export function narrateActions(subject: Subject, actions: readonly Action[], options: NarratorOptions = {}): string[] {
-  return table(subject, recordSteps(subject, actions), styleOf(options), true);
+  return table(subject, recordSteps(subject, actions), layoutOf(options), true);
 }
 
-function styleOf(options: NarratorOptions): Style {
-  return pc.createColors(options.colour ?? (pc.isColorSupported && process.stdout.isTTY === true));
-}
-
-function header(subject: Subject, saved: Counterexample, style: Style): string[] {
+function header(subject: Subject, saved: Counterexample, { style, width }: Layout): string[] {
   const design = designName(saved);
   const title = DESIGNS.find((d) => d.id === saved.design)?.title;
-  const { bounds: b, origin, image } = saved;
+  const { bounds, image } = saved;
   const { promise, violated } = explain(saved.property);
   const label = propertyLabel(saved.property);
   const what =
@@ -68,54 +93,36 @@ function header(subject: Subject, saved: Counterexample, style: Style): string[]
       ? `violates ${saved.property}${label && ` (${label})`}`
       : 'leaves its abstract machine';
   const own = image.elf === undefined ? `of ${design}` : `of ${subject.image.name}, in the file`;
+  const entry = (name: string, text: string) => labelled(name, text, GAP, width);
   return [
     style.bold(`${design} ${what}`),
     '',
     ...(title === undefined ? [] : entry('design', title)),
     ...entry('promise', promise),
     ...entry('broken', violated),
-    ...entry(
-      'bounds',
-      `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}; ` +
-        `nesting ${b.nesting}, at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`,
-    ),
+    ...entry('bounds', boundsInWords(bounds)),
     ...entry('image', `${own}, sha256 ${image.sha256.slice(0, 16)}...`),
-    ...entry(
-      'trace',
-      `${counted(traceLength(saved.actions), 'transition')} (${origin.lengthBeforeShrinking} before shrinking), found by seed ${JSON.stringify(origin.seed)}, run ${origin.run}`,
-    ),
+    ...entry('trace', traceInWords(saved)),
   ];
 }
 
-/** A labelled paragraph of the header or footer. */
-function entry(label: string, text: string): string[] {
-  return labelled(label, text, '  ');
+/** A step is an action of the file, in every part of a replay; a stutter that another CPU waits for is a step and no transition. */
+function traceInWords({ actions, origin }: Counterexample): string {
+  const lengths = `${counted(actions.length, 'step')} with ${counted(traceLength(actions), 'transition')}`;
+  return `${lengths} (${origin.lengthBeforeShrinking} before shrinking), found by seed ${JSON.stringify(origin.seed)}, run ${origin.run}`;
 }
 
-function labelled(label: string, text: string, indent: string): string[] {
-  const lines = wrapped(text, TEXT_WIDTH - indent.length - LABEL_WIDTH);
-  return lines.map((line, i) => `${indent}${(i === 0 ? label : '').padEnd(LABEL_WIDTH)} ${line}`);
-}
-
-/** Words in lines of at most `width` characters. Runs of spaces inside a line are kept: they are columns. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/(?<=\S) (?=\S)/)) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+/** A labelled paragraph. */
+function labelled(label: string, text: string, indent: string, width: number): string[] {
+  return hanging(`${indent}${label.padEnd(LABEL_WIDTH)} `, text, width);
 }
 
 /** `whole`: the sentence of a failure belongs to the table, because no footer says it. */
-function table(subject: Subject, replay: Replay, style: Style, whole: boolean): string[] {
+function table(subject: Subject, replay: Replay, layout: Layout, whole: boolean): string[] {
   return [
-    style.bold(row(HEADINGS)),
-    ...replay.start.map((view) => row(['0', 'start', ...columns(view)])),
-    ...replay.steps.flatMap((step) => ['', ...stepLines(subject, step, style, whole)]),
+    layout.style.bold(row(HEADINGS, layout)),
+    ...replay.start.flatMap((view) => [row(['0', 'start', ...columns(view)], layout), ...stackLines(view, layout)]),
+    ...replay.steps.flatMap((step) => ['', ...stepLines(subject, step, replay, layout, whole)]),
   ];
 }
 
@@ -124,70 +131,103 @@ function columns(view: CpuView): string[] {
   return [`c${view.cpu}`, thread, `${cpl}`, cr3, gs, `${interrupts}`, nmi, hexVa(rsp), stack];
 }
 
-function row(cells: readonly string[]): string {
-  return cells
+function row(cells: readonly string[], { wide }: Layout): string {
+  return (wide ? cells : cells.slice(0, NARROW_COLUMNS))
     .map((cell, i) => (i === 0 ? cell.padStart(WIDTHS[0]) : cell.padEnd(WIDTHS[i])))
     .join(GAP)
     .trimEnd();
 }
 
-function stepLines(subject: Subject, step: StepRecord, style: Style, whole: boolean): string[] {
+/** What a narrow row has no columns for. */
+function stackLines({ stack, rsp, nmi }: CpuView, { wide, width }: Layout): string[] {
+  if (wide) return [];
+  return detail('stack', `${stack}, rsp ${hexVa(rsp)}${nmi === '-' ? '' : `, NMI ${nmi}`}`, width);
+}
+
+function stepLines(subject: Subject, step: StepRecord, replay: Replay, layout: Layout, whole: boolean): string[] {
+  const { style, width } = layout;
   const name = actionName(step.action, subject.bounds);
   const failed = step.outcome.kind === 'violated' || step.outcome.kind === 'diverged';
-  const head = row([`${step.number}`, name, ...columns(step.after)]);
+  const head = row([`${step.number}`, name, ...columns(step.after)], layout);
   return [
     (failed ? style.red : style.bold)(head),
-    ...instructionLines(step).map(style.dim),
-    ...step.changes.flatMap((change) => detail('now', change)),
-    ...outcomeLines(step.outcome, whole).map((line) => style.red(line)),
+    ...stackLines(step.after, layout),
+    ...instructionLines(step, layout).map(style.dim),
+    ...step.changes.flatMap((change) => detail('now', change, width)),
+    ...outcomeLines(step.outcome, step === failingStep(replay), whole, width).map((line) => style.red(line)),
   ];
 }
 
-function detail(label: string, text: string): string[] {
-  return labelled(label, text, INDENT);
+/** The step that the replay ends with: a violation, or where there is none the divergence. */
+function failingStep({ steps }: Replay): StepRecord | undefined {
+  const last = steps.at(-1);
+  return last?.outcome.kind === 'violated' ? last : divergingStep(steps);
 }
 
-function instructionLines(step: StepRecord): string[] {
+/** There is at most one: from a divergence on the machine is not compared with its model. */
+function divergingStep(steps: readonly StepRecord[]): StepRecord | undefined {
+  return steps.find(({ outcome }) => outcome.kind === 'diverged');
+}
+
+function detail(label: string, text: string, width: number): string[] {
+  return labelled(label, text, INDENT, width);
+}
+
+function instructionLines(step: StepRecord, { wide, width }: Layout): string[] {
   const { instruction, delivered, choices, instructions } = step;
   const lines = choices.flatMap(({ place, choice, alternatives }) =>
-    detail('chose', `${choice} of 0..${alternatives - 1} at ${place}`),
+    detail('chose', `${choice} of 0..${alternatives - 1} at ${place}`, width),
   );
   if (instruction === undefined) return lines;
+  const { how, place, text } = instruction;
   const to = delivered === undefined ? '' : `-> vector ${delivered.vector}, ${delivered.handler}`;
-  const before = instruction.how === 'ran' ? instructions - 1 : instructions;
+  const before = how === 'ran' ? instructions - 1 : instructions;
   const after = before > 0 ? `(after ${counted(before, 'instruction')})` : '';
-  const text =
-    `${instruction.place.padEnd(34)} ${instruction.text.padEnd(36)} ${to}${to && after && ' '}${after}`.trimEnd();
-  return [...lines, `${INDENT}${instruction.how.padEnd(LABEL_WIDTH)} ${text}`];
+  const rest = `${to}${to && after && ' '}${after}`;
+  if (!wide) return [...lines, ...detail(how, `${place}: ${text} ${rest}`.trimEnd(), width)];
+  const columns = `${place.padEnd(34)} ${text.padEnd(36)} ${rest}`.trimEnd();
+  return [...lines, `${INDENT}${how.padEnd(LABEL_WIDTH)} ${columns}`];
 }
 
-function outcomeLines(outcome: Outcome, whole: boolean): string[] {
+function outcomeLines(outcome: Outcome, fails: boolean, whole: boolean, width: number): string[] {
   if (outcome.kind === 'done') return [];
-  if (outcome.kind === 'disabled') return detail('skipped', `the action is not enabled here: ${outcome.why}`);
-  return detail('FAILS', whole ? `${failureName(outcome)}: ${outcome.message}` : failureName(outcome));
+  if (outcome.kind === 'disabled') return detail('skipped', `the action is not enabled here: ${outcome.why}`, width);
+  if (!fails)
+    return detail('LEAVES', `the abstract machine, which is not asked from here on: ${outcome.message}`, width);
+  return detail('FAILS', whole ? `${failureName(outcome)}: ${outcome.message}` : failureName(outcome), width);
 }
 
-function footer(subject: Subject, saved: Counterexample, replay: Replay, style: Style): string[] {
-  const last = replay.steps.at(-1);
-  const outcome = replay.initially ?? last?.outcome;
+function footer(subject: Subject, saved: Counterexample, replay: Replay, { style, width }: Layout): string[] {
+  const failing = failingStep(replay);
+  const outcome = replay.initially ?? failing?.outcome;
   if (outcome === undefined || (outcome.kind !== 'violated' && outcome.kind !== 'diverged'))
-    return [style.bold(passed(saved, replay))];
-  const where = replay.initially === undefined ? `step ${last?.number}` : 'The initial state, before any step,';
-  const lines = [
-    style.bold(`${where} ${verdict(outcome)}:`),
-    ...wrapped(`${outcome.message}.`, TEXT_WIDTH).map((line) => `  ${line}`),
+    return folded(passed(saved, replay), width).map(style.bold);
+  const where = replay.initially === undefined ? `step ${failing?.number}` : 'The initial state, before any step,';
+  const sentences = [
+    `${outcome.message}.`,
+    ...(failing === undefined ? [] : circumstances(subject, saved, replay, failing)),
   ];
-  if (last?.instruction !== undefined)
-    lines.push(
-      `  CPU ${last.action.cpu} ${HOW[last.instruction.how]} ${last.instruction.place}: ${last.instruction.text}`,
-    );
-  const skipped = replay.steps.filter((step) => step.outcome.kind === 'disabled').length;
-  if (skipped > 0)
-    lines.push(
-      `  ${counted(skipped, 'action')} of the trace ${skipped === 1 ? 'was' : 'were'} not enabled and ${skipped === 1 ? 'was' : 'were'} left out.`,
-    );
-  if (imageDiffers(subject, saved)) lines.push('  The guest image has changed since the case was saved.');
-  return lines;
+  return [
+    ...folded(`${where} ${verdict(outcome)}:`, width).map(style.bold),
+    ...sentences.flatMap((sentence) => hanging(GAP, sentence, width)),
+  ];
+}
+
+/** What else a reader has to know about the failure. */
+function circumstances(subject: Subject, saved: Counterexample, { steps }: Replay, failing: StepRecord): string[] {
+  const { instruction, action } = failing;
+  const left = divergingStep(steps);
+  const skipped = steps.filter((step) => step.outcome.kind === 'disabled').length;
+  const were = skipped === 1 ? 'was' : 'were';
+  return [
+    ...(instruction === undefined
+      ? []
+      : [`CPU ${action.cpu} ${HOW[instruction.how]} ${instruction.place}: ${instruction.text}`]),
+    ...(left === undefined || left === failing ? [] : [`It had left the abstract machine at step ${left.number}.`]),
+    ...(failing === steps.at(-1) ? [] : ['The trace then ran to its end, and no property failed.']),
+    ...(skipped > 0 ? [`${counted(skipped, 'action')} of the trace ${were} not enabled and ${were} left out.`] : []),
+    ...(imageDiffers(subject, saved) ? ['The guest image has changed since the case was saved.'] : []),
+  ];
 }
 
 function verdict(outcome: Failing): string {

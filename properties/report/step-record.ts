@@ -10,6 +10,7 @@ import { CPL, CR3, ICOUNT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/regis
 import { CR3_WINDOW } from '../../model/kinds';
 import { makePacking } from '../../model/packing';
 import { type State, schema } from '../../model/schema';
+import { threadName } from '../../model/search/machine';
 import { locationName } from '../exploration/entry-system';
 import type { Subject } from '../exploration/subject';
 import type { Outcome } from '../exploration/transition-system';
@@ -18,7 +19,6 @@ import { regionOf } from '../monitor/regions';
 import { abstractMachine } from '../refinement/abstraction';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { changesInWords } from './changes';
-import { threadName } from './names';
 import { type ChoiceRead, Tracer } from './tracer';
 
 /** What a CPU looks like at a boundary. */
@@ -30,6 +30,8 @@ export interface CpuView {
   readonly gs: string;
   readonly interrupts: number;
   readonly nmi: string;
+  /** Place of the next instruction, as symbol+offset. */
+  readonly rip: string;
   readonly rsp: number;
   readonly stack: string;
 }
@@ -41,6 +43,7 @@ export interface InstructionView {
 }
 
 export interface StepRecord {
+  /** Position of the action in the trace, from 1: what `expected.step` of a saved case counts. */
   readonly number: number;
   readonly action: Action;
   readonly outcome: Outcome;
@@ -53,7 +56,11 @@ export interface StepRecord {
   readonly choices: readonly (Omit<ChoiceRead, 'va'> & { readonly place: string })[];
   /** Instructions that the step retired. */
   readonly instructions: number;
+  /** The CPU before and after; both are the same where the action was not enabled and was taken back. */
+  readonly before: CpuView;
   readonly after: CpuView;
+  /** The abstract state before and after; undefined where the machine is in none. */
+  readonly abstract: { readonly before: State | undefined; readonly after: State | undefined };
   /** What changed in the abstract state, in words. */
   readonly changes: readonly string[];
 }
@@ -65,7 +72,10 @@ export interface Replay {
   readonly steps: readonly StepRecord[];
 }
 
-/** Replays the actions up to the first failure. An action that is not enabled is recorded and taken back. */
+/**
+ * Replays the actions as a campaign does: up to the first violation, and past a divergence, from which on the machine is
+ * no longer compared with its model. An action that is not enabled is recorded and taken back.
+ */
 export function recordSteps(subject: Subject, actions: readonly Action[]): Replay {
   const recorder = new Recorder(subject);
   return recorder.tracer.during(() => recorder.record(actions));
@@ -93,7 +103,7 @@ class Recorder {
     for (const action of actions) {
       const step = this.#step(action, steps.length + 1);
       steps.push(step);
-      if (step.outcome.kind === 'violated' || step.outcome.kind === 'diverged') break;
+      if (step.outcome.kind === 'violated') break;
     }
     return { initially, start, steps };
   }
@@ -101,16 +111,13 @@ class Recorder {
   #step(action: Action, number: number): StepRecord {
     const { system, guest } = this.#subject;
     const cpu = guest.machine.cpus[action.cpu];
-    const before = this.#state();
+    const before = { view: this.#view(cpu), state: this.#state() };
     const count = cpu.r[ICOUNT];
     const mark = system.mark();
     this.tracer.take();
     const outcome = system.perform(action);
     const { ending, choices } = this.tracer.take();
-    const record: StepRecord = {
-      number,
-      action,
-      outcome,
+    const done = {
       instruction: ending === undefined ? undefined : { how: ending.how, ...this.#instruction(cpu, ending.va) },
       delivered: ending?.delivered && {
         vector: ending.delivered.vector,
@@ -118,12 +125,20 @@ class Recorder {
       },
       choices: choices.map(({ va, ...read }) => ({ place: this.#place(va), ...read })),
       instructions: (cpu.r[ICOUNT] - count) | 0,
-      after: this.#view(cpu),
-      changes: this.#changes(before, action.cpu),
     };
     if (outcome.kind === 'disabled') system.rollback(mark);
     system.release(mark);
-    return record;
+    const after = this.#state();
+    return {
+      number,
+      action,
+      outcome,
+      ...done,
+      before: before.view,
+      after: this.#view(cpu),
+      abstract: { before: before.state, after },
+      changes: this.#changes(before.state, after, action.cpu),
+    };
   }
 
   /** undefined where the machine is in no state of the abstract machine. */
@@ -132,11 +147,12 @@ class Recorder {
     return abstractMachine(this.#subject.guest.monitor, state) === undefined ? state : undefined;
   }
 
-  #changes(before: State | undefined, cpu: number): string[] {
-    const after = this.#zero();
+  #changes(before: State | undefined, after: State | undefined, cpu: number): string[] {
     const { guest, bounds } = this.#subject;
-    const wrong = abstractMachine(guest.monitor, after);
-    if (wrong !== undefined) return [`${wrong.field}: ${wrong.what}`];
+    if (after === undefined) {
+      const wrong = abstractMachine(guest.monitor, this.#zero());
+      return wrong === undefined ? [] : [wrong.what];
+    }
     if (before === undefined) return [];
     return changesInWords(before, after, cpu, { bounds, halves: guest.manifest.pgdUserOffset !== 0 });
   }
@@ -156,6 +172,7 @@ class Recorder {
       gs: words[g + USER_GS] === 1 ? 'user' : 'kernel',
       interrupts: words[g + INTERRUPTS],
       nmi: nmiWords(cpu),
+      rip: this.#place(cpu.rip()),
       rsp: cpu.rsp(),
       stack: this.#stack(cpu, words[g + STACK]),
     };

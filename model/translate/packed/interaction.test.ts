@@ -31,7 +31,7 @@ function seen<S extends Transient, D>(model: Model<S, D>, compiled: CompiledMode
   const { program, layout } = compiled;
   const interaction = interactionOf(program, layout, model.bounds.cpus, model.running);
   const named = ruleInstances(model).map(
-    (instance) => [instanceName(instance), interaction.footprints[instance.number]] as const,
+    (instance) => [instanceName(instance, model.bounds), interaction.footprints[instance.number]] as const,
   );
   return {
     footprints: Object.fromEntries(named),
@@ -56,10 +56,10 @@ const fixture = (coupling: Coupling): Seen => {
 const SWITCHES = [
   'switch-to(c0, t0)',
   'switch-to(c0, t1)',
-  'switch-to(c0, t2)',
+  'switch-to(c0, idle(c0))',
   'switch-to(c1, t0)',
   'switch-to(c1, t1)',
-  'switch-to(c1, t3)',
+  'switch-to(c1, idle(c1))',
 ];
 
 describe('the entry model', () => {
@@ -100,7 +100,7 @@ describe('footprints of other couplings', () => {
   test('a thread that sleeps is not', () => {
     const { footprints } = fixture({ rules: ['switchReady', 'wakeAny'], invariants: ['threadsApart'] });
     expect(footprints['switchReady(c1, t0)']).toMatchObject({ cpu: 1, crossing: true, threads: [0] });
-    expect(footprints['wakeAny(t1)']).toMatchObject({ cpu: 0, crossing: true, threads: [1] });
+    expect(footprints['wakeAny(idle(c0))']).toMatchObject({ cpu: 0, crossing: true, threads: [1] });
   });
 
   test('a field of another CPU is not', () => {
@@ -123,7 +123,7 @@ describe('footprints of other couplings', () => {
       invariants: ['threadsApart', 'sleepersAreFresh'],
     });
     expect(footprints['toil(c0)']).toMatchObject({ crossing: true, threads: [0, 1, 2] });
-    expect(footprints['switchReady(c0, t1)']).toMatchObject({ threads: [0, 1, 2] });
+    expect(footprints['switchReady(c0, idle(c0))']).toMatchObject({ threads: [0, 1, 2] });
   });
 
   test('a rule without a CPU counts as CPU 0', () => {

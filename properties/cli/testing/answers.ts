@@ -23,6 +23,8 @@ export const verifyAnswer = z.strictObject({
   seconds,
   bytes: count.optional(),
   trace: z.array(action).optional(),
+  message: z.string().min(1),
+  again: z.string().regex(/ verify --design /),
 });
 
 export const fuzzAnswer = z.strictObject({
@@ -53,6 +55,40 @@ export const fuzzAnswer = z.strictObject({
   again: z.string(),
 });
 
+const side = z.strictObject({
+  cpu: count,
+  thread: z.string(),
+  cpl: count,
+  cr3: z.string(),
+  gs: z.enum(['kernel', 'user']),
+  interrupts: count,
+  nmi: z.string(),
+  rip: z.string().regex(/^[\w.$]+(\+0x[0-9a-f]+)?$/),
+  rsp: z.string().regex(/^[0-9a-f]{16}$/),
+  stack: z.string(),
+  state: z.record(z.string(), z.array(z.union([count, z.array(count)]))).nullable(),
+});
+
+const step = z.strictObject({
+  step: z.int().min(1),
+  action,
+  name: z.string(),
+  cpu: count,
+  outcome: z.enum(['done', 'skipped', 'diverged', 'violated']),
+  property: slug.optional(),
+  field: z.string().optional(),
+  message: z.string().optional(),
+  instructions: count,
+  instruction: z
+    .strictObject({ how: z.enum(['ran', 'faulted', 'before']), place: z.string(), text: z.string() })
+    .optional(),
+  delivered: z.strictObject({ vector: count, handler: z.string() }).optional(),
+  choices: z.array(z.strictObject({ place: z.string(), choice: count, alternatives: count })),
+  before: side,
+  after: side,
+  changes: z.array(z.string()),
+});
+
 export const replayAnswer = z.strictObject({
   results: z.array(
     z.strictObject({
@@ -60,7 +96,13 @@ export const replayAnswer = z.strictObject({
       verdict: z.enum(['reproduced', 'passed', 'diverged', 'invalid']),
       property: slug.optional(),
       step: count.optional(),
+      field: z.string().optional(),
       message: z.string().optional(),
+      again: z
+        .string()
+        .regex(/ replay --step /)
+        .optional(),
+      steps: z.array(step).optional(),
     }),
   ),
 });

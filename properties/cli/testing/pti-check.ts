@@ -15,12 +15,18 @@ export interface Ended {
 const MAIN = path.resolve(__dirname, '../../../dist/properties/cli/main.js');
 
 /** Runs `pti-check` with the given words in `folder`. With `interruptAt`, sends Ctrl-C as soon as standard error holds that text. */
-export function ptiCheck(folder: string, words: readonly string[], interruptAt?: string): Promise<Ended> {
+export function ptiCheck(
+  folder: string,
+  words: readonly string[],
+  interruptAt?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
       [MAIN, ...words],
-      { cwd: folder, maxBuffer: 2 ** 26 },
+      // Wide enough that no line of an answer is folded.
+      { cwd: folder, maxBuffer: 2 ** 26, env: { ...process.env, COLUMNS: '1000', ...env } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
         resolve({ code, stdout, stderr });

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Is the package that npm would publish whole? Packs it, installs the tarball in an empty folder, as its user would, and runs every command there.
+# Prints one line a command; exit 1 if one does not end as expected. Needs a built dist/ and npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+clone=$PWD
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+tarball=$(npm pack --silent --ignore-scripts --pack-destination "$folder")
+mkdir "$folder/project"
+cd "$folder/project"
+echo '{ "name": "a-project", "private": true }' >package.json
+npm install --no-audit --no-fund --prefer-offline --loglevel=error "$folder/$tarball" >/dev/null </dev/null
+echo "ok    npm install $tarball: $(du -sm node_modules | cut -f1) MB with what it depends on"
+
+bad=0
+report() { # VERDICT WHAT
+  echo "$1  $2"
+  [ "$1" = 'ok  ' ] || bad=$((bad + 1))
+}
+
+# What was printed by the last command, in two files.
+out=$folder/out
+err=$folder/err
+
+# expect CODE PATTERN WORDS...: runs `npx pti-check WORDS`; it has to exit with CODE and print a line with PATTERN.
+expect() {
+  local code=$1 pattern=$2 got=0
+  shift 2
+  npx --no -- pti-check "$@" >"$out" 2>"$err" </dev/null || got=$?
+  if [ "$got" = "$code" ] && grep -Eq -e "$pattern" "$out"; then
+    report 'ok  ' "$(cut -c 1-100 <<<"pti-check $*")"
+  else
+    report FAIL "pti-check $*: expected exit code $code and \"$pattern\", found exit code $got and:"
+    tail -n 5 "$out" "$err"
+  fi
+}
+
+expect 0 '^[0-9]+\.[0-9]+\.[0-9]+' --version
+expect 0 'pti-check verify' --help
+expect 0 '^mainline: ' designs
+# The first search translates the rules; the second finds the translation.
+expect 0 'holds in every reachable state' verify --design mainline
+expect 0 'holds in every reachable state' verify --design mainline
+expect 0 '^proctype|^init|^active' export --to promela --design asm-return
+expect 0 '^startstate' export --to murphi
+expect 1 'scheduled-out-on-own-stack is violated' fuzz --design deferred-percpu --seed 1 --save found
+expect 0 'reproduced, scheduled-out-on-own-stack' replay --step found/*.json
+expect 0 'reproduced' replay node_modules/pti-check/counterexamples/corpus/*.json
+expect 0 'Every design came out as declared' --seed 1
+
+# The lines that a person copies name a command that there is.
+if grep -q 'npx pti-check fuzz --design deferred-percpu' "$out"; then report 'ok  ' 'its hints begin with npx'; else report FAIL 'its hints do not begin with npx'; fi
+
+# The types are those of the JavaScript: a program that reads a saved case.
+cat >reader.ts <<'TS'
+import { type Action, parseCounterexample } from 'pti-check/dist/counterexamples/format';
+export const actions: Action[] = parseCounterexample('', 'case.json').actions;
+TS
+if "$clone/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module node16 --target es2022 reader.ts; then
+  report 'ok  ' 'tsc finds the types'
+else
+  report FAIL 'tsc does not find the types'
+fi
+
+[ "$bad" = 0 ]
