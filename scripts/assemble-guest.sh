@@ -64,6 +64,9 @@ for design in mainline deferred-percpu deferred-pertask asm-return; do
   image $design $design '' PTI=1 PCID=1
   image $design $design -nopcid PTI=1 PCID=0
 done
+for design in mainline deferred-pertask asm-return; do
+  image $design $design -hostile PTI=1 PCID=1 HOSTILE_USER=1
+done
 image no-pti mainline '' PTI=0 PCID=1
 image no-pti mainline -nopcid PTI=0 PCID=0
 

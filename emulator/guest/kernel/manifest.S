@@ -58,6 +58,10 @@ MANIFEST percpu.top_of_stack, CPU_TOP
 MANIFEST percpu.sp2, CPU_SP2
 
 MANIFEST iret.return_to_user, user_iret
+.ifdef HOSTILE_USER
+MANIFEST regs_changed.fault, fault_moves_rip
+MANIFEST regs_changed.single_step, trap_clears_tf
+.endif
 MANIFEST nmi_handler, default_do_nmi
 MANIFEST first_nmi, first_nmi
 MANIFEST end_first_nmi, end_first_nmi

@@ -50,6 +50,10 @@
 .set TASK_INDEX,    0x38
 .set TASK_HEAP,     0x40
 .set TASK_COPY_NEXT, 0x48                 # next page that a system call copies from
+.set TASK_FS_BASE,  0x50                  # with HOSTILE_USER, whose selectors are switched
+.set TASK_DS,       0x58
+.set TASK_ES,       0x5a
+.set TASK_FS,       0x5c
 
 .set IDLE_INDEX,   MAX_TASKS
 .set MM_NONE,      -1
