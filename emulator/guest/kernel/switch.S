@@ -21,16 +21,20 @@
 	movl	%edx, TASK_FS_BASE + 4(\task)
 .endm
 .macro LOAD_SELECTORS task
+.ifndef MUTANT_selectors_not_switched
 	movzwl	TASK_DS(\task), %eax
 	movl	%eax, %ds
 	movzwl	TASK_ES(\task), %eax
 	movl	%eax, %es
 	movzwl	TASK_FS(\task), %eax
 	movl	%eax, %fs
+.endif
+.ifndef MUTANT_fs_base_not_switched
 	movl	TASK_FS_BASE(\task), %eax
 	movl	TASK_FS_BASE + 4(\task), %edx
 	movl	$MSR_FS_BASE, %ecx
 	wrmsr
+.endif
 .endm
 .endif
 
