@@ -15,10 +15,12 @@
 	movw	%ax, TASK_ES(\task)
 	movl	%fs, %eax
 	movw	%ax, TASK_FS(\task)
+.ifndef MUTANT_fs_base_not_saved
 	movl	$MSR_FS_BASE, %ecx
 	rdmsr
 	movl	%eax, TASK_FS_BASE(\task)
 	movl	%edx, TASK_FS_BASE + 4(\task)
+.endif
 .endm
 .macro LOAD_SELECTORS task
 .ifndef MUTANT_selectors_not_switched
@@ -29,12 +31,10 @@
 	movzwl	TASK_FS(\task), %eax
 	movl	%eax, %fs
 .endif
-.ifndef MUTANT_fs_base_not_switched
 	movl	TASK_FS_BASE(\task), %eax
 	movl	TASK_FS_BASE + 4(\task), %edx
 	movl	$MSR_FS_BASE, %ecx
 	wrmsr
-.endif
 .endm
 .endif
 
