@@ -53,18 +53,18 @@ one() {
   (cd "$folder/guest/$design" &&
     as --64 -mx86-used-note=no -I ../kernel --defsym PTI=1 --defsym PCID="$pcid" -o "$folder/plant.o" entry.S &&
     ld -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack -T ../kernel/linker.ld -o "$folder/plant.elf" "$folder/plant.o")
-  local code=0 found verdict=ok
+  local code=0 found verdict=ok began=$SECONDS
   # shellcheck disable=SC2086
   node "$main" fuzz --entry "$folder/plant.elf" --design "$design" $flags --workers 1 --save "$folder/found" --json \
     >"$folder/answer" 2>"$folder/answer.err" || code=$?
   found=$(answer "$code" "$folder/answer")
   if [ "$missing" = - ]; then
     fits "$found" "$right" || verdict=WRONG
-    echo "$name: right: $right; found: ${found:0:200}; $verdict"
+    echo "$name: right: $right; found: ${found:0:200}; $verdict ($((SECONDS - began)) s)"
   else
     # The right answer cannot be had yet. As soon as the answer is another one, the table has to be looked at.
     fits "$found" "${missing%%:*}" || verdict="WRONG: no longer the answer of a missing feature; mend plants.tsv"
-    echo "$name: right: $right; found: ${found:0:200}; missing:${missing#*:}; $verdict"
+    echo "$name: right: $right; found: ${found:0:200}; missing:${missing#*:}; $verdict ($((SECONDS - began)) s)"
   fi
   rm -rf "$folder"
   [ "$verdict" = ok ]
