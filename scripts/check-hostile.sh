@@ -21,6 +21,8 @@ most_runs=8000
 main=dist/properties/cli/main.js
 [ -f "$main" ] || npm run --silent build
 failed=0
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
 
 # field NAME: a number of the JSON answer on standard input.
 field() {
@@ -36,9 +38,9 @@ for design in "${designs[@]}"; do
     [ "$runs" -le "$most_runs" ] || runs=$most_runs
     code=0
     answer=$(node "$main" fuzz --entry "emulator/guest/$design/$design-hostile.elf" --design "$design" --tasks 3 --mms 2 \
-      --seed "$seed" --runs "$runs" --json 2>/dev/null) || code=$?
+      --seed "$seed" --runs "$runs" --json 2>"$errors") || code=$?
     if [ "$code" -ne 0 ]; then
-      echo "$design: does not hold (exit code $code, seed $seed): ${answer:-no answer}"
+      echo "$design: does not hold (exit code $code, seed $seed): ${answer:-$(tail -n 1 "$errors")}"
       failed=1
       break
     fi
