@@ -55,14 +55,19 @@ image() {
   fi
 }
 
-# mutant DESIGN NAME: the design with one planted bug, under .ifdef MUTANT_name in the sources.
+# mutant DESIGN NAME [SYMBOL=VALUE ...]: the design with one planted bug, under .ifdef MUTANT_name in the sources.
 mutant() {
-  image "$1" "$1" "+$2" PTI=1 PCID=1 "MUTANT_$(echo "$2" | tr - _)=1"
+  of=$1 name=$2
+  shift 2
+  image "$of" "$of" "+$name" PTI=1 PCID=1 "MUTANT_$(echo "$name" | tr - _)=1" "$@"
 }
 
 for design in mainline deferred-percpu deferred-pertask asm-return; do
   image $design $design '' PTI=1 PCID=1
   image $design $design -nopcid PTI=1 PCID=0
+done
+for design in mainline deferred-pertask asm-return; do
+  image $design $design -hostile PTI=1 PCID=1 HOSTILE_USER=1
 done
 image no-pti mainline '' PTI=0 PCID=1
 image no-pti mainline -nopcid PTI=0 PCID=0
@@ -74,9 +79,13 @@ for name in \
   kernel-stack-in-user-table entry-stack-read-only nmi-stack-unmapped \
   on-cpu-released-early top-not-switched irq-stack-shared \
   nested-nmi-ignored no-nmi-executing-flag nmi-clobbers-frame nmi-handler-loops nmi-never-unblocked \
-  gp-gate-not-present kernel-stack-overflow recursive-fault sysret-to-noncanonical
+  gp-gate-not-present kernel-stack-overflow recursive-fault sysret-to-noncanonical \
+  iopl-from-frame flush-wait-with-if-off task-stack-reused-early
 do
   mutant mainline $name
+done
+for name in df-not-cleared selectors-not-switched fs-base-not-saved; do
+  mutant mainline $name HOSTILE_USER=1
 done
 for name in sp0-not-switched pti-stack-unmapped; do
   mutant deferred-pertask $name

@@ -64,7 +64,6 @@ export interface Manifest {
   readonly irets: readonly number[];
   readonly nmiHandler: number | undefined;
   readonly repeatNmi: Range | undefined;
-  readonly firstNmi: Range | undefined;
   readonly panic: number | undefined;
   /** Faulting instruction -> fixup. */
   readonly exceptionTable: ReadonlyMap<number, number>;
@@ -131,7 +130,8 @@ function readStacks(read: SymbolReader): Map<StackKind, StackArray> {
   const stacks = new Map<StackKind, StackArray>();
   for (const kind of [...PER_CPU_STACKS, ...PER_TASK_STACKS]) {
     const stack = read.stack(kind, REQUIRED_STACKS.includes(kind));
-    if (stack !== undefined) stacks.set(kind, stack);
+    // Size 0 says that there are none.
+    if (stack !== undefined && stack.size > 0) stacks.set(kind, stack);
   }
   return stacks;
 }
@@ -200,7 +200,6 @@ export function readManifest(image: ElfImage): Manifest {
     irets: [...image.symbols].filter(([name]) => name.startsWith('manifest.iret.')).map(([, va]) => va),
     nmiHandler: read.optional('manifest.nmi_handler', 'nmi-is-kept'),
     repeatNmi: read.range('manifest.repeat_nmi', 'nmi-is-kept'),
-    firstNmi: read.range('manifest.first_nmi', 'nested-nmi-in-first-copy'),
     panic: image.symbol('manifest.panic'),
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
     leavesEntryStackBeforeSti: image.symbol('manifest.leaves_entry_stack_before_sti') === 1,

@@ -51,7 +51,11 @@ enable_features:
 .endif
 	movq	%rax, %cr4
 	movq	%cr0, %rax
+.ifdef HOSTILE_USER
+	orl	$0x50000, %eax                  # AM, WP
+.else
 	orl	$0x10000, %eax                  # WP
+.endif
 	movq	%rax, %cr0
 	movl	$MSR_STAR, %ecx
 	xorl	%eax, %eax
@@ -154,6 +158,10 @@ build_tasks:
 	addq	$pti_stacks + PTI_STACK_SIZE, %rdx
 .endif
 	movq	%rdx, TASK_TOP(%rdi)
+.ifdef HOSTILE_USER
+	movq	TASK_USER_GS(%rdi), %rcx        # FS starts with the same page
+	movq	%rcx, TASK_FS_BASE(%rdi)
+.endif
 
 	# General registers that tell which task and which register they belong to; rbx walks the heap.
 	leaq	-REGS_SIZE(%rdx), %rdx

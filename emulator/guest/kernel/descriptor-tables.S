@@ -15,7 +15,8 @@ gdt_template:
 	.quad	0, 0                            # 0x40 TSS, filled in per CPU
 .set GDT_LIMIT, . - gdt_template - 1
 
-# Gates that are not `panic`: handler, vector, IST slot.
+# Gates that are not `panic`: handler, vector, IST slot. GATE_DPL3 is for those that INT n of user code may take.
+.set GATE_DPL3, 0x6000
 idt_rows:
 	.quad	entry_nmi, VECTOR_NMI, 2
 	.quad	entry_double_fault, VECTOR_DF, 1
@@ -23,12 +24,24 @@ idt_rows:
 	.quad	entry_page_fault, VECTOR_PF, 0
 	.quad	entry_timer, VECTOR_TIMER, 0
 	.quad	entry_reschedule, VECTOR_RESCHEDULE, 0
+.ifdef HOSTILE_USER
+	.quad	entry_divide, VECTOR_DE, 0
+	.quad	entry_debug, VECTOR_DB, 0
+	.quad	entry_breakpoint, VECTOR_BP, GATE_DPL3
+	.quad	entry_overflow, VECTOR_OF, GATE_DPL3
+	.quad	entry_bound_range, VECTOR_BR, 0
+	.quad	entry_invalid_opcode, VECTOR_UD, 0
+	.quad	entry_segment_not_present, VECTOR_NP, 0
+	.quad	entry_stack_segment, VECTOR_SS, 0
+	.quad	entry_alignment_check, VECTOR_AC, 0
+	.quad	entry_int80, VECTOR_INT80, GATE_DPL3
+.endif
 	.quad	0
 
 .section .init.text, "ax"
 
-# set_gate(rdi = vector, rsi = handler, rdx = IST slot): an interrupt gate of CPL 0 (SDM vol. 3, 6.14.1).
-#   | 95:64 offset 63:32 | 63:48 offset 31:16 | 47 present | 43:40 type 14 | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |
+# set_gate(rdi = vector, rsi = handler, rdx = IST slot and DPL): an interrupt gate of CPL 0 (SDM vol. 3, 6.14.1).
+#   | 95:64 offset 63:32 | 63:48 offset 31:16 | 47 present | 46:45 DPL | 43:40 type 14 | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |
 # Clobbers rax, rcx, rdi.
 set_gate:
 	shlq	$4, %rdi

@@ -36,5 +36,13 @@ HANDLER_END
 .balign 16, 0xcc
 irq_body:
 	movl	$0, LAPIC_BASE + 0xb0           # end of interrupt
+.ifdef MUTANT_flush_wait_with_if_off
+	cmpq	$0, %gs:CPU_FLUSH_ASKED
+	je	.Lirq_no_flush
+	movq	%cr3, %rax
+	movq	%rax, %cr3
+	movq	$0, %gs:CPU_FLUSH_ASKED
+.Lirq_no_flush:
+.endif
 	movl	$1, %gs:CPU_NEED_RESCHED
 	ret

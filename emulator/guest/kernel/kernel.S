@@ -8,10 +8,17 @@
 .include "idt-entry.S"
 .include "irq.S"
 .include "page-fault.S"
+.ifdef HOSTILE_USER
+.include "user-trap.S"
+.endif
 .include "switch.S"
 .include "scheduler.S"
 .include "page-tables.S"
 .include "descriptor-tables.S"
 .include "boot.S"
+.ifdef HOSTILE_USER
+.include "hostile-user.S"
+.else
 .include "user-program.S"
+.endif
 .include "manifest.S"

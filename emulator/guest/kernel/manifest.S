@@ -35,6 +35,8 @@ MANIFEST_STACK irq, irq_stacks, IRQ_STACK_SIZE, IRQ_STACK_STRIDE
 MANIFEST_STACK kernel, kernel_stacks, KERNEL_STACK_SIZE, KERNEL_STACK_STRIDE
 .ifdef HAS_PTI_STACKS
 MANIFEST_STACK pti, pti_stacks, PTI_STACK_SIZE, PTI_STACK_STRIDE
+.else
+MANIFEST_STACK pti, 0, 0, 0               # there are none
 .endif
 
 MANIFEST pgd.base, "pgd_pairs - KERNEL_BASE"
@@ -58,9 +60,17 @@ MANIFEST percpu.top_of_stack, CPU_TOP
 MANIFEST percpu.sp2, CPU_SP2
 
 MANIFEST iret.return_to_user, user_iret
+.ifdef MUTANT_iopl_from_frame
+MANIFEST regs_changed.sigreturn, flags_from_user_frame
+.endif
+.ifdef MUTANT_task_stack_reused_early
+MANIFEST task.ended, TASK_ENDED
+.endif
+.ifdef HOSTILE_USER
+MANIFEST regs_changed.fault, fault_moves_rip
+MANIFEST regs_changed.single_step, trap_clears_tf
+.endif
 MANIFEST nmi_handler, default_do_nmi
-MANIFEST first_nmi, first_nmi
-MANIFEST end_first_nmi, end_first_nmi
 MANIFEST repeat_nmi, repeat_nmi
 MANIFEST end_repeat_nmi, end_repeat_nmi
 MANIFEST panic, panic

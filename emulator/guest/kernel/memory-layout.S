@@ -82,6 +82,9 @@
 
 .set FLAG_IF, 0x200
 .set FLAG_DF, 0x400
+.set FLAG_TF, 0x100
+.set FLAG_NT, 0x4000
+.set FLAG_AC, 0x40000
 
 .set VECTOR_NMI,   2
 .set VECTOR_DF,    8
@@ -94,5 +97,6 @@
 .set MSR_STAR,           0xc0000081
 .set MSR_LSTAR,          0xc0000082
 .set MSR_FMASK,          0xc0000084
+.set MSR_FS_BASE,        0xc0000100
 .set MSR_GS_BASE,        0xc0000101
 .set MSR_KERNEL_GS_BASE, 0xc0000102

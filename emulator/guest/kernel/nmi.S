@@ -97,7 +97,6 @@ first_nmi:
 .rept 5
 	pushq	11 * 8(%rsp)                    # hardware frame -> outermost frame
 .endr
-end_first_nmi:
 
 # Also the target of a nested NMI. rsp = outermost frame. Interrupted in here, the copy starts over.
 repeat_nmi:

@@ -1,4 +1,4 @@
-# Page faults, exception table, and #GP, which only a bad IRET raises.
+# Page faults, exception table, and #GP, which only a bad IRET raises, or a hostile user.
 
 HANDLER_BEGIN handle_page_fault
 	movq	%cr2, %rdx                      # before anything can fault again
@@ -48,7 +48,11 @@ page_fault_body:
 	jmp	.Lfault_out
 .Lfixup:
 	testb	$3, REGS_CS(%rbx)
+.ifdef HOSTILE_USER
+	jnz	.Lfault_of_user
+.else
 	jnz	panic
+.endif
 	movq	$__start___ex_table, %rax
 .Lfixup_look:
 	cmpq	$__stop___ex_table, %rax
@@ -65,6 +69,13 @@ page_fault_body:
 	popq	%rbp
 	popq	%rbx
 	ret
+.ifdef HOSTILE_USER
+.Lfault_of_user:
+	movq	%rbx, %rdi
+	popq	%rbp
+	popq	%rbx
+	jmp	user_fault_body
+.endif
 
 # bring_in_page(rbp = address in the current task's heap): all pages of a heap are one physical page.
 # Clobbers rax, rcx, rdx.
@@ -103,11 +114,15 @@ copy_from_user_failed:
 .section .text, "ax"
 
 # general_protection_body(rdi = saved registers): the frame looks like a fault from user mode whose selector IRET
-# refused; repair it. Any other #GP is a bug.
+# refused; repair it. Any other #GP is a bug, of the kernel or of the user.
 .balign 16, 0xcc
 general_protection_body:
 	cmpw	$BAD_CS, REGS_CS(%rdi)          # hardware leaves the upper bits undefined
+.ifdef HOSTILE_USER
+	jne	user_fault_body
+.else
 	jne	panic
+.endif
 	movq	$USER_CS, REGS_CS(%rdi)
 	movq	$USER_DS, REGS_SS(%rdi)
 	ret

@@ -33,6 +33,7 @@
 .set CPU_NMI_STATE,    CPU_PRIVATE + 0x40
 .set CPU_NMI_CR2,      CPU_PRIVATE + 0x48
 .set CPU_IDLE,         CPU_PRIVATE + 0x50             # this CPU's idle task
+.set CPU_FLUSH_ASKED,  CPU_PRIVATE + 0x58             # MUTANT_flush_wait_with_if_off: the other CPU waits for a flush
 
 .set NMI_NOT_RUNNING, 0
 .set NMI_EXECUTING,   1
@@ -50,6 +51,11 @@
 .set TASK_INDEX,    0x38
 .set TASK_HEAP,     0x40
 .set TASK_COPY_NEXT, 0x48                 # next page that a system call copies from
+.set TASK_FS_BASE,  0x50                  # with HOSTILE_USER, whose selectors are switched
+.set TASK_DS,       0x58
+.set TASK_ES,       0x5a
+.set TASK_FS,       0x5c
+.set TASK_ENDED,    0x60                  # MUTANT_task_stack_reused_early: 1: has ended, 2: its stack has been freed
 
 .set IDLE_INDEX,   MAX_TASKS
 .set MM_NONE,      -1

@@ -7,6 +7,9 @@
 .balign 16, 0xcc
 schedule:
 	pushq	%rbx
+.ifdef MUTANT_task_stack_reused_early
+	call	reap
+.endif
 	movq	%gs:CPU_CURRENT, %rbx
 	movl	$0, %gs:CPU_NEED_RESCHED
 .Lrunqueue_spin:
@@ -19,6 +22,10 @@ schedule:
 .Lrunqueue_locked:
 	cmpq	$IDLE_INDEX, TASK_INDEX(%rbx)
 	je	.Lpick
+.ifdef MUTANT_task_stack_reused_early
+	cmpq	$0, TASK_ENDED(%rbx)
+	jne	.Lpick
+.endif
 	movq	$1, TASK_RUNNABLE(%rbx)
 .Lpick:
 	# Cyclic from the chosen slot: tasks 0..2, then the idle task, which is always available.
@@ -31,6 +38,10 @@ schedule:
 	jae	.Lpick_next
 	imulq	$TASK_STRIDE, %rcx, %rsi
 	addq	$tasks, %rsi
+.ifdef MUTANT_task_stack_reused_early
+	cmpq	$0, TASK_ENDED(%rsi)
+	jne	.Lpick_next
+.endif
 	cmpq	%rbx, %rsi
 	je	.Lpicked
 	cmpq	$0, TASK_RUNNABLE(%rsi)
@@ -68,6 +79,30 @@ schedule:
 .Lschedule_out:
 	popq	%rbx
 	ret
+
+.ifdef MUTANT_task_stack_reused_early
+# reap(): frees the stack of every task that has ended; the memory is used for something else at once. The bug: nobody
+# asks whether a CPU is still on it (on_cpu). Clobbers rax, rcx, rdx, rdi.
+.balign 16, 0xcc
+reap:
+	movq	$tasks, %rdx
+.Lreap_look:
+	cmpq	%gs:CPU_CURRENT, %rdx
+	je	.Lreap_next
+	cmpq	$1, TASK_ENDED(%rdx)
+	jne	.Lreap_next
+	movq	$2, TASK_ENDED(%rdx)
+	movq	TASK_KERNEL_TOP(%rdx), %rdi
+	subq	$64 * 8, %rdi
+	xorl	%eax, %eax
+	movl	$64, %ecx
+	rep stosq
+.Lreap_next:
+	addq	$TASK_STRIDE, %rdx
+	cmpq	$tasks + MAX_TASKS * TASK_STRIDE, %rdx
+	jb	.Lreap_look
+	ret
+.endif
 
 # load_mm(rsi = mm): CR3 := K(mm) if it is not loaded; an idle task (MM_NONE) borrows what is there. The first time
 # on this CPU both PCIDs of the mm are flushed, the user one at the next return to user mode.

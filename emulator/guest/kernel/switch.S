@@ -6,6 +6,38 @@
 
 .section .text, "ax"
 
+.ifdef HOSTILE_USER
+# What a user may load itself goes with the task. A selector load changes the base of FS, so the base comes after it.
+.macro SAVE_SELECTORS task
+	movl	%ds, %eax
+	movw	%ax, TASK_DS(\task)
+	movl	%es, %eax
+	movw	%ax, TASK_ES(\task)
+	movl	%fs, %eax
+	movw	%ax, TASK_FS(\task)
+.ifndef MUTANT_fs_base_not_saved
+	movl	$MSR_FS_BASE, %ecx
+	rdmsr
+	movl	%eax, TASK_FS_BASE(\task)
+	movl	%edx, TASK_FS_BASE + 4(\task)
+.endif
+.endm
+.macro LOAD_SELECTORS task
+.ifndef MUTANT_selectors_not_switched
+	movzwl	TASK_DS(\task), %eax
+	movl	%eax, %ds
+	movzwl	TASK_ES(\task), %eax
+	movl	%eax, %es
+	movzwl	TASK_FS(\task), %eax
+	movl	%eax, %fs
+.endif
+	movl	TASK_FS_BASE(\task), %eax
+	movl	TASK_FS_BASE + 4(\task), %edx
+	movl	$MSR_FS_BASE, %ecx
+	wrmsr
+.endm
+.endif
+
 # switch_to(rdi = previous task, rsi = next task) -> rax = the task that ran here before, in the next task's context.
 # Entry conditions: CPL 0, IF=0, CR3 = K(next's mm), rsp on a stack of the previous task, GS = this CPU.
 # The previous task is released (on_cpu) only after rsp has left its stack.
@@ -17,6 +49,12 @@ switch_to:
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
+.ifdef HOSTILE_USER
+	cmpq	$IDLE_INDEX, TASK_INDEX(%rdi)
+	je	.Lselectors_saved
+	SAVE_SELECTORS %rdi
+.Lselectors_saved:
+.endif
 	movq	%rsp, TASK_THREADSP(%rdi)
 .ifdef MUTANT_on_cpu_released_early
 	movq	$0, TASK_ON_CPU(%rdi)
@@ -42,6 +80,9 @@ switch_to:
 	SWITCH_ENTRY_STACK                      # of the design: nothing, or rsp0 := the next task's
 	cmpq	$IDLE_INDEX, TASK_INDEX(%rsi)
 	je	.Lswitch_wake
+.ifdef HOSTILE_USER
+	LOAD_SELECTORS %rsi
+.endif
 	movl	TASK_USER_GS(%rsi), %eax
 	movl	TASK_USER_GS + 4(%rsi), %edx
 	movl	$MSR_KERNEL_GS_BASE, %ecx

@@ -10,7 +10,13 @@ do_syscall_64:
 	pushq	%rbx
 	movq	%rdi, %rbx
 .Lsyscall_next:
+.ifdef MUTANT_task_stack_reused_early
+	in	$0xc8, %al
+	cmpb	$7, %al
+	je	.Lsyscall_exit
+.else
 	in	$0xc7, %al
+.endif
 	cmpb	$1, %al
 	jb	.Lsyscall_out
 	je	.Lleave_by_iret
@@ -31,10 +37,17 @@ do_syscall_64:
 .else
 	notq	REGS_RCX(%rbx)
 .endif
+.ifdef MUTANT_iopl_from_frame
+flags_from_user_frame:
+	orq	$0x3000, REGS_RFLAGS(%rbx)      # a sigreturn that believes the flags in the user's signal frame
+.endif
 	jmp	.Lsyscall_out
 .Lsyscall_window:
 .ifdef MUTANT_kernel_stack_overflow
 	call	.Lsyscall_window                # recursion without an end
+.endif
+.ifdef MUTANT_flush_wait_with_if_off
+	call	flush_other_cpu
 .endif
 	sti
 	nop
@@ -64,6 +77,35 @@ do_syscall_64:
 .Lsyscall_out:
 	popq	%rbx
 	ret
+.ifdef MUTANT_task_stack_reused_early
+.Lsyscall_exit:
+	movq	%gs:CPU_CURRENT, %rax
+	movq	$1, TASK_ENDED(%rax)            # from now on whoever looks for ended tasks may find it
+	call	schedule                        # does not return
+	ud2
+.endif
+
+.ifdef MUTANT_flush_wait_with_if_off
+# flush_other_cpu(): asks the other CPU to flush and waits until it has. IF=0, which is the bug: a CPU that waits in here
+# does not answer, and the other one may wait for it. Clobbers rax, rcx.
+.balign 16, 0xcc
+flush_other_cpu:
+	cmpq	$2, number_of_cpus(%rip)
+	jb	.Lflush_out
+	movq	%gs:CPU_NUMBER, %rcx
+	xorq	$1, %rcx
+	imulq	$PERCPU_STRIDE, %rcx, %rax
+	shll	$24, %ecx
+	movq	$1, percpu_area + CPU_FLUSH_ASKED(%rax)
+	movl	%ecx, LAPIC_BASE + 0x310
+	movl	$0x4000 | VECTOR_RESCHEDULE, LAPIC_BASE + 0x300
+.Lflush_wait:
+	pause
+	cmpq	$0, percpu_area + CPU_FLUSH_ASKED(%rax)
+	jne	.Lflush_wait
+.Lflush_out:
+	ret
+.endif
 
 # run_syscall(rdi = saved registers, rsi = number): the part that must not be instrumented.
 # Entry conditions: CPL 0, IF=0, kernel GS; stack and CR3 half as the design enters C code.

@@ -86,7 +86,9 @@ return_by_sysret:
 # when the IRET to user mode faulted.
 .balign 16, 0xcc
 error_entry:
+.ifndef MUTANT_df_not_cleared
 	cld
+.endif
 	PUSH_REGS_UNDER_RETURN_ADDRESS
 	testb	$3, REGS_CS + 8(%rsp)
 	jz	.Lentry_from_kernel
