@@ -4,7 +4,9 @@
  * instruction costs it two tests of small integers; what a property needs more rarely (a frame, a page-table walk)
  * happens behind a flag of the instruction or a watched page.
  *
- * A run stops at the end of its first violating micro-step. Of what is violated by then, the lowest number is reported.
+ * A run stops at the first violating moment: before an instruction, at its fault, at an access, before or after a
+ * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
+ * several properties violated at one moment the lowest number is reported.
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
@@ -120,6 +122,8 @@ export class Monitor implements Observer {
   /** What the user table maps (S12). */
   readonly userTable: UserTableCheck;
   violation: Violation | undefined;
+  /** The moment of `violation` is over. */
+  #settled = false;
   /** The abstract state may have changed at this boundary. */
   touched = false;
   /** Within a delivery: the new context is not open yet, and no frame is the running context's own. */
@@ -158,16 +162,22 @@ export class Monitor implements Observer {
     return this.view.machine.cpus.some((cpu) => this.ghost.running(cpu.index) === t);
   }
 
-  /** Reports a violation. Of several in one micro-step the lowest number counts, and of one property the first. */
+  /** Reports a violation. The first moment of a run counts, and of several at one moment the lowest number. */
   report(property: number, cpu: Cpu, message: string): void {
-    if (this.violation !== undefined && this.violation.property <= property) return;
+    if (this.violation !== undefined && (this.#settled || this.violation.property <= property)) return;
     this.violation = { property, cpu: cpu.index, rip: toVa(cpu.r[RIP], cpu.r[RIP + 1]), message };
     this.view.machine.stop = true;
+  }
+
+  /** A moment begins: what an earlier one has violated stands. */
+  #moment(): void {
+    this.#settled = this.violation !== undefined;
   }
 
   /** Forgets a violation, because the machine has gone back to before it. */
   forget(): void {
     this.violation = undefined;
+    this.#settled = false;
     this.touched = false;
     this.delivering_ = false;
   }
@@ -217,6 +227,7 @@ export class Monitor implements Observer {
     const { flags } = op;
     // Almost every instruction ends here: it moves data, and nobody waits for an NMI.
     if ((flags & NOTEWORTHY) === 0 && cpu.r[NMI_PENDING] === 0) return;
+    this.#moment();
     const g = this.ghost.cpu(cpu.index);
     if ((flags & OP_BRANCH) !== 0 && cpu.r[CPL] === 0) entryTerminates(this, cpu, g);
     if ((flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
@@ -334,10 +345,12 @@ export class Monitor implements Observer {
     const offset = (lo - words[g + LEGAL_LO]) >>> 0;
     const room = write ? words[g + LEGAL_PUSH_BYTES] : words[g + LEGAL_POP_BYTES];
     if (hi === words[g + LEGAL_HI] && offset + bytes <= room) return;
+    this.#moment();
     stackIsLegal(this, cpu, g, toVa(lo, hi), bytes, write);
   }
 
   watchedStore(cpu: Cpu, pa: number, bytes: number, vaLo: number, vaHi: number): void {
+    this.#moment();
     const why = this.pages.why(pa);
     if ((why & WATCHES_STACK) !== 0) frameIsUntouched(this, cpu, pa, toVa(vaLo, vaHi), bytes);
     if ((why & WATCHES_TASK) !== 0) scheduledOutOnOwnStack(this, cpu, pa);
@@ -346,6 +359,7 @@ export class Monitor implements Observer {
   }
 
   faulted(cpu: Cpu, fault: Fault): void {
+    this.#moment();
     accessIsMapped(this, cpu, fault);
     noDoubleFault(this, cpu, fault);
     const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
@@ -357,6 +371,7 @@ export class Monitor implements Observer {
   }
 
   delivering(cpu: Cpu, event: Delivery): void {
+    this.#moment();
     const { pending } = this;
     const g = this.ghost.cpu(cpu.index);
     noDeliveryOnUserStack(this, cpu, g, event);
@@ -373,6 +388,7 @@ export class Monitor implements Observer {
   }
 
   delivered(cpu: Cpu, event: Delivery): void {
+    this.#moment();
     const { words, ghost, pending } = this;
     const g = ghost.cpu(cpu.index);
     const t = words[g + RUNNING];
