@@ -6,7 +6,13 @@ import { counterexamples, sample } from './arbitraries';
 import { canonicalActions, canonicalTrace, caseFileName } from './canonical-trace';
 import { CounterexampleError } from './counterexample-error';
 import type { Counterexample } from './format';
-import { listCounterexamples, probeFolder, readCounterexample, saveCounterexample } from './store';
+import {
+  listCounterexamples,
+  probeFolder,
+  readCounterexample,
+  replaceCounterexample,
+  saveCounterexample,
+} from './store';
 
 let folder: string;
 beforeEach(() => {
@@ -75,6 +81,38 @@ describe('one case is one file', () => {
     expect(second.path).toBe(first.path);
     expect(fs.readFileSync(first.path, 'utf8')).toBe(before);
     expect(fs.readdirSync(folder)).toEqual([caseFileName(sample)]);
+  });
+});
+
+describe('a case takes the place of one that was saved before', () => {
+  test('which is gone when the new one is there', () => {
+    const first = saveCounterexample(folder, sample);
+    const second = replaceCounterexample(folder, first, other);
+    expect(readCounterexample(second.path)).toEqual(other);
+    expect(listCounterexamples(folder)).toEqual([second.path]);
+  });
+
+  test('unless somebody else had put it there, or it is the same case', () => {
+    saveCounterexample(folder, sample);
+    const theirs = saveCounterexample(folder, sample);
+    replaceCounterexample(folder, theirs, other);
+    expect(listCounterexamples(folder)).toHaveLength(2);
+    const mine = saveCounterexample(folder, { ...sample, mutant: 'm' });
+    expect(replaceCounterexample(folder, mine, { ...sample, mutant: 'm' })).toEqual(mine);
+    expect(listCounterexamples(folder)).toHaveLength(3);
+  });
+
+  test('and stays where the new one cannot be written', () => {
+    const first = saveCounterexample(folder, sample);
+    const full = jest.spyOn(fs, 'writeFileSync').mockImplementation(() => {
+      throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+    });
+    try {
+      expect(() => replaceCounterexample(folder, first, other)).toThrow(/full disk/);
+    } finally {
+      full.mockRestore();
+    }
+    expect(readCounterexample(first.path)).toEqual(sample);
   });
 });
 

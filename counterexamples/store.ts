@@ -44,6 +44,18 @@ export function saveCounterexample(folder: string, c: Counterexample): Saved {
   }
 }
 
+/**
+ * Saves a case in place of one that was saved earlier by the same run of the program: the new one is on the disk before
+ * the old one goes. What was in the folder before this program began stays.
+ */
+export function replaceCounterexample(folder: string, old: Saved, c: Counterexample): Saved {
+  const saved = saveCounterexample(folder, c);
+  // The same case: its file is still the one that the old one made.
+  if (saved.path === old.path) return old;
+  if (old.created) fs.rmSync(old.path, { force: true });
+  return saved;
+}
+
 export function readCounterexample(file: string): Counterexample {
   return parseCounterexample(decode(readBounded(file), file), file);
 }

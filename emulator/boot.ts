@@ -3,9 +3,11 @@
  * every CPU starts in 64-bit mode with paging on, as a boot loader or a start-up trampoline would leave it.
  *
  *   rip e_entry · cr3 physical address of symbol `boot_pgd` · rsp 0 · edi CPU number · esi CPUs · edx tasks · ecx mms
- *   CR0 PE MP ET NE WP PG · CR4 PAE PGE · EFER LME LMA · CPL 0, IF 0 · flat CS 8, SS 0 · no GDT, IDT, TR · local APIC enabled
+ *   CR0 PE MP ET NE WP PG · CR4 PAE PGE · EFER LME LMA · CPL 0 · RFLAGS 2 · flat CS 8, SS 0 · no GDT, IDT, TR
+ *   local APIC enabled
  */
 import type { Cpu } from './cpu/cpu';
+import { loadStatus } from './cpu/flags';
 import type { PhysicalMemory } from './memory/physical-memory';
 import {
   CR0,
@@ -78,6 +80,7 @@ export function loadImage(memory: PhysicalMemory, image: LoadableImage): void {
 export function bootCpu(cpu: Cpu, image: LoadableImage, options: BootOptions): void {
   const r = cpu.r;
   r.fill(0);
+  loadStatus(r, 0);
   r[RIP] = vaLo(image.entry);
   r[RIP + 1] = vaHi(image.entry);
   r[CR0] = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE;

@@ -25,10 +25,17 @@ describe('machine', () => {
     expect(small.cpu.rsp()).toBe(KERNEL_STACK);
   });
 
+  it('starts with RFLAGS 2: no flag is set', () => {
+    const { machine, cpu } = smallMachine();
+    cpu.r.fill(0);
+    machine.boot(0, { cpus: 1, tasks: 1, mms: 1 });
+    expect(cpu.rflags()).toBe(2);
+  });
+
   it('takes a syscall and a page fault from user mode, and an NMI', () => {
     const small = smallMachine();
     const { machine, cpu } = small;
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     expect(machine.step(0)).toBe(RETIRED);
     expect([cpu.r[CPL], cpu.r[CS], cpu.r[SS]]).toEqual([0, 0x10, 0x18]);
     expect(cpu.rip()).toBe(handlerOf(0));
@@ -51,7 +58,7 @@ describe('machine', () => {
 
   it('a rollback restores the fingerprint', () => {
     const small = smallMachine();
-    kernelAt(small, '50 50 50 6a05 58 f4');
+    kernelAt(small, '50 50 50 6a05 58 f4'); // push %rax; push %rax; push %rax; push $5; pop %rax; hlt
     const before = small.machine.fingerprint();
     const mark = small.machine.mark();
     small.machine.run(0, 10);

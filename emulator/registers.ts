@@ -140,7 +140,8 @@ export const CR0_AM = 0x40000,
   CR0_PG = 0x80000000 | 0;
 
 // CR4 bits.
-export const CR4_PAE = 0x20,
+export const CR4_DE = 8,
+  CR4_PAE = 0x20,
   CR4_PGE = 0x80,
   CR4_UMIP = 0x800,
   CR4_LA57 = 0x1000,

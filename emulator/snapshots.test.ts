@@ -87,7 +87,7 @@ describe('snapshots', () => {
 
   it('a rollback takes decoded code with it', () => {
     const small = smallMachine();
-    kernelAt(small, 'b801000000f4');
+    kernelAt(small, 'b801000000f4'); // mov $1,%eax; hlt
     const mark = small.machine.mark();
     poke(small.machine, KERNEL + 0x20000, 0xf400000002b8n);
     small.machine.run(0, 5);

@@ -48,8 +48,3 @@ export function hex64(lo: number, hi: number): string {
 export function hexVa(va: number): string {
   return hex64(vaLo(va), vaHi(va));
 }
-
-/** A fold of an unsigned 64-bit value (an ELF address) into the sign-folded form. */
-export function foldUnsigned(value: bigint): number {
-  return Number(BigInt.asIntN(64, value));
-}

@@ -1,7 +1,7 @@
 /**
  * What a design permits, as a flat record of integer constants (0 or 1), so that a translator can fold them. The fields
- * follow the order in which the entry code of the design switches GS, CR3 and stack; docs/designs.md draws the
- * sequences. A mutant sets exactly one `mutant*` field.
+ * follow the order in which the entry code of the design switches GS, CR3 and stack; docs/designs.md has
+ * the order of the steps in tables. A mutant sets exactly one `mutant*` field.
  */
 export interface DesignConfig {
   /** User and kernel half of the page-table pair differ. */
@@ -77,6 +77,9 @@ const DESIGNS: Readonly<Record<string, DesignConfig>> = {
   'no-pti': { ...MAINLINE, pti: 0, cr3Window: 0, kernelDataInUserTable: 1 },
 };
 
+/** The design that each mutant is one of: mainline, where nothing else is said. */
+const MUTATED: Readonly<Record<string, string>> = { 'sp0-not-switched': 'deferred-pertask' };
+
 type MutantField = Extract<keyof DesignConfig, `mutant${string}`> | 'kernelDataInUserTable';
 
 /** Mutants that the abstract machine can express, by the name of the omission. */
@@ -111,8 +114,8 @@ export function designConfig(id: string): DesignConfig | undefined {
 }
 
 /** Names of the mutants that the model has. */
-export const MUTANT_NAMES: readonly string[] = Object.keys(MUTANTS).map((name) =>
-  name === 'sp0-not-switched' ? `deferred-pertask+${name}` : `mainline+${name}`,
+export const MUTANT_NAMES: readonly string[] = Object.keys(MUTANTS).map(
+  (name) => `${MUTATED[name] ?? 'mainline'}+${name}`,
 );
 
 /** Names of the designs (without mutants) that the model has. */

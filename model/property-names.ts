@@ -1,7 +1,7 @@
 /**
  * The properties that the abstract machine can express, by number (rules and invariants use the number) and by slug
- * (everything that a person or a script reads). The numbering is the one of ARCHITECTURE.md, section "Properties"; the
- * concrete machine has its own list and may check more.
+ * (everything that a person or a script reads). The numbers are those of docs/properties.md; the concrete machine has its own
+ * list and may check more.
  */
 export const S1 = 1;
 export const S2 = 2;
@@ -9,7 +9,6 @@ export const S3 = 3;
 export const S4 = 4;
 export const S5 = 5;
 export const S6 = 6;
-export const S7 = 7;
 export const S8 = 8;
 export const S9 = 9;
 export const S10 = 10;
@@ -26,7 +25,6 @@ const SLUGS: Readonly<Record<number, string>> = {
   [S4]: 'kernel-gs-accesses-use-kernel-gs',
   [S5]: 'kernel-code-uses-kernel-cr3',
   [S6]: 'resume-is-exact',
-  [S7]: 'live-frames-are-untouched',
   [S8]: 'stack-is-legal',
   [S9]: 'scheduled-out-on-own-stack',
   [S10]: 'entry-stack-is-coherent',
@@ -41,4 +39,9 @@ export function modelPropertySlug(property: number): string {
   const slug = SLUGS[property];
   if (slug === undefined) throw new RangeError(`no property ${property} in the model`);
   return slug;
+}
+
+/** Whether the abstract machine can express the property of that number. */
+export function isModelProperty(property: number): boolean {
+  return SLUGS[property] !== undefined;
 }

@@ -38,7 +38,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
   it('between registers, in all widths', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
-        const out = runOne(encode(s, (kind << 3) | 1, 0xcb), { rbx: a, rcx: b, flags: f });
+        const out = runOne(encode(s, (kind << 3) | 1, 0xcb), { rbx: a, rcx: b, flags: f }); // op %rcx,%rbx
         const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b & oracle.maskOf(s), BigInt(f & 1));
         expectFlags(out.flags, expected);
         expect(out.rbx).toBe(kind === 7 ? a : merged(s, a, expected.value));
@@ -50,7 +50,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
   it('with a memory destination', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
-        const out = runOne(encode(s, (kind << 3) | 1, 0x0b), { memory: a, rcx: b, flags: f });
+        const out = runOne(encode(s, (kind << 3) | 1, 0x0b), { memory: a, rcx: b, flags: f }); // op %rcx,(%rbx)
         const mask = oracle.maskOf(s);
         const expected = oracle.binary(kind, s, a & mask, b & mask, BigInt(f & 1));
         expectFlags(out.flags, expected);
@@ -69,7 +69,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
         fc.integer({ min: -128, max: 127 }),
         flags,
         (kind, s, a, imm, f) => {
-          const hex = encode(s, 0x83, 0xc3 | (kind << 3)) + (imm & 0xff).toString(16).padStart(2, '0');
+          const hex = encode(s, 0x83, 0xc3 | (kind << 3)) + (imm & 0xff).toString(16).padStart(2, '0'); // op $imm8,%rbx
           const out = runOne(hex, { rbx: a, flags: f });
           const b = BigInt(imm) & oracle.maskOf(s);
           const expected = oracle.binary(kind, s, a & oracle.maskOf(s), b, BigInt(f & 1));
@@ -86,12 +86,12 @@ describe('two-operand arithmetic agrees with the manual', () => {
       fc.property(size, word, flags, fc.boolean(), (s, a, f, down) => {
         const mask = oracle.maskOf(s);
         const step = down ? oracle.subtract(s, a & mask, 1n, 0n) : oracle.add(s, a & mask, 1n, 0n);
-        const out = runOne(encode(s, 0xff, down ? 0xcb : 0xc3), { rbx: a, flags: f });
+        const out = runOne(encode(s, 0xff, down ? 0xcb : 0xc3), { rbx: a, flags: f }); // dec or inc %rbx
         expect(out.rbx).toBe(merged(s, a, step.value));
         expect(out.flags & oracle.STATUS).toBe((step.flags & ~1) | (f & 1));
-        const negated = runOne(encode(s, 0xf7, 0xdb), { rbx: a });
+        const negated = runOne(encode(s, 0xf7, 0xdb), { rbx: a }); // neg %rbx
         expectFlags(negated.flags, oracle.subtract(s, 0n, a & mask, 0n));
-        const inverted = runOne(encode(s, 0xf7, 0xd3), { rbx: a, flags: f });
+        const inverted = runOne(encode(s, 0xf7, 0xd3), { rbx: a, flags: f }); // not %rbx
         expect(inverted.rbx).toBe(merged(s, a, ~a & mask));
         expect(inverted.flags & oracle.STATUS).toBe(f);
       }),
@@ -104,13 +104,13 @@ describe('two-operand arithmetic agrees with the manual', () => {
       fc.property(size, word, word, word, fc.boolean(), (s, a, b, acc, equal) => {
         const mask = oracle.maskOf(s);
         const sum = oracle.add(s, a & mask, b & mask, 0n);
-        const added = runOne(encode(s, 0xc1, 0x0b, '0f'), { memory: a, rcx: b });
+        const added = runOne(encode(s, 0xc1, 0x0b, '0f'), { memory: a, rcx: b }); // xadd %rcx,(%rbx)
         expect(added.memory).toBe((a & ~mask) | sum.value);
         expect(added.rcx).toBe(merged(s, b, a & mask));
         expectFlags(added.flags, sum);
         const rax = equal ? a : acc;
         const hit = (rax & mask) === (a & mask);
-        const swapped = runOne(encode(s, 0xb1, 0x0b, '0f'), { memory: a, rcx: b, rax });
+        const swapped = runOne(encode(s, 0xb1, 0x0b, '0f'), { memory: a, rcx: b, rax }); // cmpxchg %rcx,(%rbx)
         expect(swapped.memory).toBe(hit ? (a & ~mask) | (b & mask) : a);
         expect(swapped.rax).toBe(hit ? rax : merged(s, rax, a & mask));
         expectFlags(swapped.flags, oracle.subtract(s, rax & mask, a & mask, 0n));
@@ -130,6 +130,7 @@ describe('shifts and rotates agree with the manual', () => {
         fc.integer({ min: 0, max: 255 }),
         flags,
         (kind, s, a, count, f) => {
+          // op %cl,%rbx
           const out = runOne(encode(s, 0xd3, 0xc3 | (kind << 3)), { rbx: a, rcx: BigInt(count), flags: f });
           const expected = oracle.shift(kind, s, a & oracle.maskOf(s), count, f);
           expect(out.rbx).toBe(merged(s, a, expected.value));
@@ -149,7 +150,7 @@ describe('shifts and rotates agree with the manual', () => {
         const mask = oracle.maskOf(s);
         const x = a & mask;
         const y = b & mask;
-        const hex = encode(s, right ? 0xad : 0xa5, 0xd3, '0f');
+        const hex = encode(s, right ? 0xad : 0xa5, 0xd3, '0f'); // shrd or shld %cl,%rdx,%rbx
         const out = runOne(hex, { rbx: a, rdx: b, rcx: BigInt(raw) });
         const value =
           count === 0n ? x : right ? ((x | (y << bits)) >> count) & mask : (((x << bits) | y) >> (bits - count)) & mask;
@@ -167,7 +168,7 @@ describe('multiplication and division agree with BigInt', () => {
         const mask = oracle.maskOf(s);
         const view = (v: bigint) => (isSigned ? oracle.signed(s, v & mask) : v & mask);
         const product = view(a) * view(b);
-        const out = runOne(encode(s, 0xf7, isSigned ? 0xeb : 0xe3), { rax: a, rbx: b, rdx: 7n });
+        const out = runOne(encode(s, 0xf7, isSigned ? 0xeb : 0xe3), { rax: a, rbx: b, rdx: 7n }); // imul or mul %rbx
         const low = product & mask;
         const high = (product >> BigInt(s * 8)) & mask;
         if (s === 1) expect(out.rax & 0xffffn).toBe(product & 0xffffn);
@@ -186,7 +187,7 @@ describe('multiplication and division agree with BigInt', () => {
     fc.assert(
       fc.property(wideSize, word, word, (s, a, b) => {
         const product = oracle.signed(s, a) * oracle.signed(s, b);
-        const out = runOne(encode(s, 0xaf, 0xd9, '0f'), { rbx: a, rcx: b });
+        const out = runOne(encode(s, 0xaf, 0xd9, '0f'), { rbx: a, rcx: b }); // imul %rcx,%rbx
         expect(out.rbx).toBe(merged(s, a, product & oracle.maskOf(s)));
         expect((out.flags & 1) !== 0).toBe(oracle.signed(s, product) !== product);
       }),
@@ -208,7 +209,7 @@ describe('multiplication and division agree with BigInt', () => {
           const raw = s === 1 ? a & 0xffffn : ((d & mask) << bits) | (a & mask);
           const dividend = isSigned ? BigInt.asIntN(s * 16, raw) : raw;
           const divisor = isSigned ? oracle.signed(s, b & mask) : b & mask;
-          const out = runOne(encode(s, 0xf7, isSigned ? 0xfb : 0xf3), { rax: a, rdx: d, rbx: b });
+          const out = runOne(encode(s, 0xf7, isSigned ? 0xfb : 0xf3), { rax: a, rdx: d, rbx: b }); // idiv or div %rbx
           const quotient = divisor === 0n ? 0n : dividend / divisor;
           const fits = divisor !== 0n && (isSigned ? oracle.signed(s, quotient) === quotient : quotient <= mask);
           expect(out.result).toBe(fits ? RETIRED : FAULTED);
@@ -235,6 +236,7 @@ describe('bit instructions', () => {
     fc.assert(
       fc.property(wideSize, fc.integer({ min: 0, max: 3 }), word, word, flags, (s, kind, a, offset, f) => {
         const bit = BigInt(Number(offset & 0xffn) % (s * 8));
+        // bt, bts, btr or btc %rcx,%rbx
         const out = runOne(encode(s, 0xa3 + kind * 8, 0xcb, '0f'), { rbx: a, rcx: offset, flags: f });
         const mask = 1n << bit;
         const x = a & oracle.maskOf(s);
@@ -247,7 +249,7 @@ describe('bit instructions', () => {
   });
 
   it('a register offset addresses a bit string in memory, also downwards', () => {
-    const up = runOne('480fab0b', { memory: 0n, rcx: 5n });
+    const up = runOne('480fab0b', { memory: 0n, rcx: 5n }); // bts %rcx,(%rbx)
     expect(up.memory).toBe(32n);
     // bts %rcx,(%rbx) with rcx = -64 + 3 works on the word below.
     const down = runOne('480fa30b', { memory: 0xffffffffffffffffn, rcx: (1n << 64n) - 61n });
@@ -258,15 +260,15 @@ describe('bit instructions', () => {
     fc.assert(
       fc.property(word, word, (a, old) => {
         const bits = a.toString(2);
-        const low = runOne('480fbcd9', { rcx: a, rbx: old });
-        const high = runOne('480fbdd9', { rcx: a, rbx: old });
+        const low = runOne('480fbcd9', { rcx: a, rbx: old }); // bsf %rcx,%rbx
+        const high = runOne('480fbdd9', { rcx: a, rbx: old }); // bsr %rcx,%rbx
         expect(low.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1 - bits.lastIndexOf('1')));
         expect(high.rbx).toBe(a === 0n ? old : BigInt(bits.length - 1));
         expect((low.flags & 0x40) !== 0).toBe(a === 0n);
-        const count = runOne('f3480fb8d9', { rcx: a, flags: 0x8d5 });
+        const count = runOne('f3480fb8d9', { rcx: a, flags: 0x8d5 }); // popcnt %rcx,%rbx
         expect(count.rbx).toBe(BigInt(bits.split('1').length - 1));
         expect(count.flags & oracle.STATUS).toBe(a === 0n ? 0x40 : 0);
-        const swapped = runOne('480fcb', { rbx: a });
+        const swapped = runOne('480fcb', { rbx: a }); // bswap %rbx
         expect(swapped.rbx).toBe(
           BigInt(`0x${Buffer.from(a.toString(16).padStart(16, '0'), 'hex').reverse().toString('hex')}`),
         );
@@ -308,7 +310,7 @@ describe('flags', () => {
   });
 
   it('LAHF and SAHF move the low byte', () => {
-    expect(runOne('9f', { flags: 0xd5 }).rax).toBe(0xd700n);
-    expect(runOne('9e', { rax: 0xff00n, flags: 0x800 }).flags & oracle.STATUS).toBe(0x8d5);
+    expect(runOne('9f', { flags: 0xd5 }).rax).toBe(0xd700n); // lahf
+    expect(runOne('9e', { rax: 0xff00n, flags: 0x800 }).flags & oracle.STATUS).toBe(0x8d5); // sahf
   });
 });

@@ -3,12 +3,12 @@
  * 2).
  */
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
-import { A, B, EA, F_CHI, F_CLO, F_HI, F_LO, RAX, V, W } from '../registers';
+import { A, B, EA, F_CHI, F_CLO, F_HI, F_LO, RAX, V } from '../registers';
 import { alu, CMP, SUB, step, TEST } from './alu';
 import type { Cpu } from './cpu';
 import { setCarry, setCarryOverflow, setResult } from './flags';
 import {
-  effectiveAddress,
+  displacedAddress,
   loadDestination,
   loadSource,
   readRegister,
@@ -109,10 +109,7 @@ function loadBitString(cpu: Cpu, op: MicroOp): boolean {
   const bytes = unit - 3;
   hi = (hi << bytes) | (lo >>> (32 - bytes));
   lo <<= bytes;
-  effectiveAddress(r, op);
-  r[W] = (r[EA] + lo) | 0;
-  r[EA + 1] = (r[EA + 1] + hi + (r[W] >>> 0 < lo >>> 0 ? 1 : 0)) | 0;
-  r[EA] = r[W];
+  displacedAddress(r, op, lo, hi);
   if (op.sub !== 0 && !cpu.prepareWrite(r[EA], r[EA + 1], op.size)) return false;
   if (!cpu.load(r[EA], r[EA + 1], op.size)) return false;
   r[A] = r[V];

@@ -4,7 +4,7 @@
  * and a test compares.
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
-import { EA, RIP, RSP, V } from '../registers';
+import { EA, RIP, RSP, V, VEC_GP } from '../registers';
 import { add64, logicFlags64, step, sub64 } from './alu';
 import type { Cpu } from './cpu';
 import { condition } from './flags';
@@ -157,7 +157,7 @@ function ret(cpu: Cpu): Outcome {
   const r = cpu.r;
   const hi = r[V + 1];
   if ((hi << 16) >> 16 !== hi) {
-    cpu.raise(13, 0);
+    cpu.raise(VEC_GP, 0);
     return FAULT;
   }
   r[RIP] = r[V];

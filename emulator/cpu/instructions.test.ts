@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
+import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import {
   KERNEL,
@@ -53,9 +53,32 @@ describe('effective addresses', () => {
     expect(cpu.get64(RAX)).toBe(77n);
   });
 
+  it('of a bit string are cut to 32 bits after the bit offset moved them', () => {
+    const small32 = smallMachine();
+    for (const [hex, base] of [
+      ['670fb303', 0xfffffffcn], // btr %eax,(%ebx)
+      ['670fb30425fcffffff', 0n], // btr %eax,0xfffffffc (32-bit address)
+      ['670fb305f5dffcff', 0n], // btr %eax,-0x3200b(%eip)
+    ] as const) {
+      kernelAt(small32, hex);
+      setRegister(small32.cpu, RSP, KERNEL_STACK);
+      setRegister(small32.cpu, RBX, base);
+      setRegister(small32.cpu, RAX, 0x20000000n);
+      expect([small32.machine.step(0), small32.cpu.event.vector]).toEqual([FAULTED, 14]);
+      const rip32 = (KERNEL_CODE + 8 - 0x3200b) >>> 0;
+      const offset = hex.startsWith('670fb305') ? rip32 : 0xfffffffc;
+      expect(small32.cpu.get64(CR2)).toBe(BigInt((offset + 0x4000000) >>> 0));
+    }
+    setRegister(cpu, RBX, BigInt(DATA + 8));
+    setRegister(cpu, RAX, BigInt.asUintN(64, -64n));
+    poke(machine, DATA, 1n);
+    run('480fb303'); // btr %rax,(%rbx)
+    expect(peek(machine, DATA)).toBe(0n);
+  });
+
   it('LEA has no segment base', () => {
     setRegister(cpu, RBX, 5n);
-    run('65488d03');
+    run('65488d03'); // lea (%rbx),%rax
     expect(cpu.get64(RAX)).toBe(5n);
   });
 });
@@ -64,10 +87,10 @@ describe('moves', () => {
   it('32-bit writes clear the upper half, narrower ones keep it', () => {
     const all = 0xffffffffffffffffn;
     for (const [hex, expected] of [
-      ['b811223344', 0x44332211n],
-      ['66b81122', 0xffffffffffff2211n],
-      ['b011', 0xffffffffffffff11n],
-      ['b411', 0xffffffffffff11ffn],
+      ['b811223344', 0x44332211n], // mov $0x44332211,%eax
+      ['66b81122', 0xffffffffffff2211n], // mov $0x2211,%ax
+      ['b011', 0xffffffffffffff11n], // mov $0x11,%al
+      ['b411', 0xffffffffffff11ffn], // mov $0x11,%ah
     ] as const) {
       setRegister(cpu, RAX, all);
       run(hex);
@@ -78,18 +101,18 @@ describe('moves', () => {
   it('MOVZX, MOVSX, MOVSXD, CBW..CQO', () => {
     setRegister(cpu, RCX, 0xffffffff8000ff80n);
     for (const [hex, expected] of [
-      ['480fb6c1', 0x80n],
-      ['480fb7c1', 0xff80n],
-      ['480fbec1', 0xffffffffffffff80n],
-      ['480fbfc1', 0xffffffffffffff80n],
-      ['4863c1', 0xffffffff8000ff80n],
-      ['0fbec1', 0xffffff80n],
+      ['480fb6c1', 0x80n], // movzbq %cl,%rax
+      ['480fb7c1', 0xff80n], // movzwq %cx,%rax
+      ['480fbec1', 0xffffffffffffff80n], // movsbq %cl,%rax
+      ['480fbfc1', 0xffffffffffffff80n], // movswq %cx,%rax
+      ['4863c1', 0xffffffff8000ff80n], // movslq %ecx,%rax
+      ['0fbec1', 0xffffff80n], // movsbl %cl,%eax
     ] as const) {
       run(hex);
       expect(cpu.get64(RAX)).toBe(expected);
     }
     setRegister(cpu, RAX, 0x80n);
-    run('6698 98 4898 4899', 4);
+    run('6698 98 4898 4899', 4); // cbw; cwde; cdqe; cqo
     expect([cpu.get64(RAX), cpu.get64(RDX)]).toEqual([0xffffffffffffff80n, mask64]);
   });
 
@@ -104,7 +127,7 @@ describe('moves', () => {
     poke(machine, DATA, 5n);
     setRegister(cpu, RBX, BigInt(DATA));
     setRegister(cpu, RAX, 9n);
-    run('488703');
+    run('488703'); // xchg %rax,(%rbx)
     expect([cpu.get64(RAX), peek(machine, DATA)]).toEqual([5n, 9n]);
   });
 });
@@ -112,22 +135,22 @@ describe('moves', () => {
 describe('stack', () => {
   it('PUSH %rsp pushes the old value, POP %rsp loads the popped one', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
-    run('54');
+    run('54'); // push %rsp
     expect(peek(machine, KERNEL_STACK - 8)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK)));
     poke(machine, KERNEL_STACK - 8, 0x1234n);
-    run('5c');
+    run('5c'); // pop %rsp
     expect(cpu.get64(RSP)).toBe(0x1234n);
   });
 
   it('POP to an rsp-relative place uses the incremented rsp; LEAVE and RET imm', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK - 32));
     poke(machine, KERNEL_STACK - 32, 42n);
-    run('8f0424');
+    run('8f0424'); // popq (%rsp)
     expect(peek(machine, KERNEL_STACK - 24)).toBe(42n);
     setRegister(cpu, RBP, BigInt(KERNEL_STACK - 64));
     poke(machine, KERNEL_STACK - 64, 7n);
     poke(machine, KERNEL_STACK - 56, BigInt.asUintN(64, BigInt(KERNEL_CODE)));
-    run('c9 c21000', 2);
+    run('c9 c21000', 2); // leave; ret $0x10
     expect([cpu.get64(RBP), cpu.rsp(), cpu.rip()]).toEqual([7n, KERNEL_STACK - 56 + 8 + 16, KERNEL_CODE]);
   });
 
@@ -135,13 +158,13 @@ describe('stack', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
     setRegister(cpu, RBX, BigInt(DATA));
     poke(machine, DATA, BigInt(KERNEL_CODE + 0x100));
-    run('ff13');
+    run('ff13'); // callq *(%rbx)
     expect([cpu.rip(), peek(machine, KERNEL_STACK - 8)]).toEqual([
       KERNEL_CODE + 0x100,
       BigInt.asUintN(64, BigInt(KERNEL_CODE + 2)),
     ]);
     poke(machine, DATA, 1n << 60n);
-    kernelAt(small, 'ff23');
+    kernelAt(small, 'ff23'); // jmpq *(%rbx)
     expect(machine.step(0)).toBe(FAULTED);
     expect(cpu.event.vector).toBe(13);
   });
@@ -160,7 +183,7 @@ describe('string instructions', () => {
     poke(machine, DATA, 0x1111n);
     poke(machine, DATA + 8, 0x2222n);
     prepare(2, DATA, DATA + 0x100);
-    kernelAt(small, 'f348a590');
+    kernelAt(small, 'f348a590'); // rep movsq (%rsi),(%rdi); nop
     machine.step(0);
     expect([cpu.get64(RCX), cpu.rip(), peek(machine, DATA + 0x108)]).toEqual([1n, KERNEL_CODE, 0n]);
     machine.step(0);
@@ -169,14 +192,14 @@ describe('string instructions', () => {
 
   it('rcx = 0 does nothing; DF goes downwards; STOS and LODS', () => {
     prepare(0, DATA, DATA);
-    run('f3aa');
+    run('f3aa'); // rep stos %al,(%rdi)
     expect(cpu.get64(RDI)).toBe(BigInt.asUintN(64, BigInt(DATA)));
     prepare(2, DATA + 8, DATA + 0x208);
-    run('fd f348a5 f348a5 fc', 4);
+    run('fd f348a5 f348a5 fc', 4); // std; rep movsq (%rsi),(%rdi); rep movsq (%rsi),(%rdi); cld
     expect([peek(machine, DATA + 0x200), peek(machine, DATA + 0x208)]).toEqual([0x1111n, 0x2222n]);
     setRegister(cpu, RAX, 0xabn);
     prepare(0, DATA, DATA + 0x300);
-    run('aa 48ad', 2);
+    run('aa 48ad', 2); // stos %al,(%rdi); lods (%rsi),%rax
     expect([peek(machine, DATA + 0x300) & 0xffn, cpu.get64(RAX)]).toEqual([0xabn, 0x1111n]);
   });
 
@@ -184,17 +207,17 @@ describe('string instructions', () => {
     machine.memory.writeBytes(0x50400, Buffer.from('abcXabcY'));
     prepare(8, DATA + 0x400, DATA + 0x400);
     setRegister(cpu, RAX, 'X'.charCodeAt(0));
-    run('f2ae', 4);
+    run('f2ae', 4); // repne scas (%rdi),%al
     expect([cpu.get64(RCX), cpu.rip()]).toEqual([4n, KERNEL_CODE + 2]);
     prepare(4, DATA + 0x400, DATA + 0x404);
-    run('f3a6', 4);
+    run('f3a6', 4); // repe cmpsb (%rdi),(%rsi)
     expect([cpu.get64(RCX), cpu.rflags() & 0x40]).toEqual([0n, 0]);
   });
 
   it('a fault in the middle keeps what is done and restarts there', () => {
     put64(machine, leafEntry(DATA + 0x1000), 0);
     prepare(2, DATA, DATA + 0xff8);
-    kernelAt(small, 'f348a5');
+    kernelAt(small, 'f348a5'); // rep movsq (%rsi),(%rdi)
     expect([machine.step(0), machine.step(0)]).toEqual([RETIRED, FAULTED]);
     expect([cpu.get64(RCX), peek(machine, DATA + 0xff8)]).toEqual([1n, 0x1111n]);
   });
@@ -204,7 +227,7 @@ describe('branches', () => {
   it('LOOP and JRCXZ count rcx', () => {
     setRegister(cpu, RCX, 3n);
     setRegister(cpu, RAX, 0n);
-    kernelAt(small, '48ffc0 e2fb e300 90');
+    kernelAt(small, '48ffc0 e2fb e300 90'); // inc %rax; loop to the inc; jrcxz to the nop; nop
     for (let i = 0; i < 7; i++) machine.step(0);
     expect([cpu.get64(RAX), cpu.get64(RCX), cpu.rip()]).toEqual([3n, 0n, KERNEL_CODE + 7]);
   });

@@ -19,6 +19,17 @@ export function effectiveAddress(r: Int32Array, op: MicroOp): void {
   if (op.complex) addIndexAndSegment(r, op);
 }
 
+/** The same for a bit string, whose bit offset moves the address by `bytesLo/bytesHi` before it is cut and based. */
+export function displacedAddress(r: Int32Array, op: MicroOp, bytesLo: number, bytesHi: number): void {
+  const baseLo = r[op.base];
+  const atLo = (baseLo + op.dispLo) | 0;
+  const lo = (atLo + bytesLo) | 0;
+  r[EA] = lo;
+  r[EA + 1] =
+    r[op.base + 1] + op.dispHi + bytesHi + (atLo >>> 0 < baseLo >>> 0 ? 1 : 0) + (lo >>> 0 < bytesLo >>> 0 ? 1 : 0);
+  if (op.complex) addIndexAndSegment(r, op);
+}
+
 function addIndexAndSegment(r: Int32Array, op: MicroOp): void {
   let lo = r[EA];
   let hi = r[EA + 1];

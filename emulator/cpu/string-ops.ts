@@ -1,10 +1,10 @@
 /**
  * MOVS, STOS, LODS, SCAS, CMPS (SDM vol. 2). One step of the CPU is one iteration: a repeated instruction stays at its
  * RIP until rcx or the condition ends it, so interrupts between iterations and restarts after faults need no extra
- * state.
+ * state. RF is 1 between two iterations, because that is what an interrupt there has to push (SDM vol. 3, 17.3.1.1).
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, OP_REP, type Outcome } from '../decode/micro-op';
-import { A, EA, EFLAGS, F_HI, F_LO, FLAG_DF, RAX, RCX, RDI, RSI, V, W } from '../registers';
+import { A, EA, EFLAGS, F_HI, F_LO, FLAG_DF, FLAG_RF, RAX, RCX, RDI, RSI, V, W } from '../registers';
 import { alu, CMP } from './alu';
 import type { Cpu } from './cpu';
 import { readRegister, writeRegister } from './operands';
@@ -26,13 +26,16 @@ function exhausted(r: Int32Array, op: MicroOp): boolean {
 }
 
 /** After one iteration: stay or go on. `compared` says that ZF counts. */
-function again(r: Int32Array, op: MicroOp, compared: boolean): Outcome {
+function again(cpu: Cpu, op: MicroOp, compared: boolean): Outcome {
+  const r = cpu.r;
   if ((op.flags & OP_REP) === 0) return NEXT;
   if (r[RCX] === 0) r[RCX + 1] = (r[RCX + 1] - 1) | 0;
   r[RCX] = (r[RCX] - 1) | 0;
   if ((r[RCX] | r[RCX + 1]) === 0) return NEXT;
   const equal = (r[F_LO] | r[F_HI]) === 0;
   if (compared && equal !== (op.sub2 === WHILE_EQUAL)) return NEXT;
+  r[EFLAGS] |= FLAG_RF;
+  cpu.attention = 1;
   return JUMPED;
 }
 
@@ -55,7 +58,7 @@ export function movs(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load(r[EA], r[EA + 1], op.size) || !cpu.store(r[RDI], r[RDI + 1], op.size, r[V], r[V + 1])) return FAULT;
   advance(r, RSI, op.size);
   advance(r, RDI, op.size);
-  return again(r, op, false);
+  return again(cpu, op, false);
 }
 
 export function stos(cpu: Cpu, op: MicroOp): Outcome {
@@ -63,7 +66,7 @@ export function stos(cpu: Cpu, op: MicroOp): Outcome {
   if (exhausted(r, op)) return NEXT;
   if (!cpu.store(r[RDI], r[RDI + 1], op.size, r[RAX], r[RAX + 1])) return FAULT;
   advance(r, RDI, op.size);
-  return again(r, op, false);
+  return again(cpu, op, false);
 }
 
 export function lods(cpu: Cpu, op: MicroOp): Outcome {
@@ -73,7 +76,7 @@ export function lods(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load(r[EA], r[EA + 1], op.size)) return FAULT;
   writeRegister(r, RAX, 0, op.size, r[V], r[V + 1]);
   advance(r, RSI, op.size);
-  return again(r, op, false);
+  return again(cpu, op, false);
 }
 
 export function scas(cpu: Cpu, op: MicroOp): Outcome {
@@ -82,7 +85,7 @@ export function scas(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load(r[RDI], r[RDI + 1], op.size)) return FAULT;
   alu(r, CMP, op.size, readRegister(r, RAX, 0, op.size), r[RAX + 1], r[V], r[V + 1]);
   advance(r, RDI, op.size);
-  return again(r, op, true);
+  return again(cpu, op, true);
 }
 
 export function cmps(cpu: Cpu, op: MicroOp): Outcome {
@@ -96,5 +99,5 @@ export function cmps(cpu: Cpu, op: MicroOp): Outcome {
   alu(r, CMP, op.size, r[A], r[W], r[V], r[V + 1]);
   advance(r, RSI, op.size);
   advance(r, RDI, op.size);
-  return again(r, op, true);
+  return again(cpu, op, true);
 }

@@ -1,31 +1,89 @@
 /**
  * From bytes to a MicroOp: iced-x86 does the decoding once per address, the neighbours turn what it says into indices
- * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD; known but
- * unsupported instructions one that throws.
+ * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD, more than 15 bytes
+ * one that raises #GP(0); known but unsupported instructions one that throws.
  */
-import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
+import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
+import { VEC_GP, VEC_UD } from '../registers';
+import { fail } from '../system/syscall';
 import { UnimplementedError } from '../unimplemented';
 import { toBigInt, toVa } from '../words';
+import { MAX_LENGTH } from './code-cache';
 import * as table from './instruction-table';
 import { type Handler, MicroOp } from './micro-op';
 import { addFlags, chooseHotCode } from './op-classes';
-import { describe, dropSegment, isControl, isDebug, isSegment } from './operand-description';
+import { describe, dropSegment } from './operand-description';
 
 const instruction = new Instruction();
 
 /** Undefined: the bytes end before the instruction does. */
 export function decodeAt(bytes: Uint8Array, lo: number, hi: number): MicroOp | undefined {
+  const error = decode(bytes, lo, hi);
+  if (error === DecoderError.NoMoreBytes && bytes.length < MAX_LENGTH) return undefined;
+  if (instruction.code === Code.INVALID && isTooLong(bytes, lo, hi)) return faulting(tooLong, bytes.length, lo, hi);
+  if (instruction.code === Code.Pause && hasRexB(bytes, instruction.length)) decode(withoutRepeat(bytes), lo, hi);
+  return toMicroOp(instruction, bytes, lo, hi);
+}
+
+/** Into `instruction`; answers a DecoderError. */
+function decode(bytes: Uint8Array, lo: number, hi: number): number {
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   decoder.ip = toBigInt(lo, hi);
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
   decoder.free();
-  if (error === DecoderError.NoMoreBytes && bytes.length < 15) return undefined;
-  return toMicroOp(instruction, bytes, lo, hi);
+  return error;
 }
 
+/**
+ * Does the instruction go on after 15 bytes (SDM vol. 3, 6.15, #GP)? iced-x86 calls that invalid, like an undefined
+ * opcode, so it is asked again without a prefix that has no say in the length: 14 bytes that are not enough.
+ */
+function isTooLong(bytes: Uint8Array, lo: number, hi: number): boolean {
+  if (bytes.length < MAX_LENGTH) return false;
+  const prefixes = leadingPrefixes(bytes);
+  if (prefixes === bytes.length) return true;
+  const leading = bytes.subarray(0, prefixes);
+  const spare = leading.findIndex((byte, i) => !isSizePrefix(byte) || leading.includes(byte, i + 1));
+  if (spare < 0) return false;
+  const error = decode(Uint8Array.from([...bytes.subarray(0, spare), ...bytes.subarray(spare + 1)]), lo, hi);
+  const more = error === DecoderError.NoMoreBytes;
+  decode(bytes, lo, hi);
+  return more;
+}
+
+const LEGACY_PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
+function leadingPrefixes(bytes: Uint8Array): number {
+  const end = bytes.findIndex((b) => !LEGACY_PREFIXES.has(b));
+  return end < 0 ? bytes.length : end;
+}
+
+function isSizePrefix(byte: number): boolean {
+  return byte === 0x66 || byte === 0x67;
+}
+
+/** F3 90 is PAUSE, but with REX.B the F3 means nothing and 90 is XCHG %r8,%rax (SDM vol. 2, XCHG). */
+function hasRexB(bytes: Uint8Array, length: number): boolean {
+  return (bytes[length - 2] & 0xf1) === 0x41;
+}
+
+/** The same length, with a prefix that means nothing in 64-bit mode in the place of F3. */
+function withoutRepeat(bytes: Uint8Array): Uint8Array {
+  return bytes.map((b, i) => (b === 0xf3 && i < leadingPrefixes(bytes) ? 0x3e : b));
+}
+
+function faulting(run: Handler, length: number, lo: number, hi: number): MicroOp {
+  const op = new MicroOp(run);
+  op.va = toVa(lo, hi);
+  op.length = length;
+  return op;
+}
+
+const tooLong: Handler = (cpu) => fail(cpu, VEC_GP, 0);
+
 function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): MicroOp {
-  const entry = i.code === Code.INVALID ? undefined : entryOf(i);
+  const entry = entryOf(i);
   const op = new MicroOp(entry?.run ?? (i.code === Code.INVALID ? invalid : unimplemented(i, bytes)));
   op.va = toVa(lo, hi);
   op.length = i.length;
@@ -44,8 +102,7 @@ function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): M
   return op;
 }
 
-/** #UD, through the table's own handler for UD2. */
-const invalid: Handler = (cpu, op) => (table.lookUp(Mnemonic.Ud2) as table.Entry).run(cpu, op);
+const invalid: Handler = (cpu) => fail(cpu, VEC_UD, -1);
 
 function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
   const text = `instruction "${i.toString()}"`;
@@ -55,45 +112,15 @@ function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
   };
 }
 
-/** Is there a handler for it? Used by the check of whole images. */
+/** May an image contain it? Asked by the check of whole images, which cannot know what is executed. */
 export function isImplemented(i: Instruction): boolean {
-  return i.code === Code.INVALID || entryOf(i) !== undefined;
+  return i.code === Code.INVALID || entryOf(i) !== undefined || table.isTolerated(i.mnemonic);
 }
 
-/** Forms whose mnemonic is in the table while their operand or address size is not handled. */
-const EXCLUDED = new Set<number>([
-  Code.Retnw,
-  Code.Retnw_imm16,
-  Code.Bswap_r16,
-  Code.Loop_rel8_64_ECX,
-  Code.Loope_rel8_64_ECX,
-  Code.Loopne_rel8_64_ECX,
-]);
-
 function entryOf(i: Instruction): table.Entry | undefined {
-  if (EXCLUDED.has(i.code)) return undefined;
-  const first = i.opCount > 0 && i.op0Kind === OpKind.Register ? i.op0Register : Register.None;
-  const second = i.opCount > 1 && i.op1Kind === OpKind.Register ? i.op1Register : Register.None;
-  if (i.mnemonic === Mnemonic.Mov) {
-    if (isSegment(first)) return table.MOV_TO_SEGMENT;
-    if (isSegment(second)) return table.MOV_FROM_SEGMENT;
-    if (isControl(first)) return table.MOV_TO_CONTROL;
-    if (isControl(second)) return table.MOV_FROM_CONTROL;
-    if (isDebug(first)) return table.MOV_TO_DEBUG;
-    if (isDebug(second)) return table.MOV_FROM_DEBUG;
-  }
-  if (i.mnemonic === Mnemonic.Imul && i.opCount === 1) return table.IMUL_ACCUMULATOR;
-  if (i.mnemonic === Mnemonic.Push && isSegment(first)) return table.PUSH_SEGMENT;
-  if (usesUnknownRegister(first) || usesUnknownRegister(second)) return undefined;
-  if ((i.mnemonic === Mnemonic.Push || i.mnemonic === Mnemonic.Pop) && i.stackPointerIncrement % 8 !== 0)
-    return undefined;
-  // A far CALL or JMP through memory shares its mnemonic with the near one.
-  if (i.isCallFarIndirect || i.isJmpFarIndirect) return undefined;
-  // iced calls the SSE and string forms of these by the same name.
-  if ((i.mnemonic === Mnemonic.Movsd || i.mnemonic === Mnemonic.Cmpsd) && !i.isStringInstruction) return undefined;
-  // An explicit address-size prefix on an implied-operand instruction would need 32-bit rsi, rdi, rcx.
-  if (i.isStringInstruction && usesShortString(i)) return undefined;
-  return table.lookUp(i.mnemonic);
+  const entry = table.lookUp(i.code);
+  // An address-size prefix on a string instruction would need 32-bit rsi, rdi and rcx.
+  return entry?.shape === 'string' && usesShortString(i) ? undefined : entry;
 }
 
 function usesShortString(i: Instruction): boolean {
@@ -102,9 +129,4 @@ function usesShortString(i: Instruction): boolean {
     if (kind === OpKind.MemorySegESI || kind === OpKind.MemoryESEDI) return true;
   }
   return false;
-}
-
-/** Only general registers, and those of the special shapes, are known. */
-function usesUnknownRegister(register: number): boolean {
-  return register > Register.R15 && !isSegment(register) && !isControl(register) && !isDebug(register);
 }

@@ -1,7 +1,7 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
 import type { Machine } from '../machine';
-import { hexVa, toBigInt, vaHi, vaLo } from '../words';
+import { toBigInt, vaHi, vaLo } from '../words';
 import { MAX_LENGTH } from './code-cache';
 import { isImplemented } from './decoder';
 
@@ -121,9 +121,4 @@ function checkSection(name: string, addr: number, bytes: Uint8Array): Unimplemen
   } finally {
     decoder.free();
   }
-}
-
-/** For messages about an unimplemented instruction. */
-export function describeUnimplemented(found: UnimplementedInstruction): string {
-  return `${found.section} at 0x${hexVa(found.va)}: "${found.text}" (${found.bytes}) is not implemented by the emulator`;
 }

@@ -1,8 +1,9 @@
 /**
- * Which handler executes which instruction, and how its operands are described. One line a mnemonic: this table is the
- * coverage of the emulator. An instruction that is not here is an UnimplementedError when it is executed.
+ * Which handler executes which instruction, and how its operands are described. One line a mnemonic and shape: this
+ * table is the coverage of the emulator. An instruction, or a form of one (./forms), that is not here is an
+ * UnimplementedError when it is executed.
  */
-import { Mnemonic } from 'iced-x86';
+import { CodeExt, Mnemonic } from 'iced-x86';
 import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';
 import * as arithmetic from '../cpu/arithmetic';
 import * as moves from '../cpu/moves';
@@ -16,21 +17,29 @@ import { iret } from '../system/iret';
 import * as msr from '../system/msr';
 import * as segments from '../system/segments';
 import { swapgs, syscall, sysret } from '../system/syscall';
+import { takes } from './forms';
 import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from './micro-op';
 
 /** How operands are to be read from the decoded instruction. */
 export type Shape =
   | 'none' // implied operands only
+  | 'ignored' // operands that mean nothing
+  | 'vector' // an immediate, or implied
   | 'binary' // destination, source
   | 'unary-destination'
   | 'unary-source'
   | 'branch' // immediate target
+  | 'return' // bytes to release, or nothing
   | 'indirect' // target in a register or memory
   | 'string' // implied operands, width from the mnemonic
   | 'control-from'
   | 'control-to'
+  | 'debug-from'
+  | 'debug-to'
   | 'segment-from'
   | 'segment-to'
+  | 'segment-push' // FS or GS
+  | 'segment-pop'
   | 'base-from'
   | 'base-to'
   | 'memory' // an address or a structure
@@ -41,17 +50,38 @@ export interface Entry {
   readonly shape: Shape;
   readonly sub: number;
   readonly flags: number;
-  /** Operand size when the operands do not say. */
+  /** Operand size in bytes when the operands do not say. */
   readonly size: number;
+  /** Operand sizes in bytes that the handler was written for. */
+  readonly sizes: readonly number[];
+  /** Address size in bytes of implied operands: RCX, or ECX. */
+  readonly addressSize: number;
   /** A fixed register word (STR, RDGSBASE, ...). */
   readonly fixed: number;
 }
 
-const TABLE = new Map<number, Entry>();
+const TABLE = new Map<number, Entry[]>();
+
+const ALL_SIZES = [1, 2, 4, 8] as const;
+/** Shapes whose operands say their size, in all of which the handlers work. */
+const SIZED: ReadonlySet<Shape> = new Set<Shape>([
+  'ignored',
+  'binary',
+  'unary-destination',
+  'unary-source',
+  'segment-from',
+  'segment-to',
+  'base-from',
+  'base-to',
+  'port',
+]);
 
 function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Entry> = {}): void {
+  const size = more.size ?? 8;
+  const sizes = SIZED.has(shape) ? ALL_SIZES : [size];
   for (const mnemonic of Array.isArray(mnemonics) ? mnemonics : [mnemonics]) {
-    TABLE.set(mnemonic, { run, shape, sub: 0, flags: 0, size: 8, fixed: 0, ...more });
+    const entry = { run, shape, sub: 0, flags: 0, size, sizes, addressSize: 8, fixed: 0, ...more };
+    TABLE.set(mnemonic, [...(TABLE.get(mnemonic) ?? []), entry]);
   }
 }
 
@@ -96,13 +126,21 @@ addFamily([M.Rol, M.Ror, M.Rcl, M.Rcr, M.Shl, M.Shr, M.Sal, M.Sar], shift, 'bina
 addFamily([M.Shld, M.Shrd], shiftDouble, 'binary');
 addFamily([M.Mul], multiply.mulAccumulator, 'unary-source');
 add(M.Imul, multiply.imulTruncating, 'binary');
+add(M.Imul, multiply.mulAccumulator, 'unary-source', { sub: 1 });
 addFamily([M.Div, M.Idiv], multiply.divide, 'unary-source');
 
 add([M.Mov, M.Movzx], moves.mov, 'binary');
 add([M.Movsx, M.Movsxd], moves.movsx, 'binary');
+// A register destination is written at operand size; the selector in memory is always 16 bits.
+add(M.Mov, segments.movFromSegment, 'segment-from', { size: 2 });
+add(M.Mov, segments.movToSegment, 'segment-to', { size: 2, flags: OP_CONTROL });
+add(M.Mov, control.movFromControl, 'control-from');
+add(M.Mov, control.movToControl, 'control-to', { flags: OP_CONTROL });
+add(M.Mov, control.movFromDebug, 'debug-from');
+add(M.Mov, control.movToDebug, 'debug-to');
 add(M.Lea, moves.lea, 'binary');
 add(M.Xchg, moves.xchg, 'binary');
-add(M.Bswap, moves.bswap, 'unary-destination');
+add(M.Bswap, moves.bswap, 'unary-destination', { sizes: [4, 8] });
 addFamily(
   [
     M.Cmovo,
@@ -153,13 +191,15 @@ add(M.Cdqe, moves.extendAccumulator, 'none', { size: 8 });
 add(M.Cwd, moves.extendIntoRdx, 'none', { size: 2 });
 add(M.Cdq, moves.extendIntoRdx, 'none', { size: 4 });
 add(M.Cqo, moves.extendIntoRdx, 'none', { size: 8 });
-add(M.Push, moves.pushMemory, 'unary-source', { flags: OP_STACK });
-add(M.Pop, moves.popMemory, 'unary-destination', { flags: OP_STACK });
+add(M.Push, moves.pushMemory, 'unary-source', { flags: OP_STACK, sizes: [8] });
+add(M.Push, moves.pushSegment, 'segment-push', { flags: OP_STACK });
+add(M.Pop, moves.popMemory, 'unary-destination', { flags: OP_STACK, sizes: [8] });
+add(M.Pop, segments.popSegment, 'segment-pop', { flags: OP_STACK | OP_CONTROL });
 add(M.Leave, moves.leave, 'none', { flags: OP_STACK });
 
 add(M.Jmp, moves.jmpIndirect, 'indirect');
 add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
-add(M.Ret, moves.retImmediate, 'branch', { flags: OP_STACK });
+add(M.Ret, moves.retImmediate, 'return', { flags: OP_STACK });
 // The hot switch executes these; the entry gives their condition.
 addFamily(
   [M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg],
@@ -167,7 +207,8 @@ addFamily(
   'branch',
 );
 addFamily([M.Loop, M.Loope, M.Loopne], flagOps.loop, 'branch');
-addFamily([M.Jrcxz, M.Jecxz], flagOps.jumpIfRcxZero, 'branch');
+add(M.Jrcxz, flagOps.jumpIfRcxZero, 'branch');
+add(M.Jecxz, flagOps.jumpIfRcxZero, 'branch', { sub: 1, addressSize: 4 });
 
 for (const [mnemonics, run] of [
   [[M.Movsb, M.Movsw, M.Movsd, M.Movsq], strings.movs],
@@ -191,19 +232,17 @@ add(M.Popfq, flagOps.popf, 'none', { flags: OP_STACK | OP_CONTROL });
 add(M.Sti, flagOps.sti, 'none', { flags: OP_CONTROL });
 add(M.Cli, flagOps.cli, 'none', { flags: OP_CONTROL });
 add(M.Hlt, flagOps.hlt, 'none', { flags: OP_CONTROL });
-add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'none');
-add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'none');
+add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'ignored');
+add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'ignored');
 add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
-add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'none');
-add([M.Int, M.Int3], flagOps.softwareInterrupt, 'none', { flags: OP_CONTROL | OP_LATE_TF });
-add(M.In, flagOps.portIn, 'port');
+add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'ignored');
+add([M.Int, M.Int3], flagOps.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.In, flagOps.portIn, 'port', { sizes: [1] });
 add(M.Out, flagOps.portOut, 'port');
 
 add(M.Syscall, syscall, 'none', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.Sysretq, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF });
-add(M.Sysret, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF, size: 4 });
 add(M.Iretq, iret, 'none', { flags: OP_CONTROL | OP_STACK });
-add([M.Iret, M.Iretd], iret, 'none', { flags: OP_CONTROL | OP_STACK, size: 4 });
 add(M.Swapgs, swapgs, 'none', { flags: OP_CONTROL });
 add(M.Rdmsr, msr.rdmsr, 'none');
 add(M.Wrmsr, msr.wrmsr, 'none', { flags: OP_CONTROL });
@@ -222,73 +261,32 @@ addFamily([M.Lsl, M.Lar], segments.inspectSegment, 'binary');
 addFamily([M.Verr, M.Verw], segments.verify, 'unary-source');
 add(M.Retf, segments.farReturn, 'none', { flags: OP_STACK | OP_CONTROL });
 
-/** MOV with a segment, control or debug register is the same mnemonic as MOV: chosen by operand. */
-export const MOV_TO_SEGMENT: Entry = {
-  run: segments.movToSegment,
-  shape: 'segment-to',
-  sub: 0,
-  flags: OP_CONTROL,
-  size: 2,
-  fixed: 0,
-};
-export const MOV_FROM_SEGMENT: Entry = {
-  run: segments.movFromSegment,
-  shape: 'segment-from',
-  sub: 0,
-  flags: 0,
-  size: 2,
-  fixed: 0,
-};
-export const PUSH_SEGMENT: Entry = {
-  run: moves.pushSegment,
-  shape: 'segment-from',
-  sub: 0,
-  flags: OP_STACK,
-  size: 8,
-  fixed: 0,
-};
-export const MOV_TO_CONTROL: Entry = {
-  run: control.movToControl,
-  shape: 'control-to',
-  sub: 0,
-  flags: OP_CONTROL,
-  size: 8,
-  fixed: 0,
-};
-export const MOV_FROM_CONTROL: Entry = {
-  run: control.movFromControl,
-  shape: 'control-from',
-  sub: 0,
-  flags: 0,
-  size: 8,
-  fixed: 0,
-};
-export const MOV_TO_DEBUG: Entry = {
-  run: control.movToDebug,
-  shape: 'control-to',
-  sub: 0,
-  flags: 0,
-  size: 8,
-  fixed: 0,
-};
-export const MOV_FROM_DEBUG: Entry = {
-  run: control.movFromDebug,
-  shape: 'control-from',
-  sub: 0,
-  flags: 0,
-  size: 8,
-  fixed: 0,
-};
-/** One-operand IMUL. */
-export const IMUL_ACCUMULATOR: Entry = {
-  run: multiply.mulAccumulator,
-  shape: 'unary-source',
-  sub: 1,
-  flags: 0,
-  size: 8,
-  fixed: 0,
-};
+/**
+ * Forms for other modes, which an image may have on paths that are never taken: the check of an image passes them, and
+ * executing one is an UnimplementedError.
+ */
+const TOLERATED: ReadonlySet<number> = new Set([M.Sysret, M.Iret, M.Iretd, M.Retf]);
 
-export function lookUp(mnemonic: number): Entry | undefined {
-  return TABLE.get(mnemonic);
+export function isTolerated(mnemonic: number): boolean {
+  return TOLERATED.has(mnemonic);
+}
+
+/** The rows of a mnemonic, the general one first; none if it is not implemented. */
+export function rowsOf(mnemonic: number): readonly Entry[] {
+  return TABLE.get(mnemonic) ?? [];
+}
+
+/** By Code; undefined is not asked yet. */
+const rowOfCode: (Entry | null | undefined)[] = [];
+
+/** The row that executes instructions of a Code, if one does. */
+export function lookUp(code: number): Entry | undefined {
+  let row = rowOfCode[code];
+  if (row === undefined) {
+    const info = CodeExt.opCode(code);
+    row = rowsOf(info.mnemonic).find((entry) => takes(entry, info)) ?? null;
+    info.free();
+    rowOfCode[code] = row;
+  }
+  return row ?? undefined;
 }

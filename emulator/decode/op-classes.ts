@@ -8,7 +8,6 @@ import { RSP } from '../registers';
 import { type HotCode, hotCode } from './hot-codes';
 import * as table from './instruction-table';
 import { IMM, MEM, type MicroOp, OP_BRANCH, OP_MEM_READ, OP_MEM_WRITE, OP_STACK, OP_WRITES_RSP, REG } from './micro-op';
-import { isSegment } from './operand-description';
 
 /** Families of the hot switch: register and immediate forms at 64 bits. */
 const HOT_ALU: Readonly<Record<number, string>> = {
@@ -29,9 +28,9 @@ function hotName(op: MicroOp, i: Instruction): HotCode {
     case Mnemonic.Lea:
       return wide ? 'LEA64' : 'NONE';
     case Mnemonic.Push:
-      return op.sKind === IMM ? 'PUSH_I' : op.sKind === REG && !isSegment(i.op0Register) ? 'PUSH_R' : 'NONE';
+      return op.run !== pushRun || op.sKind === MEM ? 'NONE' : op.sKind === IMM ? 'PUSH_I' : 'PUSH_R';
     case Mnemonic.Pop:
-      return op.dKind === REG && op.d !== RSP ? 'POP_R' : 'NONE';
+      return op.run === popRun && op.dKind === REG && op.d !== RSP ? 'POP_R' : 'NONE';
     case Mnemonic.Call:
       return i.op0Kind === OpKind.NearBranch64 ? 'CALL' : 'NONE';
     case Mnemonic.Jmp:
@@ -50,12 +49,10 @@ function hotName(op: MicroOp, i: Instruction): HotCode {
 }
 
 function hotAlu(op: MicroOp): HotCode {
-  const family = (table.lookUp(op.mnemonic) as table.Entry).run === aluRun ? HOT_ALU[op.sub] : undefined;
+  const family = op.run === aluRun ? HOT_ALU[op.sub] : undefined;
   if (family === undefined || op.size !== 8 || op.dKind !== REG || op.sKind === MEM) return 'NONE';
   return `${family}_${op.sKind === IMM ? 'RI' : 'RR'}64` as HotCode;
 }
-
-const aluRun = (table.lookUp(Mnemonic.Add) as table.Entry).run;
 
 function hotMove(op: MicroOp): HotCode {
   if (op.run !== movRun || (op.size !== 8 && op.size !== 4)) return 'NONE';
@@ -65,7 +62,10 @@ function hotMove(op: MicroOp): HotCode {
   return `${form}${op.size === 8 ? 64 : 32}` as HotCode;
 }
 
-const movRun = (table.lookUp(Mnemonic.Mov) as table.Entry).run;
+/** Handlers of the general forms: those of segment, control and debug registers are never hot. */
+const [aluRun, movRun, pushRun, popRun] = [Mnemonic.Add, Mnemonic.Mov, Mnemonic.Push, Mnemonic.Pop].map(
+  (mnemonic) => table.rowsOf(mnemonic)[0].run,
+);
 
 export function chooseHotCode(op: MicroOp, i: Instruction): void {
   op.code = hotCode(hotName(op, i));

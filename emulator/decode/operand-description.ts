@@ -3,25 +3,13 @@
  * manual calls r/m, reg and imm ends up as destination (d) and source (s), by the shape that the instruction table
  * gives.
  */
-import { Code, type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
+import { type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { WHILE_EQUAL, WHILE_NOT_EQUAL } from '../cpu/string-ops';
 import { FS_BASE, GS_BASE, RBP, RSP, ZERO } from '../registers';
 import { SEGMENT_WORDS } from '../system/segments';
 import { bigHi, bigLo } from '../words';
 import type * as table from './instruction-table';
 import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from './micro-op';
-
-export function isSegment(register: number): boolean {
-  return register >= Register.ES && register <= Register.GS;
-}
-
-export function isControl(register: number): boolean {
-  return register >= Register.CR0 && register <= Register.CR15;
-}
-
-export function isDebug(register: number): boolean {
-  return register >= Register.DR0 && register <= Register.DR15;
-}
 
 /** Word index, shift and width of a general register. */
 export function registerOf(register: number): { word: number; shift: number; size: number } {
@@ -90,7 +78,7 @@ function setMemory(op: MicroOp, i: Instruction): void {
   const short =
     (!absolute && registerOf(base).size === 4) ||
     (index !== Register.None && registerOf(index).size === 4) ||
-    base === Register.EIP;
+    (absolute && i.memoryDisplSize === 4);
   op.addr32 = short ? 1 : 0;
   setSegment(op, i);
   op.complex = op.index >= 0 || op.seg >= 0 || short;
@@ -112,7 +100,11 @@ export function dropSegment(op: MicroOp): void {
 export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void {
   switch (entry.shape) {
     case 'none':
-      return describeImplied(op, i);
+    case 'ignored':
+      return;
+    case 'vector':
+      op.immLo = i.opCount > 0 ? i.immediate8 : 3;
+      return;
     case 'binary':
       return describeBinary(op, i);
     case 'unary-destination':
@@ -124,23 +116,41 @@ export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void 
       return setSource(op, i, 0);
     case 'branch':
       return describeBranch(op, i);
+    case 'return':
+      op.flags |= OP_BRANCH;
+      if (i.opCount > 0) op.immLo = i.immediate16;
+      return;
     case 'indirect':
       return i.op0Kind === OpKind.NearBranch64 ? describeBranch(op, i) : setSource(op, i, 0);
     case 'string':
       return describeString(op, i);
     case 'control-to':
-      op.d = i.op0Register - (isControl(i.op0Register) ? Register.CR0 : Register.DR0);
+      op.d = i.op0Register - Register.CR0;
       return setSource(op, i, 1);
     case 'control-from':
-      op.s = i.op1Register - (isControl(i.op1Register) ? Register.CR0 : Register.DR0);
+      op.s = i.op1Register - Register.CR0;
+      return setDestination(op, i, 0);
+    case 'debug-to':
+      op.d = i.op0Register - Register.DR0;
+      return setSource(op, i, 1);
+    case 'debug-from':
+      op.s = i.op1Register - Register.DR0;
       return setDestination(op, i, 0);
     case 'segment-to':
       setSource(op, i, 1);
       op.sSize = 2;
-      op.d = SEGMENT_WORDS[i.op0Register - Register.ES];
+      op.d = segmentWord(i.op0Register);
       return;
     case 'segment-from':
-      return describeSegmentFrom(op, i);
+      op.s = segmentWord(i.op1Register);
+      op.size = isMemory(i.op0Kind) ? 2 : sizeOf(i, 0);
+      return setDestination(op, i, 0);
+    case 'segment-push':
+      op.s = segmentWord(i.op0Register);
+      return;
+    case 'segment-pop':
+      op.d = segmentWord(i.op0Register);
+      return;
     case 'base-from':
       op.size = sizeOf(i, 0);
       op.s = entry.fixed;
@@ -157,13 +167,8 @@ export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void 
   }
 }
 
-function describeImplied(op: MicroOp, i: Instruction): void {
-  if (i.mnemonic === Mnemonic.Int3) op.immLo = 3;
-  else if (i.mnemonic === Mnemonic.Int) op.immLo = i.immediate8;
-  else if (i.mnemonic === Mnemonic.Retf) {
-    op.size = i.code === Code.Retfq ? 8 : 4;
-    if (i.opCount > 0) op.sKind = IMM;
-  }
+function segmentWord(register: number): number {
+  return SEGMENT_WORDS[register - Register.ES];
 }
 
 function describeBinary(op: MicroOp, i: Instruction): void {
@@ -185,25 +190,14 @@ function describeBinary(op: MicroOp, i: Instruction): void {
 
 function describeBranch(op: MicroOp, i: Instruction): void {
   op.flags |= OP_BRANCH;
-  if (i.opCount === 0) return;
-  const near = i.op0Kind === OpKind.NearBranch64;
-  const target = near ? i.nearBranch64 : BigInt(i.immediate16);
-  op.immLo = bigLo(target);
-  op.immHi = bigHi(target);
+  op.immLo = bigLo(i.nearBranch64);
+  op.immHi = bigHi(i.nearBranch64);
 }
 
 function describeString(op: MicroOp, i: Instruction): void {
   if (i.hasRepPrefix || i.hasRepnePrefix) op.flags |= OP_REP;
   op.sub2 = i.hasRepnePrefix ? WHILE_NOT_EQUAL : WHILE_EQUAL;
   setSegment(op, i);
-}
-
-function describeSegmentFrom(op: MicroOp, i: Instruction): void {
-  const push = i.mnemonic === Mnemonic.Push;
-  op.s = SEGMENT_WORDS[i.opRegister(push ? 0 : 1) - Register.ES];
-  if (push) return;
-  op.size = isMemory(i.op0Kind) ? 2 : sizeOf(i, 0);
-  setDestination(op, i, 0);
 }
 
 function describePort(op: MicroOp, i: Instruction): void {

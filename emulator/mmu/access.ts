@@ -127,17 +127,18 @@ function raiseNonCanonical(cpu: Cpu, lo: number, hi: number, kind: number): numb
   return NO_ADDRESS;
 }
 
-/** A page fault also invalidates the entries of its address (SDM vol. 3, 4.10.4.1), so a stale one faults only once. */
+/**
+ * A page fault also invalidates the entries of its address, present or not in the tables (SDM vol. 3, 4.10.4.1), so a
+ * stale one faults only once. There are no paging-structure caches that would have to forget it, too.
+ */
 function raisePageFault(cpu: Cpu, lo: number, hi: number, kind: number, base: number): number {
   const r = cpu.r;
   const user = r[CPL] === 3 && !cpu.system;
   // I/D is reported only where a fetch can be refused for being one.
   const fetch = kind === EXECUTE && ((r[CR4] & CR4_SMEP) !== 0 || (r[EFER] & EFER_NXE) !== 0);
   const error = base | (kind === WRITE ? 2 : 0) | (user ? 4 : 0) | (fetch ? 16 : 0);
-  if (base !== 0) {
-    cpu.tlb.invalidatePage(lo, hi);
-    cpu.dropCode();
-  }
+  cpu.tlb.invalidatePage(lo, hi);
+  cpu.dropCode();
   return setFault(cpu, VEC_PF, error, lo, hi, kind);
 }
 

@@ -68,9 +68,9 @@ describe('page faults report why', () => {
   it('fetching from an XD page, and SMEP', () => {
     const small = smallMachine();
     setLeaf(small, USER, 0x40000, P | U, XD);
-    userAt(small, '90');
+    userAt(small, '90'); // nop
     expectPageFault(small, small.machine.step(0), 0x15);
-    kernelAt(small, 'ffe3');
+    kernelAt(small, 'ffe3'); // jmp *%rbx
     setRegister(small.cpu, RBX, USER_PAGE);
     small.machine.step(0);
     expectPageFault(small, small.machine.step(0), 0x11);
@@ -94,7 +94,7 @@ describe('rights', () => {
     for (const table of [0x1ff8, 0x2ff0, 0x3040]) put64(small.machine, table, small.machine.memory.read32(table) | U);
     setLeaf(small, KERNEL + 0x11000, 0x11000, P | W | U);
     setFlags(small.cpu, FLAG_AC);
-    expect(access(small, '0f0b', 0)).toBe(4);
+    expect(access(small, '0f0b', 0)).toBe(4); // ud2
     expect(small.cpu.fault.implicit).toBe(true);
   });
 
@@ -125,7 +125,7 @@ describe('rights', () => {
     expect(small.machine.translate(0x1000, KERNEL + 0x250000)).toMatchObject({ pa: 0x50000, size: 0x200000 });
     access(small, LOAD, 1n << 47n);
     expect(small.cpu.rip()).toBe(handlerOf(13));
-    kernelAt(small, '58');
+    kernelAt(small, '58'); // pop %rax
     setRegister(small.cpu, RSP, (1n << 47n) + 0n);
     small.machine.step(0);
     expect(small.cpu.event.vector).toBe(8);
@@ -184,7 +184,7 @@ describe('TLB', () => {
   }
 
   function writeCr3(small: SmallMachine, value: bigint): void {
-    kernelAt(small, '0f22d8');
+    kernelAt(small, '0f22d8'); // mov %rax,%cr3
     setRegister(small.cpu, RAX, value);
     expect(small.machine.step(0)).toBe(RETIRED);
   }
@@ -193,7 +193,7 @@ describe('TLB', () => {
     poke(small.machine, KERNEL + 0x60000, pcid);
     poke(small.machine, KERNEL + 0x60008, address);
     setRegister(small.cpu, RCX, type);
-    return access(small, '660f38820b', KERNEL + 0x60000);
+    return access(small, '660f38820b', KERNEL + 0x60000); // invpcid (%rbx),%rcx
   }
 
   function withPcid(): SmallMachine {
@@ -208,10 +208,10 @@ describe('TLB', () => {
     const small = smallMachine();
     stale(small);
     expect(reads(small)).toBe(1);
-    access(small, '0f013b', PAGE);
+    access(small, '0f013b', PAGE); // invlpg (%rbx)
     expect(reads(small)).toBe(2);
     setLeaf(small, PAGE, 0, 0);
-    access(small, '0f013b', PAGE);
+    access(small, '0f013b', PAGE); // invlpg (%rbx)
     expect(access(small, LOAD, PAGE)).toBe(FAULTED);
     setLeaf(small, PAGE, 0x50000, P | W);
     expect(reads(small)).toBe(1);
@@ -223,7 +223,7 @@ describe('TLB', () => {
     writeCr3(small, 0x1000n);
     expect(reads(small)).toBe(2);
     stale(small, P | W | G);
-    access(small, '0f013b', PAGE);
+    access(small, '0f013b', PAGE); // invlpg (%rbx)
     stale(small, P | W | G);
     writeCr3(small, 0x1000n);
     expect(reads(small)).toBe(1);
@@ -245,7 +245,7 @@ describe('TLB', () => {
     stale(small, P | W | G);
     writeCr3(small, 0x1002n);
     expect(reads(small)).toBe(1);
-    kernelAt(small, '0f22e0 0f22e1');
+    kernelAt(small, '0f22e0 0f22e1'); // mov %rax,%cr4; mov %rcx,%cr4
     setRegister(small.cpu, RAX, small.cpu.r[CR4] & ~CR4_PGE);
     setRegister(small.cpu, RCX, small.cpu.r[CR4]);
     small.machine.run(0, 2);
@@ -256,7 +256,7 @@ describe('TLB', () => {
     const small = withPcid();
     stale(small);
     writeCr3(small, 0x1002n);
-    access(small, '0f013b', PAGE);
+    access(small, '0f013b', PAGE); // invlpg (%rbx)
     writeCr3(small, (1n << 63n) | 0x1001n);
     expect(reads(small)).toBe(1);
   });
@@ -298,6 +298,32 @@ describe('TLB', () => {
     expect(access(small, STORE, PAGE)).toBe(RETIRED);
   });
 
+  it('a page fault drops what is cached of its address, also when the tables no longer map it', () => {
+    const small = smallMachine();
+    for (const flags of [P | W, P | W | G]) {
+      stale(small, flags);
+      setLeaf(small, PAGE, 0, 0);
+      expect(access(small, LOAD, PAGE)).toBe(RETIRED);
+      expectPageFault(small, access(small, STORE, PAGE), 2);
+      expectPageFault(small, access(small, LOAD, PAGE), 0);
+    }
+  });
+
+  it('a page fault of one PCID leaves what another one has cached, unless it is Global', () => {
+    for (const [flags, expected] of [
+      [P | W, RETIRED],
+      [P | W | G, FAULTED],
+    ]) {
+      const small = withPcid();
+      stale(small, flags);
+      setLeaf(small, PAGE, 0, 0);
+      writeCr3(small, 0x1002n);
+      access(small, STORE, PAGE);
+      writeCr3(small, (1n << 63n) | 0x1001n);
+      expect(access(small, LOAD, PAGE)).toBe(expected);
+    }
+  });
+
   it('a TLB generation that wraps forgets, it does not revive', () => {
     const small = smallMachine();
     stale(small);
@@ -323,10 +349,10 @@ describe('TLB', () => {
 describe('code pages', () => {
   it('a store into decoded code is seen by the next fetch, through another mapping too', () => {
     const small = smallMachine();
-    kernelAt(small, '48ffc0 48ffc0');
+    kernelAt(small, '48ffc0 48ffc0'); // inc %rax; inc %rax
     small.machine.run(0, 2);
     setLeaf(small, USER, 0x20000, P | W | U);
-    place(small.machine, KERNEL + 0x20000, '48ffc8');
+    place(small.machine, KERNEL + 0x20000, '48ffc8'); // dec %rax
     setRegister(small.cpu, RAX, 10n);
     small.cpu.set64(32, BigInt(KERNEL + 0x20000));
     small.machine.run(0, 2);
@@ -336,7 +362,7 @@ describe('code pages', () => {
   it('an instruction across two pages is translated on both and re-read', () => {
     const small = smallMachine();
     const at = KERNEL + 0x21000 - 2;
-    place(small.machine, at, 'b811000000');
+    place(small.machine, at, 'b811000000'); // mov $0x11,%eax
     setLeaf(small, KERNEL + 0x21000, 0x21000, P | W);
     small.cpu.set64(32, BigInt(at));
     small.machine.step(0);

@@ -8,6 +8,7 @@ import {
   DB_PENDING,
   EFLAGS,
   FLAG_IF,
+  FLAG_RF,
   FLAG_TF,
   HALTED,
   IN_SHUTDOWN,
@@ -43,6 +44,9 @@ export function attend(cpu: Cpu): number {
   // A shadow covers the boundary before one instruction: that one.
   r[STI_SHADOW] = 0;
   r[SS_SHADOW] = 0;
+  // RF lasts for one instruction (SDM vol. 3, 17.3.1.1). It may go before that one: a fault pushes 1 in any case, INT n
+  // and PUSHF push 0, and IRET and an unfinished repetition set it themselves.
+  r[EFLAGS] &= ~FLAG_RF;
   cpu.attention = (r[EFLAGS] & FLAG_TF) | r[NMI_PENDING] | r[DB_PENDING] | (hasRequest(r) ? 1 : 0);
   return PROCEED;
 }

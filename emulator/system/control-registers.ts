@@ -20,6 +20,7 @@ import {
   CR2,
   CR3,
   CR4,
+  CR4_DE,
   CR4_FSGSBASE,
   CR4_LA57,
   CR4_PAE,
@@ -34,6 +35,7 @@ import {
   EA,
   V,
   VEC_GP,
+  VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
@@ -142,10 +144,16 @@ export function clts(cpu: Cpu): Outcome {
   return NEXT;
 }
 
+/** DR4 and DR5 are other names of DR6 and DR7, unless CR4.DE makes them #UD (SDM vol. 3, 17.2.2). */
+function debugRegisterExists(cpu: Cpu, number: number): boolean {
+  const alias = number === 4 || number === 5;
+  return !alias || (cpu.r[CR4] & CR4_DE) === 0 || cpu.raise(VEC_UD, -1);
+}
+
 /** Debug registers are stored; a breakpoint in DR7 would have to hit, so enabling one is not implemented. */
 export function movToDebug(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (!privileged(cpu)) return FAULT;
+  if (!debugRegisterExists(cpu, op.d) || !privileged(cpu)) return FAULT;
   const lo = r[op.s];
   if (op.d < 4) return put(r, DR0 + op.d * 2, lo, r[op.s + 1]);
   if (r[op.s + 1] !== 0) return fail(cpu, VEC_GP, 0);
@@ -164,7 +172,7 @@ export const DR7_FIXED = 0x400;
 
 export function movFromDebug(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (!privileged(cpu)) return FAULT;
+  if (!debugRegisterExists(cpu, op.s) || !privileged(cpu)) return FAULT;
   if (op.s < 4) return put(r, op.d, r[DR0 + op.s * 2], r[DR0 + op.s * 2 + 1]);
   return put(r, op.d, op.s === 6 || op.s === 4 ? r[DR6] : r[DR7], 0);
 }

@@ -67,7 +67,7 @@ describe('delivery in 64-bit mode', () => {
 
   it('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
     const small = smallMachine();
-    kernelAt(small, '0f0b');
+    kernelAt(small, '0f0b'); // ud2
     setRegister(small.cpu, RSP, KERNEL_STACK - 3);
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.rsp()).toBe(KERNEL_STACK - 16 - 40);
@@ -78,7 +78,7 @@ describe('delivery in 64-bit mode', () => {
   it('an IST gate switches unconditionally, also when already on that stack', () => {
     const small = smallMachine();
     useIst(small, 2, 1);
-    kernelAt(small, '90');
+    kernelAt(small, '90'); // nop
     for (let round = 0; round < 2; round++) {
       small.cpu.r[NMI_BLOCKED] = 0;
       small.machine.raiseNmi(0);
@@ -95,7 +95,7 @@ describe('delivery in 64-bit mode', () => {
     ] as const) {
       const small = smallMachine();
       setGate(small.machine, 0x50, HANDLER, 0, type);
-      kernelAt(small, 'cd50');
+      kernelAt(small, 'cd50'); // int $0x50
       setFlags(small.cpu, FLAG_IF | FLAG_TF);
       expect(small.machine.step(0)).toBe(RETIRED);
       expect(small.cpu.r[EFLAGS] & (FLAG_IF | FLAG_TF)).toBe(expected);
@@ -104,11 +104,11 @@ describe('delivery in 64-bit mode', () => {
 
   it('INT n pushes no error code and the address after it, and needs a gate with DPL >= CPL', () => {
     const small = smallMachine();
-    userAt(small, 'cd50');
+    userAt(small, 'cd50'); // int $0x50
     expect(small.machine.step(0)).toBe(RETIRED);
     expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER + 2));
     setGate(small.machine, 0x50, HANDLER, 0, 14, 0);
-    userAt(small, 'cd50');
+    userAt(small, 'cd50'); // int $0x50
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.rip()).toBe(handlerOf(13));
     expect(peek(small.machine, RSP0 - 48)).toBe(BigInt(0x50 * 8 + 2));
@@ -117,15 +117,37 @@ describe('delivery in 64-bit mode', () => {
 
   it('CR2 has the address before the handler runs', () => {
     const small = smallMachine();
-    userAt(small, '488b0425000000ff');
+    userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     small.machine.step(0);
     expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(-0x1000000), vaHi(-0x1000000)]);
+  });
+
+  it('a frame that cannot be pushed faults at its first word, or at the highest one of its lower page', () => {
+    const small = smallMachine();
+    put64(small.machine, leafEntry(KERNEL_STACK - 0x1000), 0);
+    for (const [rsp, cr2] of [
+      [KERNEL_STACK, KERNEL_STACK - 8],
+      [KERNEL_STACK + 16, KERNEL_STACK - 8],
+      [KERNEL_STACK + 32, KERNEL_STACK - 8],
+    ]) {
+      useIst(small, 8, 1);
+      kernelAt(small, '0f0b'); // ud2
+      setRegister(small.cpu, RSP, BigInt(rsp));
+      small.machine.step(0);
+      expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(cr2), vaHi(cr2)]);
+    }
+    put64(small.machine, leafEntry(KERNEL_STACK), 0);
+    small.cpu.tlb.flushAll();
+    kernelAt(small, '0f0b'); // ud2
+    setRegister(small.cpu, RSP, BigInt(KERNEL_STACK + 32));
+    small.machine.step(0);
+    expect(small.cpu.r[CR2]).toBe(vaLo(KERNEL_STACK + 24));
   });
 
   it('a gate beyond the IDT limit is #GP with the vector, EXT set for an external event', () => {
     const small = smallMachine();
     small.cpu.r[IDTR_LIMIT] = 0x3ff;
-    kernelAt(small, '90');
+    kernelAt(small, '90'); // nop
     setFlags(small.cpu, FLAG_IF);
     small.machine.raiseIrq(0, 0x60);
     expect(small.machine.step(0)).toBe(DELIVERED);
@@ -139,19 +161,19 @@ describe('double faults and shutdown', () => {
     const small = smallMachine();
     useIst(small, 8, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
-    userAt(small, '488b0425000000ff');
+    userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.rip()).toBe(handlerOf(8));
     expect(small.cpu.rsp()).toBe(IST1 - 48);
     expect(peek(small.machine, IST1 - 48)).toBe(0n);
-    expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 48));
+    expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 8));
   });
 
   it('#GP then #PF is serial: the page fault is delivered', () => {
     const small = smallMachine();
     useIst(small, 14, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
-    userAt(small, 'f4');
+    userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.rip()).toBe(handlerOf(14));
   });
@@ -159,7 +181,7 @@ describe('double faults and shutdown', () => {
   it('#GP then #GP is a double fault', () => {
     const small = smallMachine();
     small.machine.memory.write32((0x11000 + 13 * 16 + 4) >> 2, 0);
-    userAt(small, 'f4');
+    userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.rip()).toBe(handlerOf(8));
   });
@@ -173,7 +195,7 @@ describe('double faults and shutdown', () => {
       },
     });
     put64(small.machine, leafEntry(RSP0 - 8), 0);
-    userAt(small, '488b0425000000ff');
+    userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(seen).toEqual(['shutdown']);
@@ -189,7 +211,7 @@ describe('double faults and shutdown', () => {
         faults.push(fault.vector);
       },
     });
-    userAt(small, '0f0b');
+    userAt(small, '0f0b'); // ud2
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(faults).toEqual([6, 10, 10, 10]);
   });
@@ -206,7 +228,7 @@ describe('NMI', () => {
       },
     });
     machine.memory.writeBytes(HANDLER + 4, Uint8Array.of(0x48, 0xcf));
-    kernelAt(small, '90909090');
+    kernelAt(small, '90909090'); // nop; nop; nop; nop
     machine.raiseNmi(0);
     machine.step(0);
     machine.raiseNmi(0);
@@ -220,7 +242,7 @@ describe('NMI', () => {
 
   it('an IRET that faults unblocks NMIs too', () => {
     const small = smallMachine();
-    kernelAt(small, '48cf');
+    kernelAt(small, '48cf'); // iretq
     small.cpu.r[NMI_BLOCKED] = 1;
     expect(small.machine.step(0)).toBe(FAULTED);
     expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
@@ -228,14 +250,14 @@ describe('NMI', () => {
 
   it('INT 2 does not block NMIs', () => {
     const small = smallMachine();
-    kernelAt(small, 'cd02');
+    kernelAt(small, 'cd02'); // int $2
     small.machine.step(0);
     expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
   });
 
   it('wakes a halted CPU', () => {
     const small = smallMachine();
-    kernelAt(small, 'f490');
+    kernelAt(small, 'f490'); // hlt; nop
     expect(small.machine.step(0)).toBe(RETIRED);
     expect(small.machine.step(0)).toBe(HALTED);
     small.machine.raiseNmi(0);
@@ -246,14 +268,14 @@ describe('NMI', () => {
 describe('interrupt shadows and traps', () => {
   it('STI holds interrupts back for one instruction, but not an NMI', () => {
     const small = smallMachine();
-    kernelAt(small, 'fb9090');
+    kernelAt(small, 'fb9090'); // sti; nop; nop
     small.machine.raiseIrq(0, 0x50);
     expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
       RETIRED,
       RETIRED,
       DELIVERED,
     ]);
-    kernelAt(small, 'fb9090');
+    kernelAt(small, 'fb9090'); // sti; nop; nop
     setFlags(small.cpu, 0);
     small.machine.step(0);
     small.machine.raiseNmi(0);
@@ -263,7 +285,7 @@ describe('interrupt shadows and traps', () => {
 
   it('STI with IF already set opens no shadow', () => {
     const small = smallMachine();
-    kernelAt(small, 'fb9090');
+    kernelAt(small, 'fb9090'); // sti; nop; nop
     setFlags(small.cpu, FLAG_IF);
     small.machine.step(0);
     small.machine.raiseIrq(0, 0x50);
@@ -285,7 +307,7 @@ describe('interrupt shadows and traps', () => {
 
   it('TF traps after the instruction, before a pending NMI', () => {
     const small = smallMachine();
-    kernelAt(small, '9090');
+    kernelAt(small, '9090'); // nop; nop
     setFlags(small.cpu, FLAG_TF);
     expect(small.machine.step(0)).toBe(RETIRED);
     small.machine.raiseNmi(0);
@@ -296,7 +318,7 @@ describe('interrupt shadows and traps', () => {
 
   it('POPF that sets TF traps one instruction later', () => {
     const small = smallMachine();
-    kernelAt(small, '9d9090');
+    kernelAt(small, '9d9090'); // popf; nop; nop
     poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
     setRegister(small.cpu, RSP, KERNEL_STACK - 8);
     expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
@@ -331,7 +353,7 @@ describe('observer calls', () => {
         calls.push(`delivered ${cpu.rip() === handlerOf(6)}`);
       },
     });
-    userAt(small, '0f0b');
+    userAt(small, '0f0b'); // ud2
     small.machine.step(0);
     expect(calls).toEqual(['executing', 'faulted 6', 'delivering fault 6', 'stack true 40 true', 'delivered true']);
   });
@@ -346,7 +368,7 @@ describe('observer calls', () => {
         stores.push([pa, bytes, lo]);
       },
     });
-    userAt(small, '6a05');
+    userAt(small, '6a05'); // push $5
     setRegister(small.cpu, RSP, USER + 0x900);
     small.machine.step(0);
     expect(stores).toEqual([[0x408f8, 8, USER + 0x8f8]]);
@@ -359,7 +381,7 @@ describe('observer calls', () => {
         if (cpu.rip() === -0x7f000000 + 0x20002) small.machine.stop = true;
       },
     });
-    kernelAt(small, '90909090f4');
+    kernelAt(small, '90909090f4'); // nop; nop; nop; nop; hlt
     expect(small.machine.run(0, 100)).toBe(RETIRED);
     expect(small.cpu.rip()).toBe(-0x7f000000 + 0x20003);
   });

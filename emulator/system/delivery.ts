@@ -180,7 +180,8 @@ function readCodeSegment(cpu: Cpu, ext: number): boolean {
 
 /**
  * IST when the gate names one, even if already on it; rsp0 when CPL changes; else the current stack. Aligned down to
- * 16.
+ * 16. The frame is pushed as the processor's own access: with SMAP a user page is refused whatever AC is. SDM vol. 3,
+ * 4.6.1 can be read either way for a delivery at CPL 0 with AC=1; this is the stricter reading.
  */
 function chooseStack(cpu: Cpu, ext: number): boolean {
   const r = cpu.r;
@@ -204,13 +205,22 @@ function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
   if (target.ist === 0) cpu.observer.stackAccess(cpu, frame.lo, frame.hi, bytes, true);
   if (!isCanonical(frame.lo, frame.hi)) return cpu.raise(VEC_SS, ext);
   if (!isCanonical(target.ripLo, target.ripHi)) return cpu.raise(VEC_GP, ext);
-  // First and last word: a frame touches at most two pages.
-  return cpu.prepareSystemWrite(frame.lo, frame.hi) && cpu.prepareSystemWrite(...wordAt(bytes - 8));
+  return prepareWord(cpu, bytes - 8) && prepareLowerPage(cpu, bytes);
 }
 
-function wordAt(offset: number): [number, number] {
+/** The word at `offset` above the frame's lowest byte. */
+function prepareWord(cpu: Cpu, offset: number): boolean {
   const lo = (frame.lo + offset) | 0;
-  return [lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi];
+  return cpu.prepareSystemWrite(lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi);
+}
+
+/**
+ * Pushes go downwards, so a fault names the first word that is pushed to the page that it is about: SS, or the highest
+ * word of the lower one of two pages.
+ */
+function prepareLowerPage(cpu: Cpu, bytes: number): boolean {
+  const room = 4096 - (frame.lo & 0xfff);
+  return room >= bytes || prepareWord(cpu, room - 8);
 }
 
 function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
@@ -218,7 +228,10 @@ function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
   cpu.storeSystem64(at, at >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi, lo, hi);
 }
 
-/** Faults push RF set, so that an instruction breakpoint does not hit again on return (SDM vol. 3, 6.8.3). */
+/**
+ * Faults push RF set, so that an instruction breakpoint does not hit again on return; everything else pushes RF as it
+ * is: 0, but 1 right after an IRET that loaded it and within a repeated string instruction (SDM vol. 3, 17.3.1.1).
+ */
 function writeFrame(cpu: Cpu, source: EventSource, vector: number, error: number): void {
   const r = cpu.r;
   const rf = source === 'fault' && vector !== VEC_DB ? FLAG_RF : 0;
@@ -231,6 +244,10 @@ function writeFrame(cpu: Cpu, source: EventSource, vector: number, error: number
   if (error >= 0) put(cpu, 0, error, 0);
 }
 
+/**
+ * SS becomes null only when CPL changes. For an IST stack at an unchanged CPL the SDM contradicts itself (vol. 3,
+ * 6.14): here SS stays.
+ */
 function switchTo(cpu: Cpu): void {
   const r = cpu.r;
   r[RSP] = frame.lo;

@@ -7,8 +7,6 @@ import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
 import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
   CPL,
-  CR4,
-  CR4_SMAP,
   EFLAGS,
   F_HI,
   F_LO,
@@ -58,10 +56,10 @@ export function cli(cpu: Cpu): Outcome {
   return NEXT;
 }
 
-/** `op.sub` 0: CLAC, 1: STAC. */
+/** `op.sub` 0: CLAC, 1: STAC. CR4.SMAP does not matter: this CPU has SMAP, so only CPL > 0 is #UD (SDM vol. 2). */
 export function setAccessCheck(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (r[CPL] !== 0 || (r[CR4] & CR4_SMAP) === 0) return fail(cpu, VEC_UD, -1);
+  if (r[CPL] !== 0) return fail(cpu, VEC_UD, -1);
   r[EFLAGS] = op.sub === 1 ? r[EFLAGS] | FLAG_AC : r[EFLAGS] & ~FLAG_AC;
   cpu.derive();
   return NEXT;
@@ -86,9 +84,8 @@ export function pushf(cpu: Cpu): Outcome {
 const POPF_FLAGS = 0x247fd5;
 
 /** IOPL changes at CPL 0 only, IF only where CPL <= IOPL; neither is a fault (SDM vol. 2, POPF). RF is cleared. */
-export function popf(cpu: Cpu, op: MicroOp): Outcome {
+export function popf(cpu: Cpu): Outcome {
   const r = cpu.r;
-  if (op.size !== 8) throw new UnimplementedError('16-bit POPF', op.va);
   if (!cpu.peek64()) return FAULT;
   cpu.moveRsp(8);
   let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
@@ -154,8 +151,8 @@ function portNumber(cpu: Cpu, op: MicroOp): number {
 export function portIn(cpu: Cpu, op: MicroOp): Outcome {
   if (cpu.r[CPL] > iopl(cpu)) return fail(cpu, VEC_GP, 0);
   const port = portNumber(cpu, op);
-  const value = op.size === 1 ? cpu.bus.readPort(cpu, port) : undefined;
-  if (value === undefined) throw new UnimplementedError(`a ${op.size}-byte read of port 0x${port.toString(16)}`, op.va);
+  const value = cpu.bus.readPort(cpu, port);
+  if (value === undefined) throw new UnimplementedError(`a read of port 0x${port.toString(16)}`, op.va);
   cpu.r[RAX] = (cpu.r[RAX] & ~0xff) | value;
   return NEXT;
 }

@@ -1,5 +1,6 @@
 /**
- * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, so a faulting IRET
+ * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, selectors
+ * before RIP, so a faulting IRET
  * leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to compatibility mode
  * (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
  *
@@ -54,16 +55,15 @@ const DEFINED_FLAGS = 0x3f7fd5;
 
 export function iret(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (op.size !== 8) throw new UnimplementedError('IRET without REX.W', op.va);
   // NMIs are unblocked by the execution of IRET, also of one that goes on to fault (SDM vol. 3, 6.7.1 and 27.2.3).
   r[NMI_BLOCKED] = 0;
   cpu.attention = 1;
   if ((r[EFLAGS] & FLAG_NT) !== 0) return fail(cpu, VEC_GP, 0);
   if (!readFrame(cpu)) return FAULT;
-  if (!isCanonical(frame[F_RIP], frame[F_RIP + 1])) return fail(cpu, VEC_GP, 0);
   const cs = frame[F_CS] & 0xffff;
   const ss = frame[F_SS] & 0xffff;
   if (!checkCode(cpu, cs, op) || !checkStack(cpu, ss, cs & 3)) return FAULT;
+  if (!isCanonical(frame[F_RIP], frame[F_RIP + 1])) return fail(cpu, VEC_GP, 0);
   const flags = mergeFlags(cpu, frame[F_RFLAGS]);
   r[CS] = cs;
   r[SS] = ss;
@@ -120,8 +120,8 @@ function checkStack(cpu: Cpu, ss: number, cpl: number): boolean {
 /** What the current CPL may not change keeps its value. */
 function mergeFlags(cpu: Cpu, wanted: number): number {
   const r = cpu.r;
-  let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
-  if (r[CPL] !== 0) keep |= FLAG_IOPL;
+  let keep = FLAG_VM;
+  if (r[CPL] !== 0) keep |= FLAG_IOPL | FLAG_VIF | FLAG_VIP;
   if (r[CPL] > (r[EFLAGS] & FLAG_IOPL) >>> 12) keep |= FLAG_IF;
   return (wanted & DEFINED_FLAGS & ~keep) | (r[EFLAGS] & keep);
 }

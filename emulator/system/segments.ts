@@ -1,11 +1,11 @@
 /**
- * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, LGDT/LIDT, SGDT/SIDT, LTR/STR, LSL, LAR,
+ * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, POP FS/GS, LGDT/LIDT, SGDT/SIDT, LTR/STR, LSL, LAR,
  * VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
  */
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
 import { effectiveAddress, loadSource, storeDestination, writeRegister } from '../cpu/operands';
-import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
+import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
 import {
   B,
   CPL,
@@ -64,6 +64,16 @@ export function movToSegment(cpu: Cpu, op: MicroOp): Outcome {
   const ok = op.d === SS ? loadStackSegment(cpu, selector) : loadDataSegment(cpu, op.d, selector);
   if (!ok) return FAULT;
   cpu.r[op.d] = selector;
+  return NEXT;
+}
+
+/** POP FS, POP GS: a load of the selector in the low 16 bits of what is popped; rsp moves only if that succeeds. */
+export function popSegment(cpu: Cpu, op: MicroOp): Outcome {
+  if (!cpu.peek64()) return FAULT;
+  const selector = cpu.r[V] & 0xffff;
+  if (!loadDataSegment(cpu, op.d, selector)) return FAULT;
+  cpu.r[op.d] = selector;
+  cpu.moveRsp(8);
   return NEXT;
 }
 
@@ -137,7 +147,8 @@ export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
   const hi = (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0;
-  if (!cpu.prepareWrite(lo, hi, 8)) return FAULT;
+  // All of it is checked first, from its first byte on: nothing is stored when it faults, and CR2 is where it begins.
+  if (!cpu.prepareWrite(r[EA], r[EA + 1], 2) || !cpu.prepareWrite(lo, hi, 8)) return FAULT;
   if (!cpu.store(r[EA], r[EA + 1], 2, r[op.sub === 0 ? GDTR_LIMIT : IDTR_LIMIT], 0)) return FAULT;
   const base = op.sub === 0 ? GDTR_BASE : IDTR_BASE;
   return cpu.store64(lo, hi, r[base], r[base + 1]) ? NEXT : FAULT;
@@ -216,7 +227,6 @@ export function verify(cpu: Cpu, op: MicroOp): Outcome {
 /** LRETQ to 64-bit code at the same CPL: how boot code reloads CS. Other returns are not implemented. */
 export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (op.size !== 8 || op.sKind !== REG) throw new UnimplementedError('this form of far return', op.va);
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 16, false);
   const lo = (r[RSP] + 8) | 0;
   if (!cpu.load64(lo, (r[RSP + 1] + (lo >>> 0 < 8 ? 1 : 0)) | 0)) return stackFail(cpu);
@@ -224,13 +234,14 @@ export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load64(r[RSP], r[RSP + 1])) return stackFail(cpu);
   const ripLo = r[V];
   const ripHi = r[V + 1];
-  if ((cs & ~3) === 0 || !isCanonical(ripLo, ripHi)) return fail(cpu, VEC_GP, 0);
+  if ((cs & ~3) === 0) return fail(cpu, VEC_GP, 0);
   const result = readDescriptor(cpu, cs);
   if (result === READ_FAULT) return FAULT;
   if (result === OUT_OF_LIMIT || !isCode(descriptor.hi)) return fail(cpu, VEC_GP, cs & ~3);
   if ((cs & 3) !== r[CPL] || dplOf(descriptor.hi) !== r[CPL] || !isLongCode(descriptor.hi))
     throw new UnimplementedError('a far return to another CPL or mode', op.va);
   if (!isPresent(descriptor.hi)) return fail(cpu, VEC_NP, cs & ~3);
+  if (!isCanonical(ripLo, ripHi)) return fail(cpu, VEC_GP, 0);
   r[CS] = cs;
   cpu.moveRsp(16);
   return jump(cpu, ripLo, ripHi);

@@ -28,7 +28,6 @@ import {
   VEC_GP,
   VEC_UD,
 } from '../registers';
-import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
 
 /** RFLAGS bits that SYSRET takes from R11. */
@@ -54,14 +53,14 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
   r[SS] = (r[CS] + 8) & 0xffff;
   r[CPL] = 0;
   cpu.derive();
+  trapIfSingleStepping(cpu);
   return jump(cpu, r[LSTAR], r[LSTAR + 1]);
 }
 
 /** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
-export function sysret(cpu: Cpu, op: MicroOp): Outcome {
+export function sysret(cpu: Cpu): Outcome {
   const r = cpu.r;
   if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
-  if (op.size !== 8) throw new UnimplementedError('SYSRET to 32-bit code', op.va);
   if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
   if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
   const selectors = r[STAR + 1] >>> 16;
@@ -70,9 +69,16 @@ export function sysret(cpu: Cpu, op: MicroOp): Outcome {
   r[CPL] = 3;
   setRflags(cpu, r[R11] & SYSRET_FLAGS);
   cpu.derive();
-  // Unlike after POPF or IRET, a TF that SYSRET loads traps at once.
-  if ((r[EFLAGS] & FLAG_TF) !== 0) pendSingleStep(cpu);
+  trapIfSingleStepping(cpu);
   return jump(cpu, r[RCX], r[RCX + 1]);
+}
+
+/**
+ * Unlike after POPF or IRET, the TF that SYSCALL leaves or SYSRET loads traps before the next instruction; one that
+ * FMASK clears does not (SDM vol. 2, SYSCALL and SYSRET).
+ */
+function trapIfSingleStepping(cpu: Cpu): void {
+  if ((cpu.r[EFLAGS] & FLAG_TF) !== 0) pendSingleStep(cpu);
 }
 
 export function swapgs(cpu: Cpu): Outcome {

@@ -4,25 +4,26 @@ import {
   CR3,
   CR4,
   CR4_FSGSBASE,
-  CR4_PCIDE,
+  CR4_SMAP,
   CS,
   EFER,
   EFER_SCE,
   EFLAGS,
+  FLAG_AC,
   FLAG_IF,
   FLAG_NT,
   FLAG_TF,
-  GDTR_LIMIT,
+  FLAG_VIF,
+  FLAG_VIP,
+  FMASK,
   GS_BASE,
   KERNEL_GS_BASE,
   R11,
   RAX,
   RBX,
   RCX,
-  RDX,
   RSP,
   SS,
-  TR,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
 import {
@@ -33,6 +34,7 @@ import {
   kernelAt,
   leafEntry,
   peek,
+  place,
   poke,
   put64,
   type SmallMachine,
@@ -56,7 +58,7 @@ function expectFault(small: SmallMachine, vector: number, error?: number): void 
 describe('SYSCALL and SYSRET', () => {
   it('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
     const small = smallMachine();
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_IF | 0x41);
     setRegister(small.cpu, GS_BASE, 0x1234);
     small.machine.step(0);
@@ -69,7 +71,7 @@ describe('SYSCALL and SYSRET', () => {
 
   it('SYSRET restores them and goes to CPL 3', () => {
     const small = smallMachine();
-    kernelAt(small, '480f07');
+    kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, USER);
     setRegister(small.cpu, R11, 0x3ffffn);
     small.machine.step(0);
@@ -83,7 +85,7 @@ describe('SYSCALL and SYSRET', () => {
 
   it('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
     const small = smallMachine();
-    kernelAt(small, '480f07');
+    kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, 0x800000000000n);
     expectFault(small, 13, 0);
     expect(small.cpu.rsp()).toBe(KERNEL_STACK - 48);
@@ -92,36 +94,48 @@ describe('SYSCALL and SYSRET', () => {
 
   it('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
     const small = smallMachine();
-    userAt(small, '480f07');
+    userAt(small, '480f07'); // sysretq
     expectFault(small, 13, 0);
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     small.cpu.r[EFER] &= ~EFER_SCE;
     expectFault(small, 6);
   });
 
   it('SYSCALL under TF takes no trap when FMASK clears TF', () => {
     const small = smallMachine();
-    userAt(small, '0f05');
+    userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_TF);
     small.machine.step(0);
     expect(small.machine.step(0)).toBe(RETIRED);
   });
 
+  it('SYSCALL under TF traps before the handler’s first instruction when FMASK keeps TF', () => {
+    const small = smallMachine();
+    small.cpu.r[FMASK] &= ~FLAG_TF;
+    userAt(small, '0f05'); // syscall
+    setFlags(small.cpu, FLAG_TF);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    setRegister(small.cpu, RSP, KERNEL_STACK);
+    expect(small.machine.step(0)).toBe(DELIVERED);
+    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt.asUintN(64, BigInt(handlerOf(0))));
+  });
+
   it('SWAPGS swaps the bases at CPL 0 and is #GP elsewhere', () => {
     const small = smallMachine();
-    kernelAt(small, '0f01f8');
+    kernelAt(small, '0f01f8'); // swapgs
     setRegister(small.cpu, GS_BASE, 1n);
     setRegister(small.cpu, KERNEL_GS_BASE, 0xffff888000000000n);
     small.machine.step(0);
     expect([small.cpu.get64(GS_BASE), small.cpu.get64(KERNEL_GS_BASE)]).toEqual([0xffff888000000000n, 1n]);
-    userAt(small, '0f01f8');
+    userAt(small, '0f01f8'); // swapgs
     expectFault(small, 13, 0);
   });
 });
 
 describe('IRETQ', () => {
   const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
-    kernelAt(small, '48cf');
+    kernelAt(small, '48cf'); // iretq
     [rip, cs, flags, USER_STACK, ss].forEach((word, i) => {
       poke(small.machine, KERNEL_STACK - 40 + i * 8, word);
     });
@@ -174,6 +188,29 @@ describe('IRETQ', () => {
     expectFault(small, 13, 0);
   });
 
+  it('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
+    const small = smallMachine();
+    frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_SS & ~3);
+    frame(small, USER_CS, USER_CS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_CS & ~3);
+  });
+
+  it('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
+    const small = smallMachine();
+    const virtual = FLAG_VIF | FLAG_VIP;
+    frame(small, USER_CS, USER_SS, USER, virtual | 2);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
+    place(small.machine, USER, '48cf'); // iretq
+    [USER, USER_CS, 2, USER_STACK, USER_SS].forEach((word, i) => {
+      poke(small.machine, USER_STACK - 40 + i * 8, word);
+    });
+    setRegister(small.cpu, RSP, USER_STACK - 40);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
+  });
+
   it('compatibility mode is not implemented, and says so', () => {
     const small = smallMachine();
     frame(small, 0x23, USER_SS);
@@ -203,72 +240,34 @@ describe('privilege', () => {
     expectFault(small, 13, 0);
   });
 
-  it('STAC and CLAC are #UD at CPL 3; RDGSBASE is #UD unless CR4.FSGSBASE', () => {
+  it('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
     const small = smallMachine();
-    userAt(small, '0f01cb');
+    for (const smap of [CR4_SMAP, 0]) {
+      small.cpu.r[CR4] = (small.cpu.r[CR4] & ~CR4_SMAP) | smap;
+      kernelAt(small, '0f01cb 0f01ca'); // stac; clac
+      expect(small.machine.step(0)).toBe(RETIRED);
+      expect(small.cpu.rflags()).toBe(FLAG_AC | 2);
+      expect(small.machine.step(0)).toBe(RETIRED);
+      expect(small.cpu.rflags()).toBe(2);
+    }
+    for (const hex of ['0f01cb', '0f01ca']) {
+      // stac, clac
+      // stac, clac
+      userAt(small, hex);
+      expectFault(small, 6);
+      small.cpu.r[CPL] = 0;
+    }
+  });
+
+  it('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
+    const small = smallMachine();
+    userAt(small, 'f3480faec8'); // rdgsbase %rax
     expectFault(small, 6);
-    userAt(small, 'f3480faec8');
-    expectFault(small, 6);
-    userAt(small, 'f3480faec8');
+    userAt(small, 'f3480faec8'); // rdgsbase %rax
     small.cpu.r[CR4] |= CR4_FSGSBASE;
     setRegister(small.cpu, GS_BASE, 0x5555n);
     small.machine.step(0);
     expect(small.cpu.get64(RAX)).toBe(0x5555n);
-  });
-});
-
-describe('control registers and MSRs', () => {
-  it('CR3 bit 63 needs PCIDE and reads back as 0', () => {
-    const small = smallMachine();
-    kernelAt(small, '0f22d8 0f20db');
-    setRegister(small.cpu, RAX, (1n << 63n) | 0x1003n);
-    small.cpu.r[CR4] |= CR4_PCIDE;
-    small.cpu.refresh();
-    small.machine.run(0, 2);
-    expect(small.cpu.get64(RBX)).toBe(0x1003n);
-    small.cpu.r[CR4] &= ~CR4_PCIDE;
-    kernelAt(small, '0f22d8');
-    expectFault(small, 13, 0);
-  });
-
-  it('PCIDE can be turned on only while the PCID is 0', () => {
-    const small = smallMachine();
-    kernelAt(small, '0f22e0');
-    setRegister(small.cpu, RAX, BigInt(small.cpu.r[CR4] | CR4_PCIDE));
-    small.cpu.r[CR3] |= 0x18;
-    expectFault(small, 13, 0);
-    small.cpu.r[CR3] &= ~0x18;
-    kernelAt(small, '0f22e0');
-    expect(small.machine.step(0)).toBe(RETIRED);
-  });
-
-  it('a non-canonical base in an MSR is #GP(0); an unknown MSR is not implemented', () => {
-    const small = smallMachine();
-    kernelAt(small, '0f30');
-    setRegister(small.cpu, RCX, 0xc0000101n);
-    setRegister(small.cpu, RDX, 0x8000n);
-    expectFault(small, 13, 0);
-    kernelAt(small, '0f32');
-    setRegister(small.cpu, RCX, 0x10n);
-    expect(() => small.machine.step(0)).toThrow(/RDMSR of 0x10/);
-  });
-
-  it('LTR marks the TSS busy; LSL and VERW look without faulting', () => {
-    const small = smallMachine();
-    put64(small.machine, 0x10040, small.machine.memory.read32(0x10040), small.machine.memory.read32(0x10044) & ~0x200);
-    kernelAt(small, '0f00d8 0f03d8 0f00e8');
-    setRegister(small.cpu, RAX, 0x40);
-    small.machine.step(0);
-    expect([small.cpu.r[TR], (small.machine.memory.read32(0x10044) >> 8) & 15]).toEqual([0x40, 11]);
-    small.machine.step(0);
-    expect(small.cpu.get64(RBX)).toBe(0x67n);
-    expect(small.cpu.rflags() & 0x40).toBe(0x40);
-    small.machine.step(0);
-    expect(small.cpu.rflags() & 0x40).toBe(0);
-    small.cpu.r[GDTR_LIMIT] = 7;
-    kernelAt(small, '0f03d8');
-    small.machine.step(0);
-    expect(small.cpu.rflags() & 0x40).toBe(0);
   });
 });
 
@@ -281,7 +280,7 @@ describe('local APIC and choices', () => {
   it('EOI ends the highest interrupt in service; a lower class waits for it', () => {
     const small = smallMachine();
     mapDevice(small, 0xfee00000 | 0);
-    kernelAt(small, '9090');
+    kernelAt(small, '9090'); // nop; nop
     setFlags(small.cpu, FLAG_IF);
     small.machine.raiseIrq(0, 0x60);
     small.machine.raiseIrq(0, 0x51);
@@ -299,6 +298,7 @@ describe('local APIC and choices', () => {
   it('the ICR sends fixed interrupts and NMIs to another CPU', () => {
     const small = smallMachine(2);
     mapDevice(small, 0xfee00000 | 0);
+    // movl $0x1000000,0x310(%rbx); movl $0xfd,0x300(%rbx); movl $0x400,0x300(%rbx)
     kernelAt(small, 'c78310030000 00000001 c78300030000 fd000000 c78300030000 00040000');
     setRegister(small.cpu, RBX, APIC);
     small.machine.run(0, 3);

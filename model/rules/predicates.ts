@@ -122,7 +122,7 @@ export function sp0Fits(d: DesignConfig, s: State, c: Cpu): boolean {
   return d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1 || s.sp0[c] === s.running[c];
 }
 
-/** On the kernel half with kernel GS and interrupts off. */
+/** On the kernel half with kernel GS. Whether interrupts are off is another question. */
 export function kernelEnvironment(s: State, c: Cpu): boolean {
   return s.userHalf[c] === 0 && s.userGs[c] === 0;
 }

@@ -3,8 +3,10 @@
  * smallest depth, so its trace is a shortest one. Counts and traces are a function of the model and the options alone:
  * no clock and no chance decides anything, except where the caller's `shouldStop` or the memory ends the search.
  */
+
 import type { BoundState } from '../packing';
 import type { Transient } from '../schema-types';
+import type { Reservation } from './compiled/region-room';
 import type { Judge } from './judge';
 import { DROPPED, makeJudge } from './judge';
 import type { InstanceTable, Model, PartialOrder, RuleInstance } from './machine';
@@ -69,6 +71,10 @@ export interface Exploration {
   readonly transitions: number;
   /** The length of the trace; without one, the depth of the last state expanded. */
   readonly depth: number;
+  /** With the reason `memory`: what could not be reserved, where that is why. */
+  readonly reservation?: Reservation;
+  /** The reductions that were really used, if they are not those that were asked for: without one there was room. */
+  readonly reductions?: readonly ('symmetry' | 'por')[];
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
   readonly bytes?: number;
   /** Threads that took part, where the search may have several: one that starts too late for a short search does not. */

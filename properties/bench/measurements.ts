@@ -137,9 +137,9 @@ const fuzz: Measurement = {
       let actions = 0;
       const taken = seconds(() => {
         for (let run = 0; run < RUNS; run++) {
-          const { steps, failure } = campaignRun(subject, 'bench', run);
-          if (failure !== undefined)
-            throw new Error(`expected ${DESIGN} to hold, found in run ${run}: ${failure.message}`);
+          const { steps, failed } = campaignRun(subject, 'bench', run);
+          if (failed !== undefined)
+            throw new Error(`expected ${DESIGN} to hold, found in run ${run}: ${failed.walk.failure?.message}`);
           actions += steps;
         }
       });

@@ -17,6 +17,7 @@ const NAMES: readonly string[] = [
   'ManifestError',
   'UnimplementedError',
   'UnknownSubjectError',
+  'WorkerLostError',
 ];
 
 /** The sentence for the user, or undefined for an error that is a bug of ours. */

@@ -5,7 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';
 import { imageFile } from '../designs/registry';
-import { campaignRun, type Failure, shrinkWalk, toCounterexample } from '../exploration/campaign';
+import {
+  campaignRun,
+  type FailedWalk,
+  type Failure,
+  shrinkFailure,
+  toCounterexample,
+  unshrunk,
+} from '../exploration/campaign';
 import { directedWalk, sometimesOf } from '../exploration/sometimes';
 import type { Subject, SubjectName } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
@@ -21,6 +28,7 @@ import type {
   RunsDone,
   RunsTask,
   ShouldStop,
+  ShrinkTask,
   SweepDone,
   SweepTask,
 } from './tasks';
@@ -55,11 +63,11 @@ function runs(task: RunsTask, shouldStop: ShouldStop): RunsDone {
   const done: RunDone[] = [];
   for (let k = task.first; k < task.first + task.count; k++) {
     if (shouldStop() || Atomics.load(task.lowestFailing, 0) < k) break;
-    const { failure, steps, instructions } = campaignRun(subject, task.seed, task.offset + k * task.stride);
+    const { failed, steps, instructions } = campaignRun(subject, task.seed, task.offset + k * task.stride);
     done.push({ k, steps, instructions });
-    if (failure === undefined) continue;
+    if (failed === undefined) continue;
     lower(task.lowestFailing, k);
-    return { runs: done, found: foundOf(subject, failure, task) };
+    return { runs: done, found: asFound(subject, failed, task) };
   }
   return { runs: done };
 }
@@ -70,10 +78,31 @@ function lower(word: Int32Array, k: number): void {
     if (Atomics.compareExchange(word, 0, seen, k) === seen) return;
 }
 
-function foundOf(subject: Subject, failure: Failure, { seed, date }: Provenance): Found {
+/** What was found, as it was found. */
+function asFound(subject: Subject, failed: FailedWalk, provenance: Provenance): Found {
+  return foundOf(subject, failed, unshrunk(subject, failed), provenance);
+}
+
+function foundOf(subject: Subject, failed: FailedWalk, failure: Failure, { seed, date }: Provenance): Found {
   const { elf, design } = subject.name;
   const bytes = elf === undefined ? readFileSync(imageFile(design)) : elf.bytes;
-  return { failure, counterexample: toCounterexample(subject, failure, seed, bytes, date) };
+  return { failed, failure, counterexample: toCounterexample(subject, failure, seed, bytes, date) };
+}
+
+function shrink(task: ShrinkTask, shouldStop: ShouldStop): Found {
+  const subject = subjectOf(task.subject);
+  const { failed, progress } = task;
+  try {
+    const failure = shrinkFailure(subject, failed, {
+      shouldStop: () => shouldStop() || Atomics.load(task.halt, 0) !== 0,
+      ...(progress === undefined
+        ? {}
+        : { onBetter: (better) => progress.postMessage(foundOf(subject, failed, better, task)) }),
+    });
+    return foundOf(subject, failed, failure, task);
+  } finally {
+    progress?.close();
+  }
 }
 
 function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
@@ -83,7 +112,7 @@ function sweepAll(task: SweepTask, shouldStop: ShouldStop): SweepDone {
   const coverage = { hit: pairs.hit, of: pairs.of };
   return failure === undefined
     ? { coverage }
-    : { coverage, found: foundOf(subject, shrinkWalk(subject, failure, 'sweep'), task) };
+    : { coverage, found: asFound(subject, { walk: failure, strategy: 'sweep', run: 0 }, task) };
 }
 
 export function campaignAnswer(task: CampaignTask, shouldStop: ShouldStop): Answers[CampaignTask['kind']] {
@@ -96,5 +125,7 @@ export function campaignAnswer(task: CampaignTask, shouldStop: ShouldStop): Answ
       return runs(task, shouldStop);
     case 'sweep':
       return sweepAll(task, shouldStop);
+    case 'shrink':
+      return shrink(task, shouldStop);
   }
 }

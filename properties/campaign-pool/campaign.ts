@@ -1,19 +1,33 @@
 /**
- * A campaign: the directed walks of the `sometimes` properties, then random runs, then, if none failed, the sweep. Runs are handed out in chunks of
- * consecutive numbers, in order, and a chunk that was handed out is finished; so the runs that were done are always 0 .. n-1, and what is reported (the lowest
- * failing run, and the counts up to it) depends on the seed and the budget, not on the number of workers or on which of them was faster.
+ * A campaign: random runs, and between them the directed walks of the `sometimes` properties; then, if nothing failed, the sweep; then, if something did, it
+ * is shrunk. Runs are handed out in chunks of consecutive numbers, in order, and a chunk that was handed out is finished; so the runs that were done are always
+ * 0 .. n-1, and what is reported (the lowest failing run, and the counts up to it) depends on the seed and the budget, not on the number of workers or on which
+ * of them was faster. A failure is told as soon as it is found; shrinking may be cut short, and what it had reached is the answer.
  */
 import type { Bounds } from '../../model/schema-types';
 import type { Directed } from '../exploration/sometimes';
 import type { SubjectName } from '../exploration/subject';
-import type { CoverageCount, Found, Opened, Provenance, RunDone } from './tasks';
-import type { WorkerPool } from './worker-pool';
+import { RunTally } from './run-tally';
+import type { CoverageCount, Found, Opened, Provenance } from './tasks';
+import { WorkerLostError, type WorkerPool } from './worker-pool';
 
 /** Runs of a campaign that was given neither a number nor a time. */
 export const DEFAULT_RUNS = 400;
 
 /** Runs in one task: long enough that sending it costs nothing, short enough that a time limit is met and a failure stops the rest soon. */
 const CHUNK = 4;
+
+/** Directed walks get at most this part of the time that workers have spent, so that they leave the random runs theirs. */
+const DIRECTED_SHARE = 1 / 4;
+
+/** Longest shrinking of a campaign that was given a number of runs, seconds. */
+export const SHRINKING_SECONDS = 60;
+/** A campaign that was given a time may overrun it by this part to shrink what it has found, */
+export const SHRINKING_OVERRUN = 0.15;
+/** and may shrink for so long in any case, seconds. */
+const LEAST_SHRINKING_SECONDS = 1;
+/** How long a worker may take to notice that shrinking has to end, ms: the search of the abstract machine does not look up while it loads. */
+const HALT_GRACE_MS = 500;
 
 /** Larger than any run number. */
 const NONE = 2 ** 31 - 1;
@@ -43,23 +57,38 @@ export interface CampaignResult {
   readonly instructions: number;
   readonly coverage: CoverageCount;
   readonly vacuous: readonly Vacuous[];
+  /** `sometimes` properties whose directed walks did not fit into the time. */
+  readonly unasked: readonly string[];
   readonly unchecked: Opened['unchecked'];
   readonly found: Found | undefined;
   readonly interrupted: boolean;
+  /** Why the campaign ended before its time: its workers died. One sentence. */
+  readonly lost?: string;
   /** Wall time of the campaign alone. */
   readonly seconds: number;
 }
 
-export type CampaignPhase = {
-  readonly phase: 'directed' | 'runs' | 'sweep';
-  readonly done: number;
-  readonly of: number | undefined;
-};
+export type CampaignPhase =
+  | {
+      readonly phase: 'runs';
+      readonly done: number;
+      readonly of: number | undefined;
+      readonly directed: { readonly done: number; readonly of: number };
+    }
+  | { readonly phase: 'sweep' }
+  | { readonly phase: 'shrinking'; readonly best: Found };
+
+/** What a campaign tells while it is under way. */
+export interface CampaignListener {
+  readonly onProgress?: (progress: CampaignPhase) => void;
+  /** A failure, as it was found; told again for one of a lower run, which takes its place. */
+  readonly onFound?: (found: Found) => void;
+}
 
 interface Running {
   readonly pool: WorkerPool;
   readonly request: CampaignRequest;
-  readonly onProgress: (progress: CampaignPhase) => void;
+  readonly listener: CampaignListener;
   readonly started: number;
 }
 
@@ -67,81 +96,170 @@ interface Running {
 export async function runCampaign(
   pool: WorkerPool,
   request: CampaignRequest,
-  onProgress: (progress: CampaignPhase) => void = () => {},
+  listener: CampaignListener = {},
 ): Promise<CampaignResult | undefined> {
-  const running = { pool, request, onProgress, started: performance.now() };
+  const running = { pool, request, listener, started: performance.now() };
   const opened = await pool.run({ kind: 'open', subject: request.subject });
   if (opened === undefined) return undefined;
-  const vacuous = await directedWalks(running, opened.sometimes);
-  const random = await randomRuns(running);
-  const swept = random.found === undefined ? await sweepAll(running) : undefined;
+  const walks = new Walks(running, opened.sometimes);
+  await walks.run();
+  const { found: failing, ...counts } = walks.tally.end();
+  const swept = failing === undefined && walks.lost === undefined ? await sweepAll(running) : {};
+  const found = failing ?? swept.found;
+  const lost = walks.lost ?? swept.lost;
   return {
     bounds: opened.bounds,
-    runs: random.runs.length,
-    steps: sum(random.runs, (run) => run.steps),
-    instructions: sum(random.runs, (run) => run.instructions),
-    coverage: swept?.coverage ?? { hit: 0, of: 0 },
-    vacuous,
+    ...counts,
+    coverage: swept.coverage ?? { hit: 0, of: 0 },
+    vacuous: walks.vacuous,
+    unasked: walks.unasked,
     unchecked: opened.unchecked,
-    found: random.found ?? swept?.found,
+    found: found === undefined ? undefined : await shrink(running, found),
     interrupted: pool.stopped,
+    ...(lost === undefined ? {} : { lost }),
     seconds: (performance.now() - running.started) / 1000,
   };
 }
 
-function sum(runs: readonly RunDone[], of: (run: RunDone) => number): number {
-  return runs.reduce((total, run) => total + of(run), 0);
-}
+/** Random runs and directed walks. Every worker gets the next task as soon as it is free. */
+class Walks {
+  readonly tally = new RunTally();
+  readonly vacuous: Vacuous[] = [];
+  /** Directed walks that have no answer yet. */
+  readonly unasked: string[];
+  lost: string | undefined;
+  readonly #running: Running;
+  readonly #directed: number;
+  readonly #total: number;
+  readonly #deadline: number;
+  readonly #lowestFailing = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
+  #next = 0;
+  #directedDone = 0;
+  /** Time of workers, ms. */
+  readonly #spent = { directed: 0, random: 0 };
 
-async function directedWalks({ pool, request, onProgress }: Running, names: readonly string[]): Promise<Vacuous[]> {
-  let done = 0;
-  const walks = names.map(async (name) => {
+  constructor(running: Running, sometimes: readonly string[]) {
+    const { request, started } = running;
+    const { budget } = request;
+    this.#running = running;
+    this.#directed = sometimes.length;
+    this.unasked = [...sometimes];
+    this.#total = 'runs' in budget ? budget.runs : NONE;
+    this.#deadline = 'seconds' in budget ? started + budget.seconds * 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  async run(): Promise<void> {
+    const lane = async () => {
+      for (let task = this.#choose(); task !== undefined; task = this.#choose()) {
+        const began = performance.now();
+        try {
+          await (task === 'random' ? this.#chunk() : this.#walk());
+        } catch (error) {
+          if (!(error instanceof WorkerLostError)) throw error;
+          this.lost = error.message;
+        }
+        this.#spent[task] += performance.now() - began;
+        this.#tell();
+      }
+    };
+    await Promise.all(Array.from({ length: this.#running.pool.size }, lane));
+  }
+
+  #choose(): 'directed' | 'random' | undefined {
+    if (this.#running.pool.stopped || this.lost !== undefined || this.#hasFailed) return undefined;
+    const isInTime = performance.now() < this.#deadline;
+    const isRandomLeft = this.#next < this.#total && (isInTime || this.#next === 0);
+    const isDirectedLeft = this.unasked.length > 0 && isInTime;
+    if (isRandomLeft && (this.#isDirectedShareUsed || !isDirectedLeft)) return 'random';
+    return isDirectedLeft ? 'directed' : undefined;
+  }
+
+  get #hasFailed(): boolean {
+    return Atomics.load(this.#lowestFailing, 0) !== NONE;
+  }
+
+  get #isDirectedShareUsed(): boolean {
+    const { directed, random } = this.#spent;
+    return directed > DIRECTED_SHARE * (directed + random);
+  }
+
+  async #walk(): Promise<void> {
+    const { pool, request } = this.#running;
+    const name = this.unasked.shift() as string;
     const walk = await pool.run({ kind: 'directed', subject: request.subject, name });
-    onProgress({ phase: 'directed', done: ++done, of: names.length });
-    return walk;
-  });
-  const ended = await Promise.all(walks);
-  return ended.filter((walk): walk is Vacuous => walk?.kind === 'unreachable');
-}
+    if (walk === undefined) this.unasked.push(name);
+    else this.#directedDone++;
+    if (walk?.kind === 'unreachable') this.vacuous.push(walk);
+  }
 
-/** Every worker gets the next chunk as soon as it is free. */
-async function randomRuns(running: Running): Promise<{ runs: RunDone[]; found: Found | undefined }> {
-  const { pool, request, onProgress, started } = running;
-  const { budget } = request;
-  const total = 'runs' in budget ? budget.runs : NONE;
-  const deadline = 'seconds' in budget ? started + budget.seconds * 1000 : Number.POSITIVE_INFINITY;
-  const lowestFailing = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
-  const done: RunDone[] = [];
-  const found = new Map<number, Found>();
-  let next = 0;
-  const inTime = () => next === 0 || performance.now() < deadline;
-  const lane = async () => {
-    while (!pool.stopped && next < total && inTime() && Atomics.load(lowestFailing, 0) === NONE) {
-      const first = next;
-      next = Math.min(first + CHUNK, total);
-      const answer = await pool.run({ ...chunkOf(request, first, next - first), lowestFailing });
-      if (answer === undefined) return;
-      done.push(...answer.runs);
-      if (answer.found !== undefined) found.set(answer.runs[answer.runs.length - 1].k, answer.found);
-      onProgress({ phase: 'runs', done: done.length, of: 'runs' in budget ? budget.runs : undefined });
-    }
-  };
-  await Promise.all(Array.from({ length: pool.size }, lane));
-  const lowest = Math.min(NONE, ...found.keys());
-  return { runs: done.filter((run) => run.k <= lowest), found: found.get(lowest) };
-}
+  async #chunk(): Promise<void> {
+    const { pool, request, listener } = this.#running;
+    const { subject, seed, date, shard } = request;
+    const first = this.#next;
+    const count = Math.min(CHUNK, this.#total - first);
+    this.#next += count;
+    const which = { first, count, offset: shard.index - 1, stride: shard.of };
+    const task = { kind: 'runs', subject, seed, date, ...which, lowestFailing: this.#lowestFailing } as const;
+    const answer = await pool.run(task);
+    if (answer !== undefined && this.tally.add(first, count, answer)) listener.onFound?.(answer.found as Found);
+  }
 
-function chunkOf({ subject, seed, date, shard }: CampaignRequest, first: number, count: number) {
-  return { kind: 'runs', subject, seed, date, first, count, offset: shard.index - 1, stride: shard.of } as const;
+  #tell(): void {
+    const { request, listener } = this.#running;
+    const of = 'runs' in request.budget ? request.budget.runs : undefined;
+    const directed = { done: this.#directedDone, of: this.#directed };
+    listener.onProgress?.({ phase: 'runs', done: this.tally.done, of, directed });
+  }
 }
 
 async function sweepAll({
   pool,
   request,
-  onProgress,
-}: Running): Promise<{ coverage: CoverageCount; found?: Found } | undefined> {
+  listener,
+}: Running): Promise<{ coverage?: CoverageCount; found?: Found; lost?: string }> {
   const { subject, seed, date } = request;
-  if (pool.stopped) return undefined;
-  onProgress({ phase: 'sweep', done: 0, of: undefined });
-  return pool.run({ kind: 'sweep', subject, seed, date });
+  listener.onProgress?.({ phase: 'sweep' });
+  try {
+    const swept = await pool.run({ kind: 'sweep', subject, seed, date });
+    if (swept?.found !== undefined) listener.onFound?.(swept.found);
+    return swept ?? {};
+  } catch (error) {
+    if (error instanceof WorkerLostError) return { lost: error.message };
+    throw error;
+  }
+}
+
+/** Shrinks what was found, within the time that is left for it. What comes too late, or dies with its worker, leaves the best so far. */
+async function shrink(running: Running, found: Found): Promise<Found> {
+  const { pool, request, listener } = running;
+  const { subject, seed, date } = request;
+  const halt = new Int32Array(new SharedArrayBuffer(4));
+  let best = found;
+  const better = (next: Found) => {
+    best = next;
+    listener.onProgress?.({ phase: 'shrinking', best });
+  };
+  better(found);
+  const allowed = shrinkingMs(running);
+  const timers = [setTimeout(() => Atomics.store(halt, 0, 1), allowed)];
+  const tooLate = new Promise<undefined>((resolve) => {
+    timers.push(setTimeout(() => resolve(undefined), allowed + HALT_GRACE_MS));
+  });
+  const task = { kind: 'shrink', subject, seed, date, failed: found.failed, halt } as const;
+  const shrunk = pool.runTelling(task, better).catch((error: unknown) => {
+    if (error instanceof WorkerLostError) return undefined;
+    throw error;
+  });
+  try {
+    return (await Promise.race([shrunk, tooLate])) ?? best;
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
+
+/** What is left of the budget, and a little more. */
+function shrinkingMs({ request: { budget }, started }: Running): number {
+  if ('runs' in budget) return SHRINKING_SECONDS * 1000;
+  const left = started + budget.seconds * 1000 * (1 + SHRINKING_OVERRUN) - performance.now();
+  return Math.max(left, LEAST_SHRINKING_SECONDS * 1000);
 }

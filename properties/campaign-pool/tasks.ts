@@ -7,7 +7,7 @@ import type { Counterexample } from '../../counterexamples/format';
 import type { Bounds } from '../../model/schema-types';
 import type { CompiledProgress } from '../../model/search/compiled/progress';
 import type { Exploration, Progress } from '../../model/search/explore';
-import type { Failure } from '../exploration/campaign';
+import type { FailedWalk, Failure } from '../exploration/campaign';
 import type { Directed } from '../exploration/sometimes';
 import type { SubjectName } from '../exploration/subject';
 import type { Manifest } from '../guest/manifest';
@@ -49,6 +49,17 @@ export interface SweepTask extends Provenance {
   readonly subject: SubjectName;
 }
 
+/** Shrinks what a run or the sweep has found. */
+export interface ShrinkTask extends Provenance {
+  readonly kind: 'shrink';
+  readonly subject: SubjectName;
+  readonly failed: FailedWalk;
+  /** One word; not zero: answer with the best so far. */
+  readonly halt: Int32Array;
+  /** Where to send each better one, so that it is not lost with the worker. */
+  readonly progress?: MessagePort;
+}
+
 /** How the abstract machine is searched. None of it changes the verdict, but that memory may run out. */
 export interface SearchMeans {
   /** Without it, what the search takes by itself. */
@@ -70,7 +81,7 @@ export interface SearchTask extends SearchMeans {
   readonly progress?: MessagePort;
 }
 
-export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask;
+export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
 export type Task = CampaignTask | SearchTask;
 
 /** Polled by tasks that take long. */
@@ -84,13 +95,14 @@ export interface Opened {
   readonly unchecked: Manifest['unchecked'];
 }
 
-/** A failure and the file that it becomes. */
+/** A failure, the file that it becomes, and what to shrink it from. */
 export interface Found {
+  readonly failed: FailedWalk;
   readonly failure: Failure;
   readonly counterexample: Counterexample;
 }
 
-/** One run that ended; `found` is set for the last of a task, if it failed. */
+/** One run that ended. */
 export interface RunDone {
   readonly k: number;
   readonly steps: number;
@@ -99,6 +111,7 @@ export interface RunDone {
 
 export interface RunsDone {
   readonly runs: readonly RunDone[];
+  /** The failure of the last of them, not shrunk. */
   readonly found?: Found;
 }
 
@@ -110,6 +123,7 @@ export interface CoverageCount {
 
 export interface SweepDone {
   readonly coverage: CoverageCount;
+  /** Not shrunk. */
   readonly found?: Found;
 }
 
@@ -125,6 +139,7 @@ export interface Answers {
   readonly directed: Directed;
   readonly runs: RunsDone;
   readonly sweep: SweepDone;
+  readonly shrink: Found;
   readonly search: Searched;
 }
 
@@ -138,5 +153,11 @@ export interface Envelope {
 export type Reply =
   | { readonly kind: 'answer'; readonly answer: Answers[Task['kind']] }
   | { readonly kind: 'bad-input'; readonly message: string };
+
+/** What a task of that kind tells while it is under way. */
+export interface Progresses {
+  readonly shrink: Found;
+  readonly search: SearchProgress;
+}
 
 export type SearchProgress = Progress & Partial<Pick<CompiledProgress, 'estimate'>>;

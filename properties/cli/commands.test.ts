@@ -106,6 +106,19 @@ describe('fuzz', () => {
     expect(answer.replay).toBeDefined();
   });
 
+  test('says what happened: the sentence, the run, the command that does it again', () => {
+    const { message, run, runs, again, ...answer } = read(fuzzAnswer, one);
+    expect(message).toMatch(/^expected .+, found .+/);
+    expect(run).toBe(runs - 1);
+    expect(again).toContain(`fuzz --design ${LATE} --seed z --runs ${runs}`);
+    expect(answer).not.toHaveProperty('shrinkingStopped');
+    expect(answer).not.toHaveProperty('few');
+    // The line that was said at once.
+    expect(one.stderr).toMatch(
+      /run \d+ violates S2 user-mode-uses-user-cr3 after \d+ actions; saved found-by-1.\S+; shrinking\n/,
+    );
+  });
+
   test('the same seed gives the same result with 1 and 2 workers', () => {
     const stable = (ended: Ended) => ({ ...read(fuzzAnswer, ended), seconds: 0, counterexample: '' });
     expect(stable(two)).toEqual(stable(one));
@@ -218,7 +231,37 @@ describe('replay', () => {
   });
 });
 
+test('a campaign that ran little says so, in words and as data', async () => {
+  const words = ['fuzz', '--design', 'mainline', '--seconds', '0.01', '--workers', '1', '--save', 'little'];
+  const [spoken, data] = await ptiCheckAll(folder, [words, [...words, '--json']]);
+  expect([spoken.code, data.code]).toEqual([0, 0]);
+  expect(spoken.stdout).toMatch(/: held, in no more than \d+ runs?\n/);
+  expect(spoken.stdout).toMatch(
+    / note {6}only \d+ runs? ended in the time that was given, and fewer than 50 mean little/,
+  );
+  const answer = read(fuzzAnswer, data);
+  expect(answer).toMatchObject({ verdict: 'holds', few: true, note: expect.stringContaining('mean little') });
+  // The first chunk of runs is done in any case; nothing else is begun after the end of the time.
+  expect(answer.runs).toBeGreaterThan(0);
+  expect(answer.unasked?.length).toBeGreaterThan(0);
+  expect(spoken.stdout).toContain('no time was left to look for');
+});
+
 describe('Ctrl-C', () => {
+  test('while a failure is shrunk keeps it: saved, replayed, exit code 1', async () => {
+    const image = imageFile('mainline+user-rsp-in-scratch');
+    const words = ['fuzz', '--entry', image, '--design', 'mainline', '--seconds', '50', '--seed', '1-7'];
+    const ended = await ptiCheck(folder, [...words, '--save', 'kept', '--json'], 'shrinking');
+    const answer = read(fuzzAnswer, ended);
+    expect(ended.code).toBe(1);
+    expect(answer).toMatchObject({ verdict: 'violated', property: 'resume-is-exact', shrinkingStopped: true });
+    expect(answer).not.toHaveProperty('replay');
+    expect(filesBelow(path.join(folder, 'kept')).map((file) => path.join('kept', file))).toEqual([
+      answer.counterexample,
+    ]);
+    expect((await ptiCheck(folder, ['replay', answer.counterexample ?? ''])).code).toBe(0);
+  });
+
   test('before the first run has ended: no verdict', async () => {
     const ended = await ptiCheck(folder, ['fuzz', '--design', 'mainline', '--seconds', '50', '--json'], 'seed');
     expect(ended.code).toBe(3);

@@ -1,5 +1,5 @@
 /**
- * Exit codes: a contract that scripts rely on (section "Command line" of ARCHITECTURE.md).
+ * Exit codes: a contract that scripts rely on (README.md has the table).
  */
 export const HOLDS = 0;
 export const VIOLATED = 1;

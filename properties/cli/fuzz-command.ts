@@ -6,13 +6,13 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
 import { BadInputError } from '../campaign-pool/bad-input';
-import { DEFAULT_RUNS } from '../campaign-pool/campaign';
+import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign-pool/campaign';
 import { checkImage } from '../campaign-pool/open-subject';
 import { defaultWorkers } from '../campaign-pool/worker-pool';
 import type { SubjectName } from '../exploration/subject';
 import { budget, designsOf, knownDesign, shard, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
-import { exitCode, gravest } from './exit-codes';
+import { exitCode, gravest, HOLDS } from './exit-codes';
 import { designFlag, jsonFlag, VALUE } from './flags';
 import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject } from './fuzzing';
 import { note, ProgressLine, say, sayJson, sinceStart } from './output';
@@ -57,7 +57,8 @@ function options(yargs: Argv): Argv<FuzzFlags> {
     .example('$0 fuzz --design mainline --seconds 600', 'ten minutes of interleavings')
     .example('$0 fuzz --entry my.elf --design asm-return', 'an image of your own (emulator/guest/README.md says how)')
     .epilog(
-      'First one directed walk for each situation that a campaign must reach, then random runs, which stop at the first that fails, then an NMI and an IRQ at every instruction boundary. ' +
+      'Random runs, which stop at the first that fails, and between them one directed walk for each situation that a campaign must reach; then an NMI and an IRQ at every instruction boundary. ' +
+        `A failure is saved as soon as it is found, and again when it is shrunk; shrinking ends with what it has when it was interrupted, ${100 * SHRINKING_OVERRUN} % after the end of --seconds, or after ${SHRINKING_SECONDS} s. ` +
         'Exit code 0: nothing failed; 1: a property is violated; 4: the code did what its abstract machine does not allow; 5: a situation was not reached.',
     ) as unknown as Argv<FuzzFlags>;
 }
@@ -110,8 +111,17 @@ async function fuzz(flags: FuzzFlags): Promise<void> {
     for (const subject of subjects) {
       const design = subject.design;
       all.push(
-        await fuzzSubject(pool, { subject, ...plan }, flags.save, (p) =>
-          progress.show(() => `${campaignProgress(design, p)} (seed ${plan.seed})`),
+        await fuzzSubject(
+          pool,
+          { subject, ...plan },
+          flags.save,
+          (p) => progress.show(() => `${campaignProgress(design, p)} (seed ${plan.seed})`),
+          (line, verdict) => {
+            progress.clear();
+            note(line);
+            // Also if a second Ctrl-C ends the process without an answer.
+            process.exitCode = gravest([Number(process.exitCode ?? HOLDS), exitCode(verdict)]);
+          },
         ),
       );
     }

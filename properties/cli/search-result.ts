@@ -28,6 +28,8 @@ export interface VerifyResult {
   /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
   readonly trace?: readonly Action[];
+  /** Without a verdict: what could not be reserved, in MiB, and the --memory that reserves it, if any does. */
+  readonly reservation?: Exploration['reservation'];
 }
 
 /** The result and what only people are told. */
@@ -38,12 +40,16 @@ export interface Searched {
 
 export function searched(request: SearchRequest, { exploration, seconds }: Answers['search']): Searched {
   const { design, bounds, threads = 1, symmetry = false, por = false } = request;
-  const { verdict, states, transitions, depth, bytes, trace } = exploration;
+  const { verdict, states, transitions, depth, bytes, trace, reservation } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
     bounds,
-    reductions: [...(symmetry ? (['symmetry'] as const) : []), ...(por ? (['por'] as const) : [])],
+    // Another search than the one that was asked for may have been the one that had room.
+    reductions: exploration.reductions ?? [
+      ...(symmetry ? (['symmetry'] as const) : []),
+      ...(por ? (['por'] as const) : []),
+    ],
     threads,
     verdict,
     ...(property === undefined ? {} : { property }),
@@ -53,6 +59,7 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     seconds: rounded(seconds),
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
+    ...(reservation === undefined ? {} : { reservation }),
   };
   return { result, exploration };
 }
@@ -101,7 +108,26 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   return [...lines, `  trace     the shortest, ${counted(steps.length, 'action')}:`, ...steps];
 }
 
-function headline({ verdict, property }: VerifyResult, { reason }: Exploration): string {
+/** Why there is no verdict, and what would help. */
+function memoryInTheWay({ design }: VerifyResult, { reservation, bytes }: Exploration): string {
+  if (reservation === undefined)
+    return bytes === undefined
+      ? 'the system does not give the memory that --memory allows: a smaller --memory, or fewer threads, may do'
+      : 'out of memory (--memory MiB allows more, smaller bounds need less)';
+  const { neededMiB, reservedMiB, memoryMiB, halves } = reservation;
+  const used = bytes === undefined ? '' : `, although ${(bytes / 2 ** 20).toFixed(1)} MiB are used`;
+  const needs = `the set of states would have to reserve at least ${neededMiB} MiB for these bounds, more than the ${reservedMiB} MiB that it has${used}`;
+  const more =
+    memoryMiB === undefined
+      ? 'No --memory helps: one array cannot be as large.'
+      : `\`verify --design ${design} --memory ${memoryMiB}\` with the same bounds reserves so much (and uses less).`;
+  const less = halves ? 'Smaller bounds need less, and --symmetry half.' : 'Smaller bounds need less.';
+  return `${needs}. ${more} ${less}`;
+}
+
+function headline(result: VerifyResult, exploration: Exploration): string {
+  const { verdict, property } = result;
+  const { reason } = exploration;
   switch (verdict) {
     case 'holds':
       return 'holds in every reachable state';
@@ -110,8 +136,6 @@ function headline({ verdict, property }: VerifyResult, { reason }: Exploration):
     case 'deadlock':
       return 'a reachable state has no successor (no-deadlock)';
     case 'unknown':
-      return reason === 'memory'
-        ? 'no verdict: out of memory (--memory MiB allows more, smaller bounds need less)'
-        : 'no verdict: interrupted';
+      return `no verdict: ${reason === 'memory' ? memoryInTheWay(result, exploration) : 'interrupted'}`;
   }
 }

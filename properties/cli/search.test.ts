@@ -1,7 +1,7 @@
 import type { SearchProgress } from '../campaign-pool/tasks';
 import { rough } from './output';
 import { searchProgress } from './search';
-import { searchInWords, type VerifyResult } from './search-result';
+import { searched, searchInWords, type VerifyResult } from './search-result';
 
 const BOUNDS = { cpus: 2, tasks: 3, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
 
@@ -73,6 +73,32 @@ describe('the words of a search', () => {
   test('name no reductions beside a trace, whose search has none', () => {
     const found = { verdict: 'violated', property: 'stack-is-legal', trace: [] } as const;
     expect(words(found)).toContain('searched  1,000 states, 2,000 transitions');
+  });
+
+  test('tell what is in the way of a verdict, and only what helps', () => {
+    const why = (changed: object) =>
+      searchInWords({
+        result: { ...result, verdict: 'unknown' },
+        exploration: { ...exploration, verdict: 'unknown', reason: 'memory', ...changed },
+      })[0];
+    expect(why({ bytes: 2 ** 20 })).toContain('no verdict: out of memory (--memory MiB allows more');
+    expect(why({})).toContain('the system does not give the memory that --memory allows');
+    const room = { neededMiB: 1545, reservedMiB: 256, halves: true, memoryMiB: 387 };
+    const some = why({ bytes: 2 ** 19, reservation: room });
+    expect(some).toContain('reserve at least 1545 MiB for these bounds, more than the 256 MiB that it has');
+    expect(some).toContain('although 0.5 MiB are used');
+    expect(some).toContain('--memory 387');
+    expect(some).toContain('--symmetry half');
+    const none = why({ bytes: 2 ** 19, reservation: { neededMiB: 26_353, reservedMiB: 8192, halves: false } });
+    expect(none).toContain('No --memory helps');
+    expect(none).not.toContain('--symmetry');
+  });
+
+  test('name the reductions that were used, where those asked for had no room', () => {
+    const request = { design: 'mainline', bounds: result.bounds, symmetry: true, por: true };
+    const of = (changed: object) => searched(request, { exploration: { ...exploration, ...changed }, seconds: 1 });
+    expect(of({}).result.reductions).toEqual(['symmetry', 'por']);
+    expect(of({ reductions: ['symmetry'] }).result.reductions).toEqual(['symmetry']);
   });
 
   test('tell the memory of the states where it was counted', () => {

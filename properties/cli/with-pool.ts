@@ -1,5 +1,6 @@
 /**
- * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A second Ctrl-C ends the process.
+ * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A second Ctrl-C ends the process, with the exit code
+ * of what was found until then.
  */
 import { WorkerPool } from '../campaign-pool/worker-pool';
 import { NO_VERDICT } from './exit-codes';
@@ -30,17 +31,17 @@ export async function withPool<T>(size: number, body: (pool: WorkerPool) => Prom
   const pool = poolOf(size);
   let since = Number.POSITIVE_INFINITY;
   const interrupt = () => {
-    if (performance.now() - since > SAME_PRESS_MS) process.exit(NO_VERDICT);
+    if (performance.now() - since > SAME_PRESS_MS) process.exit(process.exitCode ?? NO_VERDICT);
     if (pool.stopped) return;
     since = performance.now();
     note('interrupted: stopping with what there is (again: at once)');
     pool.stop();
   };
+  // For good: a signal that comes while the workers go or the answer is being written must not take it away.
   for (const signal of SIGNALS) process.on(signal, interrupt);
   try {
     return await body(pool);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, interrupt);
     await pool.close();
   }
 }

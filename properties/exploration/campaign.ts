@@ -1,6 +1,7 @@
 /**
  * One run of a campaign: a single fast-check run whose integer seed is drawn from `seed/run`, so that it is
- * reproducible alone and in any worker, and whose failure fast-check shrinks and reports with its own `{seed, path}`.
+ * reproducible alone and in any worker. A failure is answered as it was found, so that it can be kept before it is
+ * shrunk; shrinking goes the way of fast-check's own, so that stock `{seed, path}` leads to the same trace.
  */
 import fc from 'fast-check';
 import type { Action, Counterexample } from '../../counterexamples/format';
@@ -9,10 +10,19 @@ import { propertySlug } from '../safety/property';
 import { replayWalk, type Walk } from './random-walk';
 import { runSeed } from './seeded-random';
 import type { Subject } from './subject';
-import { TraceArbitrary } from './trace-arbitrary';
+import { type ShortestWalk, TraceArbitrary } from './trace-arbitrary';
 
 /** How a failing trace was found. */
 export type Strategy = 'random' | 'sweep' | 'initial-state';
+
+/** A failing walk as it was found: all that shrinking starts from, and plain data. */
+export interface FailedWalk {
+  readonly walk: Walk;
+  readonly strategy: Exclude<Strategy, 'initial-state'>;
+  readonly run: number;
+  /** The seed of the run for stock fast-check; the sweep has none. */
+  readonly seed?: number;
+}
 
 /** A failing trace as found and as shrunk. */
 export interface Failure {
@@ -29,10 +39,12 @@ export interface Failure {
   readonly shrunk: number;
   /** Length of the abstract machine's shortest trace, where that one fails on the emulator too. */
   readonly shortest?: number;
+  /** Shrinking did not come to its end: a shorter trace may be near. */
+  readonly unfinished?: true;
   readonly actions: readonly Action[];
   /** A state fingerprint after each action. */
   readonly fingerprints: readonly string[];
-  /** What stock fast-check needs to find it again. */
+  /** What stock fast-check needs to find it again; not where shrinking was stopped. */
   readonly replay?: { readonly seed: number; readonly path: string };
 }
 
@@ -41,63 +53,84 @@ export interface RunResult {
   /** Actions performed by the walk. */
   readonly steps: number;
   readonly instructions: number;
-  readonly failure?: Failure;
+  /** The walk, if it failed; not shrunk. */
+  readonly failed?: FailedWalk;
 }
 
-/** Runs walk `run` of the campaign with the given seed, and shrinks it if it fails. */
+/** Runs walk `run` of the campaign with the given seed. */
 export function campaignRun(subject: Subject, campaignSeed: string, run: number): RunResult {
   const { system } = subject;
   const before = system.instructions;
   let steps = 0;
-  let found: Walk | undefined;
-  let instructions = 0;
-  const arbitrary = new TraceArbitrary(system, (failure) => subject.shortestWalk(failure));
-  const property = fc.property(arbitrary, (walk: Walk) => {
-    if (found === undefined) {
-      steps = walk.actions.length;
-      instructions = system.instructions - before;
-    }
-    found ??= walk;
+  const property = fc.property(new TraceArbitrary(system, () => undefined), (walk: Walk) => {
+    steps = walk.actions.length;
     return walk.failure === undefined;
   });
   const seed = runSeed(campaignSeed, run);
-  const details = fc.check(property, { seed, numRuns: 1, endOnFailure: false });
-  const [shrunk] = (details.counterexample ?? []) as Walk[];
-  if (!details.failed || shrunk === undefined || found === undefined) return { run, steps, instructions };
-  const replay = { seed, path: details.counterexamplePath ?? '0' };
-  return { run, steps, instructions, failure: { ...describe(subject, found, shrunk, 'random', run), replay } };
+  const { counterexample } = fc.check(property, { seed, numRuns: 1, endOnFailure: true });
+  const result = { run, steps, instructions: system.instructions - before };
+  return counterexample === null
+    ? result
+    : { ...result, failed: { walk: counterexample[0], strategy: 'random', run, seed } };
 }
 
-/** Shrinks a failing walk that no arbitrary has made (a sweep's), by the same candidates. */
-export function shrinkWalk(subject: Subject, walk: Walk, strategy: Strategy): Failure {
-  const arbitrary = new TraceArbitrary(subject.system, (failure) => subject.shortestWalk(failure));
-  let best = walk;
-  let context: unknown;
+/** How shrinking is watched and ended. */
+export interface Shrinking {
+  /** Polled often; once it says yes, the best trace so far is the answer. */
+  readonly shouldStop?: () => boolean;
+  /** Told of each better trace. */
+  readonly onBetter?: (failure: Failure) => void;
+}
+
+/**
+ * Shrinks a failing walk by the candidates of its arbitrary: each of them fails in the same way and is simpler, so the
+ * first is taken until there is none. That is what fast-check does as well, and so its path is all zeros.
+ */
+export function shrinkFailure(subject: Subject, failed: FailedWalk, shrinking: Shrinking = {}): Failure {
+  const { shouldStop = () => false, onBetter = () => {} } = shrinking;
+  let shortest: number | undefined;
+  const shortestWalk: ShortestWalk = (failure, walk) => {
+    const found = subject.shortestWalk(failure, { shouldStop, initially: walk.actions.length === 0 });
+    shortest = found?.length;
+    return found;
+  };
+  const arbitrary = new TraceArbitrary(subject.system, shortestWalk, shouldStop);
+  let best = new fc.Value(failed.walk, undefined);
+  let path = FIRST;
   for (;;) {
-    const next = arbitrary.shrink(best, context).getNthOrLast(0);
+    const next = arbitrary.shrink(best.value, best.context).getNthOrLast(0);
     if (next === null) break;
-    best = next.value;
-    context = next.context;
+    best = next;
+    path += `:${FIRST}`;
+    if (shortest === undefined) onBetter({ ...describe(subject, failed, best.value), unfinished: true });
   }
-  return describe(subject, walk, best, strategy, 0);
+  const failure = { ...describe(subject, failed, best.value), ...(shortest === undefined ? {} : { shortest }) };
+  if (shortest === undefined && shouldStop()) return { ...failure, unfinished: true };
+  return failed.seed === undefined ? failure : { ...failure, replay: { seed: failed.seed, path } };
 }
 
-function describe(subject: Subject, found: Walk, shrunk: Walk, strategy: Strategy, run: number): Failure {
-  const failure = shrunk.failure ?? found.failure;
+/** The failure as it was found. */
+export function unshrunk(subject: Subject, failed: FailedWalk): Failure {
+  return { ...describe(subject, failed, failed.walk), unfinished: true };
+}
+
+/** The first run, and the first of the values that shrinking tries. */
+const FIRST = '0';
+
+function describe(subject: Subject, { walk, strategy, run }: FailedWalk, best: Walk): Failure {
+  const failure = best.failure ?? walk.failure;
   if (failure === undefined) throw new RangeError('a walk that did not fail has nothing to describe');
-  const shortest = subject.shortestWalk(failure)?.length;
   const what = failure.kind === 'violated' ? { property: propertySlug(failure.property) } : { field: failure.field };
   return {
     kind: failure.kind,
     ...what,
     message: failure.message,
-    strategy: shrunk.actions.length === 0 ? 'initial-state' : strategy,
+    strategy: best.actions.length === 0 ? 'initial-state' : strategy,
     run,
-    found: found.length,
-    shrunk: shrunk.length,
-    ...(shortest === undefined ? {} : { shortest }),
-    actions: shrunk.actions,
-    fingerprints: fingerprints(subject, shrunk.actions),
+    found: walk.length,
+    shrunk: best.length,
+    actions: best.actions,
+    fingerprints: fingerprints(subject, best.actions),
   };
 }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { designName, imageHash } from '../../counterexamples/format';
 import { listCounterexamples, readCounterexample } from '../../counterexamples/store';
 import { imageFile, packageRoot } from '../designs/registry';
-import { replayCase } from './campaign';
+import '../testing/jest';
 import { Subject } from './subject';
 
 const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
@@ -22,8 +22,7 @@ test('the headline case is in the corpus', () => {
 test.each(files.map((file) => path.basename(file)))('%s reproduces', (name) => {
   const saved = readCounterexample(path.join(CORPUS, name));
   const subject = new Subject({ design: designName(saved) });
-  const result = replayCase(subject, saved);
-  expect(result).toMatchObject({ verdict: 'reproduced', step: saved.expected.step });
+  expect(subject).toReproduce(saved, path.join('counterexamples', 'corpus', name));
   if (imageHash(readFileSync(imageFile(designName(saved)))) !== saved.image.sha256) return;
   subject.system.reset();
   const prints = [subject.system.fingerprint()];

@@ -14,6 +14,7 @@ import { bootGuest } from '../guest/guest';
 import type { Range } from '../guest/manifest';
 import { Refinement } from '../refinement/refinement';
 import { propertyNumber } from '../safety/property';
+import '../testing/jest';
 import { EntrySystem, locationName } from './entry-system';
 import type { Walk } from './random-walk';
 import { runSeed } from './seeded-random';
@@ -24,14 +25,11 @@ import { TraceArbitrary } from './trace-arbitrary';
 
 const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
 const RUNS = 12;
+const PLAN = { seed: 'designs', runs: RUNS };
 
 function withoutPcid(design: string): Subject {
   const bytes = readFileSync(imageFile(design).replace('.elf', '-nopcid.elf'));
   return new Subject({ design, elf: { name: `${design}-nopcid`, bytes } });
-}
-
-function failures(subject: Subject, runs = RUNS): unknown[] {
-  return failuresOf(subject.system, runs);
 }
 
 function failuresOf(system: EntrySystem, runs: number): unknown[] {
@@ -66,12 +64,12 @@ describe.each(SAFE)('%s', (design) => {
   const subject = new Subject({ design });
 
   test(`refines its model and holds in ${RUNS} random walks`, () => {
-    expect(failures(subject)).toEqual([]);
+    expect(subject).toHold(PLAN);
   });
 
   test('holds in the sweep, which hits every pair that it meets', () => {
-    const { coverage, failure } = swept(design);
-    expect(failure).toBeUndefined();
+    const { subject, coverage, failure } = swept(design);
+    expect({ subject, walk: failure }).toHold();
     expect(coverage.hit).toBe(coverage.of);
     expect(coverage.hit).toBeGreaterThan(400);
   });
@@ -82,18 +80,17 @@ describe.each(SAFE)('%s', (design) => {
 
   test('holds with three tasks in two address spaces', () => {
     const other = new Subject({ design, boot: { cpus: 2, tasks: 3, mms: 2 } });
-    expect(failures(other)).toEqual([]);
+    expect(other).toHold(PLAN);
   });
 
   test('holds without PCID', () => {
     const other = withoutPcid(design);
-    expect(failures(other)).toEqual([]);
-    expect(sweep(other.system, new Coverage()).failure).toBeUndefined();
+    expect(other).toHold({ ...PLAN, sweep: true });
   });
 });
 
 test('deferred-percpu does what its model allows until a task is scheduled out on the trampoline stack', () => {
-  const seen = failures(new Subject({ design: 'deferred-percpu' }), 60);
+  const seen = failuresOf(new Subject({ design: 'deferred-percpu' }).system, 60);
   expect(seen.length).toBeGreaterThan(10);
   for (const failure of seen)
     expect(failure).toMatchObject({ kind: 'violated', property: propertyNumber('scheduled-out-on-own-stack') });

@@ -8,3 +8,8 @@ import seedrandom from 'seedrandom';
 export function runSeed(campaignSeed: string, run: number): number {
   return seedrandom(`${campaignSeed}/${run}`).int32();
 }
+
+/** Uniform numbers in [0, 1) of the stream with the given seed (any string). */
+export function randomStream(seed: string): () => number {
+  return seedrandom(seed);
+}

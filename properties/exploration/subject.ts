@@ -5,15 +5,14 @@
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import type { Bounds } from '../../model/schema-types';
-import { explore } from '../../model/search/explore';
 import type { RuleInstance } from '../../model/search/machine';
 import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
 import type { GuestBounds } from '../guest/guest-view';
 import { Refinement } from '../refinement/refinement';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
-import { propertySlug } from '../safety/property';
 import { concretise } from '../shrinking/concretise';
+import type { Shortest } from '../shrinking/shortest-trace';
 import { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
 
@@ -44,7 +43,7 @@ export class Subject {
    * plain design).
    */
   readonly model: EntryModel | undefined;
-  readonly #shortest = new Map<string, readonly RuleInstance[] | undefined>();
+  readonly #shortest = new Map<number, Shortest>();
 
   constructor(name: SubjectName) {
     this.name = name;
@@ -72,27 +71,43 @@ export class Subject {
 
   /**
    * The shortest trace of the abstract machine to a violation of the property; undefined where it has none at these
-   * bounds.
+   * bounds, or where the search was stopped. Searched once for each property.
    */
-  shortestTrace(property: number): readonly RuleInstance[] | undefined {
-    const slug = propertySlug(property);
-    if (!this.#shortest.has(slug)) this.#shortest.set(slug, this.#search(property));
-    return this.#shortest.get(slug);
+  shortestTrace(property: number, shouldStop?: () => boolean): readonly RuleInstance[] | undefined {
+    const known = this.#shortest.get(property) ?? this.#search(property, shouldStop);
+    // What was stopped may be asked again.
+    if (known.kind !== 'unknown' || known.reason !== 'interrupted') this.#shortest.set(property, known);
+    return known.kind === 'trace' ? known.trace : undefined;
   }
 
-  #search(property: number): readonly RuleInstance[] | undefined {
-    if (this.model === undefined) return undefined;
-    const found = explore(this.model, { property, deadlock: false });
-    return found.verdict === 'violated' ? found.trace : undefined;
+  #search(property: number, shouldStop?: () => boolean): Shortest {
+    return this.model === undefined ? { kind: 'none' } : searching().shortestTrace(this.model, property, shouldStop);
   }
 
   /**
    * The shortest trace, replayed on the machine: undefined if the abstract machine has none, or if it does not fail
-   * here.
+   * here. A failure of the state after boot (`initially`) has no trace, and asks no more than the initial state.
    */
-  shortestWalk(failure: NonNullable<Walk['failure']>): Walk | undefined {
+  shortestWalk(failure: NonNullable<Walk['failure']>, options: ShortestWalkOptions = {}): Walk | undefined {
     if (failure.kind !== 'violated') return undefined;
-    const trace = this.shortestTrace(failure.property);
-    return trace === undefined ? undefined : concretise(this.system, trace, failure);
+    const { shouldStop, initially = false } = options;
+    if (initially)
+      return this.model !== undefined && searching().failsInitially(this.model, failure.property)
+        ? { actions: [], length: 0, failure }
+        : undefined;
+    const trace = this.shortestTrace(failure.property, shouldStop);
+    return trace === undefined ? undefined : concretise(this.system, trace, failure, shouldStop);
   }
+}
+
+export interface ShortestWalkOptions {
+  /** Polled while the abstract machine is searched and its trace is replayed. */
+  readonly shouldStop?: () => boolean;
+  /** The machine fails before its first action. */
+  readonly initially?: boolean;
+}
+
+function searching(): typeof import('../shrinking/shortest-trace') {
+  // biome-ignore lint/style/noCommonJs: loaded late, because few subjects fail, and the compiled search takes a tenth of a second to load
+  return require('../shrinking/shortest-trace');
 }

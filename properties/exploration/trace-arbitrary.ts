@@ -12,8 +12,8 @@ import type { TransitionSystem } from './transition-system';
 /** Actions of one walk. */
 export const WALK_ACTIONS = 160;
 
-/** What shrinking needs besides the system: the provably shortest walk to a failure, where there is one. */
-export type ShortestWalk = (failure: NonNullable<Walk['failure']>) => Walk | undefined;
+/** What shrinking needs besides the system: the provably shortest walk to the failure of a walk, where there is one. */
+export type ShortestWalk = (failure: NonNullable<Walk['failure']>, walk: Walk) => Walk | undefined;
 
 /** The value is the shortest: nothing is left to shrink. */
 const SHORTEST = { shortest: true } as const;
@@ -21,17 +21,18 @@ const SHORTEST = { shortest: true } as const;
 export class TraceArbitrary extends fc.Arbitrary<Walk> {
   readonly #system: TransitionSystem;
   readonly #shortest: ShortestWalk;
-  readonly #steps: number;
+  readonly #shouldStop: () => boolean;
 
-  constructor(system: TransitionSystem, shortest: ShortestWalk, steps = WALK_ACTIONS) {
+  /** `shouldStop` is polled between the candidates of shrinking; once it says yes, nothing is simpler. */
+  constructor(system: TransitionSystem, shortest: ShortestWalk, shouldStop: () => boolean = () => false) {
     super();
     this.#system = system;
     this.#shortest = shortest;
-    this.#steps = steps;
+    this.#shouldStop = shouldStop;
   }
 
   override generate(mrng: fc.Random): fc.Value<Walk> {
-    const steps = mrng.nextInt(Math.ceil(this.#steps / 4), this.#steps);
+    const steps = mrng.nextInt(Math.ceil(WALK_ACTIONS / 4), WALK_ACTIONS);
     return new fc.Value(randomWalk(this.#system, mrng, steps), undefined);
   }
 
@@ -47,16 +48,17 @@ export class TraceArbitrary extends fc.Arbitrary<Walk> {
   *#simpler(walk: Walk, first: boolean): Generator<fc.Value<Walk>> {
     const { failure } = walk;
     if (failure === undefined) return;
-    const shortest = first ? this.#shortest(failure) : undefined;
+    const shortest = first ? this.#shortest(failure, walk) : undefined;
     if (shortest !== undefined) {
       yield new fc.Value(shortest, SHORTEST);
       return;
     }
     for (const actions of candidates(walk)) {
+      if (this.#shouldStop()) return;
       const simpler = tryCandidate(this.#system, walk, actions);
       if (simpler !== undefined) yield new fc.Value(simpler, 'candidate');
     }
-    const spliced = shortcut(this.#system, walk);
+    const spliced = shortcut(this.#system, walk, this.#shouldStop);
     if (spliced !== undefined) yield new fc.Value(spliced, 'candidate');
   }
 }

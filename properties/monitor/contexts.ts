@@ -3,6 +3,7 @@
  * give back. Plain functions on the ghost words; when they are called is the monitor's business.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { Delivery } from '../../emulator/observer';
 import { GS_BASE, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
 import { GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
@@ -30,14 +31,15 @@ import {
 
 /** A context whose interrupted point nobody saw: the first-run frame of a forked task, or a frame handed over. */
 export const NO_SNAPSHOT = -1;
-/** The lowest vector of external interrupts. */
-const FIRST_IRQ_VECTOR = 32;
-
-/** The abstract kind of what a vector delivers; faults that the guests do not raise count as #GP. */
-export function kindOf(vector: number): number {
-  if (vector >= FIRST_IRQ_VECTOR) return IRQ;
+/**
+ * The abstract kind of what is delivered. Every exception of user code, and every INT n, enters as its #PF does: on the
+ * stack of sp0, with the user's CR3 and GS, and IF cleared (SDM Vol. 3A, 6.12.1). What is left at CPL0 is the #GP of a
+ * bad IRET.
+ */
+export function kindOf({ vector, source }: Delivery, fromUser: boolean): number {
   if (vector === VEC_NMI) return NMI;
-  return vector === VEC_PF ? PF : GP;
+  if (source === 'irq') return IRQ;
+  return fromUser || vector === VEC_PF ? PF : GP;
 }
 
 /** A task that has never run sleeps in the body of the system call that forked it. */

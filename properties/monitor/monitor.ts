@@ -4,8 +4,7 @@
  * instruction costs it two tests of small integers; what a property needs more rarely (a frame, a page-table walk)
  * happens behind a flag of the instruction or a watched page.
  *
- * A run stops at its first violating micro-step. Checks of one micro-step are asked in ascending order, so the lowest
- * number is reported.
+ * A run stops at the end of its first violating micro-step. Of what is violated by then, the lowest number is reported.
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
@@ -159,9 +158,9 @@ export class Monitor implements Observer {
     return this.view.machine.cpus.some((cpu) => this.ghost.running(cpu.index) === t);
   }
 
-  /** Reports a violation; only the first of a run counts. */
+  /** Reports a violation. Of several in one micro-step the lowest number counts, and of one property the first. */
   report(property: number, cpu: Cpu, message: string): void {
-    if (this.violation !== undefined) return;
+    if (this.violation !== undefined && this.violation.property <= property) return;
     this.violation = { property, cpu: cpu.index, rip: toVa(cpu.r[RIP], cpu.r[RIP + 1]), message };
     this.view.machine.stop = true;
   }
@@ -385,7 +384,7 @@ export class Monitor implements Observer {
     if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, true)) words[g + NMI_REPEAT] = 1;
     const at = ghost.open(t);
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
-    words[at + CTX_KIND] = kindOf(event.vector);
+    words[at + CTX_KIND] = kindOf(event, pending[CTX_FROM_USER] === 1);
     words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
     if (handsOver || pending[CTX_FROM_USER] === 1) fromUserMode(this.words, at);
     words[g + CR3_IN_RSP] = 0;

@@ -19,6 +19,7 @@ import {
 } from '../../model/search/machine';
 import type { Monitor } from '../monitor/monitor';
 import { abstractMachine } from './abstraction';
+import { StepCache } from './step-cache';
 
 /** The first field in which the machine differs from what the abstract machine allows. */
 export interface Divergence {
@@ -44,9 +45,10 @@ export class Refinement {
   readonly #scratch: State;
   readonly #boundState: ReturnType<EntryModel['packing']['bind']>;
   readonly #boundScratch: ReturnType<EntryModel['packing']['bind']>;
-  readonly #instances: readonly RuleInstance[];
+  /** Rule instances by their CPU. */
+  readonly #instances: readonly (readonly RuleInstance[])[];
   readonly #table: InstanceTable<State, DesignConfig>;
-  readonly #known = new Map<string, AbstractStep>();
+  readonly #known: StepCache<AbstractStep>;
 
   constructor(model: EntryModel) {
     this.model = model;
@@ -58,8 +60,10 @@ export class Refinement {
     this.#scratch = model.packing.zero();
     this.#boundState = model.packing.bind(this.#state);
     this.#boundScratch = model.packing.bind(this.#scratch);
-    this.#instances = ruleInstances(model);
+    const instances = ruleInstances(model);
+    this.#instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
     this.#table = instanceTable(model);
+    this.#known = new StepCache(words);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
@@ -90,11 +94,10 @@ export class Refinement {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
     if (equal(this.#next, this.#packed)) return STUTTER;
-    const key = `${c}:${this.#packed.join()}>${this.#next.join()}`;
-    let step = this.#known.get(key);
+    let step = this.#known.get(c, this.#packed, this.#next);
     if (step === undefined) {
       step = this.#explain(c);
-      this.#known.set(key, step);
+      this.#known.set(c, this.#packed, this.#next, step);
     }
     if (step.kind === 'transition') this.#packed.set(this.#next);
     return step;
@@ -106,9 +109,7 @@ export class Refinement {
    */
   violatingRule(c: number, property: number): RuleInstance | undefined {
     this.#dirty = true;
-    return this.#instances.find(
-      (instance) => instance.args[0] === c && this.#apply(instance) && this.#scratch.failed === property,
-    );
+    return this.#instances[c].find((instance) => this.#apply(instance) && this.#scratch.failed === property);
   }
 
   #abstract(m: Monitor): Divergence | undefined {
@@ -121,16 +122,24 @@ export class Refinement {
     return undefined;
   }
 
-  /** The rule of CPU `c` that leads from the held state to the machine's, or how the nearest one differs. */
   #dirty = true;
+  /** The rule of CPU `c` that leads from the held state to the machine's, or how the nearest one differs. */
   #explain(c: number): AbstractStep {
     this.#dirty = true;
+    const instance = this.#instances[c].find(
+      (one) => this.#apply(one) && this.#scratch.failed === 0 && equal(this.#found, this.#next),
+    );
+    return instance === undefined
+      ? { kind: 'diverged', divergence: this.#nearest(c) }
+      : { kind: 'transition', instance };
+  }
+
+  #nearest(c: number): Divergence {
     let nearest: Divergence | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (const instance of this.#instances) {
-      if (instance.args[0] !== c || !this.#apply(instance)) continue;
+    for (const instance of this.#instances[c]) {
+      if (!this.#apply(instance)) continue;
       if (equal(this.#found, this.#next)) {
-        if (this.#scratch.failed === 0) return { kind: 'transition', instance };
         nearest = {
           field: 'requirement',
           message: `${instanceName(instance)} violates property ${this.#scratch.failed} in the model, and no property of the machine`,
@@ -147,7 +156,7 @@ export class Refinement {
     }
     const changes = this.#changes();
     const message = `the machine changed ${changes}, which no rule of the model allows; ${nearest?.message ?? 'no rule is enabled'}`;
-    return { kind: 'diverged', divergence: { field: nearest?.field ?? changes, message } };
+    return { field: nearest?.field ?? changes, message };
   }
 
   #apply(instance: RuleInstance): boolean {

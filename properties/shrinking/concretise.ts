@@ -29,6 +29,7 @@ interface Search {
    * Let another CPU go on between two transitions where nothing else helps. Costly, so tried only in a second search.
    */
   readonly settles: boolean;
+  readonly shouldStop: () => boolean;
   attempts: number;
   /** The failure that the search ended in, in its own words. */
   ended: Walk['failure'];
@@ -36,12 +37,13 @@ interface Search {
 
 /**
  * The walk that takes the machine through the given transitions and ends in the given failure (or, without one, well);
- * undefined when no sequence of choices does.
+ * undefined when no sequence of choices does, or when `shouldStop` ended the search for one.
  */
 export function concretise(
   system: TransitionSystem,
   trace: readonly RuleInstance[],
   failure: Walk['failure'],
+  shouldStop: () => boolean = () => false,
 ): Walk | undefined {
   system.reset();
   if (trace.length === 0) {
@@ -51,7 +53,7 @@ export function concretise(
   const wanted = trace.map(actionOf);
   for (const settles of [false, true]) {
     system.reset();
-    const search: Search = { system, wanted, failure, settles, attempts: 0, ended: undefined };
+    const search: Search = { system, wanted, failure, settles, shouldStop, attempts: 0, ended: undefined };
     const actions = extend(search, 0);
     if (actions !== undefined) return { actions, length: trace.length, failure: search.ended };
   }
@@ -81,7 +83,7 @@ function settledCpu(search: Search, i: number, c: number): Action[] | undefined 
   const mark = system.mark();
   let choices: number[] | undefined = [];
   let found: Action[] | undefined;
-  while (choices !== undefined && found === undefined && search.attempts < ATTEMPTS) {
+  while (choices !== undefined && found === undefined && goesOn(search)) {
     const asked: number[] = [];
     search.attempts++;
     const run = system.settle(c, answering(choices, asked));
@@ -102,13 +104,17 @@ function answering(choices: readonly number[], asked: number[]): (alternatives: 
   };
 }
 
+function goesOn({ attempts, shouldStop }: Search): boolean {
+  return attempts < ATTEMPTS && !shouldStop();
+}
+
 /** Tries the sequences of choices for action `i`, each followed by all the rest. */
 function choose(search: Search, i: number): Action[] | undefined {
   const { system } = search;
   const mark = system.mark();
   let choices: number[] | undefined = [];
   let found: Action[] | undefined;
-  while (choices !== undefined && found === undefined && search.attempts < ATTEMPTS) {
+  while (choices !== undefined && found === undefined && goesOn(search)) {
     const asked: number[] = [];
     found = attempt(search, i, choices, asked);
     if (found === undefined) system.rollback(mark);

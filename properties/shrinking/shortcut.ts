@@ -12,11 +12,15 @@ const EXPANSIONS = 60;
 /** Choice sequences tried for one step. */
 const VARIANTS = 24;
 
-/** The first shorter trace that a bounded search finds, or undefined. */
-export function shortcut(system: TransitionSystem, walk: Walk): Walk | undefined {
+/** The first shorter trace that a bounded search finds, or undefined; also where `shouldStop` ends the search. */
+export function shortcut(
+  system: TransitionSystem,
+  walk: Walk,
+  shouldStop: () => boolean = () => false,
+): Walk | undefined {
   const later = fingerprints(system, walk);
   for (let from = 0; from < walk.actions.length; from++) {
-    const found = searchFrom(system, walk, from, later);
+    const found = searchFrom({ system, walk, later, shouldStop }, from);
     if (found === undefined) continue;
     const replayed = replayWalk(system, found);
     if (sameFailure(replayed.failure, walk.failure) && replayed.length < walk.length) return replayed;
@@ -40,18 +44,21 @@ interface Node {
   readonly length: number;
 }
 
-function searchFrom(
-  system: TransitionSystem,
-  walk: Walk,
-  from: number,
-  later: ReadonlyMap<string, number>,
-): readonly Action[] | undefined {
+interface Search {
+  readonly system: TransitionSystem;
+  readonly walk: Walk;
+  /** The position in the trace at which each state is last seen. */
+  readonly later: ReadonlyMap<string, number>;
+  readonly shouldStop: () => boolean;
+}
+
+function searchFrom({ system, walk, later, shouldStop }: Search, from: number): readonly Action[] | undefined {
   const prefix = walk.actions.slice(0, from);
   const seen = new Set<string>();
   const queue: Node[] = [{ actions: [], length: 0 }];
   for (let n = 0; n < EXPANSIONS; n++) {
     const node = queue.shift();
-    if (node === undefined) return undefined;
+    if (node === undefined || shouldStop()) return undefined;
     system.reset();
     for (const action of [...prefix, ...node.actions]) system.perform(action);
     for (const next of successors(system, walk, node)) {

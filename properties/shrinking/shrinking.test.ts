@@ -4,7 +4,9 @@
  */
 import fc from 'fast-check';
 import type { Action } from '../../counterexamples/format';
-import { campaignRun, shrinkWalk } from '../exploration/campaign';
+import { type EntryModel, entryModel } from '../../model/entry-model';
+import { explore } from '../../model/search/explore';
+import { campaignRun, type FailedWalk, type Failure, shrinkFailure, unshrunk } from '../exploration/campaign';
 import { replayWalk, type Walk } from '../exploration/random-walk';
 import { Subject } from '../exploration/subject';
 import { TraceArbitrary } from '../exploration/trace-arbitrary';
@@ -12,17 +14,24 @@ import { propertyNumber } from '../safety/property';
 import { concretise } from './concretise';
 import { candidates, isSimpler } from './delta-debugging';
 import { shortcut } from './shortcut';
+import { shortestTrace } from './shortest-trace';
 
 const headline = new Subject({ design: 'deferred-percpu' });
 const S9 = propertyNumber('scheduled-out-on-own-stack') as number;
+
+/** The first failing walk of a campaign, as it was found. */
+function firstFailed(subject: Subject, seed: string): FailedWalk {
+  for (let run = 0; ; run++) {
+    const { failed } = campaignRun(subject, seed, run);
+    if (failed !== undefined) return failed;
+  }
+}
 
 test.each(Array.from({ length: 10 }, (_, i) => `shrink-${i}`))(
   'seed %s: the headline shrinks to the shortest trace of the abstract machine',
   (seed) => {
     const trace = headline.shortestTrace(S9);
-    let result = campaignRun(headline, seed, 0);
-    for (let run = 1; result.failure === undefined; run++) result = campaignRun(headline, seed, run);
-    expect(result.failure).toMatchObject({
+    expect(shrinkFailure(headline, firstFailed(headline, seed))).toMatchObject({
       property: 'scheduled-out-on-own-stack',
       shrunk: trace?.length,
       shortest: trace?.length,
@@ -30,15 +39,9 @@ test.each(Array.from({ length: 10 }, (_, i) => `shrink-${i}`))(
   },
 );
 
-/** A failing walk as the random walk found it. */
+/** A failing walk as a replay of it is. */
 function foundWalk(subject: Subject): Walk {
-  for (let run = 0; ; run++) {
-    const result = campaignRun(subject, 'found', run);
-    if (result.failure !== undefined) {
-      const replayed = replayWalk(subject.system, result.failure.actions);
-      return replayed;
-    }
-  }
+  return replayWalk(subject.system, shrinkFailure(subject, firstFailed(subject, 'found')).actions);
 }
 
 test('without an abstract trace delta debugging and shortcuts reach the same length', () => {
@@ -88,7 +91,7 @@ test('an abstract trace that the guest cannot follow has no walk', () => {
 });
 
 test('a failing walk of the sweep is shrunk by the same candidates', () => {
-  const failure = shrinkWalk(headline, foundWalk(headline), 'sweep');
+  const failure = shrinkFailure(headline, { walk: foundWalk(headline), strategy: 'sweep', run: 0 });
   expect(failure).toMatchObject({ shrunk: 5, strategy: 'sweep', property: 'scheduled-out-on-own-stack' });
 });
 
@@ -117,12 +120,96 @@ describe('candidates', () => {
   });
 });
 
-test("fast-check's own seed and path lead to the same shrunk trace", () => {
-  let result = campaignRun(headline, 'replay', 0);
-  for (let run = 1; result.failure === undefined; run++) result = campaignRun(headline, 'replay', run);
-  const { failure } = result;
-  const arbitrary = new TraceArbitrary(headline.system, (f) => headline.shortestWalk(f));
-  const property = fc.property(arbitrary, (walk: Walk) => walk.failure === undefined);
-  const details = fc.check(property, { ...failure?.replay, numRuns: 1, endOnFailure: true });
-  expect(details.counterexample?.[0].actions).toEqual(failure?.actions);
+describe("fast-check's own seed and path lead to the same shrunk trace", () => {
+  test.each([
+    ['by the shortest trace of the abstract machine', headline, 'replay', true],
+    ['by candidates, several times over', new Subject({ design: 'mainline+nmi-handler-loops' }), 'replay', false],
+  ] as const)('%s', (_, subject, seed, isProvable) => {
+    const failure = shrinkFailure(subject, firstFailed(subject, seed));
+    expect(failure.shortest !== undefined).toBe(isProvable);
+    const arbitrary = new TraceArbitrary(subject.system, (f) => subject.shortestWalk(f));
+    const property = fc.property(arbitrary, (walk: Walk) => walk.failure === undefined);
+    const details = fc.check(property, { ...failure.replay, numRuns: 1, endOnFailure: true });
+    expect(details.counterexample?.[0].actions).toEqual(failure.actions);
+    // And fast-check would not shrink it any further.
+    const further = fc.check(property, { ...failure.replay, numRuns: 1, endOnFailure: false });
+    expect(further.counterexample?.[0].actions).toEqual(failure.actions);
+  });
+});
+
+describe('shrinking that is stopped', () => {
+  const subject = new Subject({ design: 'mainline+nmi-handler-loops' });
+  const failed = firstFailed(subject, 'stopped');
+  const whole = shrinkFailure(subject, failed);
+
+  /** Stops when it has been asked as often. */
+  const stoppedAfter = (polls: number): Failure => {
+    let asked = 0;
+    return shrinkFailure(subject, failed, { shouldStop: () => ++asked > polls });
+  };
+
+  test('at once answers with the walk that was found', () => {
+    const { shrunk, replay, actions } = stoppedAfter(0);
+    expect({ shrunk, replay, actions }).toEqual({
+      shrunk: failed.walk.length,
+      replay: undefined,
+      actions: failed.walk.actions,
+    });
+    expect(unshrunk(subject, failed).actions).toEqual(failed.walk.actions);
+  });
+
+  test('on the way answers with what fails in the same way and is no longer than before', () => {
+    const lengths = [0, 8, 32, 128, 512].map((polls) => {
+      const failure = stoppedAfter(polls);
+      expect(failure.property).toBe(whole.property);
+      expect(replayWalk(subject.system, failure.actions).failure).toMatchObject({ message: failure.message });
+      return failure.actions.length;
+    });
+    expect(lengths).toEqual([...lengths].sort((a, b) => b - a));
+    expect(lengths.at(-1)).toBeLessThan(lengths[0]);
+  });
+
+  test('tells each better trace, the last of which is the answer', () => {
+    const told: Failure[] = [];
+    shrinkFailure(subject, failed, { onBetter: (better) => told.push(better) });
+    expect(told.length).toBeGreaterThan(1);
+    expect(told.at(-1)?.actions).toEqual(whole.actions);
+    expect(whole).not.toHaveProperty('unfinished');
+  });
+});
+
+describe("the abstract machine's shortest trace", () => {
+  const bounds = { cpus: 1, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 };
+  const model = (design: string): EntryModel => entryModel(design, bounds) as EntryModel;
+
+  test('is the one that direct execution finds, also past violations of other properties', () => {
+    const headlineModel = headline.model as EntryModel;
+    expect(shortestTrace(headlineModel, S9)).toEqual({
+      kind: 'trace',
+      trace: explore(headlineModel, { property: S9, deadlock: false }).trace,
+    });
+    // Where S2 is violated first, S3 still has a trace of its own, or none, as direct execution says.
+    const mutant = model('mainline+no-cr3-switch-on-exit');
+    for (const property of [2, 3]) {
+      const { trace } = explore(mutant, { property, deadlock: false });
+      const expected = trace === undefined ? { kind: 'none' } : { kind: 'trace', trace };
+      expect(shortestTrace(mutant, property)).toEqual(expected);
+    }
+  });
+
+  test('does not exist in a design that holds, nor for a property that only the emulator has', () => {
+    expect(shortestTrace(model('mainline'), S9)).toEqual({ kind: 'none' });
+    const S17 = propertyNumber('fast-return-is-canonical') as number;
+    expect(shortestTrace(model('deferred-percpu'), S17)).toEqual({ kind: 'none' });
+  });
+
+  test('is not known where the search was stopped, and can be asked again', () => {
+    const subject = new Subject({ design: 'mainline' });
+    let stopped = true;
+    expect(subject.shortestTrace(S9, () => stopped)).toBeUndefined();
+    expect(shortestTrace(model('mainline'), S9, () => true)).toEqual({ kind: 'unknown', reason: 'interrupted' });
+    stopped = false;
+    const unsafe = new Subject({ design: 'deferred-percpu' });
+    expect(unsafe.shortestTrace(S9, () => stopped)).toHaveLength(5);
+  });
 });

@@ -4,8 +4,9 @@
  */
 import { ComponentValues } from './component-values';
 import { cellValue, numberAt, type Slot } from './components';
-import { blockWordsOf, type Learnable, Unfit } from './lesson';
-import { BLOCK_WORDS, regionAt, regionLayout } from './state-set';
+import { type Learnable, Unfit } from './lesson';
+import { regionFor } from './region-room';
+import { BLOCK_WORDS, regionAt } from './state-set';
 import { REGIONS_END, REGIONS_LIMIT, type StepMemory } from './step-memory';
 
 const { store } = Atomics;
@@ -98,7 +99,7 @@ export class Collapser {
   }
 
   private makeRegion(running: readonly number[]): void {
-    const { slots, capacities } = this.from;
+    const { slots } = this.from;
     const { control, regions } = this.memory;
     const { occupants } = this.values;
     const [cpus, threads] = [slots.cpus.length, slots.threads.length];
@@ -107,19 +108,10 @@ export class Collapser {
       running.map((thread) => Math.max(0, thread)),
     );
     if (regions[at] !== 0) return;
-    const capacity = (component: number, thread: number) =>
-      capacities[this.values.capacityOf(component, Math.max(0, thread))];
-    const { strides, words, offset } = regionLayout(
-      {
-        cpus: running.map((thread, cpu) => capacity(cpu, thread)),
-        threads: slots.threads.map((_, thread) => (running.includes(thread) ? 0 : capacity(cpus + thread, thread))),
-        globals: capacities.globals,
-      },
-      blockWordsOf(this.from),
-    );
+    const { strides, words, offset } = regionFor(this.from, running);
     // 0 says that there is no region.
     const base = control[REGIONS_END] === offset ? offset + BLOCK_WORDS : control[REGIONS_END];
-    if (base + words > control[REGIONS_LIMIT]) throw new Unfit({ kind: 'memory' });
+    if (base + words > control[REGIONS_LIMIT]) throw new Unfit({ kind: 'reserve' });
     control[REGIONS_END] = base + words;
     regions.set(strides, at + 1);
     store(regions, at, base - offset);

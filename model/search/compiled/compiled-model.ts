@@ -3,25 +3,34 @@
  */
 import { createHash } from 'node:crypto';
 import type { Transient } from '../../schema-types';
-import { keep, kept } from '../../translate/file-cache';
+import { keep, recall } from '../../translate/file-cache';
 import type { Program, RuleInfo, SourceProgram } from '../../translate/ir';
-import { fullLayout, type Layout, makeLayout, type PlacedCell, type ValueSet } from '../../translate/packed/layout';
-import { packedSource } from '../../translate/packed/packed-code';
+import {
+  cellsOf,
+  fullLayout,
+  fullSet,
+  type Layout,
+  makeLayout,
+  type PlacedCell,
+  type ValueSet,
+} from '../../translate/packed/layout';
+import {
+  type PackedTrees,
+  packedSource,
+  packedTrees,
+  packedWords,
+  readPackedTrees,
+} from '../../translate/packed/packed-code';
 import { packState, unpackState } from '../../translate/packed/packer';
 import { closedUnderRenaming } from '../../translate/packed/renaming';
 import { sampleValues, widen } from '../../translate/packed/sampling';
 import { programOf } from '../../translate/program';
 import { contentHash } from '../../translate/source-program';
+import { bytesIn, Malformed, WordReader, wordsIn } from '../../translate/words';
 import type { Model, Rule } from '../machine';
 import { ruleInstances } from '../machine';
 import { applyInstance } from '../walk';
 import { type OrderedKernel, orderedKernelSource } from './ordered-kernel';
-
-/** What is kept of a compiled model between processes. */
-interface Kept {
-  readonly values: readonly ValueSet[];
-  readonly source: string | undefined;
-}
 
 export interface CompileOptions {
   /** The translated rules, if they are not those of the entry model. Nothing is then kept in files. */
@@ -37,7 +46,7 @@ export class CompiledModel<S extends Transient, D> {
   readonly program: Program;
   layout: Layout;
   private values: readonly ValueSet[];
-  private known: string | undefined;
+  private trees: PackedTrees | undefined;
   private readonly key: string | undefined;
   private readonly options: CompileOptions;
 
@@ -47,9 +56,8 @@ export class CompiledModel<S extends Transient, D> {
     this.program = programOf(model, options.sources);
     const fresh = options.sources !== undefined || options.full === true;
     this.key = fresh ? undefined : keyOf(this.program, options);
-    const before = this.key === undefined ? undefined : kept<Kept>(this.key);
-    this.known = before?.source;
-    this.values = before?.values ?? this.closed(options.full ? this.everything() : sampleValues(model, this.program));
+    const before = this.key && recall(`values-${this.key}`, (content) => readValues(wordsIn(content), this.program));
+    this.values = before || this.closed(options.full ? this.everything() : sampleValues(model, this.program));
     this.layout = makeLayout(this.program, this.values);
   }
 
@@ -62,9 +70,9 @@ export class CompiledModel<S extends Transient, D> {
     return this.options.symmetry ? closedUnderRenaming(makeLayout(this.program, values), this.model.bounds) : values;
   }
 
-  /** Keeps what has been learnt and made, for the next process. */
+  /** Keeps which values occur, as far as is known by now, for the next process. */
   keep(): void {
-    if (this.key !== undefined) keep(this.key, { values: this.values, source: this.known } satisfies Kept);
+    if (this.key !== undefined) keep(`values-${this.key}`, bytesIn(Int32Array.from(this.values)));
   }
 
   get words(): number {
@@ -73,15 +81,33 @@ export class CompiledModel<S extends Transient, D> {
 
   /** The text of the kernel: successors come in the order of their instances, each with the number of its own behind it. */
   source(): string {
-    if (this.known !== undefined) return this.known;
-    const source = `${packedSource(this.program, this.layout)}\n${orderedKernelSource(this.words)}`;
-    this.known = source;
-    this.keep();
-    return source;
+    this.trees ??= this.keptTrees() ?? this.makeTrees();
+    return `${packedSource(this.trees, this.layout)}\n${orderedKernelSource(this.words)}`;
   }
 
   kernel(): OrderedKernel {
     return new Function(this.source())() as OrderedKernel;
+  }
+
+  /** Where the trees are kept: they depend on the layout. */
+  private treesName(): string | undefined {
+    const values = createHash('sha256').update(this.values.join());
+    return this.key && `code-${this.key}-${values.digest('hex').slice(0, 16)}.trees`;
+  }
+
+  private keptTrees(): PackedTrees | undefined {
+    const name = this.treesName();
+    return name === undefined ? undefined : recall(name, (content) => readPackedTrees(wordsIn(content), this.layout));
+  }
+
+  private makeTrees(): PackedTrees {
+    const trees = packedTrees(this.program, this.layout);
+    const name = this.treesName();
+    if (name !== undefined) {
+      this.keep();
+      keep(name, bytesIn(packedWords(trees)));
+    }
+    return trees;
   }
 
   /** A rule that is no rule of the program, translated. */
@@ -130,7 +156,7 @@ export class CompiledModel<S extends Transient, D> {
     );
     this.values = this.closed(widen(cells, seen, this.model));
     this.layout = makeLayout(this.program, this.values);
-    this.known = undefined;
+    this.trees = undefined;
   }
 }
 
@@ -139,8 +165,20 @@ function valueAt(state: Transient, cell: PlacedCell): number {
   return cell.index.reduce<number>((value, index) => (value as unknown as number[])[index], field);
 }
 
-/** A name for the program: code and layout are made from it alone. */
+/** Sets of values for the cells of the program. Throws Malformed. */
+function readValues(words: Int32Array, program: Program): ValueSet[] {
+  const reader = new WordReader(words);
+  const values = cellsOf(program).map(({ field, size }) => {
+    const set = reader.any();
+    if (set === 0 || (set & ~fullSet(size)) !== 0) throw new Malformed(`field ${field} has no such set of values`);
+    return set;
+  });
+  reader.end();
+  return values;
+}
+
+/** A name for the program: layout and code are made from it alone. */
 function keyOf(program: Program, { symmetry = false }: CompileOptions): string {
   const made = createHash('sha256').update(contentHash()).update(JSON.stringify({ program, symmetry }));
-  return `code-${made.digest('hex').slice(0, 32)}`;
+  return made.digest('hex').slice(0, 32);
 }

@@ -2,9 +2,9 @@
  * Numbers the values of components (components.ts). The numbers are shared by the threads of a search; each thread has an index of its own, by content, and
  * catches up with what others have numbered. To be used under the lock of the memory.
  */
-import type { Capacity } from './components';
 import { type Learnable, Unfit } from './lesson';
 import { PlaceIndex } from './place-index';
+import { capacityOf } from './region-room';
 import { COUNTS, type StepMemory } from './step-memory';
 import { Views } from './views';
 
@@ -38,16 +38,6 @@ export class ComponentValues {
     return known < 0 ? this.give(component, thread) : known / value.length;
   }
 
-  /** What limits the number of a component's values. */
-  capacityOf(component: number, thread: number): Capacity {
-    const { slots, tasks } = this.from;
-    const cpus = slots.cpus.length;
-    const isTask = thread < Math.max(1, tasks);
-    if (component < cpus) return isTask ? 'runningTask' : 'runningIdle';
-    if (component < cpus + slots.threads.length) return isTask ? 'asleepTask' : 'asleepIdle';
-    return 'globals';
-  }
-
   /** Values that others have added since. */
   catchUp(): void {
     const { met, memory } = this;
@@ -65,7 +55,7 @@ export class ComponentValues {
   private give(component: number, thread: number): number {
     const { control, values } = this.memory;
     const counter = this.counterOf(component, thread);
-    const capacity = this.capacityOf(component, thread);
+    const capacity = capacityOf(this.from, component, thread);
     const count = control[COUNTS + counter];
     if (count === this.from.capacities[capacity]) throw new Unfit({ kind: 'full', what: capacity });
     const number = this.numbered(component, thread, count);

@@ -216,6 +216,30 @@ describe('a translator with a planted error', () => {
   });
 });
 
+describe('a set of states with too little room for its regions', () => {
+  const bounds: Bounds = { cpus: 2, tasks: 3, mms: 1, nesting: 1, nmis: 0, irqs: 1 };
+
+  test('says how much is needed, and has it with the memory that it names', () => {
+    const model = modelOf('deferred-pertask', bounds);
+    const { reason, reservation } = exploreCompiled(model);
+    expect(reason).toBe('memory');
+    expect(reservation).toMatchObject({ reservedMiB: 256, halves: true });
+    const { neededMiB = 0, memoryMiB = 0 } = reservation ?? {};
+    expect(neededMiB).toBeGreaterThan(256);
+    expect(
+      exploreCompiled(model, { memoryMiB: Math.ceil(memoryMiB / 2), symmetry: true, stopAtDepth: 16 }).reason,
+    ).toBe('depth');
+    expect(exploreCompiled(model, { memoryMiB, stopAtDepth: 16 }).reason).toBe('depth');
+  });
+
+  test('is searched without partial order, where only that needs more', () => {
+    const model = modelOf('mainline', { ...bounds, nmis: 3, irqs: 2 });
+    const answer = exploreCompiled(model, { memoryMiB: 200, symmetry: true, por: true, stopAtDepth: 22 });
+    expect(answer).toMatchObject({ reason: 'depth', reductions: ['symmetry'], depth: 22 });
+    expect(answer.reservation).toBeUndefined();
+  });
+});
+
 test('the estimate continues the fall of the growth', () => {
   const bell = Array.from({ length: 60 }, (_, i) => Math.round(1e6 * Math.exp(-((i - 30) ** 2) / 100)));
   const total = bell.reduce((sum, size) => sum + size, 0);

@@ -63,6 +63,22 @@ function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOpti
 }
 
 /** Searches until the layout has a code for everything that is met, and there is room for it. */
+/** A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room for it, the plain one answers. */
+function countWithRoom<S extends Transient, D>(
+  model: Model<S, D>,
+  options: CompiledOptions<S>,
+  reporter: Reporter,
+): Counted & Pick<Exploration, 'reductions'> {
+  const asked = count(model, options, reporter);
+  if (asked.stop.kind !== 'reserve' || options.por !== true) return asked;
+  const { symmetry = false } = options;
+  for (const renames of symmetry ? [true, false] : [false]) {
+    const other = count(model, { ...options, por: false, symmetry: renames }, reporter);
+    if (other.stop.kind !== 'reserve') return { ...other, reductions: renames ? ['symmetry'] : [] };
+  }
+  return asked;
+}
+
 function countWith<S extends Transient, D>(
   crew: Crew,
   threads: number,
@@ -174,14 +190,19 @@ export function exploreCompiled<S extends Transient, D>(
   const ordered = () => new Ordered(model, options, reporter).run();
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
-  const { search, stop } = count(model, options, reporter);
+  const { search, stop, reductions } = countWithRoom(model, options, reporter);
+  const used = reductions === undefined ? {} : { reductions };
   switch (stop.kind) {
     case 'done':
-      return { verdict: 'holds', ...countsOf(search), ...costsOf(search) };
+      return { verdict: 'holds', ...countsOf(search), ...costsOf(search), ...used };
     case 'depth':
     case 'memory':
     case 'interrupted':
-      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search) };
+      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search), ...used };
+    case 'reserve': {
+      const { reservation } = stop;
+      return { verdict: 'unknown', reason: 'memory', reservation, ...countsOf(search), ...costsOf(search) };
+    }
     default:
       return ordered();
   }

@@ -3,22 +3,18 @@
  */
 import { createHash } from 'node:crypto';
 import type { Transient } from '../../schema-types';
-import { keep, keepBytes, kept, keptBytes } from '../../translate/file-cache';
-import { type Interaction, interactionOf } from '../../translate/packed/interaction';
-import { privateText } from '../../translate/packed/private';
+import { keep, recall } from '../../translate/file-cache';
+import { interactionOf } from '../../translate/packed/interaction';
+import { privateTrees } from '../../translate/packed/private';
 import { renamerText } from '../../translate/packed/renaming';
 import { contentHash } from '../../translate/source-program';
+import { bytesIn, Malformed, WordReader, wordsIn } from '../../translate/words';
 import { type Model, type PartialOrder, type Rule, ruleInstances } from '../machine';
 import { type Renaming, renamed, renamings } from '../symmetry';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { CAPACITIES, type Capacities, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
+import { CAPACITIES, type Capacities, type Capacity, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
 import type { ComponentRenaming, Learnable, PrivateSteps } from './lesson';
-
-/** What is generated for one layout. */
-interface Generated {
-  readonly interaction: Interaction;
-  readonly isPrivate?: string;
-}
+import { type Counts, type Generated, generatedWords, readGenerated, stepTrees } from './step-code';
 
 interface Recalled {
   readonly capacities: Capacities;
@@ -27,25 +23,24 @@ interface Recalled {
 
 /** How the names of files with learnt steps end. */
 export const LEARNT = '.learnt';
-const DIGEST_BYTES = 32;
+/** Of each capacity: an array of so many entries can still be made. */
+const MOST_ROOM = 2 ** 26;
 
-function digestOf(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+/** Capacities and steps as one piece. */
+function learntWords(capacities: Capacities, steps: Int32Array): Int32Array {
+  const words = new Int32Array(CAPACITIES.length + steps.length);
+  words.set(CAPACITIES.map((what) => capacities[what]));
+  words.set(steps, CAPACITIES.length);
+  return words;
 }
 
-/** Capacities and steps as one piece, with a digest in front: half a file, or a damaged one, is none. */
-function sealed(capacities: Capacities, steps: Int32Array): Buffer {
-  const room = Int32Array.from(CAPACITIES, (what) => capacities[what]);
-  const content = Buffer.concat([Buffer.from(room.buffer), Buffer.from(steps.buffer)]);
-  return Buffer.concat([digestOf(content), content]);
-}
-
-function unsealed(bytes: Buffer): Recalled | undefined {
-  const content = bytes.subarray(DIGEST_BYTES);
-  if (!digestOf(content).equals(bytes.subarray(0, DIGEST_BYTES))) return undefined;
-  const words = new Int32Array(Uint8Array.from(content).buffer);
-  const capacities = Object.fromEntries(CAPACITIES.map((what, i) => [what, words[i]])) as unknown as Capacities;
-  return { capacities, steps: words.slice(CAPACITIES.length) };
+function readLearnt(words: Int32Array): Recalled {
+  const reader = new WordReader(words);
+  const room = CAPACITIES.map((what) => [what, reader.next(1, MOST_ROOM)] as const);
+  const capacities = Object.fromEntries(room) as Record<Capacity, number>;
+  if ((capacities.crossings & (capacities.crossings - 1)) !== 0)
+    throw new Malformed(`expected a power of two as the room for crossings, found ${capacities.crossings}`);
+  return { capacities, steps: reader.rest() };
 }
 
 export class LearnableModel<S extends Transient, D> {
@@ -66,16 +61,16 @@ export class LearnableModel<S extends Transient, D> {
     this.compiled.keep();
     const { cpus, tasks } = model.bounds;
     const threads = model.running === undefined ? 0 : tasks + cpus;
-    const { interaction, isPrivate } = this.generated();
-    const { footprints, shared, code } = interaction;
+    const generated = this.generated();
+    const { footprints, shared } = generated;
     return {
-      code,
+      trees: stepTrees(generatedWords(generated), layout, this.counts()),
       footprints,
       masks: makeMasks(layout, cpus, threads, shared, model.running),
       slots: makeSlots(cpus, threads, capacities),
       capacities,
       tasks,
-      por: isPrivate === undefined ? undefined : this.privateSteps(isPrivate),
+      por: this.order && this.privateSteps(this.order),
       renamings: this.options.symmetry ? renamings(model.bounds).map((r) => this.renaming(r, threads)) : [],
     };
   }
@@ -87,17 +82,24 @@ export class LearnableModel<S extends Transient, D> {
     return `steps-${createHash('sha256').update(contentHash()).update(of).digest('hex').slice(0, 32)}`;
   }
 
+  private counts(): Counts {
+    const { model } = this.compiled;
+    const { cpus, tasks } = model.bounds;
+    const isPrivate = this.order === undefined ? 0 : cpus;
+    return { instances: ruleInstances(model).length, cpus, threads: tasks + cpus, isPrivate };
+  }
+
   /** What an earlier search has learnt of the model's steps, and the room that it needed. */
   recall(): Recalled {
     const name = this.memoryName();
-    const bytes = name === undefined ? undefined : keptBytes(name);
-    return (bytes && unsealed(bytes)) ?? { capacities: FIRST_CAPACITIES, steps: undefined };
+    const recalled = name === undefined ? undefined : recall(name, (content) => readLearnt(wordsIn(content)));
+    return recalled ?? { capacities: FIRST_CAPACITIES, steps: undefined };
   }
 
   /** Keeps what has been learnt, for the next search. */
   remember(capacities: Capacities, steps: Int32Array): void {
     const name = this.memoryName();
-    if (name !== undefined) keepBytes(name, sealed(capacities, steps));
+    if (name !== undefined) keep(name, bytesIn(learntWords(capacities, steps)));
   }
 
   private memoryName(): string | undefined {
@@ -106,24 +108,29 @@ export class LearnableModel<S extends Transient, D> {
   }
 
   private generated(): Generated {
-    const { program, layout, model } = this.compiled;
-    const name = this.name();
-    const isKept = this.options.sources === undefined;
-    const known = isKept ? kept<Generated>(name) : undefined;
+    const { layout } = this.compiled;
+    if (this.options.sources !== undefined) return this.generate();
+    const name = `${this.name()}.trees`;
+    const known = recall(name, (content) => readGenerated(wordsIn(content), layout, this.counts()));
     if (known !== undefined) return known;
+    const made = this.generate();
+    keep(name, bytesIn(generatedWords(made)));
+    return made;
+  }
+
+  private generate(): Generated {
+    const { program, layout, model } = this.compiled;
     const replaced = this.order?.replaced ?? [];
     const tried = { ...program, rules: program.rules.filter((rule) => !replaced.includes(rule.name)) };
     const { cpus } = model.bounds;
     const interaction = interactionOf(tried, layout, cpus, model.running);
     const guard = this.order && this.compiled.translated(guardOf(this.order));
-    const made = guard ? { interaction, isPrivate: privateText(program, layout, guard, cpus) } : { interaction };
-    if (isKept) keep(name, made);
-    return made;
+    return { ...interaction, isPrivate: guard ? privateTrees(program, layout, guard, cpus) : [] };
   }
 
-  private privateSteps(isPrivate: string): PrivateSteps {
-    const first = new Set(this.order?.first);
-    return { isPrivate, first: ruleInstances(this.compiled.model).map(({ rule }) => first.has(rule)) };
+  private privateSteps(order: PartialOrder<S, D>): PrivateSteps {
+    const first = new Set(order.first);
+    return { first: ruleInstances(this.compiled.model).map(({ rule }) => first.has(rule)) };
   }
 
   private renaming(r: Renaming, threads: number): ComponentRenaming {

@@ -2,7 +2,6 @@
  * Learns the steps of states, one state at a time, by executing the generated code of all rules on it. What a step changes is remembered for every state
  * in which the step depends on the same (step-memory.ts), so this is done some ten thousand times in a search of any size.
  */
-import type { Condition, InteractionCode } from '../../translate/packed/interaction';
 import { markedProperty, NO_CELL, NO_CODE } from '../../translate/packed/marker';
 import { noteInBlock } from './block-summary';
 import { Collapser } from './collapser';
@@ -11,6 +10,7 @@ import { bitsOf, CrossingMemory, footprintBits } from './crossing-memory';
 import { BAD, LEARNT, type Learnable, type Lesson, Unfit } from './lesson';
 import { hashOf, PlaceIndex } from './place-index';
 import { FAR, isPlain, moveOf } from './state-set';
+import { StepCode } from './step-code';
 import { LOCK, RECORD_HEAD, RECORDS_END, rowsOf, type StepMemory, stepStride } from './step-memory';
 
 /** Numbers of the instances of one CPU. */
@@ -44,14 +44,13 @@ export class Learner {
   private readonly memory: StepMemory;
   private readonly collapser: Collapser;
   private readonly crossings: CrossingMemory;
-  private readonly code: InteractionCode;
+  private readonly code: StepCode;
   private readonly instances: readonly Instances[];
   /** By the CPU, then by the number of its component. */
   private readonly ownSteps: readonly Map<number, OwnSteps>[];
   /** The bits of a collapsed state that the steps of an instance may change; and those of each thread, for the CPU that runs it. */
   private readonly changeable: readonly Int32Array[];
   private readonly ofThreads: readonly Int32Array[];
-  private readonly isPrivate: readonly Condition[];
   private readonly rows: readonly number[];
   /** A CPU does the same whatever the globals are, more often than not. */
   private readonly recordsByContent: PlaceIndex;
@@ -66,12 +65,11 @@ export class Learner {
     this.memory = memory;
     this.collapser = new Collapser(from, memory);
     this.crossings = new CrossingMemory(from, memory);
-    this.code = new Function(from.code)() as InteractionCode;
+    this.code = new StepCode(from.trees);
     this.instances = slots.cpus.map((_, cpu) => instancesOf(cpu, from));
     this.ownSteps = slots.cpus.map(() => new Map());
     this.changeable = footprints.map((footprint) => footprintBits(slots, footprint));
     this.ofThreads = slots.threads.map((slot) => bitsOf(slots, [slot]));
-    this.isPrivate = new Function(`return ${from.por?.isPrivate ?? '[]'};`)() as Learner['isPrivate'];
     this.rows = rowsOf(slots);
     this.recordsByContent = new PlaceIndex(memory.records);
     this.out = new Int32Array(2 * masks.words);
@@ -181,7 +179,7 @@ export class Learner {
     const afterSteps = this.putLocal(cpu, local, RECORD_HEAD);
     const end = this.putCandidates(crossing, afterSteps);
     // Beyond what the model promises: a CPU whose steps may depend on others is not private.
-    return this.headed(afterSteps, end, end === afterSteps && this.isPrivate[cpu]?.(this.collapser.wide) === 1);
+    return this.headed(afterSteps, end, end === afterSteps && this.code.isPrivate[cpu]?.(this.collapser.wide) === 1);
   }
 
   private ownStepsOf(cpu: number): OwnSteps {

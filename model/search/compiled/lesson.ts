@@ -5,11 +5,11 @@ import type { Footprint } from '../../translate/packed/interaction';
 import type { Capacities, Capacity, Masks, Slots } from './components';
 import { isReduced } from './kernel';
 import { BLOCK_WORDS, REDUCED_BLOCK_WORDS } from './state-set';
+import type { StepTrees } from './step-code';
 
-/** What the generated code of a model is, as far as it is needed to learn steps. Plain data, for it is handed to each thread. */
+/** What is known of a model, as far as it is needed to learn steps. Plain data, for it is handed to each thread. */
 export interface Learnable {
-  /** JavaScript: an InteractionCode (interaction.ts). */
-  readonly code: string;
+  readonly trees: StepTrees;
   readonly footprints: readonly Footprint[];
   readonly masks: Masks;
   readonly slots: Slots;
@@ -22,12 +22,10 @@ export interface Learnable {
   readonly renamings?: readonly ComponentRenaming[] | undefined;
 }
 
-/** Partial-order reduction (search/partial-order.ts), by the numbers of instances. */
+/** Partial-order reduction (search/partial-order.ts), by the numbers of instances. Where a CPU is private, the trees say. */
 export interface PrivateSteps {
   /** Instances that go before all others. Whether one is enabled depends on the globals only. */
   readonly first: readonly boolean[];
-  /** JavaScript, an array by the CPU: Conditions that answer 1 where the CPU is private. */
-  readonly isPrivate: string;
 }
 
 /** What a renaming makes of each component (CPUs, threads, globals), and JavaScript: a function from the words of a state to those of its renaming. */
@@ -42,7 +40,8 @@ export type Lesson =
   | { readonly kind: 'bad' }
   | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number }
   | { readonly kind: 'full'; readonly what: Capacity }
-  | { readonly kind: 'memory' };
+  /** The set of states has no room for another region. */
+  | { readonly kind: 'reserve' };
 
 export const LEARNT: Lesson = { kind: 'learnt' };
 export const BAD: Lesson = { kind: 'bad' };

@@ -7,6 +7,7 @@ import { CAPACITIES, type Capacity } from './components';
 import type { Learnable } from './lesson';
 import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
+import { type Reservation, reservationOf } from './region-room';
 import { SearchThread } from './search-thread';
 import * as place from './shared-search';
 import { bytesOf, makeShared, type Shared, send } from './shared-search';
@@ -24,6 +25,8 @@ export interface ParallelOptions {
 export type ParallelStop =
   | Extract<Stop, { kind: 'done' | 'depth' | 'memory' | 'interrupted' | 'recompile' }>
   | { readonly kind: 'bad' }
+  /** The memory is not used up, but more would have to be reserved. */
+  | { readonly kind: 'reserve'; readonly reservation: Reservation }
   /** More values than there is room for: to be begun anew with more. */
   | { readonly kind: 'full'; readonly what: Capacity };
 
@@ -162,6 +165,8 @@ export class ParallelSearch implements Observed {
         return { kind: 'done' };
       case place.NO_MEMORY:
         return { kind: 'memory' };
+      case place.NO_REGION:
+        return { kind: 'reserve', reservation: reservationOf(learnable, this.shared.states.length) };
       case place.TOO_DEEP:
         return { kind: 'depth' };
       case place.INTERRUPTED:

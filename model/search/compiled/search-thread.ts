@@ -202,7 +202,7 @@ export class SearchThread {
     const { control } = this.shared;
     if (lesson.kind === 'learnt') return true;
     if (lesson.kind === 'bad') this.stop(place.BAD);
-    else if (lesson.kind === 'memory') this.stop(place.NO_MEMORY);
+    else if (lesson.kind === 'reserve') this.stop(place.NO_REGION);
     else if (compareExchange(control, place.FOUND, 0, 1) === 0) {
       const isFull = lesson.kind === 'full';
       control[place.FOUND + 1] = isFull ? CAPACITIES.indexOf(lesson.what) : lesson.instance;

@@ -3,6 +3,7 @@
  * written, by its owner only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
  */
 import type { Learnable } from './lesson';
+import { wordsToReserve } from './region-room';
 import { PAGE_BYTES, PAGE_WORDS } from './state-set';
 import { makeStepMemory, type StepMemory } from './step-memory';
 
@@ -46,6 +47,7 @@ export const INTERRUPTED = 5;
 export const NEEDS_CODE = 6;
 export const NEEDS_ROOM = 7;
 export const CRASHED = 8;
+export const NO_REGION = 9;
 
 export interface Shared {
   readonly threads: number;
@@ -71,12 +73,6 @@ export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'r
 }
 
 const LEAST_LIST_WORDS = 1 << 16;
-/** Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less than so many words. */
-const RESERVED = 4;
-const LEAST_RESERVED = 2 ** 26;
-/** An Int32Array takes more, but not a product of 32-bit integers. */
-const MOST_WORDS = 2 ** 31 - 1;
-
 const array = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
 
 /** So many words, or fewer where the system does not promise them. */
@@ -93,7 +89,7 @@ function reserve(words: number): Int32Array {
 export function makeShared(options: SharedOptions): Shared {
   const { threads, memoryBytes, learnable } = options;
   const { slots, masks, capacities, renamings = [] } = learnable;
-  const states = reserve(Math.min(Math.max(Math.floor(memoryBytes / 4) * RESERVED, LEAST_RESERVED), MOST_WORDS));
+  const states = reserve(wordsToReserve(memoryBytes));
   const regionWords = states.length;
   const listWords = Math.floor(memoryBytes / 8 / threads) + LEAST_LIST_WORDS;
   const control = array(FIRST_THREAD + threads * THREAD);

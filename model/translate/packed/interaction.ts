@@ -29,8 +29,16 @@ export interface Interaction {
   readonly footprints: readonly Footprint[];
   /** Cells that a crossing instance or a crossing condition of an invariant looks at, although they may belong to another CPU. */
   readonly shared: readonly number[];
-  /** JavaScript: an InteractionCode, as the body of a function. */
-  readonly code: string;
+  readonly trees: InteractionTrees;
+}
+
+/** The decision trees of an InteractionCode. */
+export interface InteractionTrees {
+  /** By the number of the instance; a tree of kind 'none' for one that is not tried, or not crossing. */
+  readonly steps: readonly Tree[];
+  readonly mayCross: readonly Tree[];
+  /** One tree for each invariant, in the order in which they are judged. */
+  readonly judge: readonly Tree[];
 }
 
 const NOT_TRIED: Footprint = { cpu: -1, crossing: false, threads: [], globals: false };
@@ -40,12 +48,10 @@ export type Condition = (words: Int32Array) => number;
 
 /** The arrays go by the number of the instance. */
 export interface InteractionCode {
-  /** Stores the successor of one instance, if it is enabled; returns the number of words stored. See marker.ts. Null for one that is not tried. */
+  /** Stores the successor of one instance, if it is enabled; returns the number of words stored. See marker.ts. Null for one that is never enabled. */
   readonly steps: readonly (((words: Int32Array, out: Int32Array) => number) | null)[];
   /** 1 where a crossing instance may be enabled, as far as its own component tells; 0 where it is not, whatever the others do. Null for a local one. */
   readonly mayCross: readonly (Condition | null)[];
-  /** The lowest property among the invariants that the state violates, or 0. */
-  readonly judge: Condition;
 }
 
 type Owner = 'own' | 'thread' | 'cpu';
@@ -196,9 +202,22 @@ function wordsOf(layout: Layout): string {
   return Array.from({ length: layout.words }, (_, i) => `W[${i}]`).join(', ');
 }
 
-/** A Condition, from a function `test` of single words. */
-export function conditionText(layout: Layout, test: string): string {
+/** JavaScript: a Condition, the property of the first tree that fails, or 0. */
+export function conditionText(layout: Layout, trees: readonly Tree[]): string {
+  const test = new Emitter(layout, false).judge('test', trees);
   return `(() => {${test}\nreturn (W) => test(${wordsOf(layout)});\n})()`;
+}
+
+/** JavaScript: an InteractionCode. */
+export function interactionText(layout: Layout, { steps, mayCross }: InteractionTrees): string {
+  const emitter = new Emitter(layout, false);
+  const words = wordsOf(layout);
+  const step = (tree: Tree) =>
+    `(() => {${emitter.successors('step', [tree])}\nreturn (W, o) => step(${words}, o, 0);\n})()`;
+  const listed = (trees: readonly Tree[], text: (tree: Tree) => string) =>
+    trees.map((tree) => (tree.kind === 'none' ? 'null' : text(tree))).join(',\n');
+  const tests = listed(mayCross, (tree) => conditionText(layout, [tree]));
+  return `({ steps: [${listed(steps, step)}], mayCross: [${tests}] })`;
 }
 
 /** `running`: the field that names the thread that a CPU runs, if the model has one. No two CPUs run one thread in a state that violates nothing. */
@@ -225,13 +244,11 @@ export function interactionOf(
   }
   const threadOf = (cell: number) => layout.cells[cell].index[0];
   const judgedThreads = [...judged].filter((cell) => layout.fields.get(layout.cells[cell].field)?.over[0] === 'thread');
-  const emitter = new Emitter(layout, false);
   const instances = instancesOf(flat.rules);
   const count = 1 + Math.max(...instances.map((instance) => instance.number));
   const footprints = new Array<Footprint>(count).fill(NOT_TRIED);
-  const steps = new Array<string>(count).fill('null');
-  const tests = new Array<string>(count).fill('null');
-  const words = wordsOf(layout);
+  const steps = new Array<Tree>(count).fill(NONE);
+  const mayCross = new Array<Tree>(count).fill(NONE);
   for (const instance of instances) {
     const { number } = instance;
     const cpu = cpuOf(instance);
@@ -259,13 +276,9 @@ export function interactionOf(
       globals ||= [...judged].some((cell) => layout.cells[cell].index.length === 0);
     }
     footprints[number] = { cpu, crossing, threads: [...threads].sort((a, b) => a - b), globals };
-    steps[number] = `(() => {${emitter.successors('step', [tree])}\nreturn (W, o) => step(${words}, o, 0);\n})()`;
-    if (crossing) tests[number] = conditionText(layout, emitter.judge('test', [openEnded(tree, facts, outlook)]));
+    steps[number] = tree;
+    if (crossing) mayCross[number] = openEnded(tree, facts, outlook);
   }
-  const judge = emitter.judge(
-    'test',
-    flat.invariants.map(({ condition, property }) => executor.violation(condition, facts, property)),
-  );
-  const code = `'use strict';\nreturn { judge: ${conditionText(layout, judge)}, steps: [${steps.join(',\n')}], mayCross: [${tests.join(',\n')}] };`;
-  return { footprints, shared: [...shared].sort((a, b) => a - b), code };
+  const judge = flat.invariants.map(({ condition, property }) => executor.violation(condition, facts, property));
+  return { footprints, shared: [...shared].sort((a, b) => a - b), trees: { steps, mayCross, judge } };
 }

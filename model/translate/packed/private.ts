@@ -1,10 +1,8 @@
 /**
- * Where a CPU is private (search/partial-order.ts), in generated code.
+ * Where a CPU is private (search/partial-order.ts), as decision trees.
  */
 import { unrollProgram } from '../fold';
 import type { Program, RuleInfo } from '../ir';
-import { Emitter } from './emitter';
-import { conditionText } from './interaction';
 import type { Layout } from './layout';
 import { Executor } from './symbolic';
 import type { Tree } from './tree';
@@ -26,15 +24,10 @@ function asVerdict(tree: Tree): Tree {
   }
 }
 
-/** JavaScript, an array by the CPU: Conditions (interaction.ts) that are 1 where `guard`, a rule of one CPU that writes nothing, is enabled. */
-export function privateText(program: Program, layout: Layout, guard: RuleInfo, cpus: number): string {
+/** For each CPU a judgement that fails where `guard`, a rule of one CPU that writes nothing, is enabled. */
+export function privateTrees(program: Program, layout: Layout, guard: RuleInfo, cpus: number): Tree[] {
   const [{ body, params }] = unrollProgram({ ...program, rules: [guard] }).rules;
   const executor = new Executor(layout);
-  const emitter = new Emitter(layout, false);
   const names = params.map(({ name }) => name);
-  const conditions = Array.from({ length: cpus }, (_, cpu) => {
-    const tree = executor.rule(body, names, [cpu], 0, executor.anything());
-    return conditionText(layout, emitter.judge('test', [asVerdict(tree)]));
-  });
-  return `[${conditions.join(',\n')}]`;
+  return Array.from({ length: cpus }, (_, cpu) => asVerdict(executor.rule(body, names, [cpu], 0, executor.anything())));
 }

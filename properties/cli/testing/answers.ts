@@ -35,14 +35,22 @@ export const fuzzAnswer = z.strictObject({
   seconds,
   verdict: z.enum(['holds', 'violated', 'diverged', 'vacuous', 'unknown']),
   property: slug.optional(),
+  field: z.string().optional(),
+  message: z.string().optional(),
+  run: count.optional(),
   actionsFound: count.optional(),
   actionsShrunk: count.optional(),
   shortest: count.optional(),
+  shrinkingStopped: z.literal(true).optional(),
   counterexample: z.string().optional(),
   replay: z.strictObject({ seed: z.int(), path: z.string() }).optional(),
   coverage: z.strictObject({ hit: count, of: count }),
   vacuous: z.array(slug),
+  unasked: z.array(slug).optional(),
   unchecked: z.array(z.strictObject({ property: z.string(), symbol: z.string() })),
+  few: z.literal(true).optional(),
+  note: z.string().optional(),
+  again: z.string(),
 });
 
 export const replayAnswer = z.strictObject({

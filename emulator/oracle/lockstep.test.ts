@@ -1,0 +1,228 @@
+/** Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault. */
+import { readFileSync } from 'node:fs';
+import { Mnemonic } from 'iced-x86';
+import type { LoadableImage } from '../boot';
+import type { Cpu } from '../cpu/cpu';
+import { readElf } from '../elf/elf-image';
+import { Machine } from '../machine';
+import { CS, EFLAGS, FLAG_RF, GPR_NAMES, HALTED, RIP } from '../registers';
+import { FAULTED } from '../step-result';
+import { setRflags } from '../system/syscall';
+import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small-machine';
+import { readState, type State } from './architectural-state';
+import { type LockstepEnd, LockstepError, type LockstepOptions, type LockstepResult, lockstep } from './lockstep';
+import { ObservedCpu } from './observed-cpu';
+import type { OracleMachine } from './oracle-machine';
+import { type TableRegisters, tableRegisters } from './table-registers';
+
+const COMPARABLE = 0xa0000;
+
+class Twin implements OracleMachine {
+  readonly comparableBytes = COMPARABLE;
+  /** Steps done, counted as lock-step counts them. */
+  steps = 0;
+  /** After each step: where a test plants a fault. */
+  afterStep: (twin: Twin) => void = () => {};
+  tables: (tables: TableRegisters) => TableRegisters = (tables) => tables;
+  machine!: Machine;
+  observed!: ObservedCpu;
+  private polls = 1;
+
+  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
+    this.machine = new Machine(image, { cpus: 1 });
+    this.observed = new ObservedCpu(this.machine);
+    this.machine.choose = () => 0xff;
+    this.machine.cpus[0].r.set(cpu.r);
+    this.machine.cpus[0].refresh();
+  }
+
+  async step(state: State): Promise<void> {
+    const { cpu } = this.observed;
+    if (this.polls > 0) this.polls--;
+    else {
+      this.steps++;
+      this.observed.step();
+      while (cpu.r[HALTED] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
+      this.afterStep(this);
+    }
+    readState(cpu, state);
+  }
+
+  async writeRegister(name: string, value: bigint): Promise<void> {
+    const { cpu } = this.observed;
+    const gpr = (GPR_NAMES as readonly string[]).indexOf(name);
+    if (name === 'rip') cpu.set64(RIP, value);
+    else if (name === 'eflags') setRflags(cpu, Number(value));
+    else if (gpr >= 0) cpu.set64(2 * gpr, value);
+    else throw new Error(`nothing here should set ${name}`);
+  }
+
+  readMemory(pa: number, into: Uint8Array): void {
+    into.set(new Uint8Array(this.machine.memory.words.buffer, pa, into.length));
+  }
+
+  writeWord(pa: number, value: number): void {
+    this.machine.memory.write32At(pa, value);
+  }
+
+  async raiseNmi(): Promise<void> {
+    this.machine.raiseNmi(0);
+  }
+
+  async raiseIrq(vector: number): Promise<void> {
+    this.machine.raiseIrq(0, vector);
+    this.polls++;
+  }
+
+  async readTables(): Promise<TableRegisters> {
+    return this.tables(tableRegisters(this.observed.cpu));
+  }
+}
+
+const path = `${__dirname}/../guest/mainline/mainline-nopcid.elf`;
+const MAINLINE = readElf(readFileSync(path), path);
+
+function run(
+  image: LoadableImage,
+  prepare: (twin: Twin) => void = () => {},
+  more: Partial<LockstepOptions> = {},
+): Promise<LockstepResult> {
+  const twin = new Twin();
+  prepare(twin);
+  let seed = 1;
+  const random = () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    return seed / 0x80000000;
+  };
+  const options = { steps: 15_000, tasks: 3, mms: 2, random, nmiRate: 1 / 300, irqRate: 1 / 60, vectors: [0x20] };
+  return lockstep(image, twin, { ...options, interval: 500, ...more });
+}
+
+async function endOf(...args: Parameters<typeof run>): Promise<LockstepEnd> {
+  const { end } = await run(...args);
+  if (end === undefined) throw new Error('the run came to its end: expected it to stop');
+  return end;
+}
+
+/** Code at KERNEL_CODE of a small machine whose RAM below 0x60000 is the image. */
+function smallImage(hex: string): LoadableImage {
+  const { machine } = smallMachine();
+  place(machine, KERNEL_CODE, hex);
+  const data = machine.memory.readBytes(0, 0x60000);
+  return {
+    entry: KERNEL_CODE,
+    segments: [{ vaddr: KERNEL, paddr: 0, memsz: data.length, data }],
+    symbol: () => PML4,
+  };
+}
+
+test('two machines that do the same stay together through boot, events, choices and halts', async () => {
+  const { counts, end } = await run(MAINLINE, () => {}, { steps: 25_000 });
+  expect(end).toBeUndefined();
+  expect(counts.steps).toBe(25_000);
+  expect(counts.boot).toBeGreaterThan(10_000);
+  for (const count of ['nmis', 'irqs', 'faults', 'halts'] as const)
+    expect([count, counts[count] > 0]).toEqual([count, true]);
+  expect(counts.wholeComparisons).toBe(50);
+  expect(counts.accepted.size).toBe(0);
+});
+
+test('a register that differs ends the run at that step', async () => {
+  const end = await endOf(MAINLINE, (twin) => {
+    twin.afterStep = ({ steps, observed }) => {
+      if (steps === 700) observed.cpu.r[CS] ^= 8;
+    };
+  });
+  expect([end.reason, end.equalAfter, end.step]).toEqual(['difference', 699, 700]);
+  expect(end.differences).toEqual([{ kind: 'register', name: 'cs', ours: 8n, theirs: 0n }]);
+});
+
+test('a step that the other machine leaves out ends the run at that step', async () => {
+  const end = await endOf(MAINLINE, (twin) => {
+    const step = twin.step.bind(twin);
+    twin.step = async (state) => {
+      if (twin.steps === 900) readState(twin.observed.cpu, state);
+      else await step(state);
+    };
+  });
+  expect([end.reason, end.step]).toEqual(['difference', 901]);
+  expect(end.differences.map((difference) => difference.kind === 'register' && difference.name)).toContain('rip');
+});
+
+test('a stored word that differs ends the run at that step, also if ours was there before', async () => {
+  let planted = 0;
+  const end = await endOf(MAINLINE, (twin) => {
+    const { afterStep } = twin;
+    twin.afterStep = (self) => {
+      afterStep(self);
+      const [word] = self.observed.written;
+      const old = self.machine.memory.words[word];
+      if (planted === 0 && self.steps > 14_000 && word !== undefined && old !== 0) {
+        planted = self.steps;
+        self.machine.memory.write32(word, ~old);
+      }
+      self.observed.written.clear();
+    };
+  });
+  expect([end.reason, end.step]).toEqual(['difference', planted]);
+  expect(end.differences).toHaveLength(1);
+});
+
+test('a word that only the other machine writes is found when all RAM is compared', async () => {
+  const end = await endOf(MAINLINE, (twin) => {
+    twin.afterStep = ({ steps, machine }) => {
+      if (steps === 1201) machine.memory.write32At(0x9fffc, 0x55);
+    };
+  });
+  expect([end.reason, end.equalAfter, end.step]).toEqual(['difference', 1000, 1500]);
+  expect(end.differences).toEqual([{ kind: 'memory', pa: 0x9fffc, ours: 0, theirs: 0x55 }]);
+});
+
+test('a descriptor-table register that differs in user mode is found at the same time', async () => {
+  const end = await endOf(MAINLINE, (twin) => {
+    twin.tables = (tables) => new Map(tables).set('idtr.limit', 1n);
+  });
+  expect([end.reason, end.step]).toEqual(['difference', 14_000]);
+  expect(end.differences).toMatchObject([{ kind: 'register', name: 'idtr.limit', theirs: 1n }]);
+});
+
+test('a known difference is repaired on the other side, counted, and the run goes on', async () => {
+  const { counts, end } = await run(
+    MAINLINE,
+    (twin) => {
+      twin.afterStep = ({ observed, machine }) => {
+        if (observed.result === FAULTED && observed.pushedFlags !== undefined)
+          machine.memory.write32At(observed.pushedFlags, machine.memory.read32(observed.pushedFlags) & ~FLAG_RF);
+        else if (observed.cpu.rip() === observed.op?.va && (observed.cpu.r[EFLAGS] & FLAG_RF) !== 0)
+          setRflags(observed.cpu, observed.cpu.rflags() & ~FLAG_RF);
+      };
+    },
+    { steps: 25_000 },
+  );
+  expect(end).toBeUndefined();
+  expect(counts.accepted.get('rf-not-pushed')).toBe(counts.faults);
+  expect(counts.accepted.get('rf-in-repetition')).toBeGreaterThan(0);
+  expect([...counts.accepted.keys()].sort()).toEqual(['rf-in-repetition', 'rf-not-pushed']);
+});
+
+test('a guest that halts with interrupts off, or shuts down, ends the run', async () => {
+  expect(await endOf(smallImage('90 f4'))).toMatchObject({ reason: 'halted', step: 2, differences: [] }); // nop; hlt
+  expect(await endOf(smallImage('0f0b'))).toMatchObject({ reason: 'shutdown', step: 1, differences: [] }); // ud2, no IDT
+});
+
+test('PAUSE is one step with the instruction after it', async () => {
+  const { counts, end } = await run(smallImage('f390 f390 90 ebf9'), () => {}, { steps: 999 }); // pause; pause; nop; jmp
+  expect(end).toBeUndefined();
+  expect(counts.steps).toBeGreaterThanOrEqual(999);
+});
+
+test('what cannot be compared is refused', async () => {
+  const image = smallImage('90');
+  const segments = image.segments.map((segment) => ({ ...segment, paddr: 0x80000 }));
+  await expect(run({ ...image, segments })).rejects.toThrow(LockstepError);
+  await expect(run({ ...image, segments })).rejects.toThrow(
+    'the guest uses physical 0xdffff: only what stays below 0xa0000',
+  );
+  const pcid = smallImage('0f20e0 0d00000200 0f22e0'); // mov %cr4,%rax; or $0x20000,%eax; mov %rax,%cr4
+  await expect(run(pcid)).rejects.toThrow('the guest turns PCID on, which QEMU lacks');
+});

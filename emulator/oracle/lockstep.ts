@@ -1,0 +1,331 @@
+/**
+ * The same guest on our machine and on another one, step by step from the first instruction of its boot code, with NMIs
+ * and interrupts raised on both at the same boundaries. After every step all registers are compared and every word of
+ * RAM that ours has written; all of RAM and the descriptor-table registers at intervals. A known difference (see
+ * ./accepted-differences) is repaired on the other side and counted; any other ends the run.
+ *
+ * Three things that the other machine cannot be asked for are done for it: the answer of the choice port is copied into
+ * the register that read it; HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a CPU
+ * that sleeps; and PAUSE counts as one step with what follows, because QEMU does not stop after it.
+ *
+ * A guest that uses a translation which is no longer in its page tables, but may still be in a TLB, cannot be followed:
+ * QEMU forgets all translations at every MOV CR3, global ones, too.
+ */
+import { Mnemonic } from 'iced-x86';
+import type { LoadableImage } from '../boot';
+import { REG } from '../decode/micro-op';
+import { Machine } from '../machine';
+import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
+import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
+import { hasRequest } from '../system/local-apic';
+import { toBigInt } from '../words';
+import { type Difference, explain } from './accepted-differences';
+import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState, stateIndex } from './architectural-state';
+import { ObservedCpu } from './observed-cpu';
+import type { OracleMachine } from './oracle-machine';
+import { tableRegisters } from './table-registers';
+
+export interface LockstepOptions {
+  readonly steps: number;
+  readonly tasks: number;
+  readonly mms: number;
+  /** Uniform numbers in [0, 1); the only source of choices and events. */
+  readonly random: () => number;
+  /** Probability of an NMI, and of an interrupt, before a step once the guest has reached user mode. */
+  readonly nmiRate: number;
+  readonly irqRate: number;
+  /** One of these at random. */
+  readonly vectors: readonly number[];
+  /** Steps between two comparisons of all of RAM and of the descriptor-table registers. */
+  readonly interval: number;
+}
+
+export interface LockstepCounts {
+  steps: number;
+  /** Steps until user mode was first reached. */
+  boot: number;
+  /** Delivered ones; raised ones may be masked or lost. */
+  nmis: number;
+  irqs: number;
+  faults: number;
+  halts: number;
+  /** Comparisons of all RAM. */
+  wholeComparisons: number;
+  /** Repaired differences by name. */
+  readonly accepted: Map<string, number>;
+}
+
+/** What the first unexplained difference, or a guest that cannot go on, looks like. */
+export interface LockstepEnd {
+  readonly reason: 'difference' | 'halted' | 'shutdown';
+  readonly step: number;
+  /** The last step after which the differing state was known to be equal. */
+  readonly equalAfter: number;
+  /** Of the instruction at RIP before the step. */
+  readonly va: number;
+  readonly root: number;
+  readonly event: string;
+  readonly differences: readonly Difference[];
+}
+
+export interface LockstepResult {
+  readonly counts: LockstepCounts;
+  /** Undefined if all steps were done without an unexplained difference. */
+  readonly end: LockstepEnd | undefined;
+  /** Our machine as it was left. */
+  readonly machine: Machine;
+}
+
+/** The guest does something that this comparison cannot follow. One sentence. */
+export class LockstepError extends Error {
+  override readonly name = 'LockstepError';
+}
+
+const RIP_INDEX = stateIndex('rip');
+
+export async function lockstep(
+  image: LoadableImage,
+  oracle: OracleMachine,
+  options: LockstepOptions,
+): Promise<LockstepResult> {
+  const run = new Lockstep(image, oracle, options);
+  await run.boot();
+  return { counts: run.counts, end: await run.go(), machine: run.machine };
+}
+
+class Lockstep {
+  readonly machine: Machine;
+  readonly counts: LockstepCounts = {
+    steps: 0,
+    boot: 0,
+    nmis: 0,
+    irqs: 0,
+    faults: 0,
+    halts: 0,
+    wholeComparisons: 0,
+    accepted: new Map(),
+  };
+  private readonly image: LoadableImage;
+  private readonly oracle: OracleMachine;
+  private readonly options: LockstepOptions;
+  private readonly observed: ObservedCpu;
+  private readonly ours = new Int32Array(STATE_WORDS);
+  private readonly theirs = new Int32Array(STATE_WORDS);
+  private readonly previous = new Int32Array(STATE_WORDS);
+  private readonly wholeRam: Buffer;
+  private readonly page = Buffer.alloc(4096);
+  private inUserMode = false;
+  /** The step after which all RAM was equal last. */
+  private wholeEqual = 0;
+  private chose = false;
+
+  constructor(image: LoadableImage, oracle: OracleMachine, options: LockstepOptions) {
+    this.image = image;
+    this.oracle = oracle;
+    this.options = options;
+    this.machine = new Machine(image, { cpus: 1 });
+    this.observed = new ObservedCpu(this.machine);
+    this.wholeRam = Buffer.alloc(Math.min(oracle.comparableBytes, this.machine.memory.size));
+    this.machine.choose = (_cpu, alternatives) => {
+      this.chose = true;
+      return Math.floor(options.random() * alternatives);
+    };
+  }
+
+  async boot(): Promise<void> {
+    for (const { paddr, memsz } of this.image.segments) this.checkComparable(paddr + memsz - 1);
+    this.machine.boot(0, { cpus: 1, tasks: this.options.tasks, mms: this.options.mms });
+    await this.oracle.boot(this.image, this.observed.cpu);
+    readState(this.observed.cpu, this.theirs);
+  }
+
+  async go(): Promise<LockstepEnd | undefined> {
+    while (this.counts.steps < this.options.steps) {
+      if (this.inUserMode) await this.raiseEvents();
+      this.observed.written.clear();
+      const end = (await this.both()) ?? (await this.compare());
+      if (end !== undefined) return end;
+    }
+    return undefined;
+  }
+
+  private async raiseEvents(): Promise<void> {
+    const { random, nmiRate, irqRate, vectors } = this.options;
+    const dice = random();
+    if (dice < nmiRate) {
+      this.machine.raiseNmi(0);
+      await this.oracle.raiseNmi();
+    } else if (dice < nmiRate + irqRate) await this.raiseIrq(vectors[Math.floor(random() * vectors.length)]);
+  }
+
+  private async raiseIrq(vector: number): Promise<void> {
+    this.machine.raiseIrq(0, vector);
+    await this.oracle.raiseIrq(vector);
+  }
+
+  /** One step on both sides. */
+  private async both(): Promise<LockstepEnd | undefined> {
+    const { observed } = this;
+    this.chose = false;
+    let result = this.stepOurs();
+    while (result === RETIRED && observed.op?.mnemonic === Mnemonic.Pause) result = this.stepOurs();
+    if ((observed.cpu.r[CR4] & CR4_PCIDE) !== 0)
+      throw new LockstepError('the guest turns PCID on, which QEMU lacks: assemble it with PCID=0');
+    if (result === SHUTDOWN) return this.end('shutdown', []);
+    if (observed.cpu.r[HALTED] !== 0) return this.halt();
+    readState(observed.cpu, this.ours);
+    await this.stepOracle();
+    if (this.chose) await this.copyChoice();
+    if (!this.inUserMode && observed.cpu.r[CPL] === 3) {
+      this.inUserMode = true;
+      this.counts.boot = this.counts.steps;
+    }
+    return undefined;
+  }
+
+  private stepOurs(): StepResult {
+    const { counts, observed } = this;
+    const result = observed.step();
+    counts.steps++;
+    if (result === FAULTED) counts.faults++;
+    if (result === DELIVERED && observed.delivered?.source === 'nmi') counts.nmis++;
+    if (result === DELIVERED && observed.delivered?.source === 'irq') counts.irqs++;
+    return result;
+  }
+
+  /** A step in which the other machine did nothing (it looked at its APIC) is done once more. */
+  private async stepOracle(): Promise<void> {
+    this.previous.set(this.theirs);
+    await this.oracle.step(this.theirs);
+    if (sameState(this.theirs, this.previous) && !sameState(this.ours, this.previous))
+      await this.oracle.step(this.theirs);
+  }
+
+  /**
+   * Ours has executed HLT. An interrupt wakes both. In the shadow of STI the other machine executes HLT, too, and takes
+   * the interrupt within the same step; elsewhere it would take the interrupt before, so its RIP is moved.
+   */
+  private async halt(): Promise<LockstepEnd | undefined> {
+    const { observed, oracle, options } = this;
+    const r = observed.cpu.r;
+    this.counts.halts++;
+    if ((r[EFLAGS] & FLAG_IF) === 0 && r[NMI_PENDING] === 0) return this.end('halted', []);
+    const shadow = observed.before[STI_SHADOW] !== 0;
+    if (!hasRequest(r) && r[NMI_PENDING] === 0) await this.raiseIrq(options.vectors[0]);
+    if (!shadow) {
+      await oracle.writeRegister('rip', toBigInt(r[RIP], r[RIP + 1]));
+      this.theirs[RIP_INDEX] = r[RIP];
+      this.theirs[RIP_INDEX + 1] = r[RIP + 1];
+    }
+    this.stepOurs();
+    if (r[HALTED] !== 0) return this.end('halted', []);
+    readState(observed.cpu, this.ours);
+    await this.stepOracle();
+    return undefined;
+  }
+
+  private async copyChoice(): Promise<void> {
+    const { op } = this.observed;
+    if (op === undefined || op.dKind !== REG)
+      throw new LockstepError('a choice was read into memory: expected an instruction that reads it into a register');
+    const name = GPR_NAMES[op.d >> 1];
+    const index = stateIndex(name);
+    await this.oracle.writeRegister(name, registerValue(this.ours, index));
+    this.theirs[index] = this.ours[index];
+    this.theirs[index + 1] = this.ours[index + 1];
+  }
+
+  private async compare(): Promise<LockstepEnd | undefined> {
+    const unexplained: Difference[] = [];
+    for (const difference of [...this.registerDifferences(), ...this.storeDifferences()]) {
+      const accepted = explain(this.observed, difference);
+      if (accepted === undefined) unexplained.push(difference);
+      else {
+        this.counts.accepted.set(accepted.name, (this.counts.accepted.get(accepted.name) ?? 0) + 1);
+        await this.repair(difference);
+      }
+    }
+    if (unexplained.length > 0) return this.end('difference', unexplained);
+    const { steps } = this.counts;
+    if (steps < this.options.steps && steps < this.wholeEqual + this.options.interval) return undefined;
+    const late = await this.wholeDifferences();
+    if (late.length > 0) return this.end('difference', late, this.wholeEqual);
+    this.wholeEqual = steps;
+    return undefined;
+  }
+
+  private registerDifferences(): Difference[] {
+    if (sameState(this.ours, this.theirs)) return [];
+    return STATE_NAMES.map((name, i) => ({
+      kind: 'register' as const,
+      name,
+      ours: registerValue(this.ours, 2 * i),
+      theirs: registerValue(this.theirs, 2 * i),
+    })).filter(({ ours, theirs }) => ours !== theirs);
+  }
+
+  private storeDifferences(): Difference[] {
+    const differences: Difference[] = [];
+    let loaded = -1;
+    for (const word of this.observed.written) {
+      const pa = word * 4;
+      this.checkComparable(pa + 3);
+      const page = pa & -4096;
+      if (page !== loaded) this.oracle.readMemory(page, this.page);
+      loaded = page;
+      this.compareWord(differences, pa, this.page.readInt32LE(pa & 0xfff));
+    }
+    return differences;
+  }
+
+  private compareWord(differences: Difference[], pa: number, theirs: number): void {
+    const ours = this.machine.memory.words[pa >>> 2];
+    if (ours !== theirs) differences.push({ kind: 'memory', pa, ours, theirs });
+  }
+
+  private async wholeDifferences(): Promise<Difference[]> {
+    this.counts.wholeComparisons++;
+    const { words } = this.machine.memory;
+    this.oracle.readMemory(0, this.wholeRam);
+    const differences: Difference[] = [];
+    const mine = Buffer.from(words.buffer, words.byteOffset, this.wholeRam.length);
+    if (!mine.equals(this.wholeRam))
+      for (let pa = 0; pa < this.wholeRam.length; pa += 4)
+        this.compareWord(differences, pa, this.wholeRam.readInt32LE(pa));
+    // What a CPU has in them before the guest loads them is not part of the boot protocol.
+    if (this.inUserMode) {
+      const theirs = await this.oracle.readTables();
+      for (const [name, ours] of tableRegisters(this.observed.cpu)) {
+        const other = theirs.get(name) ?? -1n;
+        if (other !== ours) differences.push({ kind: 'register', name, ours, theirs: other });
+      }
+    }
+    return differences;
+  }
+
+  /** Gives the other side our value. */
+  private async repair(difference: Difference): Promise<void> {
+    if (difference.kind === 'memory') return this.oracle.writeWord(difference.pa, difference.ours);
+    const index = stateIndex(difference.name);
+    this.theirs[index] = this.ours[index];
+    this.theirs[index + 1] = this.ours[index + 1];
+    await this.oracle.writeRegister(difference.name, difference.ours);
+  }
+
+  private checkComparable(pa: number): void {
+    if (pa >= this.oracle.comparableBytes)
+      throw new LockstepError(
+        `the guest uses physical 0x${pa.toString(16)}: only what stays below 0x${this.oracle.comparableBytes.toString(16)} can be compared`,
+      );
+  }
+
+  private end(
+    reason: LockstepEnd['reason'],
+    differences: readonly Difference[],
+    equalAfter = this.counts.steps - 1,
+  ): LockstepEnd {
+    const { delivered } = this.observed;
+    const event = delivered === undefined ? '' : `${delivered.source} ${delivered.vector}`;
+    return { reason, step: this.counts.steps, equalAfter, ...this.observed.from, event, differences };
+  }
+}

@@ -1,0 +1,97 @@
+/** QEMU as a child process that waits for its debugger, with RAM in a file that both sides map or read. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** QEMU is missing, did not start, or ended. One sentence. */
+export class QemuError extends Error {
+  override readonly name = 'QemuError';
+}
+
+const START_TIMEOUT = 10_000;
+const POLL = 20;
+
+export interface QemuProcess {
+  /** Unix socket of the gdbstub. */
+  readonly gdbSocket: string;
+  /** Descriptor of the file that is the guest's RAM. */
+  readonly ram: number;
+  /** Ends QEMU and removes its files. Safe to call twice. */
+  stop(): void;
+}
+
+/** First line of `--version`, or undefined if the program cannot be run. */
+export function qemuVersion(program: string): string | undefined {
+  try {
+    return execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split(
+      '\n',
+    )[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Starts QEMU with one CPU that has not executed anything. Without timers (`pit=off`, `hpet=off`) no interrupt comes but
+ * those that the debugger raises. Throws a QemuError with QEMU's own message if it does not start.
+ */
+export async function startQemu(program: string, ramBytes: number): Promise<QemuProcess> {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `pti-check-qemu-${process.pid}-`));
+  const ramFile = join(folder, 'ram');
+  const gdbSocket = join(folder, 'gdb');
+  const ram = openSync(ramFile, 'w+');
+  ftruncateSync(ram, ramBytes);
+  const child = spawn(program, qemuArguments(ramFile, gdbSocket, ramBytes), { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr?.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  let failed: string | undefined;
+  child.on('error', (error) => {
+    failed = error.message;
+  });
+  const stop = stopper(child, folder, ram);
+  try {
+    for (let waited = 0; !existsSync(gdbSocket); waited += POLL) {
+      if (failed !== undefined) throw new QemuError(`${program} could not be started: ${failed}`);
+      if (child.exitCode !== null)
+        throw new QemuError(`${program} ended with status ${child.exitCode}: ${said.trim() || 'it said nothing'}`);
+      if (waited >= START_TIMEOUT) throw new QemuError(`${program} opened no gdbstub within ${START_TIMEOUT / 1000} s`);
+      await sleep(POLL);
+    }
+  } catch (error) {
+    stop();
+    throw error;
+  }
+  return { gdbSocket, ram, stop };
+}
+
+function qemuArguments(ramFile: string, gdbSocket: string, ramBytes: number): string[] {
+  return [
+    ['-accel', 'tcg,thread=single'],
+    ['-cpu', 'max,vendor=GenuineIntel'],
+    ['-machine', 'pc,hpet=off,smm=off,pit=off,memory-backend=ram'],
+    ['-object', `memory-backend-file,id=ram,size=${ramBytes},mem-path=${ramFile},share=on`],
+    ['-m', `${ramBytes >> 20}M`],
+    ['-nodefaults', '-no-user-config', '-no-reboot', '-no-shutdown', '-S'],
+    ['-display', 'none'],
+    ['-chardev', `socket,id=gdb,path=${gdbSocket},server=on,wait=off`],
+    ['-gdb', 'chardev:gdb'],
+  ].flat();
+}
+
+function stopper(child: ChildProcess, folder: string, ram: number): () => void {
+  let stopped = false;
+  const stop = () => {
+    if (stopped) return;
+    stopped = true;
+    process.off('exit', stop);
+    child.kill('SIGKILL');
+    closeSync(ram);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.on('exit', stop);
+  return stop;
+}

@@ -1,0 +1,84 @@
+/**
+ * How much of the set of states has to be reserved: a region (state-set.ts) for each way in which threads can run on the
+ * CPUs, with room for as many values as the capacities say. What is reserved and never met costs no memory, but one array
+ * has to hold all of it, and that is a limit of its own.
+ */
+import { type Capacity, cellValues } from './components';
+import { blockWordsOf, type Learnable } from './lesson';
+import { BLOCK_WORDS, REDUCED_BLOCK_WORDS, regionLayout } from './state-set';
+
+/** The set of states is too small for what has to be reserved, although little of it may be in use. In MiB. */
+export interface Reservation {
+  /** With room for as many values as this search had; a longer one may need more. */
+  readonly neededMiB: number;
+  readonly reservedMiB: number;
+  /** The least `memoryMiB` with which so much is reserved; undefined where no array can be as large. */
+  readonly memoryMiB?: number;
+  /** Reduced by symmetry the search would need half, and one array can have that. */
+  readonly halves: boolean;
+}
+
+const MIB_WORDS = 2 ** 18;
+/** Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less than so many words. */
+const RESERVED = 4;
+const LEAST_RESERVED = 2 ** 26;
+/** An Int32Array takes more, but not a product of 32-bit integers. */
+const MOST_WORDS = 2 ** 31 - 1;
+
+/** The words to reserve for the set of states in a search that may use so much memory. */
+export function wordsToReserve(memoryBytes: number): number {
+  return Math.min(Math.max(Math.floor(memoryBytes / 4) * RESERVED, LEAST_RESERVED), MOST_WORDS);
+}
+
+/** What limits the number of a component's values. `thread`: that it is about; 0 where it is about none. */
+export function capacityOf({ slots, tasks }: Learnable, component: number, thread: number): Capacity {
+  const cpus = slots.cpus.length;
+  const isTask = thread < Math.max(1, tasks);
+  if (component < cpus) return isTask ? 'runningTask' : 'runningIdle';
+  if (component < cpus + slots.threads.length) return isTask ? 'asleepTask' : 'asleepIdle';
+  return 'globals';
+}
+
+/** The region of the states whose CPUs run these threads; -1 in a model without threads. */
+export function regionFor(learnable: Learnable, running: readonly number[]): ReturnType<typeof regionLayout> {
+  const { slots, capacities } = learnable;
+  const cpus = slots.cpus.length;
+  const room = (component: number, thread: number) => capacities[capacityOf(learnable, component, Math.max(0, thread))];
+  return regionLayout(
+    {
+      cpus: running.map((thread, cpu) => room(cpu, thread)),
+      threads: slots.threads.map((_, thread) => (running.includes(thread) ? 0 : room(cpus + thread, thread))),
+      globals: capacities.globals,
+    },
+    blockWordsOf(learnable),
+  );
+}
+
+/** Every way in which threads can run on the CPUs: no two CPUs run one thread. */
+function assignments({ masks }: Learnable): number[][] {
+  return masks.running.reduce<number[][]>(
+    (outer, cell) =>
+      outer.flatMap((running) => {
+        const threads = cell === undefined ? [-1] : cellValues(cell);
+        return threads
+          .filter((thread) => thread < 0 || !running.includes(thread))
+          .map((thread) => [...running, thread]);
+      }),
+    [[]],
+  );
+}
+
+/** The words of all regions that there can be. */
+export function wordsForAll(learnable: Learnable): number {
+  return assignments(learnable).reduce((sum, running) => sum + regionFor(learnable, running).words, 2 * BLOCK_WORDS);
+}
+
+/** What to say of a search whose set of `words` words was too small. */
+export function reservationOf(learnable: Learnable, words: number): Reservation {
+  const needed = wordsForAll(learnable);
+  const [neededMiB, reservedMiB] = [needed, words].map((each) => Math.ceil(each / MIB_WORDS));
+  // A reduced search has no hints in its blocks.
+  const halves = blockWordsOf(learnable) > REDUCED_BLOCK_WORDS && needed / 2 <= MOST_WORDS;
+  if (needed > MOST_WORDS) return { neededMiB, reservedMiB, halves };
+  return { neededMiB, reservedMiB, halves, memoryMiB: Math.ceil((needed * 4) / RESERVED / 2 ** 20) };
+}

@@ -1,0 +1,39 @@
+/**
+ * `node -r esbuild-register scripts/refresh-fingerprints.ts`: after the emulator was corrected, writes the fingerprints of
+ * the states anew into the cases of counterexamples/corpus. Only a case that still fails by the same property, at the
+ * same action of the same trace, is touched, and nothing in it but the fingerprints; any other is an error.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { type Action, designName } from '../counterexamples/format';
+import { serializeCounterexample } from '../counterexamples/serialize';
+import { listCounterexamples, readCounterexample } from '../counterexamples/store';
+import { packageRoot } from '../properties/designs/registry';
+import { replayCase } from '../properties/exploration/campaign';
+import { Subject } from '../properties/exploration/subject';
+
+const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
+
+function fingerprints({ system }: Subject, actions: readonly Action[]): string[] {
+  system.reset();
+  const prints = [system.fingerprint()];
+  for (const action of actions) {
+    system.perform(action);
+    prints.push(system.fingerprint());
+  }
+  return prints;
+}
+
+for (const file of listCounterexamples(CORPUS)) {
+  const saved = readCounterexample(file);
+  const subject = new Subject({ design: designName(saved) });
+  const { verdict, step } = replayCase(subject, saved);
+  if (verdict !== 'reproduced' || step !== saved.expected.step)
+    throw new Error(`${file}: expected the same failure at step ${saved.expected.step}, found ${verdict} at ${step}`);
+  const expected = { ...saved.expected, fingerprints: fingerprints(subject, saved.actions) };
+  const text = serializeCounterexample({ ...saved, expected });
+  if (text === fs.readFileSync(file, 'utf8')) continue;
+  fs.writeFileSync(`${file}.new`, text);
+  fs.renameSync(`${file}.new`, file);
+  console.log(`refreshed ${path.basename(file)}`);
+}
