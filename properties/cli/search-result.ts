@@ -63,7 +63,7 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     depth,
     seconds: rounded(seconds),
     ...(bytes === undefined ? {} : { bytes }),
-    ...(trace === undefined ? {} : { trace: trace.map(actionOf) }),
+    ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
     ...(reservation === undefined ? {} : { reservation }),
     message: headline(design, property, exploration),
     again: command(request),

@@ -87,6 +87,12 @@ export const MUTANTS: readonly Mutant[] = [
     'nmi-handler-loops': 'entry-terminates',
     'nmi-never-unblocked': 'nmi-is-delivered',
     'recursive-fault': 'nesting-is-bounded',
+    'df-not-cleared': 'flags-are-clear-at-body',
+    'iopl-from-frame': 'user-flags-are-safe',
+    'flush-wait-with-if-off': 'no-deadlock',
+    'task-stack-reused-early': 'live-frames-are-untouched',
+    'selectors-not-switched': 'resume-is-exact',
+    'fs-base-not-saved': 'resume-is-exact',
   }),
   { id: 'mainline+nested-nmi-ignored', property: 'nmi-is-kept', bounds: NESTED_NMI },
   ...mutants('deferred-pertask', {

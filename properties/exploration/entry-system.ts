@@ -4,9 +4,15 @@
  * switches refinement off and the properties go on.
  */
 import type { Action } from '../../counterexamples/format';
+import type { Cpu } from '../../emulator/cpu/cpu';
+import { fetchOp } from '../../emulator/cpu/fetch';
+import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/decode/micro-op';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import {
   CPL,
+  DB_PENDING,
+  EFLAGS,
+  FLAG_IF,
   HALTED as HALTED_WORD,
   ICOUNT,
   NMI_BLOCKED,
@@ -16,20 +22,20 @@ import {
   STI_SHADOW,
 } from '../../emulator/registers';
 import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-result';
+import { deliverableVector } from '../../emulator/system/local-apic';
 import { toVa } from '../../emulator/words';
 import type { RuleInstance } from '../../model/search/machine';
 import type { Guest } from '../guest/guest';
 import { INTERRUPTS } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
-import { L1 } from '../safety/property';
+import { L1, L5 } from '../safety/property';
 import { ANY_RULE, type Change, eventOutcome, scripted, stepOutcome } from './change';
 import { SpinDetector } from './spin-detector';
 import type { Chooser, Option, Outcome, Taken, TransitionSystem } from './transition-system';
 
-/** Vectors that the harness raises: the local timer, and the reschedule IPI (Linux 0xfd). */
-export const TIMER_VECTOR = 0x20;
-export const RESCHEDULE_VECTOR = 0xfd;
+/** Vector of the timer in the guests of this repository, where no image is at hand. */
+export const GUEST_TIMER_VECTOR = 0x20;
 
 /**
  * A CPU that changes nothing is compared with itself every so many instructions: a multiple of the length of every
@@ -45,7 +51,11 @@ const DELIVERY_LIMIT = 2;
 /** Longest stutter that settling takes. */
 const SETTLE_LIMIT = 500;
 
+/** Instructions in a loop by which something from outside may be seen. */
+const READS = OP_MEM_READ | OP_STACK | OP_CONTROL;
+
 const FIRST: Chooser = () => 0;
+const NOT_WAITING = -1;
 
 export class EntrySystem implements TransitionSystem {
   readonly guest: Guest;
@@ -57,7 +67,8 @@ export class EntrySystem implements TransitionSystem {
   readonly #image: ElfImage;
   readonly #initial: number;
   readonly #saved = new Map<number, { abstract: Uint32Array | undefined; diverged: EntrySystem['diverged'] }>();
-  readonly #waiting: boolean[];
+  /** Hash of memory when the CPU was found to wait: it goes on as soon as somebody writes. -1: it does not wait. */
+  readonly #waiting: number[];
   readonly #before: Outcome | undefined;
   #choose: Chooser = FIRST;
   #choices: number[] = [];
@@ -67,7 +78,7 @@ export class EntrySystem implements TransitionSystem {
     this.monitor = guest.monitor;
     this.refinement = refinement;
     this.#image = guest.image;
-    this.#waiting = guest.machine.cpus.map(() => false);
+    this.#waiting = guest.machine.cpus.map(() => NOT_WAITING);
     guest.machine.choose = (cpu, alternatives) => {
       const choice = this.#choose(alternatives);
       this.#choices.push(choice);
@@ -99,7 +110,7 @@ export class EntrySystem implements TransitionSystem {
     if (saved?.abstract !== undefined) this.refinement?.restore(saved.abstract);
     this.diverged = saved?.diverged;
     this.monitor.forget();
-    this.#waiting.fill(false);
+    this.#waiting.fill(NOT_WAITING);
   }
 
   release(mark: number): void {
@@ -115,18 +126,24 @@ export class EntrySystem implements TransitionSystem {
     const options: Option[] = [];
     for (const cpu of this.guest.machine.cpus) {
       const c = cpu.index;
-      if (!this.#waiting[c]) options.push({ kind: 'step', cpu: c });
-      if (this.takesIrq(c)) options.push({ kind: 'irq', cpu: c, vector: TIMER_VECTOR });
-      if (cpu.r[NMI_PENDING] === 0) options.push({ kind: 'nmi', cpu: c });
+      if (!this.#waits(c)) options.push({ kind: 'step', cpu: c });
+      if (this.timerVector !== undefined && this.takesIrq(c))
+        options.push({ kind: 'irq', cpu: c, vector: this.timerVector });
+      if (cpu.r[NMI_PENDING] === 0 && !heldBack(cpu.r)) options.push({ kind: 'nmi', cpu: c });
     }
     return options;
+  }
+
+  /** Vector of the timer that the harness raises; undefined where the image takes no external interrupt. */
+  get timerVector(): number | undefined {
+    return this.guest.view.timerVector;
   }
 
   /** An external interrupt raised now would be taken at the next boundary. */
   takesIrq(c: number): boolean {
     const { r } = this.guest.machine.cpus[c];
     return (
-      this.#interruptsOn(c) && (r[STI_SHADOW] | r[SS_SHADOW]) === 0 && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1)
+      this.#interruptsOn(c) && r[STI_SHADOW] === 0 && !heldBack(r) && (r[NMI_PENDING] === 0 || r[NMI_BLOCKED] === 1)
     );
   }
 
@@ -183,7 +200,7 @@ export class EntrySystem implements TransitionSystem {
     const waiting = [...this.#waiting];
     this.#begin(choose);
     let length = 0;
-    while (length < SETTLE_LIMIT && !this.#waiting[c] && this.#runToChange(c, 1).kind === 'none') length++;
+    while (length < SETTLE_LIMIT && !this.#waits(c) && this.#runToChange(c, 1).kind === 'none') length++;
     const choices = [...this.#choices];
     this.rollback(mark);
     this.release(mark);
@@ -271,6 +288,7 @@ export class EntrySystem implements TransitionSystem {
   #raise(option: Extract<Option, { kind: 'irq' | 'nmi' }>): Change {
     const { machine } = this.guest;
     const { r } = machine.cpus[option.cpu];
+    if (heldBack(r)) return { kind: 'none', why: 'a single-step trap or the shadow of MOV SS comes first' };
     if (option.kind === 'irq') machine.raiseIrq(option.cpu, option.vector);
     else if (r[NMI_PENDING] === 1) return { kind: 'none', why: 'an NMI is pending already' };
     else machine.raiseNmi(option.cpu);
@@ -286,7 +304,7 @@ export class EntrySystem implements TransitionSystem {
       const change = this.#runToChange(c, 1);
       if (change.kind === 'violated' || change.kind === 'diverged') return change;
       if (change.kind !== 'none') return { kind: 'disabled', why: `the abstract state changed before ${at}` };
-      if (this.#waiting[c]) return { kind: 'disabled', why: `CPU ${c} waits before ${at}` };
+      if (this.#waits(c)) return { kind: 'disabled', why: `CPU ${c} waits before ${at}` };
     }
     return { kind: 'disabled', why: `${at} is not on the way` };
   }
@@ -310,7 +328,7 @@ export class EntrySystem implements TransitionSystem {
       if (result === SHUTDOWN) return { kind: 'none', why: 'the CPU has shut down' };
       const change = monitor.touched ? this.#judge(c) : undefined;
       if (change !== undefined) return this.#moved(c, change);
-      if (result === HALTED) return this.#waits(c, 'is halted');
+      if (result === HALTED) return this.#nowWaits(c, 'is halted');
       if (result === RETIRED && done === chunk && chunk === SPIN_SAMPLE) {
         if (spin.repeats(machine.cpuHash(c) ^ machine.memoryHash())) return this.#spins(c);
       }
@@ -319,32 +337,77 @@ export class EntrySystem implements TransitionSystem {
   }
 
   /**
-   * A CPU that repeats its state waits for another one; but one that no other CPU can help, because each is in user
-   * mode or halted, will never get out.
+   * A CPU that repeats its state waits for another one, or for an interrupt if it takes one. A loop that reads nothing
+   * waits for nobody (L1). Otherwise it never gets out if no other CPU can help: if none waits in the kernel nobody ever
+   * will (L1), else they wait for each other (L5).
    */
   #spins(c: number): Change {
     const { cpus } = this.guest.machine;
     const others = cpus.filter((cpu) => cpu.index !== c);
-    if (cpus[c].r[CPL] === 0 && others.every((cpu) => cpu.r[CPL] === 3 || cpu.r[HALTED_WORD] === 1)) {
+    const stuck = cpus[c].r[CPL] === 0 && !takesInterrupts(cpus[c]);
+    if (stuck && !this.#readsInLoop(c)) {
       this.monitor.report(
         L1,
         cpus[c],
-        'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel',
+        'expected the entry to return, the CPU repeats its state and reads nothing meanwhile',
       );
       return this.#violation() ?? { kind: 'none', why: 'the CPU repeats its state' };
     }
+    if (stuck && !others.some((cpu) => this.#canHelp(cpu))) {
+      const waiting = others.filter((cpu) => inKernel(cpu)).map((cpu) => `CPU ${cpu.index}`);
+      if (waiting.length === 0)
+        this.monitor.report(
+          L1,
+          cpus[c],
+          'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel or about to enter it',
+        );
+      else
+        this.monitor.report(
+          L5,
+          cpus[c],
+          `expected a CPU that goes on, CPU ${c} and ${waiting.join(', ')} repeat their states with IF=0, each waiting for another`,
+        );
+      return this.#violation() ?? { kind: 'none', why: 'the CPU repeats its state' };
+    }
     this.monitor.chose(cpus[c]);
-    return this.#waits(c, 'repeats its state');
+    return this.#nowWaits(c, 'repeats its state');
   }
 
-  #waits(c: number, how: string): Change {
-    this.#waiting[c] = true;
+  /** Some instruction of the loop that the CPU goes round in reads memory or a port: it can be told to stop. */
+  #readsInLoop(c: number): boolean {
+    const { machine } = this.guest;
+    for (let i = 0; i < SPIN_SAMPLE; i++) {
+      const op = fetchOp(machine.cpus[c]);
+      if (op === undefined || (op.flags & READS) !== 0) return true;
+      machine.step(c);
+    }
+    return false;
+  }
+
+  /**
+   * A CPU may do what another one waits for: it runs kernel code and does not wait itself, or an event that is pending
+   * takes it into the kernel, or it waits with IF=1, and an interrupt may come.
+   */
+  #canHelp(cpu: Cpu): boolean {
+    const { r } = cpu;
+    if (r[NMI_PENDING] === 1 && r[NMI_BLOCKED] === 0) return true;
+    if (takesInterrupts(cpu) && deliverableVector(r) >= 0) return true;
+    return inKernel(cpu) && (!this.#waits(cpu.index) || takesInterrupts(cpu));
+  }
+
+  /** The CPU has been found to wait, and nobody has written to memory since. */
+  #waits(c: number): boolean {
+    return this.#waiting[c] === this.guest.machine.memoryHash();
+  }
+
+  #nowWaits(c: number, how: string): Change {
+    this.#waiting[c] = this.guest.machine.memoryHash();
     return { kind: 'none', why: `CPU ${c} ${how}` };
   }
 
   /** A change wakes whoever waits for it. */
   #moved(c: number, change: Change): Change {
-    for (let k = 0; k < this.#waiting.length; k++) if (k !== c) this.#waiting[k] = false;
+    for (let k = 0; k < this.#waiting.length; k++) if (k !== c) this.#waiting[k] = NOT_WAITING;
     return change;
   }
 
@@ -369,6 +432,23 @@ export class EntrySystem implements TransitionSystem {
         return this.diverged;
     }
   }
+}
+
+/** Neither in user mode nor halted. */
+function inKernel({ r }: Cpu): boolean {
+  return r[CPL] === 0 && r[HALTED_WORD] === 0;
+}
+
+function takesInterrupts({ r }: Cpu): boolean {
+  return (r[EFLAGS] & FLAG_IF) !== 0;
+}
+
+/**
+ * No event is delivered at this boundary: a single-step trap comes first, or MOV SS holds it back (SDM Vol. 3A, 6.9 and
+ * 6.8.3). Raised one boundary later it is the same event.
+ */
+function heldBack(r: Int32Array): boolean {
+  return (r[DB_PENDING] | r[SS_SHADOW]) !== 0;
 }
 
 /** symbol+offset (hexadecimal, always with an offset) of an address. */

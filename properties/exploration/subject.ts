@@ -64,6 +64,8 @@ export class Subject {
    * against its own model half.
    */
   #refinement(): Refinement | undefined {
+    const { manifest, view } = this.guest;
+    if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
     const own = entryModel(this.name.design, bounds);
     const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;

@@ -6,7 +6,7 @@
  */
 import type { Action } from '../../counterexamples/format';
 import { CPL } from '../../emulator/registers';
-import { type EntrySystem, TIMER_VECTOR } from './entry-system';
+import type { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
 import type { Chooser, Option, Taken } from './transition-system';
 
@@ -219,10 +219,16 @@ function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => 
 
 /** Brings the CPU to the first boundary of the scenario; user code gets to its event by itself. */
 function begin(path: Path, { start }: Scenario): void {
-  if (start === 'irq') path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+  if (start === 'irq') interrupt(path);
   if (start !== 'nmi') return;
   path.take({ kind: 'step', cpu: CPU });
   path.take({ kind: 'nmi', cpu: CPU });
+}
+
+/** The timer's interrupt; false where the image takes none. */
+function interrupt(path: Path): boolean {
+  const vector = path.system.timerVector;
+  return vector !== undefined && path.take({ kind: 'irq', cpu: CPU, vector });
 }
 
 function offerEvents({ system }: Path, scenario: Scenario, coverage: Coverage): Visit {
@@ -274,7 +280,7 @@ function happens(path: Path, event: SweptEvent): boolean {
     case 'nmi':
       return path.take({ kind: 'nmi', cpu: CPU });
     case 'irq':
-      return path.take({ kind: 'irq', cpu: CPU, vector: TIMER_VECTOR });
+      return interrupt(path);
     case 'switch':
       return otherCpuSwitches(path);
   }

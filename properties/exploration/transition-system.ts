@@ -50,6 +50,8 @@ export interface TransitionSystem {
    */
   settle(cpu: number, choose: Chooser, fraction?: number): Action | undefined;
   readonly cpus: number;
+  /** Vector of the timer's interrupt, where there is one. */
+  readonly timerVector: number | undefined;
   /** A violation or divergence that is there before the first action. */
   initially(): Outcome | undefined;
   /** Names the state, 16 hex digits. */

@@ -10,6 +10,7 @@ import { TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { KERNEL, PTI } from '../../model/kinds';
 import { type StackRegion, stackRegions } from '../monitor/regions';
+import { externalVectors } from './external-vectors';
 import type { Manifest } from './manifest';
 
 /** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
@@ -33,8 +34,16 @@ export class GuestView {
   readonly threadspPa: readonly number[];
   readonly threadspVa: readonly number[];
   readonly currentPa: readonly number[];
+  /** Empty where the image has no top_of_stack. */
   readonly topPa: readonly number[];
+  /** Words that say that a task has ended; empty where the image has none. */
+  readonly endedPa: readonly number[];
+  /** It is known where every stack lies: a stack pointer outside of all regions is in no stack. */
+  readonly stacksKnown: boolean;
+  /** Vector that the harness raises as the timer; undefined where the image takes no external interrupt. */
+  readonly timerVector: number | undefined;
   readonly sp2Pa: readonly (number | undefined)[];
+  readonly #mms: readonly number[];
   #sp0Pa: number[] = [];
 
   constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds) {
@@ -48,8 +57,15 @@ export class GuestView {
     this.threadspVa = perThread.map((t) => this.taskPointer(t) + manifest.threadsp);
     this.threadspPa = this.threadspVa.map((va) => this.physical(va));
     this.currentPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.currentOffset));
-    this.topPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.topOffset));
-    const { sp2Offset } = manifest;
+    const { sp2Offset, topOffset, endedOffset } = manifest;
+    this.topPa = topOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + topOffset));
+    this.endedPa =
+      endedOffset === undefined
+        ? []
+        : perThread.slice(0, bounds.tasks).map((t) => this.physical(this.taskPointer(t) + endedOffset));
+    this.stacksKnown = manifest.unknownStacks.length === 0;
+    this.#mms = perThread.slice(0, bounds.tasks).map((t) => this.#addressSpace(t));
+    this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
   }
 
@@ -84,8 +100,28 @@ export class GuestView {
       : manifest.idleBase + (t - bounds.tasks) * manifest.idleStride;
   }
 
+  /** Address space of a task. */
   mmOf(t: number): number {
-    return t % this.bounds.mms;
+    return this.#mms[t];
+  }
+
+  /** Every task t lives in address space t mod mms, as in the abstract machine. */
+  get mmsAreRegular(): boolean {
+    return this.#mms.every((mm, t) => mm === t % this.bounds.mms);
+  }
+
+  #addressSpace(t: number): number {
+    const { mmOffset } = this.manifest;
+    if (mmOffset === undefined) return t % this.bounds.mms;
+    return this.machine.memory.words[this.physical(this.taskPointer(t) + mmOffset) >>> 2];
+  }
+
+  /** The task has ended, as the image says: nobody comes back to its stack. */
+  hasEnded(t: number): boolean {
+    const pa = this.endedPa[t];
+    if (pa === undefined) return false;
+    const { words } = this.machine.memory;
+    return (words[pa >>> 2] | words[(pa >>> 2) + 1]) !== 0;
   }
 
   isTask(t: number): boolean {
@@ -107,7 +143,7 @@ export class GuestView {
     return -1;
   }
 
-  /** Thread on whose stack top_of_stack of CPU c lies, or -1. */
+  /** Thread on whose stack top_of_stack of CPU c lies, or -1. Only where the image has a top_of_stack. */
   topThread(c: number): number {
     return this.threadAtTop(this.pointerAt(this.topPa[c]));
   }

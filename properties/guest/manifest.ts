@@ -49,13 +49,20 @@ export interface Manifest {
   readonly taskStride: number;
   readonly idleBase: number;
   readonly idleStride: number;
-  /** Offset of the saved stack pointer in a task. */
+  /** Offset of the saved stack pointer in a task, and the bytes that a context switch leaves on the stack above it. */
   readonly threadsp: number;
+  readonly switchFrame: number;
+  /** Offset of a 64-bit word in a task that is not 0 while the task has ended. */
+  readonly endedOffset: number | undefined;
+  /** Offset of the number of the task's address space; without it task t lives in t mod mms. */
+  readonly mmOffset: number | undefined;
+  /** Kinds of stack that the image neither places nor says to have none of: a stack pointer may lie in one of them. */
+  readonly unknownStacks: readonly StackKind[];
   /** Kernel GS base of CPU 0, and the offsets in a per-CPU area. */
   readonly percpuBase: number;
   readonly percpuStride: number;
   readonly currentOffset: number;
-  readonly topOffset: number;
+  readonly topOffset: number | undefined;
   readonly sp2Offset: number | undefined;
   readonly text: Range;
   readonly entryText: Range;
@@ -65,10 +72,19 @@ export interface Manifest {
   readonly nmiHandler: number | undefined;
   readonly repeatNmi: Range | undefined;
   readonly panic: number | undefined;
+  /** Instructions that change the saved registers of the innermost context from user mode on purpose. */
+  readonly regsChanged: readonly number[];
+  /** Vector of the timer, where the image does not leave it to its IDT. */
+  readonly timerVector: number | undefined;
+  /** What every system call leaves in rax, for an image whose body never changes it. */
+  readonly syscallResult: number | undefined;
   /** Faulting instruction -> fixup. */
   readonly exceptionTable: ReadonlyMap<number, number>;
   readonly leavesEntryStackBeforeSti: boolean;
-  readonly allowedPages: ReadonlyMap<AllowedPageKind, Range>;
+  /** Undefined where a kind is not declared: then the user table cannot be judged by kinds of page (S12). */
+  readonly allowedPages: ReadonlyMap<AllowedPageKind, Range> | undefined;
+  /** The image says enough for its abstraction: refinement is possible. */
+  readonly abstractable: boolean;
   /** Properties that cannot be checked for want of an optional symbol: slug and symbol. */
   readonly unchecked: readonly { property: string; symbol: string }[];
 }
@@ -79,6 +95,9 @@ export class ManifestError extends Error {
 }
 
 const MANIFEST_VERSION = 1;
+
+/** Six callee-saved registers and the return address, as Linux' __switch_to_asm leaves them. */
+const SWITCH_FRAME_BYTES = 56;
 
 class SymbolReader {
   readonly #image: ElfImage;
@@ -102,10 +121,22 @@ class SymbolReader {
     return value;
   }
 
-  range(name: string, property: string): Range | undefined {
-    const start = this.optional(name, property);
-    const end = this.#image.symbol(name.replace(/([a-z_]+)$/, 'end_$1'));
-    return start === undefined || end === undefined ? undefined : { start, end };
+  /** A value that is not missed: nothing is unchecked without it. */
+  value(name: string): number | undefined {
+    return this.#image.symbol(name);
+  }
+
+  /** Both bounds of a range. Where one is missing, `property` is unchecked. */
+  range(first: string, end: string, property: string): Range | undefined {
+    const [start, stop] = [this.#image.symbol(first), this.#image.symbol(end)];
+    if (start !== undefined && stop !== undefined) return { start, end: stop };
+    this.unchecked.push({ property, symbol: start === undefined ? first : end });
+    return undefined;
+  }
+
+  /** Values of the symbols whose names begin so. */
+  family(prefix: string): number[] {
+    return [...this.#image.symbols].filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
   }
 
   section(name: string): Range {
@@ -113,36 +144,55 @@ class SymbolReader {
     return section === undefined ? { start: 0, end: 0 } : { start: section.addr, end: section.addr + section.size };
   }
 
+  /** Where the stacks of a kind lie; size 0 for none of them; undefined where the image does not say. */
   stack(kind: StackKind, required: boolean): StackArray | undefined {
-    const name = `manifest.stack.${kind}`;
-    if (!required && this.#image.symbol(`${name}.base`) === undefined) return undefined;
-    return {
-      base: this.required(`${name}.base`),
-      size: this.required(`${name}.size`),
-      stride: this.required(`${name}.stride`),
-    };
+    const parts = ['base', 'size', 'stride'].map((part) => {
+      const name = `manifest.stack.${kind}.${part}`;
+      return required ? this.required(name) : this.#image.symbol(name);
+    });
+    const [base, size, stride] = parts;
+    return base === undefined || size === undefined || stride === undefined ? undefined : { base, size, stride };
   }
 }
 
 const REQUIRED_STACKS: readonly StackKind[] = ['entry', 'nmi', 'idle', 'kernel'];
 
-function readStacks(read: SymbolReader): Map<StackKind, StackArray> {
+/** What cannot be asked while it is not known where the stacks of an optional kind lie. */
+const UNCHECKED_WITHOUT: Partial<Record<StackKind, readonly string[]>> = {
+  irq: ['stack-is-legal (a push outside of every stack)', 'refinement'],
+  df: ['stack-is-legal (a push outside of every stack)'],
+  pti: [
+    'stack-is-legal (a push outside of every stack)',
+    'scheduled-out-on-own-stack (an rsp outside of every stack)',
+    'entry-stack-is-coherent',
+    'user-table-is-minimal',
+    'refinement',
+  ],
+};
+
+function readStacks(read: SymbolReader): { stacks: Map<StackKind, StackArray>; unknown: StackKind[] } {
   const stacks = new Map<StackKind, StackArray>();
+  const unknown: StackKind[] = [];
   for (const kind of [...PER_CPU_STACKS, ...PER_TASK_STACKS]) {
     const stack = read.stack(kind, REQUIRED_STACKS.includes(kind));
-    // Size 0 says that there are none.
-    if (stack !== undefined && stack.size > 0) stacks.set(kind, stack);
+    if (stack === undefined) unknown.push(kind);
+    else if (stack.size > 0) stacks.set(kind, stack);
   }
-  return stacks;
+  for (const kind of unknown)
+    for (const property of UNCHECKED_WITHOUT[kind] ?? [])
+      read.unchecked.push({ property, symbol: `manifest.stack.${kind}` });
+  return { stacks, unknown };
 }
 
-function readAllowedPages(read: SymbolReader, image: ElfImage): Map<AllowedPageKind, Range> {
+/** The allow-list of S12 is worth something only if it is complete. */
+function readAllowedPages(read: SymbolReader): Map<AllowedPageKind, Range> | undefined {
   const pages = new Map<AllowedPageKind, Range>();
   for (const kind of ALLOWED_PAGE_KINDS) {
-    const start = image.symbol(`manifest.pages.${kind}.start`);
-    if (start !== undefined) pages.set(kind, { start, end: read.required(`manifest.pages.${kind}.end`) });
+    const name = `manifest.pages.${kind}`;
+    const range = read.range(`${name}.start`, `${name}.end`, 'user-table-is-minimal');
+    if (range !== undefined) pages.set(kind, range);
   }
-  return pages;
+  return pages.size === ALLOWED_PAGE_KINDS.length ? pages : undefined;
 }
 
 /** Pairs of 64-bit addresses, wherever the segments put them. */
@@ -173,6 +223,26 @@ export function readManifest(image: ElfImage): Manifest {
     );
   const read = new SymbolReader(image);
   read.required('boot_pgd');
+  const { stacks, unknown } = readStacks(read);
+  const irets = read.family('manifest.iret.');
+  if (irets.length === 0)
+    read.unchecked.push({
+      property: 'accesses-are-mapped (a #PF of any IRET to user mode)',
+      symbol: 'manifest.iret.NAME',
+    });
+  const leaves = read.optional(
+    'manifest.leaves_entry_stack_before_sti',
+    'interrupts-off-in-window (on the entry stack)',
+  );
+  const topOffset = read.optional('manifest.percpu.top_of_stack', 'entry-stack-is-coherent (top_of_stack)');
+  const nmiHandler = read.optional('manifest.nmi_handler', 'nmi-is-kept');
+  const bodyStacks = read.value('manifest.body_stacks');
+  for (const [symbol, value] of [
+    ['manifest.percpu.top_of_stack', topOffset],
+    ['manifest.nmi_handler', nmiHandler],
+    ['manifest.body_stacks', bodyStacks],
+  ] as const)
+    if (value === undefined) read.unchecked.push({ property: 'refinement', symbol });
   return {
     cpus: read.required('manifest.cpus'),
     tasks: read.required('manifest.tasks'),
@@ -180,7 +250,8 @@ export function readManifest(image: ElfImage): Manifest {
     maxCpus: read.required('manifest.max_cpus'),
     maxTasks: read.required('manifest.max_tasks'),
     maxMms: read.required('manifest.max_mms'),
-    stacks: readStacks(read),
+    stacks,
+    unknownStacks: unknown,
     pgdBase: read.required('manifest.pgd.base'),
     pgdStride: read.required('manifest.pgd.stride'),
     pgdUserOffset: read.required('manifest.pgd.user_offset'),
@@ -189,21 +260,32 @@ export function readManifest(image: ElfImage): Manifest {
     idleBase: read.required('manifest.idle.base'),
     idleStride: read.required('manifest.idle.stride'),
     threadsp: read.required('manifest.task.threadsp'),
+    switchFrame: read.value('manifest.task.switch_frame') ?? SWITCH_FRAME_BYTES,
+    endedOffset: read.value('manifest.task.ended'),
+    mmOffset: read.value('manifest.task.mm'),
     percpuBase: read.required('manifest.percpu.base'),
     percpuStride: read.required('manifest.percpu.stride'),
     currentOffset: read.required('manifest.percpu.current'),
-    topOffset: read.required('manifest.percpu.top_of_stack'),
+    topOffset,
     sp2Offset: read.optional('manifest.percpu.sp2', 'resume-is-exact (the SYSCALL scratch word)'),
     text: read.section('.text'),
     entryText: read.section('.entry.text'),
     noinstrText: read.section('.noinstr.text'),
-    irets: [...image.symbols].filter(([name]) => name.startsWith('manifest.iret.')).map(([, va]) => va),
-    nmiHandler: read.optional('manifest.nmi_handler', 'nmi-is-kept'),
-    repeatNmi: read.range('manifest.repeat_nmi', 'nmi-is-kept'),
-    panic: image.symbol('manifest.panic'),
+    irets,
+    nmiHandler,
+    repeatNmi: read.range(
+      'manifest.repeat_nmi',
+      'manifest.end_repeat_nmi',
+      'resume-is-exact (of an NMI that another NMI has hit)',
+    ),
+    panic: read.optional('manifest.panic', 'entry-terminates (the panic)'),
+    regsChanged: read.family('manifest.regs_changed.'),
+    timerVector: read.value('manifest.vector.timer'),
+    syscallResult: read.value('manifest.syscall_result'),
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
-    leavesEntryStackBeforeSti: image.symbol('manifest.leaves_entry_stack_before_sti') === 1,
-    allowedPages: readAllowedPages(read, image),
+    leavesEntryStackBeforeSti: leaves === 1,
+    allowedPages: readAllowedPages(read),
+    abstractable: !read.unchecked.some(({ property }) => property === 'refinement'),
     unchecked: read.unchecked,
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
-import { GS_BASE, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
+import { CR3, GS_BASE, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
 import { GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import {
@@ -72,6 +72,16 @@ export function fromUserMode(words: Int32Array, at: number): void {
   words[at + CTX_FROM_STACK] = USER;
 }
 
+/** The saved registers of the innermost context of thread t from user mode are changed on purpose: nothing compares. */
+export function forgetSnapshot(ghost: Ghost, t: number): void {
+  for (let k = ghost.depth(t) - 1; k >= 0; k--) {
+    const at = ghost.context(t, k);
+    if (ghost.words[at + CTX_FROM_USER] === 0) continue;
+    ghost.words[at + CTX_VECTOR] = NO_SNAPSHOT;
+    return;
+  }
+}
+
 /** The frame is dead: copied, or no longer needed. */
 export function endFrame(words: Int32Array, at: number): void {
   words[at + CTX_FRAME] = 0;
@@ -87,13 +97,20 @@ export function nmiIsOpen(ghost: Ghost, t: number, onIst: boolean): boolean {
   return false;
 }
 
-/** rsp is what the user had when the innermost context from user mode began. */
-export function isUsersRsp(ghost: Ghost, cpu: Cpu): boolean {
+/**
+ * rsp, just loaded from memory, is the user's again. Its value is what the user had, and it was not loaded from a word
+ * in which the kernel keeps a stack pointer of its own (`operand`, physical, -1 for POP): a user can have chosen the
+ * value of one of those. Where there are two tables, the user's rsp is only looked for on the user half: the kernel half
+ * reads its own stacks.
+ */
+export function isUsersRsp(view: GuestView, ghost: Ghost, cpu: Cpu, operand: number): boolean {
   const { words } = ghost;
   const at = ghost.innermost(ghost.running(cpu.index));
   if (at < 0 || words[at + CTX_FROM_USER] === 0 || words[at + CTX_VECTOR] === NO_SNAPSHOT) return false;
   const saved = at + CTX_REGISTERS + RSP;
-  return cpu.r[RSP] === words[saved] && cpu.r[RSP + 1] === words[saved + 1];
+  if (cpu.r[RSP] !== words[saved] || cpu.r[RSP + 1] !== words[saved + 1]) return false;
+  if (view.manifest.pgdUserOffset !== 0 && !view.isUserHalf(cpu.r[CR3])) return false;
+  return !view.threadspPa.includes(operand) && !view.topPa.includes(operand) && operand !== view.sp0Pa(cpu.index);
 }
 
 export function knowsUserGs(ghost: Ghost, t: number): boolean {

@@ -5,8 +5,10 @@
  * that the machine saves and restores with its own marks.
  *
  *   [ per CPU: CPU_WORDS ] * cpus   [ per thread: THREAD_WORDS ] * (tasks + cpus)
- *   thread: depth, saved stack, user GS base, then MAX_CONTEXTS contexts of CTX_WORDS
+ *   thread: depth, rsp saved, user GS base, then MAX_CONTEXTS contexts of CTX_WORDS
  */
+
+import { GS } from '../../emulator/registers';
 
 /** One more than L3 allows, and one for the delivery that violates it. */
 export const MAX_CONTEXTS = 8;
@@ -57,11 +59,14 @@ export const LEGAL_PUSH_BYTES = 15;
 export const HANDS_OVER = 17;
 /** All of the environment in one word: the abstract state may have changed when it has. */
 export const ENVIRONMENT = 19;
-export const CPU_WORDS = 20;
+/** An NMI was delivered while no NMI context was open, and the handler has not begun since. */
+export const NMI_OWED = 20;
+export const CPU_WORDS = 21;
 
 // Words of a thread.
 export const DEPTH = 0;
-export const SAVED_STACK = 1;
+/** rsp has been stored to the threadsp of this thread since it began to run. */
+export const RSP_SAVED = 1;
 export const USER_GS_LO = 2;
 export const USER_GS_HI = 3;
 export const CONTEXTS = 4;
@@ -84,9 +89,9 @@ export const CTX_SP2_LO = 12;
 export const CTX_SP2_HI = 13;
 export const CTX_CPU = 14;
 export const CTX_RFLAGS = 15;
-/** The registers at the interrupted point: the first SNAPSHOT_WORDS words of `cpu.r`. */
+/** The registers at the interrupted point, to the last selector: the first SNAPSHOT_WORDS words of `cpu.r`. */
 export const CTX_REGISTERS = 16;
-export const SNAPSHOT_WORDS = 48;
+export const SNAPSHOT_WORDS = GS + 1;
 export const CTX_WORDS = CTX_REGISTERS + SNAPSHOT_WORDS;
 export const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
 

@@ -32,6 +32,7 @@ import { accessIsMapped } from '../safety/accesses-are-mapped';
 import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
 import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
 import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
+import { flagsAreClearAtBody } from '../safety/flags-are-clear-at-body';
 import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
 import {
   codeUsesKernelCr3,
@@ -46,13 +47,15 @@ import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../saf
 import { noDoubleFault } from '../safety/no-double-fault';
 import { S18, type Violation } from '../safety/property';
 import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
-import { scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
+import { rspWasSaved, scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
 import { stackIsLegal, takenOverStackIsFree } from '../safety/stack-is-legal';
+import { userFlagsAreSafe } from '../safety/user-flags-are-safe';
 import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
 import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
 import { UserTableCheck } from '../safety/user-table-is-minimal';
 import {
   endFrame,
+  forgetSnapshot,
   fromUserMode,
   isUsersRsp,
   kindOf,
@@ -90,8 +93,10 @@ import {
   LEGAL_POP_BYTES,
   LEGAL_PUSH_BYTES,
   NMI_AGAIN,
+  NMI_OWED,
   NMI_REPEAT,
   PROGRESS_AT,
+  RSP_SAVED,
   RUNNING,
   SINCE_PENDING,
   STACK,
@@ -100,7 +105,7 @@ import {
   USER_RSP,
 } from './ghost';
 import { abstractStack } from './regions';
-import { WATCHES_ALPHA, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
+import { WATCHES_ALPHA, WATCHES_END, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
 
 /** Classes of code, kept in MicroOp.tag. */
 const TAG_OTHER = 0;
@@ -109,6 +114,10 @@ const TAG_NMI_HANDLER = 2;
 const TAG_PANIC = 3;
 /** An access to user memory: an instruction of the exception table. */
 const TAG_USER_ACCESS = 4;
+/** The saved registers of the innermost context from user mode are changed on purpose. */
+const TAG_REGS_CHANGED = 5;
+
+const PAGE_MASK = 0xfffff000 | 0;
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
 
@@ -122,6 +131,8 @@ export class Monitor implements Observer {
   /** What the user table maps (S12). */
   readonly userTable: UserTableCheck;
   violation: Violation | undefined;
+  /** The instruction that was fetched last. */
+  #executing: MicroOp | undefined;
   /** The moment of `violation` is over. */
   #settled = false;
   /** The abstract state may have changed at this boundary. */
@@ -188,14 +199,16 @@ export class Monitor implements Observer {
   }
 
   classify(va: number): number {
-    const { text, nmiHandler, panic, exceptionTable } = this.view.manifest;
+    const { text, nmiHandler, panic, exceptionTable, regsChanged } = this.view.manifest;
     if (va === nmiHandler) return TAG_NMI_HANDLER;
     if (va === panic) return TAG_PANIC;
     if (exceptionTable.has(va)) return TAG_USER_ACCESS;
+    if (regsChanged.includes(va)) return TAG_REGS_CHANGED;
     return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
+    this.#executing = op;
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
     if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0) gsAccessUsesKernelGs(this, cpu, this.ghost.cpu(cpu.index));
     if ((op.flags & OP_CONTROL) !== 0 && op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
@@ -208,7 +221,9 @@ export class Monitor implements Observer {
     if (op.tag === TAG_PANIC) panicIsNotReached(this, cpu);
     if (op.tag === TAG_USER_ACCESS) nmiUsesOwnUserMemory(this, cpu, g);
     if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerBegins(cpu, g);
+    if (op.tag === TAG_REGS_CHANGED) forgetSnapshot(this.ghost, this.words[g + RUNNING]);
     if (this.words[g + ENTERING] === 0) return;
+    flagsAreClearAtBody(this, cpu);
     const at = this.ghost.innermost(this.words[g + RUNNING]);
     this.words[at + CTX_BODY] = 1;
     if (this.words[at + CTX_KIND] === NMI && this.words[at + CTX_FROM_USER] === 0) endFrame(this.words, at);
@@ -218,6 +233,7 @@ export class Monitor implements Observer {
 
   private nmiHandlerBegins(cpu: Cpu, g: number): void {
     handlerIsNotReentered(this, cpu, g);
+    this.words[g + NMI_OWED] = 0;
     if (this.words[g + NMI_AGAIN] === 0) return;
     this.words[g + NMI_AGAIN] = 0;
     this.touch();
@@ -264,12 +280,28 @@ export class Monitor implements Observer {
    */
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
     this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
-    this.words[g + USER_RSP] = isUsersRsp(this.ghost, cpu) ? 1 : 0;
-    if ((op.flags & OP_MEM_READ) === 0) return;
-    const t = this.view.threadspVa.indexOf(toVa(cpu.r[EA], cpu.r[EA + 1]));
-    if (t < 0 || t === this.words[g + RUNNING]) return;
+    this.words[g + USER_RSP] = 0;
+    this.forgetLegalStack(g);
+    const fromOperand = (op.flags & OP_MEM_READ) !== 0;
+    if (!fromOperand && op.mnemonic !== Pop) return;
+    const va = fromOperand ? toVa(cpu.r[EA], cpu.r[EA + 1]) : 0;
+    const t = fromOperand ? this.view.threadspVa.indexOf(va) : -1;
+    if (t >= 0) {
+      this.switchedTo(cpu, t, g);
+      return;
+    }
+    const operand = fromOperand ? (this.view.machine.translate(cpu.r[CR3] & PAGE_MASK, va)?.pa ?? -1) : -1;
+    this.words[g + USER_RSP] = isUsersRsp(this.view, this.ghost, cpu, operand) ? 1 : 0;
+  }
+
+  /** rsp was loaded from the threadsp of thread t. */
+  private switchedTo(cpu: Cpu, t: number, g: number): void {
+    const before = this.words[g + RUNNING];
+    if (t === before) return;
+    rspWasSaved(this, cpu, before);
     takenOverStackIsFree(this, cpu, t);
     this.words[g + RUNNING] = t;
+    this.words[this.ghost.thread(t) + RSP_SAVED] = 0;
     this.words[g + PROGRESS_AT] = cpu.r[ICOUNT];
     this.forgetLegalStacks();
     this.refreshEntering(g);
@@ -352,18 +384,35 @@ export class Monitor implements Observer {
   watchedStore(cpu: Cpu, pa: number, bytes: number, vaLo: number, vaHi: number): void {
     this.#moment();
     const why = this.pages.why(pa);
+    if ((why & WATCHES_END) !== 0) this.taskBeginsAnew(this.view.endedPa.indexOf(pa & ~7));
     if ((why & WATCHES_STACK) !== 0) frameIsUntouched(this, cpu, pa, toVa(vaLo, vaHi), bytes);
     if ((why & WATCHES_TASK) !== 0) scheduledOutOnOwnStack(this, cpu, pa);
     if ((why & WATCHES_TABLE) !== 0) this.userTable.tableWritten(this, pa);
     if ((why & WATCHES_ALPHA) !== 0 && this.pages.isAbstracted(pa)) this.touch();
   }
 
+  /** A task that had ended begins again, as one that was forked: it has a first-run frame, and nothing of before. */
+  private taskBeginsAnew(t: number): void {
+    if (t < 0 || this.view.hasEnded(t) || this.runs(t)) return;
+    while (this.ghost.depth(t) > 0) this.ghost.close(t);
+    openFirstRun(this.ghost, t);
+    this.touch();
+  }
+
+  /** The instruction is an IRET to user mode, whose frame is the user's affair: its fault is nobody's mistake (S1). */
+  mayFaultAtIret(cpu: Cpu): boolean {
+    const { irets } = this.view.manifest;
+    if (irets.length > 0) return irets.includes(toVa(cpu.r[RIP], cpu.r[RIP + 1]));
+    if (cpu.r[CPL] !== 0 || this.#executing?.mnemonic !== Iretq) return false;
+    const cs = this.view.machine.readVirtual64(cpu.r[CR3] & PAGE_MASK, toVa(cpu.r[RSP], cpu.r[RSP + 1]) + 8);
+    return cs !== undefined && (cs.lo & 3) === 3;
+  }
+
   faulted(cpu: Cpu, fault: Fault): void {
     this.#moment();
     accessIsMapped(this, cpu, fault);
     noDoubleFault(this, cpu, fault);
-    const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-    if (cpu.r[CPL] === 0 && !this.delivering_ && this.view.manifest.irets.includes(rip)) {
+    if (cpu.r[CPL] === 0 && !this.delivering_ && this.mayFaultAtIret(cpu)) {
       const g = this.ghost.cpu(cpu.index);
       const at = this.ghost.innermost(this.words[g + RUNNING]);
       this.words[g + HANDS_OVER] = at >= 0 && this.words[at + CTX_FROM_USER] === 1 ? 1 : 0;
@@ -396,7 +445,7 @@ export class Monitor implements Observer {
     const handsOver = words[g + HANDS_OVER] === 1;
     if (handsOver) ghost.close(t);
     words[g + HANDS_OVER] = 0;
-    if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, false)) words[g + NMI_AGAIN] = 1;
+    if (event.vector === VEC_NMI) words[g + (nmiIsOpen(ghost, t, false) ? NMI_AGAIN : NMI_OWED)] = 1;
     if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, true)) words[g + NMI_REPEAT] = 1;
     const at = ghost.open(t);
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
@@ -447,6 +496,7 @@ export class Monitor implements Observer {
     userModeUsesUserGs(this, cpu);
     if (at >= 0) {
       userResumeIsExact(this, cpu, at);
+      userFlagsAreSafe(this, cpu);
       entryStackIsCoherent(this, cpu);
       nmiIsNotForgotten(this, cpu, g, t);
       this.ghost.close(t);
@@ -458,7 +508,7 @@ export class Monitor implements Observer {
   }
 
   private returnedToKernel(cpu: Cpu, g: number, t: number, at: number): void {
-    if (returnsIntoRepeat(this, cpu, at)) {
+    if (returnsIntoRepeat(this, cpu, g, at)) {
       this.words[at + CTX_BODY] = 0;
       this.words[g + NMI_REPEAT] = 0;
       this.touch();

@@ -1,5 +1,6 @@
 /**
- * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9),
+ * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9; the
+ * word that a task has ended),
  * page tables (S10, S12) and the words that the abstraction reads. One byte a page.
  */
 import { ENTRY, IRQ_STACK, NMI_STACK } from '../../model/kinds';
@@ -9,6 +10,7 @@ export const WATCHES_STACK = 1;
 export const WATCHES_TASK = 2;
 export const WATCHES_TABLE = 4;
 export const WATCHES_ALPHA = 8;
+export const WATCHES_END = 16;
 
 const PAGE = 4096;
 
@@ -61,6 +63,7 @@ export class WatchedPages {
       }
     }
     for (const pa of threadspPa) this.watch(pa, WATCHES_TASK);
+    for (const pa of this.#view.endedPa) this.watch(pa, WATCHES_END);
     const sp0 = Array.from({ length: bounds.cpus }, (_, c) => this.#view.sp0Pa(c));
     this.#abstracted = [...currentPa, ...topPa, ...sp0];
     for (const pa of this.#abstracted) this.watch(pa, WATCHES_ALPHA);

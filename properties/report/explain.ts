@@ -80,6 +80,14 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     violated:
       "An interrupt could arrive where the entry code has not finished switching: it would run with the user's state.",
   },
+  'flags-are-clear-at-body': {
+    promise: 'Ordinary kernel code begins with DF, TF, NT and AC clear, whatever user code had set.',
+    violated: "C code ran with a flag of the user's: string instructions go backwards, or user memory is open to it.",
+  },
+  'user-flags-are-safe': {
+    promise: 'User mode runs with IF=1 and IOPL 0.',
+    violated: 'A task returned to user mode with interrupts off or with the right to do port I/O.',
+  },
   'entry-terminates': {
     promise: 'Every entry returns, switches, or asks for something within 4096 instructions, and never panics.',
     violated: 'The kernel does not get out of an entry: a hang or a panic.',
@@ -97,8 +105,9 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     violated: 'The code did something that the abstract machine of its design does not allow: one of the two is wrong.',
   },
   'no-deadlock': {
-    promise: 'From every state of the abstract machine something can happen.',
-    violated: 'The abstract machine can reach a state from which nothing can happen.',
+    promise: 'From every state something can happen.',
+    violated:
+      'Nothing can happen any more: a state of the abstract machine without successor, or CPUs that wait for each other with interrupts off.',
   },
 };
 

@@ -18,7 +18,6 @@ import {
 import { RULES } from '../../model/rules';
 import type { Bounds } from '../../model/schema-types';
 import { instanceName } from '../../model/search/machine';
-import { TIMER_VECTOR } from '../exploration/entry-system';
 import { counted } from './numbers';
 
 /** Whose stack it is: `entry stack of CPU 0`, `kernel stack of t1`. */
@@ -47,14 +46,14 @@ export function contextName(kind: number): string {
   return kind === GP ? `${name} (#GP)` : name;
 }
 
-/** An action as a call: `switch-to(c0, t1)`, `irq(c0, 0x20 timer)`, `run(c1, 12)`. */
+/** An action as a call: `switch-to(c0, t1)`, `irq(c0, 0x20)`, `run(c1, 12)`. */
 export function actionName(action: Action, bounds: Pick<Bounds, 'tasks'>): string {
   const on = `c${action.cpu}`;
   switch (action.action) {
     case 'run':
       return `run(${on}, ${action.count})`;
     case 'irq':
-      return `irq(${on}, 0x${action.vector.toString(16)}${action.vector === TIMER_VECTOR ? ' timer' : ''})`;
+      return `irq(${on}, 0x${action.vector.toString(16)})`;
     case 'nmi':
       return `nmi(${on})`;
     case 'step': {

@@ -15,8 +15,7 @@ export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
   if (fault.vector !== VEC_PF) return;
   if (cpu.r[CPL] === 3 && !fault.implicit && !m.delivering_) return;
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-  const { exceptionTable, irets } = m.view.manifest;
-  if (!m.delivering_ && !fault.implicit && (exceptionTable.has(rip) || irets.includes(rip))) return;
+  if (!m.delivering_ && !fault.implicit && (m.view.manifest.exceptionTable.has(rip) || m.mayFaultAtIret(cpu))) return;
   if (fault.access === 'execute' && !fault.implicit)
     codeIsFetchedOnKernelHalf(m, cpu, toVa(fault.addressLo, fault.addressHi));
   const what =

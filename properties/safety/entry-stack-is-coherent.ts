@@ -14,8 +14,9 @@ const ROOT = 0xfffff000 | 0;
 
 export function entryStackIsCoherent(m: Monitor, cpu: Cpu): void {
   const { view } = m;
+  if (view.manifest.unknownStacks.includes('pti')) return;
   const t = view.currentThread(cpu.index);
-  const top = view.topThread(cpu.index);
+  const top = view.manifest.topOffset === undefined ? t : view.topThread(cpu.index);
   if (t < 0 || top !== t)
     m.report(
       S10,

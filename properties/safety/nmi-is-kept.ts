@@ -1,12 +1,12 @@
 /**
  * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the
- * first entry has returned, and an NMI that arrives while an NMI context is open is followed by a run of the handler
+ * first entry has returned; an NMI that hits no other reaches it before it returns; and an NMI that arrives while an NMI context is open is followed by a run of the handler
  * before the outermost of these contexts ends. (NMI blocking itself, cleared by IRET alone, is hardware.)
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
-import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN } from '../monitor/ghost';
+import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S16 } from './property';
 
@@ -31,8 +31,14 @@ export function handlerReturns(m: Monitor, cpu: Cpu, g: number): void {
 export function nmiIsNotForgotten(m: Monitor, cpu: Cpu, g: number, t: number): void {
   const { words } = m.ghost;
   const depth = m.ghost.depth(t);
-  if (words[g + NMI_AGAIN] === 0 || words[m.ghost.context(t, depth - 1) + CTX_KIND] !== NMI) return;
+  if (m.view.manifest.nmiHandler === undefined) return;
+  if ((words[g + NMI_AGAIN] | words[g + NMI_OWED]) === 0 || words[m.ghost.context(t, depth - 1) + CTX_KIND] !== NMI)
+    return;
   for (let k = 0; k < depth - 1; k++) if (words[m.ghost.context(t, k) + CTX_KIND] === NMI) return;
+  if (words[g + NMI_OWED] === 1)
+    m.report(S16, cpu, 'expected the NMI to reach its handler, found its return before the handler had begun');
+  words[g + NMI_OWED] = 0;
+  if (words[g + NMI_AGAIN] === 0) return;
   m.report(
     S16,
     cpu,

@@ -17,9 +17,12 @@ export const S16 = 16;
 export const S17 = 17;
 export const S18 = 18;
 export const S19 = 19;
+export const S24 = 24;
+export const S25 = 25;
 export const L1 = 101;
 export const L2 = 102;
 export const L3 = 103;
+export const L5 = 105;
 
 const SLUGS: ReadonlyMap<number, string> = new Map([
   [S1, 'accesses-are-mapped'],
@@ -37,9 +40,12 @@ const SLUGS: ReadonlyMap<number, string> = new Map([
   [S17, 'fast-return-is-canonical'],
   [S18, 'no-double-fault'],
   [S19, 'interrupts-off-in-window'],
+  [S24, 'flags-are-clear-at-body'],
+  [S25, 'user-flags-are-safe'],
   [L1, 'entry-terminates'],
   [L2, 'nmi-is-delivered'],
   [L3, 'nesting-is-bounded'],
+  [L5, 'no-deadlock'],
 ]);
 
 export const CHECKED_PROPERTIES: readonly number[] = [...SLUGS.keys()];

@@ -1,7 +1,7 @@
 /**
  * S6 resume-is-exact: a return gives back what the event interrupted. To CPL0: all general registers, rip, rsp, RFLAGS,
  * address space and half of CR3, GS (symbolically: the per-CPU area of the CPU that resumes), and for an NMI also CR2,
- * DR7 by omission of writes, and the SYSCALL scratch word. To CPL3: IRQ, NMI and resolved #PF restore every register;
+ * DR7 by omission of writes, and the SYSCALL scratch word. Both: the selectors ES, DS and FS, and FS base. To CPL3: IRQ, NMI and resolved #PF restore every register;
  * SYSCALL all but rax, rcx and r11.
  *
  * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for
@@ -9,9 +9,23 @@
  * nothing to compare with.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { CR2, CR3, FLAG_RF, GPR_NAMES, GS_BASE, R11, RAX, RCX, RIP } from '../../emulator/registers';
-import { hex64, toVa } from '../../emulator/words';
-import { GP, NMI, PF, SYSCALL } from '../../model/kinds';
+import {
+  CR2,
+  CR3,
+  DS,
+  ES,
+  FLAG_RF,
+  FS,
+  FS_BASE,
+  GPR_NAMES,
+  GS_BASE,
+  R11,
+  RAX,
+  RCX,
+  RIP,
+} from '../../emulator/registers';
+import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
+import { GP, NMI, NMI_STACK, PF, SYSCALL } from '../../model/kinds';
 import { NO_SNAPSHOT } from '../monitor/contexts';
 import {
   CTX_CPU,
@@ -23,14 +37,21 @@ import {
   CTX_SP2_HI,
   CTX_SP2_LO,
   CTX_VECTOR,
+  NMI_REPEAT,
 } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S6 } from './property';
 
-/** IRETQ went into the manifest's repeat range, and not because that is where the NMI had hit. */
-export function returnsIntoRepeat(m: Monitor, cpu: Cpu, at: number): boolean {
+/**
+ * IRETQ went into the manifest's repeat range, and not because that is where the NMI had hit. Without that range, what
+ * goes elsewhere on the NMI stack after another NMI has hit is taken for the repeat.
+ */
+export function returnsIntoRepeat(m: Monitor, cpu: Cpu, g: number, at: number): boolean {
+  const { words } = m.ghost;
   const range = m.view.manifest.repeatNmi;
-  if (range === undefined || m.ghost.words[at + CTX_KIND] !== NMI) return false;
+  if (words[at + CTX_KIND] !== NMI) return false;
+  if (range === undefined)
+    return words[g + NMI_REPEAT] === 1 && m.stackOf(cpu, g) === NMI_STACK && !same(m, cpu, at, RIP);
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   const from = saved(m, at, RIP);
   return rip >= range.start && rip < range.end && !(from >= range.start && from < range.end);
@@ -63,11 +84,32 @@ function generalRegisters(m: Monitor, cpu: Cpu, at: number, clobbered: readonly 
     if (!same(m, cpu, at, 2 * i) && !clobbered.includes(2 * i)) differs(m, cpu, at, GPR_NAMES[i], 2 * i);
 }
 
+/** Selectors of the data segments and the base of FS: nobody but a context switch writes them. */
+function segments(m: Monitor, cpu: Cpu, at: number): void {
+  for (const [name, register] of SELECTORS) {
+    const before = m.ghost.words[at + CTX_REGISTERS + register];
+    const found = cpu.r[register];
+    if (found !== before)
+      m.report(
+        S6,
+        cpu,
+        `expected the selector ${name} ${before.toString(16)} as before the event, found ${found.toString(16)}`,
+      );
+  }
+  if (!same(m, cpu, at, FS_BASE)) differs(m, cpu, at, 'FS base', FS_BASE);
+}
+
 function flags(m: Monitor, cpu: Cpu, expected: number): void {
   const found = cpu.rflags();
   if (((found ^ expected) & ~FLAG_RF) !== 0)
     m.report(S6, cpu, `expected RFLAGS ${expected.toString(16)} as before the event, found ${found.toString(16)}`);
 }
+
+const SELECTORS = [
+  ['ES', ES],
+  ['DS', DS],
+  ['FS', FS],
+] as const;
 
 const NOTHING: readonly number[] = [];
 const SYSCALL_CLOBBERS: readonly number[] = [RAX, RCX, R11];
@@ -77,10 +119,12 @@ export function userResumeIsExact(m: Monitor, cpu: Cpu, at: number): void {
   const { words } = m.ghost;
   const kind = words[at + CTX_KIND];
   if (words[at + CTX_VECTOR] === NO_SNAPSHOT || kind === GP) return;
+  segments(m, cpu, at);
   if (kind === SYSCALL) {
     generalRegisters(m, cpu, at, SYSCALL_CLOBBERS);
     if (toVa(cpu.r[RIP], cpu.r[RIP + 1]) !== saved(m, at, RCX)) differs(m, cpu, at, 'rip', RIP, RCX);
     flags(m, cpu, words[at + CTX_REGISTERS + R11]);
+    systemCallResult(m, cpu);
     return;
   }
   generalRegisters(m, cpu, at, NOTHING);
@@ -88,11 +132,23 @@ export function userResumeIsExact(m: Monitor, cpu: Cpu, at: number): void {
   flags(m, cpu, words[at + CTX_RFLAGS]);
 }
 
+/** An image whose system calls all answer the same says so; otherwise rax is what the body made of it. */
+function systemCallResult(m: Monitor, cpu: Cpu): void {
+  const expected = m.view.manifest.syscallResult;
+  if (expected === undefined || toVa(cpu.r[RAX], cpu.r[RAX + 1]) === expected) return;
+  m.report(
+    S6,
+    cpu,
+    `expected rax ${hex64(vaLo(expected), vaHi(expected))}, the result of every system call, found ${hex64(cpu.r[RAX], cpu.r[RAX + 1])}`,
+  );
+}
+
 /** A return to CPL0 has completed; `at` is the context that it ends. */
 export function kernelResumeIsExact(m: Monitor, cpu: Cpu, at: number): void {
   generalRegisters(m, cpu, at, NOTHING);
   if (!same(m, cpu, at, RIP) && !isFixup(m, cpu, at)) differs(m, cpu, at, 'rip', RIP);
   flags(m, cpu, m.ghost.words[at + CTX_RFLAGS]);
+  segments(m, cpu, at);
   environment(m, cpu, at);
   if (m.ghost.words[at + CTX_KIND] === NMI) nmiLeavesNoTrace(m, cpu, at);
 }

@@ -1,15 +1,17 @@
 /**
  * S8 stack-is-legal: every implicit stack access at CPL0 (push, pop, call, ret, IRET's frame, a delivery without IST)
  * lies in a stack of the running thread or of this CPU that no other CPU uses, and a push lies below what the suspended
- * contexts have on that stack. The value of rsp as such is not judged: inside the SYSCALL entry it is a CR3 value.
+ * contexts have on that stack, and above its end. While rsp is the user's there is no such access. The value of rsp as
+ * such is not judged: inside the SYSCALL entry it is a CR3 value.
  *
  * What was found legal is kept as bounds in the ghost state, so the next push costs two comparisons.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, RSP } from '../../emulator/registers';
 import { hexVa, toVa, vaHi, vaLo } from '../../emulator/words';
-import { NMI_STACK } from '../../model/kinds';
+import { CR3_WINDOW, NMI_STACK, USER } from '../../model/kinds';
 import {
+  CTX_FROM_STACK,
   CTX_FROM_USER,
   CTX_REGISTERS,
   LEGAL_HI,
@@ -17,6 +19,7 @@ import {
   LEGAL_POP_BYTES,
   LEGAL_PUSH_BYTES,
   RUNNING,
+  STACK,
 } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import type { StackRegion } from '../monitor/regions';
@@ -28,7 +31,13 @@ export function stackIsLegal(m: Monitor, cpu: Cpu, g: number, va: number, bytes:
   const t = words[g + RUNNING];
   const region = m.view.regions.find((r) => va >= r.start && va + bytes <= r.end);
   const what = write ? 'push' : 'pop';
+  if (words[g + STACK] === USER && !m.delivering_) {
+    m.report(S8, cpu, `expected no ${what} at CPL0 while rsp is the user's, found one at ${hexVa(va)}`);
+    return;
+  }
+  if (write && leavesItsStack(m, g, va)) return runsOut(m, cpu, g, va);
   if (region === undefined) {
+    if (!m.view.stacksKnown) return;
     m.report(S8, cpu, `expected a ${what} at CPL0 to lie in a stack, found ${hexVa(va)}, which is in none`);
     return;
   }
@@ -56,6 +65,23 @@ export function stackIsLegal(m: Monitor, cpu: Cpu, g: number, va: number, bytes:
   words[g + LEGAL_PUSH_BYTES] = limit - region.start;
 }
 
+/** rsp has only been pushed, popped and counted down since the last legal access, and is in another region now. */
+function leavesItsStack(m: Monitor, g: number, va: number): boolean {
+  const { words } = m.ghost;
+  const known = words[g + LEGAL_POP_BYTES] > 0 && !m.delivering_;
+  return known && va < toVa(words[g + LEGAL_LO], words[g + LEGAL_HI]);
+}
+
+function runsOut(m: Monitor, cpu: Cpu, g: number, va: number): void {
+  const start = toVa(m.ghost.words[g + LEGAL_LO], m.ghost.words[g + LEGAL_HI]);
+  const name = m.view.regions.find((r) => r.start === start)?.name ?? 'its stack';
+  m.report(
+    S8,
+    cpu,
+    `expected pushes on ${name} to stay above ${hexVa(start)}, where it ends, found one at ${hexVa(va)}`,
+  );
+}
+
 /** After rsp was loaded from the threadsp of thread t: a stack that is taken over has been left. */
 export function takenOverStackIsFree(m: Monitor, cpu: Cpu, t: number): void {
   for (const other of m.view.machine.cpus)
@@ -72,6 +98,9 @@ function usedByOther(m: Monitor, cpu: Cpu, region: StackRegion, t: number): numb
   for (const other of m.view.machine.cpus) {
     if (other === cpu) continue;
     if (region.thread >= 0 && m.ghost.running(other.index) === t) return other.index;
+    // rsp is the user's, or a CR3 value: wherever it points, nothing is pushed there.
+    const stack = m.ghost.words[m.ghost.cpu(other.index) + STACK];
+    if (stack === USER || stack === CR3_WINDOW) continue;
     const rsp = toVa(other.r[RSP], other.r[RSP + 1]);
     if (other.r[CPL] === 0 && rsp > region.start && rsp <= region.end) return other.index;
   }
@@ -88,6 +117,8 @@ function pushLimit(m: Monitor, t: number, region: StackRegion): number {
   for (let k = 0; k < m.ghost.depth(t); k++) {
     const at = m.ghost.context(t, k);
     if (m.ghost.words[at + CTX_FROM_USER] === 1) continue;
+    const from = m.ghost.words[at + CTX_FROM_STACK];
+    if (from === USER || from === CR3_WINDOW) continue;
     const rsp = toVa(m.ghost.words[at + CTX_REGISTERS + RSP], m.ghost.words[at + CTX_REGISTERS + RSP + 1]);
     if (rsp > region.start && rsp < limit) limit = rsp;
   }

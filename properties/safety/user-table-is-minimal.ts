@@ -47,7 +47,7 @@ export class UserTableCheck {
     const { manifest } = view;
     this.#allow(manifest.entryText, { name: 'entry text', readOnly: true, mm: -1 });
     this.#allow(manifest.noinstrText, { name: 'noinstr text', readOnly: true, mm: -1 });
-    for (const [name, range] of manifest.allowedPages)
+    for (const [name, range] of manifest.allowedPages ?? [])
       this.#allow(range, { name, readOnly: READ_ONLY_KINDS.includes(name), mm: -1 });
     for (const r of view.regions)
       if (r.kind === PTI) this.#allow(r, { name: r.name, readOnly: false, mm: view.mmOf(r.thread) });
@@ -60,8 +60,10 @@ export class UserTableCheck {
     }
   }
 
-  /** Walks every user table. */
+  /** Walks every user table. Nothing is judged where the image does not say what the tables may map. */
   check(m: Monitor): void {
+    const { allowedPages, unknownStacks } = this.#view.manifest;
+    if (allowedPages === undefined || unknownStacks.includes('pti')) return;
     const [cpu] = this.#view.machine.cpus;
     for (let mm = 0; mm < this.#view.bounds.mms; mm++) this.#checkTable(m, cpu, mm);
   }

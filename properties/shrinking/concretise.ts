@@ -5,17 +5,17 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/search/machine';
-import { TIMER_VECTOR } from '../exploration/entry-system';
+import { GUEST_TIMER_VECTOR } from '../exploration/entry-system';
 import { sameFailure, type Walk } from '../exploration/random-walk';
 import type { Outcome, TransitionSystem } from '../exploration/transition-system';
 
 /** Actions tried before the search gives up. */
 const ATTEMPTS = 5_000;
 
-/** The action that asks for a rule instance. */
-export function actionOf(instance: RuleInstance): Action {
+/** The action that asks for a rule instance; an interrupt is the timer's. */
+export function actionOf(instance: RuleInstance, timerVector = GUEST_TIMER_VECTOR): Action {
   const [cpu, ...args] = instance.args;
-  if (instance.rule === 'irq') return { action: 'irq', cpu, vector: TIMER_VECTOR };
+  if (instance.rule === 'irq') return { action: 'irq', cpu, vector: timerVector };
   if (instance.rule === 'nmi') return { action: 'nmi', cpu };
   return { action: 'step', cpu, rule: instance.rule, ...(args.length > 0 ? { args } : {}) };
 }
@@ -50,7 +50,7 @@ export function concretise(
     const before = system.initially();
     return sameFailure(before as Walk['failure'], failure) ? { actions: [], length: 0, failure } : undefined;
   }
-  const wanted = trace.map(actionOf);
+  const wanted = trace.map((instance) => actionOf(instance, system.timerVector));
   for (const settles of [false, true]) {
     system.reset();
     const search: Search = { system, wanted, failure, settles, shouldStop, attempts: 0, ended: undefined };

@@ -1,0 +1,76 @@
+/**
+ * Promises: a manifest symbol is required, and an image without it is refused by name, or it is optional, and a safe
+ * image without it is called wrong by no property; what is not checked any more is said.
+ */
+import { readFileSync } from 'node:fs';
+import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
+import { imageFile } from '../designs/registry';
+import { Subject } from '../exploration/subject';
+import { Coverage, SCENARIOS, sweep } from '../exploration/sweep';
+import { ManifestError } from './manifest';
+import '../testing/jest';
+
+const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
+const RUNS = 4;
+
+/** The image without a symbol: its name is another one, of the same length. */
+function without(bytes: Uint8Array, symbol: string): Uint8Array {
+  const copy = Buffer.from(bytes);
+  const name = Buffer.from(`${symbol}\0`);
+  for (let at = copy.indexOf(name); at >= 0; at = copy.indexOf(name, at + 1)) copy[at] = 'x'.charCodeAt(0);
+  return copy;
+}
+
+function manifestSymbols(image: ElfImage): string[] {
+  return [...image.symbols].map(([name]) => name).filter((name) => name.startsWith('manifest.'));
+}
+
+/** The image without the symbol, booted; undefined where it is refused, which names the symbol. */
+function stripped(design: string, symbol: string): Subject | undefined {
+  const bytes = without(readFileSync(imageFile(design)), symbol);
+  try {
+    return new Subject({ design, elf: { name: 'stripped', bytes } });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ManifestError);
+    expect((error as Error).message).toContain(symbol);
+    return undefined;
+  }
+}
+
+test.each(SAFE)('%s holds without any one of its optional symbols, and says what is unchecked', (design) => {
+  const optional: string[] = [];
+  for (const symbol of manifestSymbols(readElf(readFileSync(imageFile(design)), design))) {
+    const subject = stripped(design, symbol);
+    if (subject === undefined) continue;
+    optional.push(symbol);
+    expect(subject).toHold({ seed: symbol, runs: RUNS });
+    const said = subject.guest.manifest.unchecked.map((one) => one.symbol);
+    expect([symbol, said.some((name) => symbol.startsWith(name.replace('NAME', '')))]).toEqual([symbol, true]);
+  }
+  expect(optional).toEqual(
+    expect.arrayContaining([
+      'manifest.percpu.top_of_stack',
+      'manifest.percpu.sp2',
+      'manifest.iret.return_to_user',
+      'manifest.nmi_handler',
+      'manifest.repeat_nmi',
+      'manifest.end_repeat_nmi',
+      'manifest.panic',
+      'manifest.leaves_entry_stack_before_sti',
+      'manifest.body_stacks',
+      'manifest.stack.irq.base',
+      'manifest.stack.pti.base',
+      'manifest.pages.idt.start',
+    ]),
+  );
+});
+
+test.each(['manifest.nmi_handler', 'manifest.repeat_nmi', 'manifest.iret.return_to_user'])(
+  'NMIs inside an NMI call nothing wrong without %s',
+  (symbol) => {
+    const subject = stripped('mainline', symbol);
+    if (subject === undefined) throw new Error(`${symbol} is required`);
+    const nested = SCENARIOS.filter((scenario) => scenario.start === 'nmi');
+    expect(sweep(subject.system, new Coverage(), undefined, nested).failure).toBeUndefined();
+  },
+);
