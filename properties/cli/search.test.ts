@@ -89,10 +89,12 @@ describe('the words of a search', () => {
 
   test('tell what is in the way of a verdict, and only what helps', () => {
     const why = (changed: object) =>
-      searchInWords({
-        result: { ...result, verdict: 'unknown' },
-        exploration: { ...exploration, verdict: 'unknown', reason: 'memory', ...changed },
-      })[0];
+      searchInWords(
+        searched(
+          { design: 'mainline', bounds: result.bounds },
+          { exploration: { ...exploration, verdict: 'unknown', reason: 'memory', ...changed }, seconds: 1 },
+        ),
+      )[0];
     expect(why({ bytes: 2 ** 20 })).toContain('no verdict: out of memory (--memory MiB allows more');
     expect(why({})).toContain('the system does not give the memory that --memory allows');
     const room = { neededMiB: 1545, reservedMiB: 256, halves: true, memoryMiB: 387 };
