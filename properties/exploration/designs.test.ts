@@ -51,11 +51,11 @@ interface Swept {
 
 const sweeps = new Map<string, Swept>();
 
-/** The sweep of a design, made once for all that ask what it has hit. */
+/** The sweep of a design at the larger bounds, made once for all that ask what it has hit. */
 function swept(design: string): Swept {
   const known = sweeps.get(design);
   if (known !== undefined) return known;
-  const subject = new Subject({ design });
+  const subject = new Subject({ design, boot: LARGER });
   const coverage = new Coverage();
   const made = { subject, coverage, failure: sweep(subject.system, coverage).failure };
   sweeps.set(design, made);
@@ -147,6 +147,40 @@ test.each(SAFE)(
     const boundaries = instructionsOf(subject, { start, end });
     expect(boundaries.length).toBeGreaterThan(15);
     expect(boundaries.filter((at) => !coverage.has(at, 'nmi'))).toEqual([]);
+  },
+);
+
+test('the sweep switches to a task of another address space, with an NMI at every instruction around the write of CR3', () => {
+  const { subject, coverage } = swept('mainline');
+  const start = subject.image.symbol('load_mm') ?? Number.NaN;
+  const end = subject.image.symbol('exit_to_user_work') ?? Number.NaN;
+  const hit = instructionsOf(subject, { start, end }).filter((at) => coverage.has(at, 'nmi'));
+  // All but the way of a CPU that has used the address space before, which is one instruction.
+  expect(hit.length).toBeGreaterThan(15);
+});
+
+test.each(SAFE)(
+  'the other CPU of the sweep of %s gets the task that is switched out, whatever tasks there are',
+  (design) => {
+    for (const { boot, rules } of [
+      { boot: { cpus: 2, tasks: 2, mms: 1 }, rules: ['switch-to 0'] },
+      { boot: LARGER, rules: ['switch-mm 0', 'switch-to 0'] },
+    ]) {
+      const { system } = new Subject({ design, boot });
+      const take = jest.spyOn(system, 'take');
+      sweep(
+        system,
+        new Coverage(),
+        undefined,
+        SCENARIOS.filter(({ contended }) => contended),
+      );
+      const taken = new Set(
+        take.mock.results.map(({ value: { action } }) =>
+          action.action === 'step' && action.cpu === 1 ? `${action.rule} ${action.args ?? ''}` : '',
+        ),
+      );
+      expect([...taken]).toEqual(expect.arrayContaining(rules));
+    }
   },
 );
 
