@@ -36,7 +36,8 @@ import type {
 const subjects = new Map<string, Subject>();
 
 function subjectOf(name: SubjectName): Subject {
-  const key = name.elf === undefined ? name.design : `${name.design} ${imageHash(name.elf.bytes)}`;
+  const { design, elf, boot } = name;
+  const key = JSON.stringify([design, elf && imageHash(elf.bytes), boot && [boot.cpus, boot.tasks, boot.mms]]);
   const known = subjects.get(key) ?? openSubject(name);
   subjects.set(key, known);
   return known;

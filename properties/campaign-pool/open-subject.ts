@@ -2,18 +2,18 @@
  * Boots a subject whose image may be anybody's. Whatever is wrong with an image of the user's is bad input, also where only booting it shows that.
  */
 import { decodeCheck } from '../../emulator/decode/disassemble';
-import { readElf } from '../../emulator/elf/elf-image';
+import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { hexVa } from '../../emulator/words';
 import { Subject, type SubjectName } from '../exploration/subject';
 import { readManifest } from '../guest/manifest';
 import { BadInputError } from './bad-input';
 
 /** Reads an image without booting it. Throws an error that badInputMessage knows for one that cannot be used. */
-export function checkImage(name: string, bytes: Uint8Array): void {
+export function checkImage(name: string, bytes: Uint8Array): ElfImage {
   const image = readElf(bytes, name);
   readManifest(image);
   const unknown = decodeCheck(image);
-  if (unknown === undefined) return;
+  if (unknown === undefined) return image;
   const where = `${unknown.section} at ${hexVa(unknown.va)}`;
   throw new BadInputError(
     `${name}: expected instructions that the emulator implements, found "${unknown.text}" (bytes ${unknown.bytes}) in ${where}; leave it out of the code under test`,

@@ -1,12 +1,14 @@
 /**
  * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence that says what was expected.
  */
+import type { ElfImage } from '../../emulator/elf/elf-image';
 import { designConfig } from '../../model/design-config';
 import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
-import { DESIGNS, designImage, MUTANTS, searchBounds } from '../designs/registry';
+import { DESIGNS, designImage, MACHINE_BOUNDS, MUTANTS, searchBounds } from '../designs/registry';
+import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
 import { didYouMean } from './did-you-mean';
 import { commandName } from './output';
@@ -26,12 +28,12 @@ const MOST = {
   memory: 1_048_576,
 } as const;
 
-/** A whole number from `least` to `most`. */
-export function wholeNumber(flag: string, text: string, least: number, most: number): number {
+/** A whole number from `least` to `most`; `why` says where that ends, if it is not obvious. */
+export function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new BadInputError(
-    `expected --${flag} to be a whole number from ${least} to ${most}, found ${JSON.stringify(text)}`,
+    `expected --${flag} to be a whole number from ${least} to ${most}${why}, found ${JSON.stringify(text)}`,
   );
 }
 
@@ -43,6 +45,13 @@ export function knownDesign(id: string): string {
   throw new BadInputError(
     `expected --design to be one of ${designs.join(', ')}, or a mutant of one, found ${JSON.stringify(id)}${meant || `; ${commandName()} designs lists them all`}`,
   );
+}
+
+/** The image of a design or mutant that exists. */
+export function knownImage(id: string): ElfImage {
+  const image = designImage(id);
+  if (image === undefined) throw new BadInputError(`expected a design, found ${JSON.stringify(id)}`);
+  return image;
 }
 
 /** The designs that a command without --design is about. */
@@ -61,9 +70,7 @@ export interface BoundFlags {
 
 /** Bounds of a search: those of the design's image where nothing else is asked for. */
 export function boundsOf(id: string, flags: BoundFlags): Bounds {
-  const image = designImage(id);
-  if (image === undefined) throw new BadInputError(`expected a design, found ${JSON.stringify(id)}`);
-  const { cpus, tasks, mms } = readManifest(image);
+  const { cpus, tasks, mms } = readManifest(knownImage(id));
   const defaults = searchBounds(id, { cpus, tasks, mms });
   const bound = (name: keyof BoundFlags, least: number) =>
     flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
@@ -75,6 +82,21 @@ export function boundsOf(id: string, flags: BoundFlags): Bounds {
     nmis: bound('nmis', 0),
     irqs: bound('irqs', 0),
   };
+}
+
+export type BootFlags = Pick<BoundFlags, 'cpus' | 'tasks' | 'mms'>;
+
+/**
+ * What an image is booted with: what both machines have by default, cut to what the image can boot. Throws BadInputError
+ * for more than that.
+ */
+export function bootOf(image: ElfImage, flags: BootFlags): GuestBounds {
+  const { maxCpus, maxTasks, maxMms } = readManifest(image);
+  const bound = (name: keyof BootFlags, most: number) =>
+    flags[name] === undefined
+      ? Math.min(MACHINE_BOUNDS[name], most)
+      : wholeNumber(name, flags[name], 1, most, ` (manifest.max_${name} of ${image.name})`);
+  return { cpus: bound('cpus', maxCpus), tasks: bound('tasks', maxTasks), mms: bound('mms', maxMms) };
 }
 
 /** Refuses a mutant whose planted bug lies below the abstraction. */

@@ -1,12 +1,11 @@
 /**
- * Bare `pti-check`: every design, on both machines, against what it declares. Searches and campaigns share the workers; a card a design says how it came out,
+ * Bare `pti-check`: every design, on both machines at the same bounds, against what it declares. Searches and campaigns share the workers; a card a design says how it came out,
  * as soon as both halves are done.
  */
 import type { Argv } from 'yargs';
-import type { Bounds } from '../../model/schema-types';
 import { badInputMessage } from '../campaign-pool/bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
-import { DESIGNS, type Design } from '../designs/registry';
+import { DESIGNS, type Design, MACHINE_BOUNDS, searchBounds } from '../designs/registry';
 import { type Result, resultCard } from '../report/result-card';
 import type { CommandBody } from './command-body';
 import { extraBytesPerTask } from './design-facts';
@@ -21,12 +20,6 @@ import { withPool } from './with-pool';
 
 /** Random runs for each design. */
 const RUNS = 400;
-
-/**
- * More than the images have: with a third task one waits for a CPU while two run, and of the three two share an address
- * space and one does not.
- */
-const SEARCH_BOUNDS: Bounds = { cpus: 2, tasks: 3, mms: 2, nesting: 2, nmis: 1, irqs: 2 };
 
 /** Both reductions, and one thread a search: what fills the cores is that searches and campaigns run side by side. */
 const SEARCH_MEANS = { symmetry: true, por: true };
@@ -78,13 +71,13 @@ async function checkAll(
   onChecked: (checked: Checked) => void,
 ): Promise<Checked[]> {
   const searches = DESIGNS.map(({ id }) =>
-    searchDesign(pool, { design: id, bounds: SEARCH_BOUNDS, ...SEARCH_MEANS }, (p) =>
+    searchDesign(pool, { design: id, bounds: searchBounds(id, MACHINE_BOUNDS), ...SEARCH_MEANS }, (p) =>
       show('model', searchProgress(id, p)),
     ),
   );
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
   const campaigns = DESIGNS.map(({ id }) =>
-    fuzzSubject(pool, { subject: { design: id }, ...plan }, undefined, (p) =>
+    fuzzSubject(pool, { subject: { design: id, boot: MACHINE_BOUNDS }, ...plan }, undefined, (p) =>
       show('emulator', campaignProgress(id, p)),
     ),
   );

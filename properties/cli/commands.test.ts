@@ -151,6 +151,41 @@ describe('fuzz', () => {
   });
 });
 
+test('fuzz boots what it is told to, and its command and its file do the same again', async () => {
+  const words = ['fuzz', '--design', 'deferred-percpu', '--seed', 'z', '--save', 'booted', '--json'];
+  const calls = [[], ['--tasks', '2', '--mms', '1'], ['--cpus', '1', '--tasks', '3', '--mms', '2']];
+  const ended = await ptiCheckAll(
+    folder,
+    calls.map((call) => [...words, ...call]),
+  );
+  const answers = ended.map((one) => read(fuzzAnswer, one));
+  const booted = answers.map(({ bounds }) => [bounds.cpus, bounds.tasks, bounds.mms]);
+  expect(booted).toEqual([
+    [2, 3, 2],
+    [2, 2, 1],
+    [1, 3, 2],
+  ]);
+  for (const answer of answers)
+    expect(answer).toMatchObject({ property: 'scheduled-out-on-own-stack', actionsShrunk: 5, shortest: 5 });
+  const again = answers.map((answer) => answer.again.split(' fuzz ')[1].split(' '));
+  const flags = again.map((parts) => parts.slice(parts.indexOf('deferred-percpu') + 1, parts.indexOf('--seed')));
+  expect(flags).toEqual([[], ['--tasks', '2', '--mms', '1'], ['--cpus', '1']]);
+  const repeated = read(fuzzAnswer, await ptiCheck(folder, ['fuzz', ...again[1], '--save', 'repeated', '--json']));
+  const stable = ({ message, bounds, run, runs, steps, replay }: typeof repeated) => [
+    message,
+    bounds,
+    run,
+    runs,
+    steps,
+    replay,
+  ];
+  expect(stable(repeated)).toEqual(stable(answers[1]));
+  const files = answers.map(({ counterexample = '' }) => counterexample);
+  const bounds = files.map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')).bounds);
+  expect(bounds).toEqual(answers.map((answer) => answer.bounds));
+  expect((await ptiCheck(folder, ['replay', ...files])).code).toBe(0);
+});
+
 test('shards share the runs: the second of three has run 1, 4, 7, ...', async () => {
   const words = [
     'fuzz',

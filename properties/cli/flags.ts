@@ -3,6 +3,7 @@
  */
 import type { Argv } from 'yargs';
 import { BadInputError } from '../campaign-pool/bad-input';
+import { MACHINE_BOUNDS } from '../designs/registry';
 
 /** A flag with a value. yargs makes a list of a flag that is given twice; which of the two was meant nobody knows. */
 export const VALUE = { type: 'string', requiresArg: true, coerce: once } as const;
@@ -33,6 +34,18 @@ export function designFlag<T>(yargs: Argv<T>): Argv<T> {
     ...VALUE,
     describe: 'a design, or a mutant such as mainline+sti-on-trampoline; without it: all designs',
   });
+}
+
+/** What the guest is booted with. */
+export function bootFlags<T>(yargs: Argv<T>): Argv<T> {
+  const { cpus, tasks, mms } = MACHINE_BOUNDS;
+  return yargs
+    .option('cpus', { ...NUMBER, describe: `number of CPUs (${cpus}, or as many as the image can boot: its max_cpus)` })
+    .option('tasks', { ...NUMBER, describe: `number of user tasks (${tasks}, or its max_tasks)` })
+    .option('mms', {
+      ...NUMBER,
+      describe: `number of address spaces (${mms}, or its max_mms); task t lives in address space t mod mms`,
+    });
 }
 
 export function boundFlags<T>(yargs: Argv<T>): Argv<T> {

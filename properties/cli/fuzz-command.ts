@@ -10,10 +10,10 @@ import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign-
 import { checkImage } from '../campaign-pool/open-subject';
 import { defaultWorkers } from '../campaign-pool/worker-pool';
 import type { SubjectName } from '../exploration/subject';
-import { budget, designsOf, knownDesign, shard, workerCount } from './arguments';
+import { type BootFlags, bootOf, budget, designsOf, knownDesign, knownImage, shard, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest, HOLDS } from './exit-codes';
-import { designFlag, jsonFlag, NUMBER, VALUE } from './flags';
+import { bootFlags, designFlag, jsonFlag, NUMBER, VALUE } from './flags';
 import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject } from './fuzzing';
 import { note, ProgressLine, say, sayJson, sinceStart } from './output';
 import { withPool } from './with-pool';
@@ -26,7 +26,7 @@ const DEFAULT_JUDGE = 'mainline';
 
 const MAX_IMAGE_BYTES = 16 * 1024 * 1024;
 
-interface FuzzFlags {
+interface FuzzFlags extends BootFlags {
   readonly design?: string | undefined;
   readonly entry?: string | undefined;
   readonly seed?: string | undefined;
@@ -39,7 +39,7 @@ interface FuzzFlags {
 }
 
 function options(yargs: Argv): Argv<FuzzFlags> {
-  return designFlag(jsonFlag(yargs))
+  return bootFlags(designFlag(jsonFlag(yargs)))
     .option('entry', {
       ...VALUE,
       describe: `check this ELF in place of the image of the design (of ${DEFAULT_JUDGE}, without --design)`,
@@ -74,12 +74,13 @@ export function today(): string {
 }
 
 function subjectsOf(flags: FuzzFlags): SubjectName[] {
-  if (flags.entry === undefined) return designsOf(flags.design).map((design) => ({ design }));
+  if (flags.entry === undefined)
+    return designsOf(flags.design).map((design) => ({ design, boot: bootOf(knownImage(design), flags) }));
   const design = knownDesign(flags.design ?? DEFAULT_JUDGE);
   const bytes = readImage(flags.entry);
-  checkImage(flags.entry, bytes);
+  const boot = bootOf(checkImage(flags.entry, bytes), flags);
   if (flags.design === undefined) note(`${flags.entry} is judged as ${design}; --design says which design it follows`);
-  return [{ design, elf: { name: flags.entry, bytes } }];
+  return [{ design, elf: { name: flags.entry, bytes }, boot }];
 }
 
 function readImage(file: string): Uint8Array {

@@ -7,6 +7,7 @@ import { badInputMessage } from '../campaign-pool/bad-input';
 import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign-pool/campaign';
 import type { CoverageCount, Found, Opened } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
+import { MACHINE_BOUNDS } from '../designs/registry';
 import type { Failure } from '../exploration/campaign';
 import { explain, propertyLabel } from '../report/explain';
 import { boundsInWords } from '../report/names';
@@ -334,6 +335,10 @@ function command(request: CampaignRequest, campaign: CampaignResult): string {
   const { subject, seed, shard } = request;
   const parts = [`${commandName()} fuzz`, `--design ${subject.design}`];
   if (subject.elf !== undefined) parts.push(`--entry ${quoted(subject.elf.name)}`);
+  // The other bounds are what the command has without them.
+  const boot = subject.boot ?? campaign.bounds;
+  for (const bound of ['cpus', 'tasks', 'mms'] as const)
+    if (boot[bound] !== MACHINE_BOUNDS[bound]) parts.push(`--${bound} ${boot[bound]}`);
   parts.push(`--seed ${quoted(seed)}`, `--runs ${Math.max(1, campaign.runs)}`);
   if (shard.of > 1) parts.push(`--shard ${shard.index}/${shard.of}`);
   return parts.join(' ');

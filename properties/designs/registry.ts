@@ -101,6 +101,12 @@ export const MUTANTS: readonly Mutant[] = [
   }),
 ];
 
+/**
+ * What both machines have in bare `pti-check` and in `fuzz`, as far as the image can boot it: with a third task one waits
+ * for a CPU while two run, and of the three two share an address space and one does not.
+ */
+export const MACHINE_BOUNDS = { cpus: 2, tasks: 3, mms: 2 } as const;
+
 /** Events and contexts of one trace of the bounded search. */
 export const SEARCH_BOUNDS = { nesting: 2, nmis: 1, irqs: 2 } as const;
 

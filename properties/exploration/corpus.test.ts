@@ -21,7 +21,8 @@ test('the headline case is in the corpus', () => {
 
 test.each(files.map((file) => path.basename(file)))('%s reproduces', (name) => {
   const saved = readCounterexample(path.join(CORPUS, name));
-  const subject = new Subject({ design: designName(saved) });
+  const { cpus, tasks, mms } = saved.bounds;
+  const subject = new Subject({ design: designName(saved), boot: { cpus, tasks, mms } });
   expect(subject).toReproduce(saved, path.join('counterexamples', 'corpus', name));
   if (imageHash(readFileSync(imageFile(designName(saved)))) !== saved.image.sha256) return;
   subject.system.reset();

@@ -23,6 +23,8 @@ import { Subject } from './subject';
 import { Coverage, SCENARIOS, sweep } from './sweep';
 import { TraceArbitrary } from './trace-arbitrary';
 
+/** More than the images boot by themselves: the bounds of `verify` and `fuzz` in bare `pti-check`. */
+const LARGER = { cpus: 2, tasks: 3, mms: 2 };
 const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
 const RUNS = 12;
 const PLAN = { seed: 'designs', runs: RUNS };
@@ -49,11 +51,11 @@ interface Swept {
 
 const sweeps = new Map<string, Swept>();
 
-/** The sweep of a design, made once for all that ask what it has hit. */
+/** The sweep of a design at the larger bounds, made once for all that ask what it has hit. */
 function swept(design: string): Swept {
   const known = sweeps.get(design);
   if (known !== undefined) return known;
-  const subject = new Subject({ design });
+  const subject = new Subject({ design, boot: LARGER });
   const coverage = new Coverage();
   const made = { subject, coverage, failure: sweep(subject.system, coverage).failure };
   sweeps.set(design, made);
@@ -74,13 +76,18 @@ describe.each(SAFE)('%s', (design) => {
     expect(coverage.hit).toBeGreaterThan(400);
   });
 
-  test.each(sometimesOf(subject).map((s) => [s.name, s] as const))('reaches %s', (_name, sometimes) => {
-    expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
-  });
+  const larger = new Subject({ design, boot: LARGER });
+
+  test.each(sometimesOf(subject).map((s) => [s.name, s] as const))(
+    'reaches %s, with two tasks and with three in two address spaces',
+    (_name, sometimes) => {
+      expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
+      expect(directedWalk(larger, sometimes)).toMatchObject({ kind: 'reached' });
+    },
+  );
 
   test('holds with three tasks in two address spaces', () => {
-    const other = new Subject({ design, boot: { cpus: 2, tasks: 3, mms: 2 } });
-    expect(other).toHold(PLAN);
+    expect(larger).toHold(PLAN);
   });
 
   test('holds without PCID', () => {
@@ -140,6 +147,40 @@ test.each(SAFE)(
     const boundaries = instructionsOf(subject, { start, end });
     expect(boundaries.length).toBeGreaterThan(15);
     expect(boundaries.filter((at) => !coverage.has(at, 'nmi'))).toEqual([]);
+  },
+);
+
+test('the sweep switches to a task of another address space, with an NMI at every instruction around the write of CR3', () => {
+  const { subject, coverage } = swept('mainline');
+  const start = subject.image.symbol('load_mm') ?? Number.NaN;
+  const end = subject.image.symbol('exit_to_user_work') ?? Number.NaN;
+  const hit = instructionsOf(subject, { start, end }).filter((at) => coverage.has(at, 'nmi'));
+  // All but the way of a CPU that has used the address space before, which is one instruction.
+  expect(hit.length).toBeGreaterThan(15);
+});
+
+test.each(SAFE)(
+  'the other CPU of the sweep of %s gets the task that is switched out, whatever tasks there are',
+  (design) => {
+    for (const { boot, rules } of [
+      { boot: { cpus: 2, tasks: 2, mms: 1 }, rules: ['switch-to 0'] },
+      { boot: LARGER, rules: ['switch-mm 0', 'switch-to 0'] },
+    ]) {
+      const { system } = new Subject({ design, boot });
+      const take = jest.spyOn(system, 'take');
+      sweep(
+        system,
+        new Coverage(),
+        undefined,
+        SCENARIOS.filter(({ contended }) => contended),
+      );
+      const taken = new Set(
+        take.mock.results.map(({ value: { action } }) =>
+          action.action === 'step' && action.cpu === 1 ? `${action.rule} ${action.args ?? ''}` : '',
+        ),
+      );
+      expect([...taken]).toEqual(expect.arrayContaining(rules));
+    }
   },
 );
 

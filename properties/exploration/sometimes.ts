@@ -10,7 +10,8 @@ import type { State } from '../../model/schema';
 import type { Bounds } from '../../model/schema-types';
 import { explore } from '../../model/search/explore';
 import type { RuleInstance } from '../../model/search/machine';
-import { concretise } from '../shrinking/concretise';
+import { concretiseAny } from '../shrinking/concretise';
+import { interleavings } from '../shrinking/interleavings';
 import type { Subject } from './subject';
 
 type Goal = (before: State, instance: RuleInstance, after: State) => boolean;
@@ -32,6 +33,15 @@ function innermost(s: State, c: number): { kind: number; body: number } {
   const t = s.running[c];
   const i = s.depth[t] - 1;
   return i < 0 ? { kind: 0, body: 0 } : { kind: s.kind[t][i], body: s.body[t][i] };
+}
+
+/**
+ * A task runs on another CPU than the one that booted it (task t on CPU t). Not a task that waits since boot for its
+ * first CPU, and not an idle thread, which has only one.
+ */
+function resumedElsewhere(before: State, { rule, args: [c, t] }: RuleInstance, after: State): boolean {
+  const booted = Math.min(before.running.length, before.depth.length - before.running.length);
+  return rule === 'switch-to' && t < booted && t !== c && after.depth[t] > 0;
 }
 
 const delivered = (instance: RuleInstance): boolean => instance.rule === 'nmi' || instance.rule === 'latched-nmi';
@@ -90,17 +100,14 @@ export const SOMETIMES: readonly Sometimes[] = [
   {
     name: 'resumed-on-another-cpu',
     needs: { nmis: 0 },
-    goal: (_before, i, after) =>
-      i.rule === 'switch-to' && i.args[1] < 2 && i.args[1] !== i.args[0] && after.depth[i.args[1]] > 0,
+    goal: resumedElsewhere,
   },
   {
     name: 'resumed-on-another-cpu-on-its-pti-stack',
     needs: { nmis: 0 },
     perTaskEntry: true,
     goal: (before, i, after) =>
-      i.rule === 'switch-to' &&
-      i.args[1] < 2 &&
-      i.args[1] !== i.args[0] &&
+      resumedElsewhere(before, i, after) &&
       before.savedStack[i.args[1]] === PTI &&
       before.kind[i.args[1]][0] === IRQ &&
       after.stack[i.args[0]] === PTI,
@@ -135,19 +142,19 @@ export function sometimesOf(subject: Subject): readonly Sometimes[] {
   return SOMETIMES.filter((s) => s.perTaskEntry !== true || subject.model?.config.perTaskEntry === 1);
 }
 
-/** Searches a shortest trace to the situation and replays it on the emulator. */
+/** Searches a shortest trace to the situation and replays it, or one of its interleavings, on the emulator. */
 export function directedWalk(subject: Subject, sometimes: Sometimes): Directed {
   const { name } = sometimes;
   const model = modelFor(subject, sometimes);
   if (model === undefined) return { kind: 'unreachable', name, why: 'the design has no model' };
   const found = explore(model, { goalTransition: sometimes.goal, deadlock: false });
   if (found.trace === undefined) return { kind: 'unreachable', name, why: 'the abstract machine does not reach it' };
-  const walk = concretise(subject.system, found.trace, undefined);
+  const walk = concretiseAny(subject.system, interleavings(model, found.trace, sometimes.goal), undefined);
   return walk === undefined
     ? {
         kind: 'unreachable',
         name,
-        why: `the emulator does not follow the abstract trace of ${found.trace.length} steps`,
+        why: `the emulator does not follow the abstract trace of ${found.trace.length} steps, nor one of its interleavings`,
       }
     : { kind: 'reached', name, length: walk.length };
 }

@@ -5,13 +5,14 @@
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import type { Bounds } from '../../model/schema-types';
-import type { RuleInstance } from '../../model/search/machine';
+import { type RuleInstance, violations } from '../../model/search/machine';
 import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
 import type { GuestBounds } from '../guest/guest-view';
 import { Refinement } from '../refinement/refinement';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
-import { concretise } from '../shrinking/concretise';
+import { concretiseAny } from '../shrinking/concretise';
+import { type Ends, interleavings } from '../shrinking/interleavings';
 import type { Shortest } from '../shrinking/shortest-trace';
 import { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
@@ -89,7 +90,7 @@ export class Subject {
   }
 
   /**
-   * The shortest trace, replayed on the machine: undefined if the abstract machine has none, or if it does not fail
+   * The shortest trace, or one of its interleavings, replayed on the machine: undefined if the abstract machine has none, or if it does not fail
    * here. A failure of the state after boot (`initially`) has no trace, and asks no more than the initial state.
    */
   shortestWalk(failure: NonNullable<Walk['failure']>, options: ShortestWalkOptions = {}): Walk | undefined {
@@ -99,8 +100,11 @@ export class Subject {
       return this.model !== undefined && searching().failsInitially(this.model, failure.property)
         ? { actions: [], length: 0, failure }
         : undefined;
+    const { model, system } = this;
     const trace = this.shortestTrace(failure.property, shouldStop);
-    return trace === undefined ? undefined : concretise(this.system, trace, failure, shouldStop);
+    if (model === undefined || trace === undefined) return undefined;
+    const violates: Ends = (_before, _instance, after) => violations(model, after).includes(failure.property);
+    return concretiseAny(system, interleavings(model, trace, violates), failure, shouldStop);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system
- * call, one IRQ, one #PF and one context switch; and at every boundary of the context switch, another CPU that switches
- * to the same task. At each boundary the machine is marked, the event happens, the CPU runs until the scenario has
+ * call, one IRQ, one #PF and two context switches, one of them to a task of another address space where there is one;
+ * and at every boundary of the other one, another CPU that switches to the same task. At each boundary the machine is marked, the event happens, the CPU runs until the scenario has
  * ended, and the undo log takes everything back.
  */
 import type { Action } from '../../counterexamples/format';
@@ -18,11 +18,15 @@ export interface Scenario {
   readonly choices: readonly number[];
   /** Another CPU tries to switch to the task at every boundary. */
   readonly contended?: boolean;
+  /** The other CPU has gone idle before, so that its task can be picked here. */
+  readonly otherIdles?: boolean;
 }
 
 /**
  * The guest's choices are documented in emulator/guest/README.md: user program (0 system call, 1 touch a heap page),
- * system call body (0 leave by SYSRET, 1 by IRET, 2 enable interrupts, 3 yield), next task (3: idle first).
+ * system call body (0 leave by SYSRET, 1 by IRET, 2 enable interrupts, 3 yield), next task (0-2: that task, or else the next one that can
+ * run; 3: the idle thread). CPU 0 boots task 0 and CPU 1 task 1, whatever other tasks there are; with two address spaces
+ * these two tasks are in different ones.
  */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'system call, SYSRET', start: 'user', choices: [0, 0] },
@@ -32,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: '#PF', start: 'user', choices: [1, 0] },
   { name: 'NMI in a system call, with a #PF in its handler', start: 'nmi', choices: [0, 1, 0] },
   { name: 'context switch', start: 'user', choices: [0, 3, 3], contended: true },
+  { name: 'context switch to the task of another CPU', start: 'user', choices: [0, 3, 1], otherIdles: true },
 ];
 
 /** What can happen at a boundary: `switch` is the other CPU switching to the same task. */
@@ -79,6 +84,8 @@ const CPU = 0;
 const OTHER_CPU = 1;
 /** The other CPU's task makes a system call and yields to task 0. */
 const OTHER_CHOICES = [0, 3, 0];
+/** It makes a system call and yields to the idle thread. */
+const IDLE_CHOICES = [0, 3, 3];
 /** Transitions of the other CPU until it has got there, or waits. */
 const OTHER_STEPS = 24;
 
@@ -112,17 +119,18 @@ class Path {
   length = 0;
   failure: Walk['failure'];
   #diverged: Walk | undefined;
-  #choices: number[];
+  #choices: readonly number[] = [];
   /** Choices of the step that is under way; they belong to the action that ends it. */
   #pending: number[] = [];
   /** Instructions of the CPU since its last transition. */
   #stutter = 0;
 
-  constructor(system: EntrySystem, scenario: Scenario) {
+  constructor(system: EntrySystem) {
     this.system = system;
-    this.#choices = [...scenario.choices];
     this.choose = (alternatives) => {
-      const choice = Math.min(this.#choices.shift() ?? 0, alternatives - 1);
+      const [next = 0, ...rest] = this.#choices;
+      const choice = Math.min(next, alternatives - 1);
+      this.#choices = rest;
       this.#pending.push(choice);
       return choice;
     };
@@ -130,7 +138,7 @@ class Path {
 
   /** Answers these choices from now on, then 0. */
   answer(choices: readonly number[]): void {
-    this.#choices = [...choices];
+    this.#choices = choices;
   }
 
   /** The instructions since the last transition, as an action of their own: they matter to the other CPU. */
@@ -142,12 +150,18 @@ class Path {
     this.#stutter = 0;
   }
 
-  save(): { actions: number; length: number; choices: number[]; pending: number[]; stutter: number } {
+  /** The rule of the last step. */
+  lastRule(): string | undefined {
+    const last = this.actions.at(-1);
+    return last?.action === 'step' ? last.rule : undefined;
+  }
+
+  save(): { actions: number; length: number; choices: readonly number[]; pending: number[]; stutter: number } {
     const { length } = this;
     return {
       actions: this.actions.length,
       length,
-      choices: [...this.#choices],
+      choices: this.#choices,
       pending: [...this.#pending],
       stutter: this.#stutter,
     };
@@ -156,7 +170,7 @@ class Path {
   restore(saved: ReturnType<Path['save']>): void {
     this.actions.length = saved.actions;
     this.length = saved.length;
-    this.#choices = [...saved.choices];
+    this.#choices = saved.choices;
     this.#pending = [...saved.pending];
     this.#stutter = saved.stutter;
     this.failure = undefined;
@@ -199,7 +213,7 @@ class Path {
 /** Follows a scenario on CPU 0 instruction by instruction, and shows each boundary to a visitor. */
 function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => Visit): SweepResult {
   system.reset();
-  const path = new Path(system, scenario);
+  const path = new Path(system);
   begin(path, scenario);
   let entered = false;
   let boundaries = 0;
@@ -218,7 +232,9 @@ function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => 
 }
 
 /** Brings the CPU to the first boundary of the scenario; user code gets to its event by itself. */
-function begin(path: Path, { start }: Scenario): void {
+function begin(path: Path, { start, choices, otherIdles }: Scenario): void {
+  if (otherIdles === true) otherCpuIdles(path);
+  path.answer(choices);
   if (start === 'irq') interrupt(path);
   if (start !== 'nmi') return;
   path.take({ kind: 'step', cpu: CPU });
@@ -229,6 +245,18 @@ function begin(path: Path, { start }: Scenario): void {
 function interrupt(path: Path): boolean {
   const vector = path.system.timerVector;
   return vector !== undefined && path.take({ kind: 'irq', cpu: CPU, vector });
+}
+
+/** The other CPU switches to its idle thread, up to the point where that lets interrupts in: its task is let go then. */
+function otherCpuIdles(path: Path): void {
+  if (path.system.cpus <= OTHER_CPU) return;
+  path.answer(IDLE_CHOICES);
+  for (let i = 0, switched = false; i < OTHER_STEPS && path.walk() === undefined; i++) {
+    if (!path.take({ kind: 'step', cpu: OTHER_CPU })) return;
+    const rule = path.lastRule();
+    if (switched && rule === 'sti') return;
+    switched ||= rule === 'switch-to';
+  }
 }
 
 function offerEvents({ system }: Path, scenario: Scenario, coverage: Coverage): Visit {

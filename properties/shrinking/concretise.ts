@@ -9,8 +9,12 @@ import { GUEST_TIMER_VECTOR } from '../exploration/entry-system';
 import { sameFailure, type Walk } from '../exploration/random-walk';
 import type { Outcome, TransitionSystem } from '../exploration/transition-system';
 
-/** Actions tried before the search gives up. */
+/** Actions tried before the search gives up, for the trace itself. */
 const ATTEMPTS = 5_000;
+
+/** Most traces that are tried where the first one is not followed, and actions for each of them: about as many in all. */
+const OTHERS = 15;
+const ATTEMPTS_OF_OTHERS = 300;
 
 /** The action that asks for a rule instance; an interrupt is the timer's. */
 export function actionOf(instance: RuleInstance, timerVector = GUEST_TIMER_VECTOR): Action {
@@ -30,6 +34,7 @@ interface Search {
    */
   readonly settles: boolean;
   readonly shouldStop: () => boolean;
+  /** Actions that may yet be tried. */
   attempts: number;
   /** The failure that the search ended in, in its own words. */
   ended: Walk['failure'];
@@ -45,19 +50,49 @@ export function concretise(
   failure: Walk['failure'],
   shouldStop: () => boolean = () => false,
 ): Walk | undefined {
+  return concretiseAny(system, [trace], failure, shouldStop);
+}
+
+/**
+ * The same for several traces, of which the machine need follow only one: all as they are, the first ones first, and
+ * only then with other CPUs going on between two transitions.
+ */
+export function concretiseAny(
+  system: TransitionSystem,
+  traces: Iterable<readonly RuleInstance[]>,
+  failure: Walk['failure'],
+  shouldStop: () => boolean = () => false,
+): Walk | undefined {
+  const tried: (readonly RuleInstance[])[] = [];
+  for (const trace of traces) {
+    const walk = follow(system, trace, failure, shouldStop, { settles: false, first: tried.length === 0 });
+    if (walk !== undefined) return walk;
+    if (tried.push(trace) > OTHERS) break;
+  }
+  for (const [i, trace] of tried.entries()) {
+    const walk = follow(system, trace, failure, shouldStop, { settles: true, first: i === 0 });
+    if (walk !== undefined) return walk;
+  }
+  return undefined;
+}
+
+function follow(
+  system: TransitionSystem,
+  trace: readonly RuleInstance[],
+  failure: Walk['failure'],
+  shouldStop: () => boolean,
+  { settles, first }: { readonly settles: boolean; readonly first: boolean },
+): Walk | undefined {
   system.reset();
   if (trace.length === 0) {
     const before = system.initially();
     return sameFailure(before as Walk['failure'], failure) ? { actions: [], length: 0, failure } : undefined;
   }
   const wanted = trace.map((instance) => actionOf(instance, system.timerVector));
-  for (const settles of [false, true]) {
-    system.reset();
-    const search: Search = { system, wanted, failure, settles, shouldStop, attempts: 0, ended: undefined };
-    const actions = extend(search, 0);
-    if (actions !== undefined) return { actions, length: trace.length, failure: search.ended };
-  }
-  return undefined;
+  const attempts = first ? ATTEMPTS : ATTEMPTS_OF_OTHERS;
+  const search: Search = { system, wanted, failure, settles, shouldStop, attempts, ended: undefined };
+  const actions = extend(search, 0);
+  return actions === undefined ? undefined : { actions, length: trace.length, failure: search.ended };
 }
 
 /** Actions from position `i` to the end, or undefined. The machine is left wherever the search ended. */
@@ -85,7 +120,7 @@ function settledCpu(search: Search, i: number, c: number): Action[] | undefined 
   let found: Action[] | undefined;
   while (choices !== undefined && found === undefined && goesOn(search)) {
     const asked: number[] = [];
-    search.attempts++;
+    search.attempts--;
     const run = system.settle(c, answering(choices, asked));
     const rest = run === undefined ? undefined : choose(search, i);
     if (run !== undefined && rest !== undefined) found = [run, ...rest];
@@ -105,7 +140,7 @@ function answering(choices: readonly number[], asked: number[]): (alternatives: 
 }
 
 function goesOn({ attempts, shouldStop }: Search): boolean {
-  return attempts < ATTEMPTS && !shouldStop();
+  return attempts > 0 && !shouldStop();
 }
 
 /** Tries the sequences of choices for action `i`, each followed by all the rest. */
@@ -126,7 +161,7 @@ function choose(search: Search, i: number): Action[] | undefined {
 
 /** Tries one sequence of choices; `asked` collects how many alternatives each of them had. */
 function attempt(search: Search, i: number, choices: readonly number[], asked: number[]): Action[] | undefined {
-  search.attempts++;
+  search.attempts--;
   const action = search.wanted[i];
   const taken: number[] = [];
   const outcome = search.system.perform(action, (alternatives) => {

@@ -6,13 +6,15 @@ import fc from 'fast-check';
 import type { Action } from '../../counterexamples/format';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import { explore } from '../../model/search/explore';
+import type { RuleInstance } from '../../model/search/machine';
 import { campaignRun, type FailedWalk, type Failure, shrinkFailure, unshrunk } from '../exploration/campaign';
 import { replayWalk, type Walk } from '../exploration/random-walk';
 import { Subject } from '../exploration/subject';
 import { TraceArbitrary } from '../exploration/trace-arbitrary';
 import { propertyNumber } from '../safety/property';
-import { concretise } from './concretise';
+import { concretise, concretiseAny } from './concretise';
 import { candidates, isSimpler } from './delta-debugging';
+import { interleavings } from './interleavings';
 import { shortcut } from './shortcut';
 import { shortestTrace } from './shortest-trace';
 
@@ -88,6 +90,24 @@ test('an abstract trace is replayed with choices that the search finds', () => {
 test('an abstract trace that the guest cannot follow has no walk', () => {
   const trace = headline.shortestTrace(S9) ?? [];
   expect(concretise(headline.system, [...trace].reverse(), undefined)).toBeUndefined();
+});
+
+test('where the guest takes the steps of a shortest trace in another order, that order is found', () => {
+  const { system, model } = new Subject({ design: 'mainline', boot: { cpus: 2, tasks: 3, mms: 2 } });
+  if (model === undefined) throw new Error('mainline has no model');
+  // The abstract machine loads t0's address space on CPU 1 while t0 runs on CPU 0: the guest picks t0 only afterwards.
+  const ends = (_before: unknown, { rule, args }: RuleInstance) => rule === 'switch-to' && String(args) === '1,0';
+  const { trace = [] } = explore(model, { goalTransition: ends, deadlock: false });
+  const orders = [...interleavings(model, trace, ends)];
+  const ofCpu = (c: number, order: readonly RuleInstance[]) => order.filter(({ args }) => args[0] === c);
+  expect(orders[0]).toBe(trace);
+  expect(orders.length).toBeGreaterThan(3);
+  expect(new Set(orders.map((order) => order.map(({ number }) => number).join())).size).toBe(orders.length);
+  for (const order of orders) for (const c of [0, 1]) expect(ofCpu(c, order)).toEqual(ofCpu(c, trace));
+  expect(concretise(system, trace, undefined)).toBeUndefined();
+  const walk = concretiseAny(system, orders, undefined);
+  expect(walk).toMatchObject({ length: trace.length, failure: undefined });
+  expect(replayWalk(system, walk?.actions ?? [])).toMatchObject({ length: trace.length, failure: undefined });
 });
 
 test('a failing walk of the sweep is shrunk by the same candidates', () => {
