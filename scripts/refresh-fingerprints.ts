@@ -1,14 +1,15 @@
 /**
- * `node -r esbuild-register scripts/refresh-fingerprints.ts`: after the emulator was corrected, writes the fingerprints of
- * the states anew into the cases of counterexamples/corpus. Only a case that still fails by the same property, at the
- * same action of the same trace, is touched, and nothing in it but the fingerprints; any other is an error.
+ * `node -r esbuild-register scripts/refresh-fingerprints.ts`: after the emulator or an image was corrected, writes the
+ * fingerprints of the states and the hash of the image anew into the cases of counterexamples/corpus. Only a case that
+ * still fails by the same property, at the same action of the same trace, is touched, and nothing else in it; any other
+ * is an error.
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Action, designName } from '../counterexamples/format';
+import { type Action, designName, imageHash } from '../counterexamples/format';
 import { serializeCounterexample } from '../counterexamples/serialize';
 import { listCounterexamples, readCounterexample } from '../counterexamples/store';
-import { packageRoot } from '../properties/designs/registry';
+import { imageFile, packageRoot } from '../properties/designs/registry';
 import { replayCase } from '../properties/exploration/campaign';
 import { Subject } from '../properties/exploration/subject';
 
@@ -31,7 +32,8 @@ for (const file of listCounterexamples(CORPUS)) {
   if (verdict !== 'reproduced' || step !== saved.expected.step)
     throw new Error(`${file}: expected the same failure at step ${saved.expected.step}, found ${verdict} at ${step}`);
   const expected = { ...saved.expected, fingerprints: fingerprints(subject, saved.actions) };
-  const text = serializeCounterexample({ ...saved, expected });
+  const image = { ...saved.image, sha256: imageHash(fs.readFileSync(imageFile(designName(saved)))) };
+  const text = serializeCounterexample({ ...saved, image, expected });
   if (text === fs.readFileSync(file, 'utf8')) continue;
   fs.writeFileSync(`${file}.new`, text);
   fs.renameSync(`${file}.new`, file);

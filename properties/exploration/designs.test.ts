@@ -90,6 +90,15 @@ describe.each(SAFE)('%s', (design) => {
     expect(larger).toHold(PLAN);
   });
 
+  test('holds whatever its user programs do to flags, rsp and selectors, with INT n and single steps', () => {
+    const bytes = readFileSync(imageFile(design).replace('.elf', '-hostile.elf'));
+    const boot = { cpus: 2, tasks: 3, mms: 2 };
+    expect(new Subject({ design, elf: { name: `${design}-hostile`, bytes }, boot })).toHold({
+      seed: 'hostile',
+      runs: 40,
+    });
+  });
+
   test('holds without PCID', () => {
     const other = withoutPcid(design);
     expect(other).toHold({ ...PLAN, sweep: true });

@@ -70,6 +70,7 @@ MANIFEST task.ended, TASK_ENDED
 MANIFEST regs_changed.fault, fault_moves_rip
 MANIFEST regs_changed.single_step, trap_clears_tf
 .endif
+MANIFEST syscall_result, -38             # -ENOSYS, whatever the number
 MANIFEST nmi_handler, default_do_nmi
 MANIFEST repeat_nmi, repeat_nmi
 MANIFEST end_repeat_nmi, end_repeat_nmi
