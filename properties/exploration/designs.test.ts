@@ -79,12 +79,18 @@ describe.each(SAFE)('%s', (design) => {
   const larger = new Subject({ design, boot: LARGER });
 
   test.each(sometimesOf(subject).map((s) => [s.name, s] as const))(
-    'reaches %s, with two tasks and with three in two address spaces',
+    'reaches %s with three tasks in two address spaces',
     (_name, sometimes) => {
-      expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
       expect(directedWalk(larger, sometimes)).toMatchObject({ kind: 'reached' });
     },
   );
+
+  // Two tasks that have two CPUs: the shortest abstract traces are others. One design shows it.
+  const withTwo = design === 'mainline' ? sometimesOf(subject) : [];
+  for (const sometimes of withTwo)
+    test(`reaches ${sometimes.name} with two tasks`, () => {
+      expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
+    });
 
   test('holds with three tasks in two address spaces', () => {
     expect(larger).toHold(PLAN);
