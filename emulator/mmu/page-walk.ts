@@ -72,7 +72,8 @@ export function walkTables(
   return WALK_NOT_PRESENT;
 }
 
-function entryAddress(table: number, level: number, lo: number, hi: number): number {
+/** Physical address of the entry of a linear address in a table; level 3 is the PML4, 0 the page table. */
+export function entryAddress(table: number, level: number, lo: number, hi: number): number {
   switch (level) {
     case 3:
       return table + (((hi >>> 7) & 0x1ff) << 3);

@@ -7,9 +7,12 @@ import type { ElfImage } from '../../emulator/elf/elf-image';
 import { Machine } from '../../emulator/machine';
 import { CPL, RIP } from '../../emulator/registers';
 import { HALTED, SHUTDOWN } from '../../emulator/step-result';
-import { hexVa, toVa } from '../../emulator/words';
+import { toVa } from '../../emulator/words';
 import { Monitor } from '../monitor/monitor';
+import { faultInWords, pageFaultDetails } from './fault-in-words';
+import { FaultLog } from './fault-log';
 import { type GuestBounds, GuestView } from './guest-view';
+import { locationName } from './location';
 import { type Manifest, ManifestError, readManifest } from './manifest';
 
 export interface Guest {
@@ -23,7 +26,7 @@ export interface Guest {
 /** Far more than any boot here takes. */
 const BOOT_LIMIT = 5_000_000;
 
-/** The guest did not get to user mode. One sentence. */
+/** The guest did not get to user mode. One sentence with the fault that led there; for a #PF CR2 and the walk on further lines. */
 export class BootError extends Error {
   override readonly name = 'BootError';
 }
@@ -56,25 +59,39 @@ export function bootGuest(image: ElfImage, asked?: GuestBounds): Guest {
   checkBounds(image, manifest, bounds);
   const machine = new Machine(image, { cpus: bounds.cpus });
   for (let c = 0; c < bounds.cpus; c++) bootCpu(image, machine, c, bounds);
-  const view = new GuestView(machine, manifest, bounds);
+  const view = new GuestView(machine, manifest, bounds, image);
   const monitor = new Monitor(view);
   monitor.attach();
   return { image, manifest, machine, view, monitor };
 }
 
 function bootCpu(image: ElfImage, machine: Machine, c: number, bounds: GuestBounds): void {
+  const faults = new FaultLog();
+  machine.observer = faults;
   machine.boot(c, bounds);
   const cpu = machine.cpus[c];
   for (let i = 0; i < BOOT_LIMIT; i++) {
     if (cpu.r[CPL] === 3) return;
     const result = machine.step(c);
     if (result === HALTED && c >= bounds.tasks) return;
-    if (result === HALTED || result === SHUTDOWN)
+    if (result === HALTED || result === SHUTDOWN) {
+      const how = `${result === HALTED ? 'halted' : 'shut down'} at ${locationName(image, toVa(cpu.r[RIP], cpu.r[RIP + 1]))}`;
       throw new BootError(
-        `${image.name}: CPU ${c} ${result === HALTED ? 'halted' : 'shut down'} at ${hexVa(toVa(cpu.r[RIP], cpu.r[RIP + 1]))} before it reached user mode; step through the boot code of the image`,
+        `${image.name}: CPU ${c} ${how} before it reached user mode${ledThere(image, machine, faults)}`,
       );
+    }
   }
+  const where = locationName(image, toVa(cpu.r[RIP], cpu.r[RIP + 1]));
   throw new BootError(
-    `${image.name}: CPU ${c} did not reach user mode within ${BOOT_LIMIT} instructions; expected _start to end in user mode`,
+    `${image.name}: CPU ${c} did not reach user mode within ${BOOT_LIMIT} instructions and is at ${where}; expected _start to end in user mode${ledThere(image, machine, faults)}`,
   );
+}
+
+/** The fault from which no handler has returned, and what a #PF is about. */
+function ledThere(image: ElfImage, machine: Machine, { open }: FaultLog): string {
+  const [first] = open;
+  if (first === undefined) return '; no fault was raised: step through the boot code of the image';
+  const more = open.length > 1 ? `, and ${open.length - 1} more inside its handler` : '';
+  const sentence = `, after ${faultInWords(image, machine, first)}${more}`;
+  return [sentence, ...pageFaultDetails(machine, first).map((line) => `  ${line}`)].join('\n');
 }
