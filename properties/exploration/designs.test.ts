@@ -86,8 +86,8 @@ describe.each(SAFE)('%s', (design) => {
     },
   );
 
-  // Two tasks that have two CPUs: the shortest abstract traces are others. One design shows it.
-  const withTwo = design === 'mainline' ? sometimesOf(subject) : [];
+  // Where no task waits, one has to come back from the other CPU in another way. One design shows it.
+  const withTwo = design === 'mainline' ? sometimesOf(subject).filter((s) => s.name === 'resumed-on-another-cpu') : [];
   for (const sometimes of withTwo)
     test(`reaches ${sometimes.name} with two tasks`, () => {
       expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
