@@ -4,7 +4,18 @@
  */
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { isCanonical, toVa, vaHi, vaLo } from '../words';
-import { entryAddress, newWalk, PTE_P, PTE_PS, PTE_RW, PTE_US, PTE_XD, WALK_LEAF, walkTables } from './page-walk';
+import {
+  entryAddress,
+  isReserved,
+  newWalk,
+  PTE_P,
+  PTE_PS,
+  PTE_RW,
+  PTE_US,
+  PTE_XD,
+  WALK_LEAF,
+  walkTables,
+} from './page-walk';
 import { TLB_G, TLB_NX, TLB_U, TLB_W } from './tlb';
 
 export interface Leaf {
@@ -124,6 +135,8 @@ export interface WalkedEntry {
   index: number;
   lo: number;
   hi: number;
+  /** Present, but with a bit set that must be 0: the walk ends here with RSVD. XD is legal, as everywhere in this view. */
+  reserved: boolean;
 }
 
 const TABLE_NAMES = ['PML4', 'PDPT', 'PD', 'PT'];
@@ -142,13 +155,10 @@ export function walkedEntries(memory: PhysicalMemory, root: number, va: number):
     const at = entryAddress(table, level, lo, hi);
     if (at < 0 || at + 8 > memory.size) break;
     const low = memory.words[at >>> 2];
-    entries.push({
-      table: TABLE_NAMES[3 - level],
-      index: (at & 0xfff) >>> 3,
-      lo: low,
-      hi: memory.words[(at >>> 2) + 1],
-    });
-    if ((low & PTE_P) === 0 || (level > 0 && (low & PTE_PS) !== 0)) break;
+    const high = memory.words[(at >>> 2) + 1];
+    const reserved = (low & PTE_P) !== 0 && isReserved(low, high, level, true);
+    entries.push({ table: TABLE_NAMES[3 - level], index: (at & 0xfff) >>> 3, lo: low, hi: high, reserved });
+    if ((low & PTE_P) === 0 || reserved || (level > 0 && (low & PTE_PS) !== 0)) break;
     table = low & -4096;
   }
   return entries;
