@@ -6,9 +6,17 @@ import { disassemble } from '../../emulator/decode/disassemble';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { walkedEntries } from '../../emulator/mmu/table-view';
-import { VEC_PF } from '../../emulator/registers';
+import { VEC_GP, VEC_PF, VEC_TS } from '../../emulator/registers';
 import { hex64, hexVa } from '../../emulator/words';
+import type { GuestBounds } from './guest-view';
 import { locationName } from './location';
+import type { Manifest } from './manifest';
+
+/** What names the page tables; a GuestView is one. */
+interface Roots {
+  readonly manifest: Manifest;
+  readonly bounds: GuestBounds;
+}
 
 /** A fault that was raised, and the handler that got it. */
 export interface RaisedFault {
@@ -23,6 +31,8 @@ export interface RaisedFault {
   readonly cr3: number;
   /** GS base at the fault. */
   readonly gsBase: number;
+  /** Raised by the processor's own access while it delivered another fault. */
+  readonly nested: boolean;
   /** First instruction of the handler; undefined where the fault could not be delivered. */
   handler?: number | undefined;
 }
@@ -45,12 +55,27 @@ const NAMES: Readonly<Record<number, string>> = {
   16: '#MF',
   17: '#AC',
   18: '#MC',
+  19: '#XM',
+  20: '#VE',
+  21: '#CP',
 };
 
-/** `#GP(0x0)`, `#PF(0x2)`, `#UD`. */
+function vectorName(vector: number): string {
+  return NAMES[vector] ?? `vector ${vector}`;
+}
+
+/** `#GP(0x0)`, `#GP(0x68: selector 0x68)`, `#PF(0x2)`, `#UD`. */
 export function faultName(vector: number, error: number): string {
-  const name = NAMES[vector] ?? `vector ${vector}`;
-  return error < 0 ? name : `${name}(0x${error.toString(16)})`;
+  if (error < 0) return vectorName(vector);
+  const selector = error !== 0 && vector >= VEC_TS && vector <= VEC_GP ? `: ${selectorBits(error)}` : '';
+  return `${vectorName(vector)}(0x${error.toString(16)}${selector})`;
+}
+
+/** The error code of #TS, #NP, #SS and #GP (SDM Vol. 3A, 6.13). */
+function selectorBits(error: number): string {
+  const external = (error & 1) !== 0 ? ', external event' : '';
+  if ((error & 2) !== 0) return `gate of ${vectorName(error >>> 3)}${external}`;
+  return `selector 0x${(error & ~3).toString(16)}${external}`;
 }
 
 /** Bits of the error code of a #PF (SDM Vol. 3A, 4.7). */
@@ -63,17 +88,34 @@ function pageFaultBits(error: number): string {
   return [...bits, ...((error & 8) !== 0 ? ['reserved bit set'] : [])].join(', ');
 }
 
-function walk(machine: Machine, { cr3, address }: RaisedFault): string {
-  const entries = walkedEntries(machine.memory, cr3, address).map(({ table, index, lo, hi }) => {
-    const rights = [(lo & 2) !== 0 ? 'W' : 'R', (lo & 4) !== 0 ? 'user' : 'supervisor', ...(hi < 0 ? ['NX'] : [])];
+/** `CR3 3b800 (user half of mm0)`; a root that the manifest does not name has no name. */
+function rootInWords({ manifest, bounds }: Roots, cr3: number): string {
+  const { pgdBase, pgdStride, pgdUserOffset } = manifest;
+  const value = `CR3 ${(cr3 >>> 0).toString(16)}`;
+  for (let mm = 0; mm < bounds.mms; mm++) {
+    const kernel = pgdBase + mm * pgdStride;
+    if ((cr3 & ROOT) === kernel) return `${value} (${pgdUserOffset === 0 ? '' : 'kernel half of '}mm${mm})`;
+    if ((cr3 & ROOT) === kernel + pgdUserOffset) return `${value} (user half of mm${mm})`;
+  }
+  return value;
+}
+
+function walk(machine: Machine, roots: Roots, { cr3, address }: RaisedFault): string {
+  const entries = walkedEntries(machine.memory, cr3, address).map(({ table, index, lo, hi, reserved }) => {
+    const rights = [
+      (lo & 2) !== 0 ? 'W' : 'R',
+      (lo & 4) !== 0 ? 'user' : 'supervisor',
+      ...(hi < 0 ? ['NX'] : []),
+      ...(reserved ? ['reserved bit set'] : []),
+    ];
     return `${table}[${index}] = ${hex64(lo, hi)} ${(lo & 1) === 0 ? 'not present' : rights.join(' ')}`;
   });
-  return [`CR3 ${(cr3 >>> 0).toString(16)}`, ...entries].join(' -> ');
+  return [rootInWords(roots, cr3), ...entries].join(' -> ');
 }
 
 /** `#GP(0x0) at load_mm+0x61 (mov %rax,%cr3), delivered to entry_general_protection+0x0`. */
 export function faultInWords(image: ElfImage, machine: Machine, fault: RaisedFault): string {
-  const text = disassemble(machine, fault.cr3 & ROOT, fault.rip, image);
+  const text = disassemble(machine, fault.cr3 & ROOT, fault.rip, image).replace(/^\((.*)\)$/, '$1');
   const to = fault.handler === undefined ? 'not delivered' : `delivered to ${locationName(image, fault.handler)}`;
   const gs = text.includes('%gs:') ? `, GS base ${hexVa(fault.gsBase)}` : '';
   return `${faultName(fault.vector, fault.error)} at ${locationName(image, fault.rip)} (${text}${gs}), ${to}`;
@@ -82,7 +124,7 @@ export function faultInWords(image: ElfImage, machine: Machine, fault: RaisedFau
 const ROOT = 0xfffff000 | 0;
 
 /** What a #PF is about, on lines of their own: CR2, the error code in words, and the walk. Empty for other faults. */
-export function pageFaultDetails(machine: Machine, fault: RaisedFault): string[] {
+export function pageFaultDetails(machine: Machine, roots: Roots, fault: RaisedFault): string[] {
   if (fault.vector !== VEC_PF) return [];
-  return [`CR2 ${hexVa(fault.address)}: ${pageFaultBits(fault.error)}`, walk(machine, fault)];
+  return [`CR2 ${hexVa(fault.address)}: ${pageFaultBits(fault.error)}`, walk(machine, roots, fault)];
 }

@@ -73,6 +73,7 @@ import {
   CTX_CR2_HI,
   CTX_CR2_LO,
   CTX_ERROR,
+  CTX_FAULT,
   CTX_FRAME,
   CTX_FRAME_BYTES,
   CTX_FRAME_HI,
@@ -469,6 +470,7 @@ export class Monitor implements Observer {
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
     words[at + CTX_KIND] = kindOf(event, pending[CTX_FROM_USER] === 1);
     words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
+    words[at + CTX_FAULT] = event.source === 'fault' ? event.vector + 1 : 0;
     words[at + CTX_ERROR] = event.error;
     words[at + CTX_CR2_LO] = cpu.r[CR2];
     words[at + CTX_CR2_HI] = cpu.r[CR2 + 1];

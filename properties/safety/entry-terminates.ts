@@ -5,11 +5,9 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR3, GS_BASE, ICOUNT, IDTR_BASE, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { GP, PF } from '../../model/kinds';
 import { gateHandler } from '../guest/external-vectors';
-import { faultInWords, pageFaultDetails } from '../guest/fault-in-words';
-import { NO_SNAPSHOT } from '../monitor/contexts';
-import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_KIND, CTX_REGISTERS, CTX_VECTOR, PROGRESS_AT } from '../monitor/ghost';
+import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
+import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS, PROGRESS_AT } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { L1 } from './property';
 
@@ -26,28 +24,36 @@ export function panicIsNotReached(m: Monitor, cpu: Cpu, t: number): void {
   m.report(L1, cpu, `expected the entry to return, found the panic of the guest${afterFault(m, cpu, t)}`);
 }
 
-/** The innermost exception of the thread from which no handler has returned, as the ghosts remember it. */
+/**
+ * The faults whose handlers run: from the innermost context outwards, as long as faults opened them. An NMI or an
+ * interrupt in between has its own story, and a context that has ended or was rolled back is not there to be named.
+ */
 function afterFault(m: Monitor, cpu: Cpu, t: number): string {
-  const { words } = m.ghost;
+  const told: string[] = [];
   for (let k = m.ghost.depth(t) - 1; k >= 0; k--) {
     const at = m.ghost.context(t, k);
-    const vector = words[at + CTX_VECTOR];
-    if (words[at + CTX_KIND] !== PF && words[at + CTX_KIND] !== GP) continue;
-    if (vector === NO_SNAPSHOT) return ' after the fault of an IRET to user mode';
-    const register = (i: number) => toVa(words[at + CTX_REGISTERS + i], words[at + CTX_REGISTERS + i + 1]);
-    const fault = {
-      vector,
-      error: words[at + CTX_ERROR],
-      rip: register(RIP),
-      address: toVa(words[at + CTX_CR2_LO], words[at + CTX_CR2_HI]),
-      cr3: words[at + CTX_REGISTERS + CR3],
-      gsBase: register(GS_BASE),
-      handler: gateOf(m, cpu, vector),
-    };
+    if (m.ghost.words[at + CTX_FAULT] === 0) break;
+    const fault = faultOf(m, cpu, at);
     const { image, machine } = m.view;
-    return [` after ${faultInWords(image, machine, fault)}`, ...pageFaultDetails(machine, fault)].join('; ');
+    told.push([faultInWords(image, machine, fault), ...pageFaultDetails(machine, m.view, fault)].join('; '));
   }
-  return '';
+  return told.length === 0 ? '' : ` after ${told.join('; in the handler of ')}`;
+}
+
+function faultOf(m: Monitor, cpu: Cpu, at: number): RaisedFault {
+  const { words } = m.ghost;
+  const register = (i: number) => toVa(words[at + CTX_REGISTERS + i], words[at + CTX_REGISTERS + i + 1]);
+  const vector = words[at + CTX_FAULT] - 1;
+  return {
+    vector,
+    error: words[at + CTX_ERROR],
+    rip: register(RIP),
+    address: toVa(words[at + CTX_CR2_LO], words[at + CTX_CR2_HI]),
+    cr3: words[at + CTX_REGISTERS + CR3],
+    gsBase: register(GS_BASE),
+    nested: false,
+    handler: gateOf(m, cpu, vector),
+  };
 }
 
 /** Where the IDT sends a vector. */
