@@ -72,7 +72,8 @@ export function walkTables(
   return WALK_NOT_PRESENT;
 }
 
-function entryAddress(table: number, level: number, lo: number, hi: number): number {
+/** Physical address of the entry of a linear address in a table; level 3 is the PML4, 0 the page table. */
+export function entryAddress(table: number, level: number, lo: number, hi: number): number {
   switch (level) {
     case 3:
       return table + (((hi >>> 7) & 0x1ff) << 3);
@@ -85,7 +86,8 @@ function entryAddress(table: number, level: number, lo: number, hi: number): num
   }
 }
 
-function isReserved(low: number, high: number, level: number, nxe: boolean): boolean {
+/** A present entry has a bit set that must be 0 (SDM vol. 3, 4.5.4). `nxe` is EFER.NXE: without it XD is one of them. */
+export function isReserved(low: number, high: number, level: number, nxe: boolean): boolean {
   if ((high & RESERVED_HI) !== 0) return true;
   if (!nxe && (high & PTE_XD) !== 0) return true;
   if ((low & PTE_PS) === 0 || level === 0) return false;

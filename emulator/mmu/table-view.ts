@@ -4,7 +4,18 @@
  */
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { isCanonical, toVa, vaHi, vaLo } from '../words';
-import { newWalk, PTE_P, PTE_PS, PTE_RW, PTE_US, PTE_XD, WALK_LEAF, walkTables } from './page-walk';
+import {
+  entryAddress,
+  isReserved,
+  newWalk,
+  PTE_P,
+  PTE_PS,
+  PTE_RW,
+  PTE_US,
+  PTE_XD,
+  WALK_LEAF,
+  walkTables,
+} from './page-walk';
 import { TLB_G, TLB_NX, TLB_U, TLB_W } from './tlb';
 
 export interface Leaf {
@@ -115,4 +126,40 @@ function toLeaf(va: number, low: number, level: number, rights: number): MappedL
     user: (rights & TLB_U) !== 0,
     noExecute: (rights & TLB_NX) !== 0,
   };
+}
+
+/** One entry that a walk read. */
+export interface WalkedEntry {
+  /** PML4, PDPT, PD or PT. */
+  table: string;
+  index: number;
+  lo: number;
+  hi: number;
+  /** Present, but with a bit set that must be 0: the walk ends here with RSVD. XD is legal, as everywhere in this view. */
+  reserved: boolean;
+}
+
+const TABLE_NAMES = ['PML4', 'PDPT', 'PD', 'PT'];
+
+/**
+ * The entries that a walk from the PML4 at physical `root` reads for an address, down to the leaf or to the first entry
+ * that ends the walk (SDM Vol. 3A, 4.5). Empty for a non-canonical address, which is never walked.
+ */
+export function walkedEntries(memory: PhysicalMemory, root: number, va: number): WalkedEntry[] {
+  const lo = vaLo(va);
+  const hi = vaHi(va);
+  if (!isCanonical(lo, hi)) return [];
+  const entries: WalkedEntry[] = [];
+  let table = root & -4096;
+  for (let level = 3; level >= 0; level--) {
+    const at = entryAddress(table, level, lo, hi);
+    if (at < 0 || at + 8 > memory.size) break;
+    const low = memory.words[at >>> 2];
+    const high = memory.words[(at >>> 2) + 1];
+    const reserved = (low & PTE_P) !== 0 && isReserved(low, high, level, true);
+    entries.push({ table: TABLE_NAMES[3 - level], index: (at & 0xfff) >>> 3, lo: low, hi: high, reserved });
+    if ((low & PTE_P) === 0 || reserved || (level > 0 && (low & PTE_PS) !== 0)) break;
+    table = low & -4096;
+  }
+  return entries;
 }

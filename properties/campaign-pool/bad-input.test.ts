@@ -4,7 +4,7 @@ import { UnimplementedError } from '../../emulator/unimplemented';
 import { UnknownSubjectError } from '../exploration/subject';
 import { BootError } from '../guest/guest';
 import { ManifestError } from '../guest/manifest';
-import { BadInputError, badInputMessage } from './bad-input';
+import { BadInputError, badInputFrom, badInputMessage } from './bad-input';
 
 test.each([
   new BadInputError('such a flag'),
@@ -25,4 +25,10 @@ test('anything else is a bug of ours', () => {
 
 test('a message has one line, whatever names are in it', () => {
   expect(badInputMessage(new BadInputError('found "\u001b[2J\n"'))).toBe('found " [2J "');
+});
+
+test('details have lines of their own, here and on the way back from a worker', () => {
+  const message = badInputMessage(new BootError('it\nhalted', ['  fault #GP(0)', '    handler "\n"']));
+  expect(message).toBe('it halted\n  fault #GP(0)\n    handler " "');
+  expect(badInputMessage(badInputFrom(message ?? ''))).toBe(message);
 });

@@ -17,20 +17,21 @@ import { directedWalk, sometimesOf } from '../exploration/sometimes';
 import type { Subject, SubjectName } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
 import { openSubject } from './open-subject';
-import type {
-  Answers,
-  CampaignTask,
-  DirectedTask,
-  Found,
-  Opened,
-  Provenance,
-  RunDone,
-  RunsDone,
-  RunsTask,
-  ShouldStop,
-  ShrinkTask,
-  SweepDone,
-  SweepTask,
+import {
+  type Answers,
+  type CampaignTask,
+  type DirectedTask,
+  type Found,
+  type Opened,
+  type Provenance,
+  RUNS_AFTER_DIVERGENCE,
+  type RunDone,
+  type RunsDone,
+  type RunsTask,
+  type ShouldStop,
+  type ShrinkTask,
+  type SweepDone,
+  type SweepTask,
 } from './tasks';
 
 const subjects = new Map<string, Subject>();
@@ -62,15 +63,21 @@ function directed(task: DirectedTask): Answers['directed'] {
 function runs(task: RunsTask, shouldStop: ShouldStop): RunsDone {
   const subject = subjectOf(task.subject);
   const done: RunDone[] = [];
+  let diverged: RunsDone['diverged'];
   for (let k = task.first; k < task.first + task.count; k++) {
-    if (shouldStop() || Atomics.load(task.lowestFailing, 0) < k) break;
+    if (shouldStop() || Atomics.load(task.last, 0) < k) break;
     const { failed, steps, instructions } = campaignRun(subject, task.seed, task.offset + k * task.stride);
     done.push({ k, steps, instructions });
     if (failed === undefined) continue;
-    lower(task.lowestFailing, k);
-    return { runs: done, found: asFound(subject, failed, task) };
+    if (failed.walk.failure?.kind === 'diverged') {
+      diverged ??= { k, found: asFound(subject, failed, task) };
+      lower(task.last, k + RUNS_AFTER_DIVERGENCE);
+      continue;
+    }
+    lower(task.last, k);
+    return { runs: done, found: asFound(subject, failed, task), ...(diverged === undefined ? {} : { diverged }) };
   }
-  return { runs: done };
+  return { runs: done, ...(diverged === undefined ? {} : { diverged }) };
 }
 
 /** Sets a shared word to the smaller of its value and `k`. */

@@ -132,7 +132,7 @@ class Walks {
   readonly #directed: number;
   readonly #total: number;
   readonly #deadline: number;
-  readonly #lowestFailing = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
+  readonly #last = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
   #next = 0;
   #directedDone = 0;
   /** Time of workers, ms. */
@@ -166,16 +166,17 @@ class Walks {
   }
 
   #choose(): 'directed' | 'random' | undefined {
-    if (this.#running.pool.stopped || this.lost !== undefined || this.#hasFailed) return undefined;
+    if (this.#running.pool.stopped || this.lost !== undefined || this.#next > this.#lastRun) return undefined;
     const isInTime = performance.now() < this.#deadline;
     const isRandomLeft = this.#next < this.#total && (isInTime || this.#next === 0);
-    const isDirectedLeft = this.unasked.length > 0 && isInTime;
+    const isDirectedLeft = this.unasked.length > 0 && isInTime && this.#lastRun === NONE;
     if (isRandomLeft && (this.#isDirectedShareUsed || !isDirectedLeft)) return 'random';
     return isDirectedLeft ? 'directed' : undefined;
   }
 
-  get #hasFailed(): boolean {
-    return Atomics.load(this.#lowestFailing, 0) !== NONE;
+  /** The last run that is worth its time. */
+  get #lastRun(): number {
+    return Atomics.load(this.#last, 0);
   }
 
   get #isDirectedShareUsed(): boolean {
@@ -199,9 +200,10 @@ class Walks {
     const count = Math.min(CHUNK, this.#total - first);
     this.#next += count;
     const which = { first, count, offset: shard.index - 1, stride: shard.of };
-    const task = { kind: 'runs', subject, seed, date, ...which, lowestFailing: this.#lowestFailing } as const;
+    const task = { kind: 'runs', subject, seed, date, ...which, last: this.#last } as const;
     const answer = await pool.run(task);
-    if (answer !== undefined && this.tally.add(first, count, answer)) listener.onFound?.(answer.found as Found);
+    const found = answer === undefined ? undefined : this.tally.add(first, count, answer);
+    if (found !== undefined) listener.onFound?.(found);
   }
 
   #tell(): void {

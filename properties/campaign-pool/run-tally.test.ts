@@ -24,7 +24,8 @@ test('the lowest failure, and the counts up to it, in whatever order the chunks 
       const told: number[] = [];
       for (const i of order) {
         const done = chunk(i, new Set(failing));
-        if (tally.add(i * CHUNK, CHUNK, done)) told.push(done.found?.failure.run ?? -1);
+        const reported = tally.add(i * CHUNK, CHUNK, done);
+        if (reported !== undefined) told.push(reported.failure.run);
       }
       const lowest = Math.min(6 * CHUNK - 1, ...failing);
       const { found, ...counts } = tally.end();
@@ -40,6 +41,24 @@ test('the lowest failure, and the counts up to it, in whatever order the chunks 
 
 test('a failure that was found is not lost with a chunk before it that never ended', () => {
   const tally = new RunTally();
-  expect(tally.add(CHUNK, CHUNK, chunk(1, new Set([4])))).toBe(true);
+  expect(tally.add(CHUNK, CHUNK, chunk(1, new Set([4])))).toMatchObject({ failure: { run: 4 } });
   expect(tally.end()).toMatchObject({ runs: 2, found: { failure: { run: 4 } } });
+});
+
+test('a violation is reported before a divergence of a lower run, and a divergence where there is none', () => {
+  const at = (k: number, found: Found): RunsDone => ({
+    runs: [0, 1, 2].map((j) => ({ k: k + j, steps: 1, instructions: 1 })),
+    diverged: { k: k + 1, found },
+  });
+  const diverged = { failure: { kind: 'diverged', run: 1 } } as Found;
+  const tally = new RunTally();
+  expect(tally.add(0, CHUNK, at(0, diverged))).toBe(diverged);
+  const violated = { failure: { kind: 'violated', run: 4 } } as Found;
+  expect(tally.add(CHUNK, CHUNK, { ...chunk(1, new Set([4])), found: violated })).toBe(violated);
+  expect(tally.end()).toMatchObject({ runs: 5, found: { failure: { run: 4 } } });
+
+  const alone = new RunTally();
+  alone.add(0, CHUNK, at(0, diverged));
+  alone.add(CHUNK, CHUNK, chunk(1, new Set()));
+  expect(alone.end()).toMatchObject({ runs: 6, found: { failure: { run: 1 } } });
 });

@@ -2,7 +2,7 @@
  * What the runs of a campaign come to. Chunks end in any order; they are added up in the order of their numbers, so that a campaign of any length keeps sums
  * and a few chunks that wait for an earlier one.
  */
-import type { Found, RunsDone } from './tasks';
+import { type Found, RUNS_AFTER_DIVERGENCE, type RunsDone } from './tasks';
 
 export interface RunCounts {
   readonly runs: number;
@@ -11,8 +11,13 @@ export interface RunCounts {
 }
 
 interface Chunk extends RunsDone {
-  /** Every run that was asked for was done, and none failed. */
+  /** Every run that was asked for was done. */
   readonly isWhole: boolean;
+}
+
+interface Failing {
+  readonly k: number;
+  readonly found: Found;
 }
 
 export class RunTally {
@@ -22,35 +27,47 @@ export class RunTally {
   /** The first run that is not in the sums. */
   #next = 0;
   readonly #waiting = new Map<number, Chunk>();
-  #lowest = Number.POSITIVE_INFINITY;
-  #found: Found | undefined;
+  #violated: Failing | undefined;
+  #diverged: Failing | undefined;
 
-  /** Adds the runs `first` .. `first + count - 1`. Answers whether a failure was found, and in a lower run than any before. */
-  add(first: number, count: number, { runs, found }: RunsDone): boolean {
+  /**
+   * Adds the runs `first` .. `first + count - 1`. Answers what is to be reported from now on, if that has changed: the
+   * lowest run that violates a property, or without one the lowest that diverges.
+   */
+  add(first: number, count: number, { runs, found, diverged }: RunsDone): Found | undefined {
+    const before = this.#reported;
     this.done += runs.length;
+    if (found !== undefined) this.#violated = lowest(this.#violated, { k: runs[runs.length - 1].k, found });
+    if (diverged !== undefined) this.#diverged = lowest(this.#diverged, diverged);
     this.#waiting.set(first, { runs, isWhole: found === undefined && runs.length === count });
     for (let next = this.#waiting.get(this.#next); next?.isWhole; next = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next);
       this.#count(next);
       this.#next += next.runs.length;
     }
-    const failing = found === undefined ? Number.POSITIVE_INFINITY : runs[runs.length - 1].k;
-    if (failing >= this.#lowest) return false;
-    this.#lowest = failing;
-    this.#found = found;
-    return true;
+    return this.#reported === before ? undefined : this.#reported?.found;
   }
 
-  /** The counts up to and including the lowest run that failed, and its failure. To be asked once, at the end. */
+  /** The counts of the runs that had to be made for the answer, and the failure. To be asked once, at the end. */
   end(): RunCounts & { readonly found: Found | undefined } {
     for (const chunk of this.#waiting.values()) this.#count(chunk);
     this.#waiting.clear();
-    return { ...this.#sums, found: this.#found };
+    return { ...this.#sums, found: this.#reported?.found };
+  }
+
+  get #reported(): Failing | undefined {
+    return this.#violated ?? this.#diverged;
+  }
+
+  /** The last run that counts: what came later depends on how fast the workers were. */
+  get #last(): number {
+    const afterDivergence = (this.#diverged?.k ?? Number.POSITIVE_INFINITY) + RUNS_AFTER_DIVERGENCE;
+    return Math.min(this.#violated?.k ?? Number.POSITIVE_INFINITY, afterDivergence);
   }
 
   #count(chunk: RunsDone): void {
     for (const { k, steps, instructions } of chunk.runs) {
-      if (k > this.#lowest) continue;
+      if (k > this.#last) continue;
       const sums = this.#sums;
       this.#sums = {
         runs: sums.runs + 1,
@@ -59,4 +76,8 @@ export class RunTally {
       };
     }
   }
+}
+
+function lowest(known: Failing | undefined, other: Failing): Failing {
+  return known === undefined || other.k < known.k ? other : known;
 }

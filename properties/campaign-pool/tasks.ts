@@ -40,8 +40,11 @@ export interface RunsTask extends Provenance {
   readonly count: number;
   readonly offset: number;
   readonly stride: number;
-  /** One word, shared by all workers: the lowest k that has failed so far. Later ones need not be run. */
-  readonly lowestFailing: Int32Array;
+  /**
+   * One word, shared by all workers: the last k that is worth running. It is the lowest that violates a property, or some
+   * runs behind the lowest that diverges.
+   */
+  readonly last: Int32Array;
 }
 
 export interface SweepTask extends Provenance {
@@ -111,9 +114,17 @@ export interface RunDone {
 
 export interface RunsDone {
   readonly runs: readonly RunDone[];
-  /** The failure of the last of them, not shrunk. */
+  /** The violation of the last of them, not shrunk. */
   readonly found?: Found;
+  /** The first that left the abstract machine and violated nothing, not shrunk. Later runs may violate a property. */
+  readonly diverged?: { readonly k: number; readonly found: Found };
 }
+
+/**
+ * Runs that a campaign makes after the first divergence, in search of a violation: that a property fails says more than
+ * that the code is not its abstract machine.
+ */
+export const RUNS_AFTER_DIVERGENCE = 100;
 
 /** (boundary, event) pairs. */
 export interface CoverageCount {

@@ -8,7 +8,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 // Before any thread starts: all of them inherit what makes a line about the cache be said once.
 import '../../model/translate/file-cache';
-import { BadInputError } from './bad-input';
+import { BadInputError, badInputFrom } from './bad-input';
 import type { Answers, Envelope, Progresses, Reply, SearchProgress, Task } from './tasks';
 
 /** How long a task may take to notice that it has to stop. */
@@ -96,7 +96,7 @@ export class WorkerPool {
     for (let attempt = 1; !this.stopped; attempt++) {
       try {
         const reply = await perform();
-        if (reply.kind === 'bad-input') throw new BadInputError(reply.message);
+        if (reply.kind === 'bad-input') throw badInputFrom(reply.message);
         return reply.answer as Answers[K];
       } catch (error) {
         if (this.stopped && !(error instanceof BadInputError)) return undefined;

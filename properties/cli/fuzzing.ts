@@ -5,7 +5,7 @@ import { replaceCounterexample, type Saved, saveCounterexample } from '../../cou
 import type { Bounds } from '../../model/schema-types';
 import { badInputMessage } from '../campaign-pool/bad-input';
 import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign-pool/campaign';
-import type { CoverageCount, Found, Opened } from '../campaign-pool/tasks';
+import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import { MACHINE_BOUNDS } from '../designs/registry';
 import type { Failure } from '../exploration/campaign';
@@ -221,7 +221,9 @@ function foundInWords(request: CampaignRequest, failure: Failure, { file, proble
     `${title(request)}: ${finder(failure)} ${what} after ${counted(found, 'action')}`,
     ...kept,
     ...lost,
-    'shrinking',
+    failure.kind === 'diverged' && failure.strategy === 'random'
+      ? `looking for a violation in the next ${RUNS_AFTER_DIVERGENCE} runs`
+      : 'shrinking',
   ].join('; ');
 }
 

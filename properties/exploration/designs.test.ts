@@ -11,11 +11,12 @@ import { entryModel } from '../../model/entry-model';
 import { NMI_STACK } from '../../model/kinds';
 import { designImage, imageFile } from '../designs/registry';
 import { bootGuest } from '../guest/guest';
+import { locationName } from '../guest/location';
 import type { Range } from '../guest/manifest';
 import { Refinement } from '../refinement/refinement';
 import { propertyNumber } from '../safety/property';
 import '../testing/jest';
-import { EntrySystem, locationName } from './entry-system';
+import { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
 import { runSeed } from './seeded-random';
 import { directedWalk, sometimesOf } from './sometimes';
@@ -79,12 +80,18 @@ describe.each(SAFE)('%s', (design) => {
   const larger = new Subject({ design, boot: LARGER });
 
   test.each(sometimesOf(subject).map((s) => [s.name, s] as const))(
-    'reaches %s, with two tasks and with three in two address spaces',
+    'reaches %s with three tasks in two address spaces',
     (_name, sometimes) => {
-      expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
       expect(directedWalk(larger, sometimes)).toMatchObject({ kind: 'reached' });
     },
   );
+
+  // Where no task waits, one has to come back from the other CPU in another way. One design shows it.
+  const withTwo = design === 'mainline' ? sometimesOf(subject).filter((s) => s.name === 'resumed-on-another-cpu') : [];
+  for (const sometimes of withTwo)
+    test(`reaches ${sometimes.name} with two tasks`, () => {
+      expect(directedWalk(subject, sometimes)).toMatchObject({ kind: 'reached' });
+    });
 
   test('holds with three tasks in two address spaces', () => {
     expect(larger).toHold(PLAN);

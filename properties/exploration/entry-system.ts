@@ -26,6 +26,7 @@ import { deliverableVector } from '../../emulator/system/local-apic';
 import { toVa } from '../../emulator/words';
 import type { RuleInstance } from '../../model/search/machine';
 import type { Guest } from '../guest/guest';
+import { locationName } from '../guest/location';
 import { INTERRUPTS } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
@@ -449,10 +450,4 @@ function takesInterrupts({ r }: Cpu): boolean {
  */
 function heldBack(r: Int32Array): boolean {
   return (r[DB_PENDING] | r[SS_SHADOW]) !== 0;
-}
-
-/** symbol+offset (hexadecimal, always with an offset) of an address. */
-export function locationName(image: ElfImage, va: number): string {
-  const near = image.symbolAt(va);
-  return near === undefined ? `0x${(va >>> 0).toString(16)}` : `${near.name}+0x${near.offset.toString(16)}`;
 }

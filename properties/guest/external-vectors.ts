@@ -26,14 +26,25 @@ export function externalVectors(machine: Machine, root: number, panic: number | 
     const at = vector * GATE_BYTES;
     if (at + GATE_BYTES - 1 > r[IDTR_LIMIT]) break;
     const low = machine.readVirtual64(root, base + at);
-    const high = machine.readVirtual64(root, base + at + 8);
-    if (low === undefined || high === undefined) continue;
-    // | 63:48 offset 31:16 | 47 P | 46:45 DPL | ... | 31:16 selector | 15:0 offset 15:0 |, then offset 63:32.
-    if ((low.hi & GATE_PRESENT) === 0 || (low.hi & GATE_DPL) !== 0) continue;
-    handlers.set(vector, toVa((low.hi & 0xffff0000) | (low.lo & 0xffff), high.lo));
+    const handler = gateHandler(machine, root, base, vector);
+    if (low === undefined || handler === undefined || (low.hi & GATE_DPL) !== 0) continue;
+    handlers.set(vector, handler);
   }
   const unexpected = panic ?? mostCommon([...handlers.values()]);
   return [...handlers].filter(([, handler]) => handler !== unexpected).map(([vector]) => vector);
+}
+
+/**
+ * Handler that the gate of a vector leads to, in the IDT at `base`; undefined where the gate is not present
+ * (SDM Vol. 3A, 6.14.1).
+ *
+ *   | 63:48 offset 31:16 | 47 P | 46:45 DPL | 44:40 type | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |, then offset 63:32
+ */
+export function gateHandler(machine: Machine, root: number, base: number, vector: number): number | undefined {
+  const low = machine.readVirtual64(root, base + vector * GATE_BYTES);
+  const high = machine.readVirtual64(root, base + vector * GATE_BYTES + 8);
+  if (low === undefined || high === undefined || (low.hi & GATE_PRESENT) === 0) return undefined;
+  return toVa((low.hi & 0xffff0000) | (low.lo & 0xffff), high.lo);
 }
 
 /** The value that occurs most often, if any occurs twice. */

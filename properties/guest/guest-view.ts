@@ -5,6 +5,7 @@
  */
 
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
@@ -26,6 +27,8 @@ export interface GuestBounds {
 
 export class GuestView {
   readonly machine: Machine;
+  /** Names of addresses, for messages. */
+  readonly image: ElfImage;
   readonly manifest: Manifest;
   readonly bounds: GuestBounds;
   readonly threads: number;
@@ -46,8 +49,9 @@ export class GuestView {
   readonly #mms: readonly number[];
   #sp0Pa: number[] = [];
 
-  constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds) {
+  constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds, image: ElfImage) {
     this.machine = machine;
+    this.image = image;
     this.manifest = manifest;
     this.bounds = bounds;
     this.threads = bounds.tasks + bounds.cpus;

@@ -281,7 +281,7 @@ export function readManifest(image: ElfImage): Manifest {
     panic: read.optional('manifest.panic', 'entry-terminates (the panic)'),
     regsChanged: read.family('manifest.regs_changed.'),
     timerVector: read.value('manifest.vector.timer'),
-    syscallResult: read.value('manifest.syscall_result'),
+    syscallResult: read.optional('manifest.syscall_result', 'resume-is-exact (rax of a system call)'),
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
     leavesEntryStackBeforeSti: leaves === 1,
     allowedPages: readAllowedPages(read),

@@ -89,8 +89,14 @@ export const CTX_SP2_LO = 12;
 export const CTX_SP2_HI = 13;
 export const CTX_CPU = 14;
 export const CTX_RFLAGS = 15;
+/** Error code that was pushed (-1: none) and CR2 after the delivery. */
+export const CTX_ERROR = 16;
+export const CTX_CR2_LO = 17;
+export const CTX_CR2_HI = 18;
+/** The fault that opened the context, as its vector + 1; 0 where something else did. */
+export const CTX_FAULT = 19;
 /** The registers at the interrupted point, to the last selector: the first SNAPSHOT_WORDS words of `cpu.r`. */
-export const CTX_REGISTERS = 16;
+export const CTX_REGISTERS = 20;
 export const SNAPSHOT_WORDS = GS + 1;
 export const CTX_WORDS = CTX_REGISTERS + SNAPSHOT_WORDS;
 export const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;

@@ -14,6 +14,7 @@ import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP 
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import {
   CPL,
+  CR2,
   CR3,
   EA,
   FLAG_IF,
@@ -69,6 +70,10 @@ import {
 import {
   CR3_IN_RSP,
   CTX_BODY,
+  CTX_CR2_HI,
+  CTX_CR2_LO,
+  CTX_ERROR,
+  CTX_FAULT,
   CTX_FRAME,
   CTX_FRAME_BYTES,
   CTX_FRAME_HI,
@@ -167,6 +172,16 @@ export class Monitor implements Observer {
     machine.observer = this;
     for (const cpu of machine.cpus) this.refresh(cpu, this.ghost.cpu(cpu.index));
     this.userTable.check(this);
+    for (const cpu of machine.cpus) if (cpu.r[CPL] === 3) this.firstUserState(cpu);
+  }
+
+  /** Boot has ended in the first return to user mode of this CPU: it is judged as every other. */
+  private firstUserState(cpu: Cpu): void {
+    userModeUsesUserCr3(this, cpu);
+    userModeUsesUserGs(this, cpu);
+    userFlagsAreSafe(this, cpu);
+    entryStackIsCoherent(this, cpu);
+    nmisAreUnblocked(this, cpu);
   }
 
   private runs(t: number): boolean {
@@ -217,8 +232,12 @@ export class Monitor implements Observer {
   /** A fetch of instrumentable code: the innermost context has reached its body. */
   private fetched(cpu: Cpu, op: MicroOp): void {
     const g = this.ghost.cpu(cpu.index);
+    // The panic is where the kernel ends, whatever it runs with: what led there is the cause.
+    if (op.tag === TAG_PANIC) {
+      panicIsNotReached(this, cpu, this.words[g + RUNNING]);
+      return;
+    }
     codeUsesKernelCr3(this, cpu, g);
-    if (op.tag === TAG_PANIC) panicIsNotReached(this, cpu);
     if (op.tag === TAG_USER_ACCESS) nmiUsesOwnUserMemory(this, cpu, g);
     if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerBegins(cpu, g);
     if (op.tag === TAG_REGS_CHANGED) forgetSnapshot(this.ghost, this.words[g + RUNNING]);
@@ -451,6 +470,10 @@ export class Monitor implements Observer {
     for (let i = 0; i < CTX_WORDS; i++) words[at + i] = pending[i];
     words[at + CTX_KIND] = kindOf(event, pending[CTX_FROM_USER] === 1);
     words[at + CTX_VECTOR] = handsOver ? NO_SNAPSHOT : event.vector;
+    words[at + CTX_FAULT] = event.source === 'fault' ? event.vector + 1 : 0;
+    words[at + CTX_ERROR] = event.error;
+    words[at + CTX_CR2_LO] = cpu.r[CR2];
+    words[at + CTX_CR2_HI] = cpu.r[CR2 + 1];
     if (handsOver || pending[CTX_FROM_USER] === 1) fromUserMode(this.words, at);
     words[g + CR3_IN_RSP] = 0;
     words[g + USER_RSP] = 0;

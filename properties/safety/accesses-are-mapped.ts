@@ -8,7 +8,7 @@ import type { Fault } from '../../emulator/observer';
 import { CPL, RIP, VEC_PF } from '../../emulator/registers';
 import { hexVa, toVa } from '../../emulator/words';
 import type { Monitor } from '../monitor/monitor';
-import { codeIsFetchedOnKernelHalf } from './kernel-code-uses-kernel-cr3';
+import { fetchIsViolation } from './kernel-code-uses-kernel-cr3';
 import { S1 } from './property';
 
 export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
@@ -16,8 +16,8 @@ export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
   if (cpu.r[CPL] === 3 && !fault.implicit && !m.delivering_) return;
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   if (!m.delivering_ && !fault.implicit && (m.view.manifest.exceptionTable.has(rip) || m.mayFaultAtIret(cpu))) return;
-  if (fault.access === 'execute' && !fault.implicit)
-    codeIsFetchedOnKernelHalf(m, cpu, toVa(fault.addressLo, fault.addressHi));
+  const fetch = fault.access === 'execute' && !fault.implicit;
+  if (fetch && fetchIsViolation(m, cpu, toVa(fault.addressLo, fault.addressHi))) return;
   const what =
     fault.implicit || m.delivering_ ? 'implicit access' : fault.access === 'execute' ? 'fetch' : `data ${fault.access}`;
   const address = hexVa(toVa(fault.addressLo, fault.addressHi));

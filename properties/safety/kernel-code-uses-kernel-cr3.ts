@@ -8,6 +8,7 @@ import { CPL, CR3 } from '../../emulator/registers';
 import { nmiIsOpen } from '../monitor/contexts';
 import { RUNNING, USER_HALF } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
+import { panicIsNotReached } from './entry-terminates';
 import { S5 } from './property';
 
 export function codeUsesKernelCr3(m: Monitor, cpu: Cpu, g: number): void {
@@ -16,12 +17,20 @@ export function codeUsesKernelCr3(m: Monitor, cpu: Cpu, g: number): void {
 }
 
 /**
- * A fetch that is about to fault because the user half does not map the code: S5 is judged before the fetch, so it
- * comes before S1.
+ * A fetch that is about to fault because the user half does not map the code. True if that is a violation: it is judged
+ * before the fetch, so it comes before S1. The panic is no code of the design: what led there is the cause (L1).
  */
-export function codeIsFetchedOnKernelHalf(m: Monitor, cpu: Cpu, va: number): void {
-  const { text } = m.view.manifest;
-  if (va >= text.start && va < text.end) codeUsesKernelCr3(m, cpu, m.ghost.cpu(cpu.index));
+export function fetchIsViolation(m: Monitor, cpu: Cpu, va: number): boolean {
+  const { text, panic } = m.view.manifest;
+  const g = m.ghost.cpu(cpu.index);
+  if (m.ghost.words[g + USER_HALF] === 0) return false;
+  if (va === panic) {
+    panicIsNotReached(m, cpu, m.ghost.words[g + RUNNING]);
+    return true;
+  }
+  if (cpu.r[CPL] !== 0 || va < text.start || va >= text.end) return false;
+  codeUsesKernelCr3(m, cpu, g);
+  return true;
 }
 
 export function enabledInterruptsUseOwnCr3(m: Monitor, cpu: Cpu, g: number): void {

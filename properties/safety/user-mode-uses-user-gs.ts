@@ -15,7 +15,7 @@ export function userModeUsesUserGs(m: Monitor, cpu: Cpu): void {
     m.report(
       S3,
       cpu,
-      `expected the user's GS base in user mode and the kernel's in IA32_KERNEL_GS_BASE, found GS base ${gsBase(cpu)}`,
+      `expected the user's GS base in user mode and the kernel's in IA32_KERNEL_GS_BASE, found GS base ${gsBase(cpu)} and IA32_KERNEL_GS_BASE ${hex64(cpu.r[KERNEL_GS_BASE], cpu.r[KERNEL_GS_BASE + 1])}`,
     );
     return;
   }

@@ -89,7 +89,8 @@ test('an abstract trace is replayed with choices that the search finds', () => {
 
 test('an abstract trace that the guest cannot follow has no walk', () => {
   const trace = headline.shortestTrace(S9) ?? [];
-  expect(concretise(headline.system, [...trace].reverse(), undefined)).toBeUndefined();
+  // It ends in a context switch, which user code does not begin with.
+  expect(concretise(headline.system, trace.slice(-1), undefined)).toBeUndefined();
 });
 
 test('where the guest takes the steps of a shortest trace in another order, that order is found', () => {
