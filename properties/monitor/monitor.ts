@@ -136,8 +136,8 @@ export class Monitor implements Observer {
   /** What the user table maps (S12). */
   readonly userTable: UserTableCheck;
   violation: Violation | undefined;
-  /** The instruction that was fetched last. */
-  #executing: MicroOp | undefined;
+  /** The last instruction that was fetched and may change CPL: an IRET that faults is this one. */
+  #control: MicroOp | undefined;
   /** The moment of `violation` is over. */
   #settled = false;
   /** The abstract state may have changed at this boundary. */
@@ -223,10 +223,11 @@ export class Monitor implements Observer {
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
-    this.#executing = op;
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
     if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0) gsAccessUsesKernelGs(this, cpu, this.ghost.cpu(cpu.index));
-    if ((op.flags & OP_CONTROL) !== 0 && op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
+    if ((op.flags & OP_CONTROL) === 0) return;
+    this.#control = op;
+    if (op.mnemonic === Sysretq) fastReturnIsCanonical(this, cpu);
   }
 
   /** A fetch of instrumentable code: the innermost context has reached its body. */
@@ -421,8 +422,9 @@ export class Monitor implements Observer {
   /** The instruction is an IRET to user mode, whose frame is the user's affair: its fault is nobody's mistake (S1). */
   mayFaultAtIret(cpu: Cpu): boolean {
     const { irets } = this.view.manifest;
-    if (irets.length > 0) return irets.includes(toVa(cpu.r[RIP], cpu.r[RIP + 1]));
-    if (cpu.r[CPL] !== 0 || this.#executing?.mnemonic !== Iretq) return false;
+    const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+    if (irets.length > 0) return irets.includes(rip);
+    if (cpu.r[CPL] !== 0 || this.#control?.mnemonic !== Iretq || this.#control.va !== rip) return false;
     const cs = this.view.machine.readVirtual64(cpu.r[CR3] & PAGE_MASK, toVa(cpu.r[RSP], cpu.r[RSP + 1]) + 8);
     return cs !== undefined && (cs.lo & 3) === 3;
   }
