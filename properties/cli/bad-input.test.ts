@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readElf } from '../../emulator/elf/elf-image';
 import { imageFile } from '../designs/registry';
-import { type Ended, emptyFolder, filesBelow, ptiCheckAll } from './testing/pti-check';
+import { type Ended, emptyFolder, filesBelow, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);
 
@@ -101,14 +101,19 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   [`replay ${new Array(7).fill('missing.json').join(' ')} ./missing.json`, 'missing.json'],
 ];
 
+/** One of each kind of mistake (a word, a flag, an image, a file), as processes of their own; a process for each would take most of the time. */
+const ALONE = ['dance', 'fuzz --tasks 4', `fuzz --entry ${unimplemented}`, `replay ${truncated}`];
+
 let ended: Ended[];
+let alone: Ended[];
 let before: string[];
 beforeAll(async () => {
   before = filesBelow(folder);
-  ended = await ptiCheckAll(
-    folder,
-    CASES.map(([words]) => words.split(' ')),
-  );
+  const split = (lines: readonly string[]) => lines.map((words) => words.split(' '));
+  [ended, alone] = await Promise.all([
+    ptiCheckInOne(folder, split(CASES.map(([words]) => words))),
+    ptiCheckAll(folder, split(ALONE)),
+  ]);
 });
 
 test.each(CASES.map(([words, part], i) => [words, part, i] as const))('pti-check %s', (_words, part, i) => {
@@ -118,6 +123,13 @@ test.each(CASES.map(([words, part], i) => [words, part, i] as const))('pti-check
   expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   expect(stderr).toContain(part);
   expect(stderr).not.toMatch(/\bat .*:\d+|Error/);
+});
+
+test('a process of its own answers the same', () => {
+  const inOne = ALONE.map((line) => ended[CASES.findIndex(([words]) => words === line)]);
+  // How the command is called again differs: `node FILE`.
+  const sentence = ({ stderr, ...rest }: Ended) => ({ ...rest, stderr: stderr.replace(/node \S+\.js/, 'pti-check') });
+  expect(alone.map(sentence)).toEqual(inOne.map(sentence));
 });
 
 test('nothing is written and nothing that was there is lost', () => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 import { imageFile } from '../designs/registry';
 import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer } from './testing/answers';
-import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll } from './testing/pti-check';
+import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);
 
@@ -152,7 +152,7 @@ describe('fuzz', () => {
 });
 
 test('fuzz boots what it is told to, and its command and its file do the same again', async () => {
-  const words = ['fuzz', '--design', 'no-pti', '--seed', 'z', '--save', 'booted', '--json'];
+  const words = ['fuzz', '--design', 'no-pti', '--seed', 'z', '--workers', '1', '--save', 'booted', '--json'];
   const calls = [[], ['--tasks', '2', '--mms', '1']];
   const ended = await ptiCheckAll(
     folder,
@@ -167,7 +167,10 @@ test('fuzz boots what it is told to, and its command and its file do the same ag
   const again = answers.map((answer) => answer.again.split(' fuzz ')[1].split(' '));
   const flags = again.map((parts) => parts.slice(parts.indexOf('no-pti') + 1, parts.indexOf('--seed')));
   expect(flags).toEqual([[], ['--tasks', '2', '--mms', '1']]);
-  const repeated = read(fuzzAnswer, await ptiCheck(folder, ['fuzz', ...again[1], '--save', 'repeated', '--json']));
+  const repeated = read(
+    fuzzAnswer,
+    await ptiCheck(folder, ['fuzz', ...again[1], '--workers', '1', '--save', 'repeated', '--json']),
+  );
   const stable = ({ message, bounds, run, runs, steps, replay }: typeof repeated) => [
     message,
     bounds,
@@ -194,6 +197,8 @@ test('shards share the runs: the second of three has run 1, 4, 7, ...', async ()
     '2/3',
     '--runs',
     '1',
+    '--workers',
+    '1',
     '--save',
     'shard',
     '--json',
@@ -212,6 +217,8 @@ test("a user's own image goes into the file, so that the file is all that a repl
     '--design',
     'no-pti',
     '--runs',
+    '1',
+    '--workers',
     '1',
     '--save',
     'mine',
@@ -253,7 +260,7 @@ describe('replay', () => {
       saved.version = 2;
     });
     const calls = [[older], [older, passes], [passes, foreign], [foreign, newer, older]];
-    const ended = await ptiCheckAll(
+    const ended = await ptiCheckInOne(
       folder,
       calls.map((files) => ['replay', '--json', ...files]),
     );
@@ -288,7 +295,7 @@ test('a campaign that ran little says so, in words and as data', async () => {
 test('-h, -v and the completion of a shell', async () => {
   const asked = [['-v'], ['fuzz', '-h'], ['completion'], ['--get-yargs-completions', 'pti-check', 'fuzz', '--s']];
   const designs = ['--get-yargs-completions', 'pti-check', 'verify', '--design', 'main'];
-  const ended = await ptiCheckAll(folder, [...asked, ['--get-yargs-completions', 'pti-check', ''], designs]);
+  const ended = await ptiCheckInOne(folder, [...asked, ['--get-yargs-completions', 'pti-check', ''], designs]);
   expect(ended.map((one) => [one.code, one.stderr])).toEqual(ended.map(() => [0, '']));
   const [version, help, script, flags, commands, ids] = ended.map((one) => one.stdout);
   expect(version).toMatch(/^\d+\.\d+\.\d+/);

@@ -34,10 +34,11 @@ function bitOf(
   offset: number,
 ): number {
   const last = cpus.length - 1;
-  expect(strides).toHaveLength(cpus.length + threads.length + 1);
+  // Not by `expect`, which would take most of the time of a call.
+  if (strides.length !== cpus.length + threads.length + 1) throw new Error(`${strides.length} strides`);
   const block = placeOf(values, strides, last) - offset;
   // The words of a block are its own: what is marked in the first one is not the hint of another.
-  expect(block % BLOCK_WORDS).toBe(0);
+  if (block % BLOCK_WORDS !== 0) throw new Error(`${values}: a block that begins at word ${block} of its region`);
   return block * BLOCK_STATES + (values[last] % BLOCK_STATES);
 }
 

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 export interface Ended {
   readonly code: number | null;
@@ -12,7 +13,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const MAIN = path.resolve(__dirname, '../../../dist/properties/cli/main.js');
+const BUILT = path.resolve(__dirname, '../../../dist/properties/cli');
+const MAIN = path.join(BUILT, 'main.js');
+const SEVERAL = path.join(BUILT, 'testing', 'several.js');
 
 /** Runs `pti-check` with the given words in `folder`. With `interruptAt`, sends Ctrl-C as soon as standard error holds that text. */
 export function ptiCheck(
@@ -54,6 +57,16 @@ export async function ptiCheckAll(folder: string, calls: readonly (readonly stri
   };
   await Promise.all([lane(), lane()]);
   return ended;
+}
+
+/** Runs all of them one after the other in a single process: where what matters is what they say, and not how a process ends. */
+export async function ptiCheckInOne(folder: string, calls: readonly (readonly string[])[]): Promise<Ended[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [SEVERAL, JSON.stringify(calls)], {
+    cwd: folder,
+    maxBuffer: 2 ** 26,
+    env: { ...process.env, COLUMNS: '1000' },
+  });
+  return JSON.parse(stdout);
 }
 
 /** An empty folder, and how to remove it. */
