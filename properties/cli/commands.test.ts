@@ -47,7 +47,7 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
     ['--design', 'mainline', '--memory', '1'],
     ['--design', 'mainline', '--nmis', '0', '--irqs', '0', '--symmetry', '--por'],
   ];
-  const ended = await ptiCheckAll(
+  const ended = await ptiCheckInOne(
     folder,
     calls.map((call) => ['verify', '--json', ...call]),
   );
@@ -113,6 +113,7 @@ describe('fuzz', () => {
     expect(again).toContain(`fuzz --design ${LATE} --seed z --runs ${runs}`);
     expect(answer).not.toHaveProperty('shrinkingStopped');
     expect(answer).not.toHaveProperty('few');
+    expect(answer.bounds).toMatchObject({ cpus: 2, tasks: 3, mms: 2 });
     // The line that was said at once.
     expect(one.stderr).toMatch(
       /run \d+ violates S2 user-mode-uses-user-cr3 after \d+ actions; saved found-by-1.\S+; shrinking\n/,
@@ -152,26 +153,20 @@ describe('fuzz', () => {
 });
 
 test('fuzz boots what it is told to, and its command and its file do the same again', async () => {
-  const words = ['fuzz', '--design', 'no-pti', '--seed', 'z', '--workers', '1', '--save', 'booted', '--json'];
-  const calls = [[], ['--tasks', '2', '--mms', '1']];
-  const ended = await ptiCheckAll(
-    folder,
-    calls.map((call) => [...words, ...call]),
-  );
-  const answers = ended.map((one) => read(fuzzAnswer, one));
-  const booted = answers.map(({ bounds }) => [bounds.cpus, bounds.tasks, bounds.mms]);
-  expect(booted).toEqual([
-    [2, 3, 2],
-    [2, 2, 1],
+  const kept = (words: readonly string[], save: string) => [...words, '--workers', '1', '--save', save, '--json'];
+  const first = ['fuzz', '--design', 'no-pti', '--seed', 'z', '--tasks', '2', '--mms', '1'];
+  const answer = read(fuzzAnswer, await ptiCheck(folder, kept(first, 'booted')));
+  const booted = { cpus: 2, tasks: 2, mms: 1 };
+  expect(answer.bounds).toMatchObject(booted);
+  const again = answer.again.split(' fuzz ')[1].split(' ');
+  expect(again.slice(again.indexOf('no-pti') + 1, again.indexOf('--seed'))).toEqual(['--tasks', '2', '--mms', '1']);
+  const { counterexample = '' } = answer;
+  expect(JSON.parse(readFileSync(path.join(folder, counterexample), 'utf8')).bounds).toEqual(answer.bounds);
+  const [repeated, replayed] = await ptiCheckInOne(folder, [
+    kept(['fuzz', ...again], 'repeated'),
+    ['replay', counterexample],
   ]);
-  const again = answers.map((answer) => answer.again.split(' fuzz ')[1].split(' '));
-  const flags = again.map((parts) => parts.slice(parts.indexOf('no-pti') + 1, parts.indexOf('--seed')));
-  expect(flags).toEqual([[], ['--tasks', '2', '--mms', '1']]);
-  const repeated = read(
-    fuzzAnswer,
-    await ptiCheck(folder, ['fuzz', ...again[1], '--workers', '1', '--save', 'repeated', '--json']),
-  );
-  const stable = ({ message, bounds, run, runs, steps, replay }: typeof repeated) => [
+  const stable = ({ message, bounds, run, runs, steps, replay }: typeof answer) => [
     message,
     bounds,
     run,
@@ -179,11 +174,8 @@ test('fuzz boots what it is told to, and its command and its file do the same ag
     steps,
     replay,
   ];
-  expect(stable(repeated)).toEqual(stable(answers[1]));
-  const files = answers.map(({ counterexample = '' }) => counterexample);
-  const bounds = files.map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')).bounds);
-  expect(bounds).toEqual(answers.map((answer) => answer.bounds));
-  expect((await ptiCheck(folder, ['replay', ...files])).code).toBe(0);
+  expect(stable(read(fuzzAnswer, repeated))).toEqual(stable(answer));
+  expect(replayed.code).toBe(0);
 });
 
 test('shards share the runs: the second of three has run 1, 4, 7, ...', async () => {
@@ -278,7 +270,7 @@ describe('replay', () => {
 
 test('a campaign that ran little says so, in words and as data', async () => {
   const words = ['fuzz', '--design', 'mainline', '--seconds', '0.01', '--workers', '1', '--save', 'little'];
-  const [spoken, data] = await ptiCheckAll(folder, [words, [...words, '--json']]);
+  const [spoken, data] = await ptiCheckInOne(folder, [words, [...words, '--json']]);
   expect([spoken.code, data.code]).toEqual([0, 0]);
   expect(spoken.stdout).toMatch(/: held, in no more than \d+ runs?\n/);
   expect(spoken.stdout).toMatch(
