@@ -25,8 +25,6 @@ const config: Config = {
   ],
   roots: ['<rootDir>/model', '<rootDir>/emulator', '<rootDir>/properties', '<rootDir>/counterexamples'],
   testMatch: ['**/*.test.ts'],
-  // TypeScript's own output, file by file. swc and esbuild export by getters, and in the second context of a process V8 no longer inlines these: the emulator
-  // would be three times as slow in every test file of a worker but the first.
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.json' }] },
+  transform: { '^.+\\.ts$': '<rootDir>/scripts/jest-transform.js' },
 };
 export default config;
