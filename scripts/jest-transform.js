@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noCommonJs: Jest loads a transformer as it is
 /**
  * What Jest runs of a TypeScript file: what the build made of it, where that is newer, else what TypeScript makes of the file alone. Not swc and not esbuild:
  * these export by getters, and in the second context of a process V8 no longer inlines these, so that the emulator would be three times as slow in every test
