@@ -1,122 +1,88 @@
 /**
- * What a design permits, as a flat record of integer constants (0 or 1), so that a translator can fold them. The fields
- * follow the order in which the entry code of the design switches GS, CR3 and stack; docs/designs.md has
- * the order of the steps in tables. A mutant sets exactly one `mutant*` field.
+ * What the rules read of a design: integers, and tables that say where a step is enabled. A person writes none of it:
+ * it is derived from the table of the design (designs/). A translator folds it into the rules.
  */
+import { asmReturn } from './designs/asm-return';
+import { deferredPercpu } from './designs/deferred-percpu';
+import { deferredPertask } from './designs/deferred-pertask';
+import type { DesignTable } from './designs/design-table';
+import { compileDesign } from './designs/environments';
+import { mainline } from './designs/mainline';
+import { MUTANTS, mutantTable } from './designs/mutants';
+import { noPti } from './designs/no-pti';
+
+/** 1 where a step is enabled: by kind and origin (1: from user mode) of the innermost context, half, GS and stack. */
+export type ContextPlaces = readonly (readonly (readonly (readonly (readonly number[])[])[])[])[];
+/** 1 where a step of the return of an NMI is enabled: by the half and GS that it found, and half and GS now. */
+export type FoundPlaces = readonly (readonly (readonly (readonly number[])[])[])[];
+
 export interface DesignConfig {
   /** User and kernel half of the page-table pair differ. */
   readonly pti: number;
-  /** SYSCALL switches CR3 through rsp before it leaves the user's stack (v5.10). */
-  readonly cr3Window: number;
-  /** Events from user mode arrive on a per-task PTI stack instead of the per-CPU entry stack. */
+  /** TSS.sp0 names the PTI stack of the task, not the entry stack of the CPU. */
   readonly perTaskEntry: number;
-  /** SYSCALL builds pt_regs on the stack that sp0 names, still on the user half. */
-  readonly syscallOnEntryStack: number;
-  /** NMI from user mode changes to the stack that sp0 names before the kernel half is loaded. */
-  readonly nmiStackBeforeCr3: number;
-  /** NMI from the kernel restores GS before CR3 (deferred: CR3 is switched in C). */
-  readonly nmiGsBeforeCr3: number;
-  /** The body runs on the entry stack; there is no second stack. */
-  readonly bodyOnEntryStack: number;
-  /** The entry stack is left before `sti` (a declaration: S19). */
-  readonly leavesEntryStackBeforeSti: number;
-  /** A leaf of kernel data is reachable in the user table: the planted bug of S12, and the whole of `no-pti`. */
+  /** The C code in front of the body is mapped in the user half. */
+  readonly entryCodeInUserTable: number;
+  /** A leaf of kernel data is reachable in the user table (S12). */
   readonly kernelDataInUserTable: number;
-  readonly mutantNoCr3SwitchOnNmiEntry: number;
-  readonly mutantNoCr3RestoreOnNmiExit: number;
-  readonly mutantNmiExitDecidesCr3ByGs: number;
-  readonly mutantNoSwapgsAtBadIret: number;
-  readonly mutantStiOnTrampoline: number;
-  readonly mutantOnCpuReleasedEarly: number;
-  readonly mutantSp0NotSwitched: number;
-  readonly mutantTopNotSwitched: number;
-  readonly mutantNoCr3SwitchOnExit: number;
-  readonly mutantNoSwapgsOnExit: number;
-  readonly mutantBodyBeforeCr3: number;
-  readonly mutantNestedNmiIgnored: number;
+  /** The entry stack is left before `sti` (S19). */
+  readonly leavesEntryStackBeforeSti: number;
+  /** The stack on which a task that has never run waits. */
+  readonly firstRunStack: number;
+  /** The context switch sets top_of_stack, and TSS.sp0. */
+  readonly setsTop: number;
+  readonly setsSp0: number;
+  /** on_cpu of the previous task is cleared before rsp has left its stack. */
+  readonly releasesCpuEarly: number;
+  readonly ignoresNestedNmis: number;
+  /** By kind: the stack of the body of an event from user mode; of an IRQ, the stack to which its handler returns. */
+  readonly bodyStack: readonly number[];
+  /** By origin: an IRQ leaves the IRQ stack after its handler. */
+  readonly leavesIrqStack: readonly number[];
+  readonly swapgsToKernelAt: ContextPlaces;
+  readonly readCr3IntoRspAt: ContextPlaces;
+  readonly loadKernelCr3At: ContextPlaces;
+  readonly loadEntryStackAt: ContextPlaces;
+  readonly loadKernelStackAt: ContextPlaces;
+  readonly loadIrqStackAt: ContextPlaces;
+  readonly enterBodyAt: ContextPlaces;
+  readonly stiAt: ContextPlaces;
+  readonly returnToPtiStackAt: ContextPlaces;
+  readonly leaveToEntryStackAt: ContextPlaces;
+  readonly loadUserCr3At: ContextPlaces;
+  readonly loadUserRspAt: ContextPlaces;
+  readonly swapgsToUserAt: ContextPlaces;
+  readonly sysretAt: ContextPlaces;
+  readonly iretToUserAt: ContextPlaces;
+  readonly restoreUserCr3At: FoundPlaces;
+  readonly restoreUserGsAt: FoundPlaces;
+  readonly repeatNmiAt: FoundPlaces;
+  readonly nmiIretToKernelAt: FoundPlaces;
 }
 
-const SAFE_BASE: DesignConfig = {
-  pti: 1,
-  cr3Window: 0,
-  perTaskEntry: 0,
-  syscallOnEntryStack: 0,
-  nmiStackBeforeCr3: 0,
-  nmiGsBeforeCr3: 0,
-  bodyOnEntryStack: 0,
-  leavesEntryStackBeforeSti: 0,
-  kernelDataInUserTable: 0,
-  mutantNoCr3SwitchOnNmiEntry: 0,
-  mutantNoCr3RestoreOnNmiExit: 0,
-  mutantNmiExitDecidesCr3ByGs: 0,
-  mutantNoSwapgsAtBadIret: 0,
-  mutantStiOnTrampoline: 0,
-  mutantOnCpuReleasedEarly: 0,
-  mutantSp0NotSwitched: 0,
-  mutantTopNotSwitched: 0,
-  mutantNoCr3SwitchOnExit: 0,
-  mutantNoSwapgsOnExit: 0,
-  mutantBodyBeforeCr3: 0,
-  mutantNestedNmiIgnored: 0,
-};
-
-const MAINLINE: DesignConfig = { ...SAFE_BASE, cr3Window: 1, leavesEntryStackBeforeSti: 1 };
-
-const DESIGNS: Readonly<Record<string, DesignConfig>> = {
-  mainline: MAINLINE,
-  'deferred-percpu': { ...SAFE_BASE, syscallOnEntryStack: 1, bodyOnEntryStack: 1 },
-  'deferred-pertask': {
-    ...SAFE_BASE,
-    perTaskEntry: 1,
-    syscallOnEntryStack: 1,
-    nmiStackBeforeCr3: 1,
-    nmiGsBeforeCr3: 1,
-    leavesEntryStackBeforeSti: 1,
-  },
-  'asm-return': { ...SAFE_BASE, syscallOnEntryStack: 1, leavesEntryStackBeforeSti: 1 },
-  'no-pti': { ...MAINLINE, pti: 0, cr3Window: 0, kernelDataInUserTable: 1 },
-};
-
-/** The design that each mutant is one of: mainline, where nothing else is said. */
-const MUTATED: Readonly<Record<string, string>> = { 'sp0-not-switched': 'deferred-pertask' };
-
-type MutantField = Extract<keyof DesignConfig, `mutant${string}`> | 'kernelDataInUserTable';
-
-/** Mutants that the abstract machine can express, by the name of the omission. */
-const MUTANTS: Readonly<Record<string, MutantField>> = {
-  'no-cr3-switch-on-nmi-entry': 'mutantNoCr3SwitchOnNmiEntry',
-  'no-cr3-restore-on-nmi-exit': 'mutantNoCr3RestoreOnNmiExit',
-  'nmi-exit-decides-cr3-by-gs': 'mutantNmiExitDecidesCr3ByGs',
-  'no-swapgs-at-bad-iret': 'mutantNoSwapgsAtBadIret',
-  'sti-on-trampoline': 'mutantStiOnTrampoline',
-  'kernel-stack-in-user-table': 'kernelDataInUserTable',
-  'on-cpu-released-early': 'mutantOnCpuReleasedEarly',
-  'sp0-not-switched': 'mutantSp0NotSwitched',
-  'top-not-switched': 'mutantTopNotSwitched',
-  'no-cr3-switch-on-exit': 'mutantNoCr3SwitchOnExit',
-  'no-swapgs-on-exit': 'mutantNoSwapgsOnExit',
-  'body-before-cr3': 'mutantBodyBeforeCr3',
-  'nested-nmi-ignored': 'mutantNestedNmiIgnored',
-};
+/** The designs that are built in. */
+export const DESIGN_TABLES: readonly DesignTable[] = [mainline, deferredPercpu, deferredPertask, asmReturn, noPti];
 
 /**
- * Configuration of a design (`mainline`) or mutant (`mainline+sti-on-trampoline`); undefined for a name that the model
- * does not have, among them the mutants whose planted bug lies below its abstraction (a word of a frame, a page of the
- * user table).
+ * The table of a design (`mainline`) or mutant (`mainline+sti-on-trampoline`); undefined for a name that the model does
+ * not have, among them the mutants whose planted bug lies below its abstraction (a word of a frame, a page of the user
+ * table).
  */
-export function designConfig(id: string): DesignConfig | undefined {
+export function designTable(id: string): DesignTable | undefined {
   const [design = '', mutant, ...rest] = id.split('+');
-  const config = DESIGNS[design];
-  if (config === undefined || rest.length > 0) return undefined;
-  if (mutant === undefined) return config;
-  const field = MUTANTS[mutant];
-  return field === undefined ? undefined : { ...config, [field]: 1 };
+  const table = DESIGN_TABLES.find(({ name }) => name === design);
+  if (table === undefined || rest.length > 0) return undefined;
+  return mutant === undefined ? table : mutantTable(table, mutant);
+}
+
+/** What the rules read of a design or mutant; undefined as in `designTable`. */
+export function designConfig(id: string): DesignConfig | undefined {
+  const table = designTable(id);
+  return table === undefined ? undefined : compileDesign(table);
 }
 
 /** Names of the mutants that the model has. */
-export const MUTANT_NAMES: readonly string[] = Object.keys(MUTANTS).map(
-  (name) => `${MUTATED[name] ?? 'mainline'}+${name}`,
-);
+export const MUTANT_NAMES: readonly string[] = MUTANTS.map(({ of, name }) => `${of}+${name}`);
 
 /** Names of the designs (without mutants) that the model has. */
-export const DESIGN_NAMES: readonly string[] = Object.keys(DESIGNS);
+export const DESIGN_NAMES: readonly string[] = DESIGN_TABLES.map(({ name }) => name);

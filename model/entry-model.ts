@@ -4,7 +4,7 @@
  */
 import { type DesignConfig, designConfig } from './design-config';
 import { INVARIANTS } from './invariants';
-import { KERNEL, PTI, SYSCALL } from './kinds';
+import { KERNEL, SYSCALL } from './kinds';
 import { makePacking } from './packing';
 import { ALLOTMENT_RULES, RULES } from './rules';
 import { isPrivate } from './rules/allotment';
@@ -55,7 +55,7 @@ function firstRunFrame(d: DesignConfig, s: State, t: number): void {
   s.kind[t][0] = SYSCALL;
   s.body[t][0] = 1;
   s.fromUser[t][0] = 1;
-  s.savedStack[t] = d.perTaskEntry === 1 ? PTI : KERNEL;
+  s.savedStack[t] = d.firstRunStack;
 }
 
 /** The abstract machine of a design or mutant; undefined for one that the model does not have (see designConfig). */

@@ -3,14 +3,13 @@
  * in is the stack on which this may happen; whether that was wise is judged by `requires`.
  */
 import type { DesignConfig } from '../design-config';
-import { ENTRY, IRQ, IRQ_STACK, KERNEL, NMI, PTI, USER } from '../kinds';
+import { IRQ, IRQ_STACK, KERNEL, NMI, PTI, USER } from '../kinds';
 import { S8, S9 } from '../property-names';
 import { exists } from '../quantifiers';
 import type { Cpu, Mm, State, Thread } from '../schema';
 import type { Bounds } from '../schema-types';
 import { requires } from './contexts';
 import {
-  bodyStack,
   executes,
   frameOnPerCpuStack,
   inBody,
@@ -41,7 +40,7 @@ function mayRunKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): 
 /** An event from the kernel may sleep only if it hit where interrupts were on. */
 function onSleepingStack(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
   return s.fromUser[t][last(s, t)] === 1
-    ? s.stack[c] === bodyStack(d, s.kind[t][last(s, t)]) || s.stack[c] === KERNEL || s.stack[c] === PTI
+    ? s.stack[c] === d.bodyStack[s.kind[t][last(s, t)]] || s.stack[c] === KERNEL || s.stack[c] === PTI
     : s.stack[c] === s.fromStack[t][last(s, t)] && s.fromInterrupts[t][last(s, t)] === 1;
 }
 
@@ -49,8 +48,8 @@ function onSleepingStack(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean 
 export function leaveIrqStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.kind[t][last(s, t)] !== IRQ || s.stack[c] !== IRQ_STACK) return false;
-  s.stack[c] =
-    s.fromUser[t][last(s, t)] === 0 ? s.fromStack[t][last(s, t)] : d.perTaskEntry === 1 ? PTI : bodyStack(d, IRQ);
+  if (d.leavesIrqStack[s.fromUser[t][last(s, t)]] === 0) return false;
+  s.stack[c] = s.fromUser[t][last(s, t)] === 0 ? s.fromStack[t][last(s, t)] : d.bodyStack[IRQ];
 }
 
 /**
@@ -58,9 +57,9 @@ export function leaveIrqStack(d: DesignConfig, _b: Bounds, s: State, c: Cpu): fa
  */
 export function returnToPtiStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.perTaskEntry === 0 || !executes(s, c) || !inBody(s, t) || s.interrupts[c] === 1) return false;
-  if (s.fromUser[t][last(s, t)] === 0 || s.stack[c] !== KERNEL || !isTask(b, t)) return false;
-  if (!kernelEnvironment(s, c) || !switchComplete(d, b, s, c)) return false;
+  if (!executes(s, c) || !inBody(s, t) || s.interrupts[c] === 1) return false;
+  if (s.fromUser[t][last(s, t)] === 0 || !isTask(b, t) || !switchComplete(d, b, s, c)) return false;
+  if (d.returnToPtiStackAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   s.stack[c] = PTI;
 }
 
@@ -77,9 +76,12 @@ export function sti(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void 
   }
 }
 
-/** The planted bug of S19: interrupts on before the entry stack is left. */
+/** Interrupts on outside the body, where the table says so: the planted bug of S19. */
 export function stiOnTrampoline(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
-  return d.mutantStiOnTrampoline === 1 && s.depth[t] > 0 && s.stack[c] === ENTRY && kernelEnvironment(s, c);
+  return (
+    s.depth[t] > 0 &&
+    d.stiAt[s.kind[t][last(s, t)]][s.fromUser[t][last(s, t)]][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 1
+  );
 }
 
 /** `cli` */
@@ -127,8 +129,7 @@ export function switchTo(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread
  */
 function releasedEarly(d: DesignConfig, b: Bounds, s: State, t: Thread): boolean {
   return (
-    d.mutantOnCpuReleasedEarly === 1 &&
-    exists(b.cpus, (k) => s.running[k] === t && isTask(b, t) && maySchedule(d, b, s, k, t))
+    d.releasesCpuEarly === 1 && exists(b.cpus, (k) => s.running[k] === t && isTask(b, t) && maySchedule(d, b, s, k, t))
   );
 }
 
@@ -141,7 +142,7 @@ export function setCurrent(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): fals
 /** top_of_stack := the running thread's. */
 export function setTop(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   if (!executes(s, c) || s.current[c] !== s.running[c] || s.top[c] === s.running[c] || switchNmi(s, c)) return false;
-  if (d.mutantTopNotSwitched === 1) return false;
+  if (d.setsTop === 0) return false;
   s.top[c] = s.running[c];
 }
 
@@ -149,7 +150,7 @@ export function setTop(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | v
 export function setSp0(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   if (!executes(s, c) || s.current[c] !== s.running[c] || !topFits(d, s, c) || s.sp0[c] === s.running[c]) return false;
   if (switchNmi(s, c)) return false;
-  if (d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1) return false;
+  if (d.setsSp0 === 0) return false;
   s.sp0[c] = s.running[c];
 }
 

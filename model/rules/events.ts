@@ -10,8 +10,6 @@ import type { Cpu, State, Thread } from '../schema';
 import type { Bounds } from '../schema-types';
 import { close, openFromKernel, openFromUser, requires } from './contexts';
 import {
-  bodyStack,
-  entryStack,
   executes,
   executesUser,
   inBody,
@@ -80,7 +78,7 @@ export function kernelPageFault(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
 function bodyStackOf(d: DesignConfig, s: State, t: Thread): number {
   return s.kind[t][last(s, t)] === NMI && s.fromUser[t][last(s, t)] === 0
     ? NMI_STACK
-    : bodyStack(d, s.kind[t][last(s, t)]);
+    : d.bodyStack[s.kind[t][last(s, t)]];
 }
 
 /**
@@ -91,8 +89,8 @@ function bodyStackOf(d: DesignConfig, s: State, t: Thread): number {
 export function badIret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t)) return false;
-  if (s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
-  if (s.userHalf[c] !== d.pti || s.userGs[c] === 0) return false;
+  if (s.kind[t][last(s, t)] !== SYSCALL) return false;
+  if (d.iretToUserAt[SYSCALL][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   close(s, t);
   openFromUser(s, c, t, GP, s.stack[c]);
   s.nmiBlocked[c] = 0;

@@ -4,14 +4,12 @@
  * (S6) and whether an NMI is forgotten (S16).
  */
 import type { DesignConfig } from '../design-config';
-import { ENTRY, KERNEL, NMI, NMI_STACK, SYSCALL, USER } from '../kinds';
-import { S6, S16 } from '../property-names';
+import { ENTRY, IRQ_STACK, KERNEL, NMI, NMI_STACK, USER } from '../kinds';
+import { S1, S6, S16 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
 import type { Bounds } from '../schema-types';
 import { close, requires } from './contexts';
 import {
-  bodyStack,
-  entryStack,
   executes,
   inBody,
   istNmiOpenBelow,
@@ -29,7 +27,7 @@ function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boole
     inBody(s, t) &&
     s.fromUser[t][last(s, t)] === 1 &&
     s.interrupts[c] === 0 &&
-    (s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0 || d.mutantNestedNmiIgnored === 1) &&
+    (s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0 || d.ignoresNestedNmis === 1) &&
     switchComplete(d, b, s, c)
   );
 }
@@ -37,47 +35,42 @@ function leaving(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boole
 /** rsp := the entry stack of this CPU, to which the return frame was copied. */
 export function leaveToEntryStack(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.perTaskEntry === 1 || s.userHalf[c] === 1 || s.userGs[c] === 1 || !leaving(d, b, s, c, t)) return false;
-  if (s.stack[c] !== KERNEL) return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.leaveToEntryStackAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
+  requires(s, S1, s.userHalf[c] === 0);
   s.stack[c] = ENTRY;
 }
 
-/** CR3 := user half. */
+/** CR3 := user half. What comes next needs a stack that is mapped there. */
 export function loadUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (d.pti === 0 || s.userHalf[c] === 1 || s.userGs[c] === 1) return false;
-  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d)) return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.loadUserCr3At[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
+  requires(s, S1, s.stack[c] !== KERNEL && s.stack[c] !== IRQ_STACK);
   s.userHalf[c] = 1;
-}
-
-/** The half on which a design executes SYSRET. */
-function sysretHalf(d: DesignConfig): number {
-  return d.mutantNoCr3SwitchOnExit === 1 ? 0 : d.pti;
 }
 
 /** `pop %rsp`: the user's stack pointer at CPL0, on the way to SYSRET. */
 export function loadUserRsp(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, b, s, c, t) || s.kind[t][last(s, t)] !== SYSCALL || s.stack[c] !== entryStack(d)) return false;
-  if (s.userGs[c] === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.loadUserRspAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   s.stack[c] = USER;
 }
 
-/** `swapgs` on the way to user mode, the last step before SYSRET or IRETQ. */
+/** `swapgs` on the way to user mode. */
 export function swapgsToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, b, s, c, t) || s.userGs[c] === 1) return false;
-  if (s.stack[c] === USER) {
-    if (d.mutantNoSwapgsOnExit === 1 || s.userHalf[c] !== sysretHalf(d)) return false;
-  } else if (s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti) return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.swapgsToUserAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   s.userGs[c] = 1;
 }
 
 /** SYSRETQ. S2, S3 and S10 are judged on the state that it leads to. */
 export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, b, s, c, t) || s.stack[c] !== USER || s.userHalf[c] !== sysretHalf(d)) return false;
-  if (s.userGs[c] === 0 && d.mutantNoSwapgsOnExit === 0) return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.sysretAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   close(s, t);
   s.user[c] = 1;
   s.interrupts[c] = 1;
@@ -86,8 +79,8 @@ export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | vo
 /** IRETQ to user mode. It ends NMI blocking. */
 export function iretToUser(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!leaving(d, b, s, c, t) || s.stack[c] !== entryStack(d) || s.userHalf[c] !== d.pti || s.userGs[c] === 0)
-    return false;
+  if (!leaving(d, b, s, c, t)) return false;
+  if (d.iretToUserAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
   requires(s, S16, s.kind[t][last(s, t)] !== NMI || s.nmiAgain[c] === 0);
   close(s, t);
   s.user[c] = 1;
@@ -108,41 +101,22 @@ function nmiRestores(b: Bounds, s: State, c: Cpu, t: Thread): boolean {
   );
 }
 
-/**
- * The half that the exit of an NMI from the kernel restores; the mutants forget it, wholly or where GS was the
- * kernel's.
- */
-function restoredHalf(d: DesignConfig, s: State, t: Thread): number {
-  return d.mutantNoCr3RestoreOnNmiExit === 1 ||
-    (d.mutantNmiExitDecidesCr3ByGs === 1 && s.fromUserGs[t][last(s, t)] === 0)
-    ? 0
-    : s.fromUserHalf[t][last(s, t)];
-}
-
 /** RESTORE_CR3: the user half again, if the NMI interrupted it. */
 export function restoreUserCr3(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!nmiRestores(b, s, c, t) || s.userHalf[c] === 1 || s.userGs[c] === 1 || restoredHalf(d, s, t) === 0) return false;
+  if (!nmiRestores(b, s, c, t)) return false;
+  if (d.restoreUserCr3At[s.fromUserHalf[t][last(s, t)]][s.fromUserGs[t][last(s, t)]][s.userHalf[c]][s.userGs[c]] === 0)
+    return false;
   s.userHalf[c] = 1;
 }
 
-/**
- * `swapgs` at the end of an NMI that interrupted the kernel with the user's GS. It needs the user half restored first:
- * the flush mask is per CPU.
- */
+/** `swapgs` at the end of an NMI that interrupted the kernel with the user's GS. */
 export function restoreUserGs(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!nmiRestores(b, s, c, t) || s.userGs[c] === 1 || s.fromUserGs[t][last(s, t)] === 0) return false;
-  if (s.userHalf[c] !== restoredHalf(d, s, t)) return false;
+  if (!nmiRestores(b, s, c, t)) return false;
+  if (d.restoreUserGsAt[s.fromUserHalf[t][last(s, t)]][s.fromUserGs[t][last(s, t)]][s.userHalf[c]][s.userGs[c]] === 0)
+    return false;
   s.userGs[c] = 1;
-}
-
-/** What the exit of an NMI from the kernel has to put back is back (as far as the design puts it back). */
-function nmiRestored(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
-  return (
-    s.userGs[c] === s.fromUserGs[t][last(s, t)] &&
-    (s.userHalf[c] === restoredHalf(d, s, t) || d.mutantNoCr3SwitchOnNmiEntry === 1)
-  );
 }
 
 /** IRETQ to the kernel from the handler of an IRQ or #PF: to the interrupted instruction, or to its fixup. */
@@ -163,7 +137,11 @@ export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
     return false;
   if (s.stack[c] !== NMI_STACK) return false;
   if (s.body[t][last(s, t)] === 0 && !istNmiOpenBelow(b, s, t) && !latchesInSoftware(d, b, s, t)) return false;
-  if (!istNmiOpenBelow(b, s, t) && !nmiRestored(d, s, c, t)) return false;
+  if (
+    !istNmiOpenBelow(b, s, t) &&
+    d.nmiIretToKernelAt[s.fromUserHalf[t][last(s, t)]][s.fromUserGs[t][last(s, t)]][s.userHalf[c]][s.userGs[c]] === 0
+  )
+    return false;
   if (mustRepeat(d, b, s, c, t)) return false;
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   requires(s, S16, nmiOpenBelow(b, s, t) || s.nmiAgain[c] === 0);
@@ -178,7 +156,7 @@ export function nmiIretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): f
  * by that run; it has rewritten the frame or not (`.Lnested_out`), so either return is possible.
  */
 function mustRepeat(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): boolean {
-  return d.mutantNestedNmiIgnored === 0 && s.nmiRepeat[c] === 1 && s.nmiAgain[c] === 1 && !istNmiOpenBelow(b, s, t);
+  return d.ignoresNestedNmis === 0 && s.nmiRepeat[c] === 1 && s.nmiAgain[c] === 1 && !istNmiOpenBelow(b, s, t);
 }
 
 /**
@@ -187,7 +165,7 @@ function mustRepeat(d: DesignConfig, b: Bounds, s: State, c: Cpu, t: Thread): bo
  */
 function latchesInSoftware(d: DesignConfig, b: Bounds, s: State, t: Thread): boolean {
   return (
-    userNmiOpenBelow(b, s, t) && s.fromUserHalf[t][last(s, t)] === 0 && s.fromStack[t][last(s, t)] === bodyStack(d, NMI)
+    userNmiOpenBelow(b, s, t) && s.fromUserHalf[t][last(s, t)] === 0 && s.fromStack[t][last(s, t)] === d.bodyStack[NMI]
   );
 }
 
@@ -197,8 +175,9 @@ function latchesInSoftware(d: DesignConfig, b: Bounds, s: State, t: Thread): boo
  */
 export function repeatNmi(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
   const t = s.running[c];
-  if (!nmiRestores(b, s, c, t) || !nmiRestored(d, s, c, t) || s.nmiRepeat[c] === 0) return false;
-  if (d.mutantNestedNmiIgnored === 1) return false;
+  if (!nmiRestores(b, s, c, t) || s.nmiRepeat[c] === 0 || d.ignoresNestedNmis === 1) return false;
+  if (d.repeatNmiAt[s.fromUserHalf[t][last(s, t)]][s.fromUserGs[t][last(s, t)]][s.userHalf[c]][s.userGs[c]] === 0)
+    return false;
   s.body[t][last(s, t)] = 0;
   s.nmiRepeat[c] = 0;
   s.nmiBlocked[c] = 0;

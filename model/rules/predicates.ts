@@ -3,7 +3,7 @@
  * inlines them.
  */
 import type { DesignConfig } from '../design-config';
-import { ENTRY, KERNEL, NMI, NMI_STACK, PTI } from '../kinds';
+import { ENTRY, NMI, NMI_STACK } from '../kinds';
 import { exists } from '../quantifiers';
 import type { Cpu, Mm, State, Thread } from '../schema';
 import type { Bounds } from '../schema-types';
@@ -15,19 +15,6 @@ export function mmOf(b: Bounds, t: Thread): Mm {
 
 export function isTask(b: Bounds, t: Thread): boolean {
   return t < b.tasks;
-}
-
-/** The stack on which events from user mode arrive. */
-export function entryStack(d: DesignConfig): number {
-  return d.perTaskEntry === 1 ? PTI : ENTRY;
-}
-
-/**
- * The stack that the body of an event from user mode runs on. An NMI runs on the kernel stack even where there is no
- * second stack for anything else: IST events are those of mainline there.
- */
-export function bodyStack(d: DesignConfig, kind: number): number {
-  return d.bodyOnEntryStack === 1 && kind !== NMI ? ENTRY : KERNEL;
 }
 
 /**
@@ -114,12 +101,12 @@ export function switchComplete(d: DesignConfig, b: Bounds, s: State, c: Cpu): bo
 
 /** top_of_stack is the running thread's. */
 export function topFits(d: DesignConfig, s: State, c: Cpu): boolean {
-  return d.mutantTopNotSwitched === 1 || s.top[c] === s.running[c];
+  return d.setsTop === 0 || s.top[c] === s.running[c];
 }
 
 /** sp0 names the running thread's stack. */
 export function sp0Fits(d: DesignConfig, s: State, c: Cpu): boolean {
-  return d.perTaskEntry === 0 || d.mutantSp0NotSwitched === 1 || s.sp0[c] === s.running[c];
+  return d.setsSp0 === 0 || s.sp0[c] === s.running[c];
 }
 
 /** On the kernel half with kernel GS. Whether interrupts are off is another question. */

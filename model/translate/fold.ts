@@ -4,11 +4,11 @@
  * state. Also unrolls quantifiers for who wants none.
  */
 import type { Bounds } from '../schema-types';
-import type { Comparison, Expr, Program, Statement } from './ir';
+import type { Comparison, DesignValue, Expr, Program, Statement } from './ir';
 
 /** What names stand for: constants of the design and the bounds, and locals that are known. */
 export interface Constants {
-  readonly design: Readonly<Record<string, number>>;
+  readonly design: Readonly<Record<string, DesignValue>>;
   readonly bounds: Bounds;
 }
 
@@ -56,6 +56,63 @@ function constantOf(expr: Expr): number | boolean | undefined {
   return expr.kind === 'int' || expr.kind === 'bool' ? expr.value : undefined;
 }
 
+function existing<T>(otherwise: string, value: T | undefined): T {
+  if (value === undefined) throw new RangeError(otherwise);
+  return value;
+}
+
+/**
+ * One element of a table: where an index is no constant, a choice by its value. Equal parts of the table are chosen
+ * once, and the part that most values of the index share needs no condition.
+ */
+function lookUp(value: DesignValue, indices: readonly Expr[]): Expr {
+  const [index, ...rest] = indices;
+  if (typeof value === 'number') {
+    if (index !== undefined) throw new RangeError('a constant of the design has more indices than dimensions');
+    return integer(value);
+  }
+  if (index === undefined) throw new RangeError('a table of the design has fewer indices than dimensions');
+  if (index.kind === 'int')
+    return lookUp(existing(`a table of the design has no place ${index.value}`, value[index.value]), rest);
+  const parts = new Map<string, { readonly part: Expr; readonly places: number[] }>();
+  for (const [place, element] of value.entries()) {
+    const part = lookUp(element, rest);
+    const key = JSON.stringify(part);
+    const known = parts.get(key);
+    if (known === undefined) parts.set(key, { part, places: [place] });
+    else known.places.push(place);
+  }
+  const [most, ...others] = [...parts.values()].sort((a, b) => b.places.length - a.places.length);
+  return others.reduce<Expr>(
+    (no, { part, places }) => ({ kind: 'choose', condition: isOneOf(index, places), yes: part, no }),
+    existing('a table of the design is empty', most).part,
+  );
+}
+
+function isOneOf(index: Expr, places: readonly number[]): Expr {
+  return places
+    .map<Expr>((place) => ({ kind: 'compare', operator: '===', left: index, right: integer(place) }))
+    .reduce((left, right) => ({ kind: 'or', left, right }));
+}
+
+type Choice = Extract<Expr, { kind: 'choose' }>;
+
+/** A choice whose every end is a constant. */
+function isLookUp(expr: Expr): expr is Choice {
+  return expr.kind === 'choose' && [expr.yes, expr.no].every((end) => end.kind === 'int' || isLookUp(end));
+}
+
+/** A choice between two conditions, with the shortcuts that constants allow. */
+function conditional(condition: Expr, yes: Expr, no: Expr): Expr {
+  if (yes.kind === 'bool' && no.kind === 'bool')
+    return yes.value === no.value ? yes : yes.value ? condition : negate(condition);
+  if (yes.kind === 'bool')
+    return yes.value ? connect('or', condition, () => no) : connect('and', negate(condition), () => no);
+  if (no.kind === 'bool')
+    return no.value ? connect('or', negate(condition), () => yes) : connect('and', condition, () => yes);
+  return { kind: 'choose', condition, yes, no };
+}
+
 class Folder {
   private readonly constants: Constants;
   private readonly unrolls: boolean;
@@ -73,9 +130,14 @@ class Folder {
       case 'local':
         return known.get(expr.name) ?? expr;
       case 'design':
-        return this.constant(expr.kind, expr.name, this.constants.design[expr.name]);
+        return lookUp(
+          existing(`the design has no constant ${expr.name}`, this.constants.design[expr.name]),
+          expr.indices.map((index) => this.expression(index, known)),
+        );
       case 'bound':
-        return this.constant(expr.kind, expr.name, this.constants.bounds[expr.name as keyof Bounds]);
+        return integer(
+          existing(`the bounds have no constant ${expr.name}`, this.constants.bounds[expr.name as keyof Bounds]),
+        );
       case 'read':
         return { ...expr, indices: expr.indices.map((index) => this.expression(index, known)) };
       case 'not':
@@ -94,14 +156,16 @@ class Folder {
     }
   }
 
-  private constant(kind: string, name: string, value: number | undefined): Expr {
-    if (value === undefined) throw new RangeError(`the ${kind} has no constant ${name}`);
-    return integer(value);
-  }
-
   private comparison(operator: Comparison, left: Expr, right: Expr): Expr {
     const [a, b] = [constantOf(left), constantOf(right)];
     if (a !== undefined && b !== undefined) return truth(compare(operator, a, b));
+    // What is looked up in a table and then compared with a constant is a condition on the indices.
+    if (b !== undefined && isLookUp(left))
+      return conditional(
+        left.condition,
+        this.comparison(operator, left.yes, right),
+        this.comparison(operator, left.no, right),
+      );
     return { kind: 'compare', operator, left, right };
   }
 

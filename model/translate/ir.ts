@@ -44,8 +44,16 @@ export type Expr =
       readonly count: Expr;
       readonly condition: Expr;
     }
-  /** A constant of the design or of the bounds. Only in a SourceProgram: folding leaves none. */
-  | { readonly kind: 'design' | 'bound'; readonly name: string };
+  /**
+   * A constant of the design: an integer, or one element of a table of integers, with as many indices as the table has
+   * dimensions. Only in a SourceProgram: folding leaves none.
+   */
+  | { readonly kind: 'design'; readonly name: string; readonly indices: readonly Expr[] }
+  /** A constant of the bounds. Only in a SourceProgram. */
+  | { readonly kind: 'bound'; readonly name: string };
+
+/** What a design says under one name: an integer, or a table of integers with one dimension or more. */
+export type DesignValue = number | readonly DesignValue[];
 
 export type Statement =
   /** Binds the value that the expression has now; the local never changes. */

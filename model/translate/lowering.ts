@@ -20,7 +20,8 @@ const ARITHMETIC: readonly string[] = ['+', '-', '%'];
 /** The procedure that judges a moment: a statement of the IR. */
 const REQUIRES = 'requires';
 
-const isSimple = (expr: Expr): boolean => ['int', 'bool', 'local', 'design', 'bound'].includes(expr.kind);
+const isSimple = (expr: Expr): boolean =>
+  expr.kind === 'design' ? expr.indices.length === 0 : ['int', 'bool', 'local', 'bound'].includes(expr.kind);
 
 export class Lowering {
   private readonly originOf: (node: Node) => Origin;
@@ -187,8 +188,13 @@ export class Lowering {
   private read(node: Node, scope: Scope): Expr {
     if (Syntax.isPropertyAccessExpression(node)) {
       const record = recordTypeOf(node.getExpression());
-      if (record === 'DesignConfig') return { kind: 'design', name: node.getName() };
+      if (record === 'DesignConfig') return { kind: 'design', name: node.getName(), indices: [] };
       if (record === 'Bounds') return { kind: 'bound', name: node.getName() };
+    }
+    if (Syntax.isElementAccessExpression(node)) {
+      const table = this.read(node.getExpression(), scope);
+      const index = this.expression(node.getArgumentExpressionOrThrow(), scope);
+      if (table.kind === 'design') return { ...table, indices: [...table.indices, index] };
     }
     return { kind: 'read', ...this.place(node, scope) };
   }

@@ -6,7 +6,7 @@ import type { Schema, Transient } from '../schema-types';
 import { extentOf, sizeOf } from '../schema-types';
 import type { Model } from '../search/machine';
 import { type Constants, foldExpression, foldStatements } from './fold';
-import type { FieldInfo, InvariantInfo, Program, RuleInfo, SourceProgram } from './ir';
+import type { DesignValue, FieldInfo, InvariantInfo, Program, RuleInfo, SourceProgram } from './ir';
 import { sourceProgram } from './source-program';
 
 /** What a back end needs of a model: everything but its packing. */
@@ -81,7 +81,7 @@ export function programOf<S extends Transient, D>(
   model: Translatable<S, D>,
   sources: SourceProgram = sourceProgram(),
 ): Program {
-  const constants: Constants = { design: model.config as Record<string, number>, bounds: model.bounds };
+  const constants: Constants = { design: model.config as Record<string, DesignValue>, bounds: model.bounds };
   return {
     bounds: model.bounds,
     fields: fieldsOf(model.schema, model),

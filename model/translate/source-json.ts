@@ -84,7 +84,10 @@ function expression(value: unknown): Expr {
       const { variable, count, condition } = ofKind(value, 'variable', 'count', 'condition');
       return { kind, variable: name(variable), count: expression(count), condition: expression(condition) };
     }
-    case 'design':
+    case 'design': {
+      const constant = ofKind(value, 'name', 'indices');
+      return { kind, name: name(constant.name), indices: list(constant.indices, expression) };
+    }
     case 'bound':
       return { kind, name: name(ofKind(value, 'name').name) };
     default:
