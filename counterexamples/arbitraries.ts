@@ -39,6 +39,9 @@ const codePoint = fc.nat(0x10ffff).filter((code) => !isSurrogate(code));
 const message = fc.string({ unit: codePoint.map((code) => String.fromCodePoint(code)) });
 const field = fc.string({ maxLength: 20 });
 
+/** A design in the file: to this folder any JSON object. */
+const table = fc.dictionary(word, fc.oneof(fc.array(word, { maxLength: 3 }), fc.nat(9), fc.boolean()), { maxKeys: 3 });
+
 const small = fc.integer({ min: 1, max: MAX_CPUS });
 const bounds = fc.record({ cpus: small, tasks: small, mms: small, nesting: small, nmis: small, irqs: small });
 const image = fc.oneof(
@@ -59,11 +62,12 @@ export const counterexamples: fc.Arbitrary<Counterexample> = bounds.chain((b) =>
       name,
       name,
       fc.option(name, { nil: undefined }),
+      fc.option(table, { nil: undefined }),
       image,
       fc.array(actionsBelow[b.cpus], { maxLength: 8 }),
       origin,
     )
-    .chain(([property, design, mutant, elf, actions, from]) =>
+    .chain(([property, design, mutant, own, elf, actions, from]) =>
       fc
         .record(
           {
@@ -82,6 +86,7 @@ export const counterexamples: fc.Arbitrary<Counterexample> = bounds.chain((b) =>
           property,
           design,
           ...(mutant === undefined ? {} : { mutant }),
+          ...(own === undefined ? {} : { table: own }),
           bounds: b,
           image: elf,
           actions,

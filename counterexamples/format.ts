@@ -100,6 +100,9 @@ const elf = z
 /** The guest image: the hash of the file, and its bytes when the image is not one of the project's own. */
 const image = z.strictObject({ sha256, elf: elf.optional() });
 
+/** The design itself, where it is none of the project's own. What it says is for the reader of the model. */
+const table = z.record(z.string().max(64), z.unknown());
+
 const schema = z
   .strictObject({
     format: z.literal(FORMAT),
@@ -107,6 +110,7 @@ const schema = z
     property: name,
     design: name,
     mutant: name.optional(),
+    table: table.optional(),
     bounds,
     image,
     actions: z.array(action).max(1_000_000),

@@ -15,7 +15,7 @@ const ORIGIN_KEYS = ['seed', 'run', 'strategy', 'lengthBeforeShrinking', 'date']
 export function serializeCounterexample(made: Counterexample): string {
   const c = checkCounterexample(made);
   const lines = [
-    ...members(c, ['format', 'version', 'property', 'design', 'mutant']).map((m) => `  ${m}`),
+    ...members(c, ['format', 'version', 'property', 'design', 'mutant', 'table']).map((m) => `  ${m}`),
     `  "bounds": ${inline(c.bounds, BOUNDS_KEYS)}`,
     `  "image": ${image(c.image)}`,
     `  "actions": ${block(
@@ -52,7 +52,10 @@ function members(value: object, keys: readonly string[]): string[] {
 }
 
 function scalar(value: unknown): string {
-  return Array.isArray(value) ? `[${value.map(scalar).join(', ')}]` : JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(scalar).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const keys = Object.keys(value).sort();
+  return `{ ${keys.map((key) => `${JSON.stringify(key)}: ${scalar(value[key as keyof typeof value])}`).join(', ')} }`;
 }
 
 function inline(value: object, keys: readonly string[]): string {

@@ -2,7 +2,9 @@
  * The abstract machine of a design at given bounds: schema, rules, invariants and the state after boot, ready for the
  * search.
  */
-import { type DesignConfig, designConfig } from './design-config';
+import { type DesignConfig, designTable } from './design-config';
+import type { DesignTable } from './designs/design-table';
+import { compileDesign } from './designs/environments';
 import { INVARIANTS } from './invariants';
 import { KERNEL, SYSCALL } from './kinds';
 import { makePacking } from './packing';
@@ -58,10 +60,14 @@ function firstRunFrame(d: DesignConfig, s: State, t: number): void {
   s.savedStack[t] = d.firstRunStack;
 }
 
-/** The abstract machine of a design or mutant; undefined for one that the model does not have (see designConfig). */
-export function entryModel(id: string, bounds: Bounds = DEFAULT_BOUNDS): EntryModel | undefined {
-  const config = designConfig(id);
-  if (config === undefined) return undefined;
+/**
+ * The abstract machine of a design or mutant; undefined for a name that the model does not have (see designTable). A
+ * table that somebody else wrote is taken as it is: checkDesign says whether it makes sense.
+ */
+export function entryModel(design: string | DesignTable, bounds: Bounds = DEFAULT_BOUNDS): EntryModel | undefined {
+  const table = typeof design === 'string' ? designTable(design) : design;
+  if (table === undefined) return undefined;
+  const config = compileDesign(table);
   const packing = makePacking(schema, bounds);
   const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS, running: 'running' };
   const model = { ...half, initial: () => initialState(half) };

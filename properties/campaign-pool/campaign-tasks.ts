@@ -37,8 +37,8 @@ import {
 const subjects = new Map<string, Subject>();
 
 function subjectOf(name: SubjectName): Subject {
-  const { design, elf, boot } = name;
-  const key = JSON.stringify([design, elf && imageHash(elf.bytes), boot && [boot.cpus, boot.tasks, boot.mms]]);
+  const { design, table, elf, boot } = name;
+  const key = JSON.stringify([design, table, elf && imageHash(elf.bytes), boot && [boot.cpus, boot.tasks, boot.mms]]);
   const known = subjects.get(key) ?? openSubject(name);
   subjects.set(key, known);
   return known;

@@ -8,7 +8,7 @@ import type { Searched, SearchProgress, SearchTask, ShouldStop } from './tasks';
 const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
 
 function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
-  const model = entryModel(task.design, task.bounds);
+  const model = entryModel(task.table ?? task.design, task.bounds);
   if (model === undefined)
     throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
   const { progress, memoryMiB, threads = 1, symmetry = false, por = false } = task;

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
+import type { DesignTable } from '../../model/designs/design-table';
 import type { Bounds } from '../../model/schema-types';
 import type { CompiledProgress } from '../../model/search/compiled/progress';
 import type { Exploration, Progress } from '../../model/search/explore';
@@ -79,6 +80,8 @@ export interface SearchMeans {
 export interface SearchTask extends SearchMeans {
   readonly kind: 'search';
   readonly design: string;
+  /** The design itself, where it is none of ours. */
+  readonly table?: DesignTable;
   readonly bounds: Bounds;
   /** Where to send progress, if anybody listens. */
   readonly progress?: MessagePort;

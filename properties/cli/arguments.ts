@@ -2,11 +2,14 @@
  * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence that says what was expected.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import { designConfig } from '../../model/design-config';
+import { designTable } from '../../model/design-config';
+import type { DesignTable } from '../../model/designs/design-table';
+import { DEFAULT_BOUNDS } from '../../model/entry-model';
 import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
+import { isDesignFile, readDesignFile } from '../designs/design-file';
 import { DESIGNS, designImage, MACHINE_BOUNDS, MUTANTS, searchBounds } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
@@ -43,7 +46,7 @@ export function knownDesign(id: string): string {
   const designs = DESIGNS.map((d) => d.id);
   const meant = didYouMean(id, [...designs, ...MUTANTS.map((mutant) => mutant.id)]);
   throw new BadInputError(
-    `expected --design to be one of ${designs.join(', ')}, or a mutant of one, found ${JSON.stringify(id)}${meant || `; ${commandName()} designs lists them all`}`,
+    `expected --design to be one of ${designs.join(', ')}, a mutant of one, or a JSON file of a design, found ${JSON.stringify(id)}${meant || `; ${commandName()} designs lists them all`}`,
   );
 }
 
@@ -54,9 +57,20 @@ export function knownImage(id: string): ElfImage {
   return image;
 }
 
-/** The designs that a command without --design is about. */
-export function designsOf(id: string | undefined): string[] {
-  return id === undefined ? DESIGNS.map((d) => d.id) : [knownDesign(id)];
+/** What --design names: a design or mutant of ours, or the table in somebody's file. */
+export interface DesignChoice {
+  /** As it was typed: an id, or the name of the file. */
+  readonly design: string;
+  readonly table?: DesignTable;
+}
+
+export function chosenDesign(word: string): DesignChoice {
+  return isDesignFile(word) ? { design: word, table: readDesignFile(word) } : { design: knownDesign(word) };
+}
+
+/** The designs that a command is about; without --design all of ours. */
+export function designsOf(word: string | undefined): DesignChoice[] {
+  return word === undefined ? DESIGNS.map((d) => ({ design: d.id })) : [chosenDesign(word)];
 }
 
 export interface BoundFlags {
@@ -68,10 +82,10 @@ export interface BoundFlags {
   readonly irqs?: string | undefined;
 }
 
-/** Bounds of a search: those of the design's image where nothing else is asked for. */
-export function boundsOf(id: string, flags: BoundFlags): Bounds {
-  const { cpus, tasks, mms } = readManifest(knownImage(id));
-  const defaults = searchBounds(id, { cpus, tasks, mms });
+/** Bounds of a search: those of the design's image where nothing else is asked for. A table has no image. */
+export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): Bounds {
+  const { cpus, tasks, mms } = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
+  const defaults = searchBounds(design, { cpus, tasks, mms });
   const bound = (name: keyof BoundFlags, least: number) =>
     flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
   return {
@@ -100,10 +114,11 @@ export function bootOf(image: ElfImage, flags: BootFlags): GuestBounds {
 }
 
 /** Refuses a mutant whose planted bug lies below the abstraction. */
-export function expressible(id: string): string {
-  if (designConfig(id) !== undefined) return id;
+export function expressible(choice: DesignChoice): DesignChoice {
+  const { design, table } = choice;
+  if (table !== undefined || designTable(design) !== undefined) return choice;
   throw new BadInputError(
-    `expected a design or mutant that the abstract machine can express, found ${id}, whose planted bug lies below its abstraction; ${commandName()} fuzz --design ${id} checks it on the emulator`,
+    `expected a design or mutant that the abstract machine can express, found ${design}, whose planted bug lies below its abstraction; ${commandName()} fuzz --design ${design} checks it on the emulator`,
   );
 }
 

@@ -4,6 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readElf } from '../../emulator/elf/elf-image';
+import { mainline } from '../../model/designs/mainline';
+import { designText } from '../designs/design-file';
 import { imageFile } from '../designs/registry';
 import { type Ended, emptyFolder, filesBelow, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
@@ -58,6 +60,7 @@ const newer = file('newer.json', saved.replace('"version": 1', '"version": 7'));
 const noRule = file('no-rule.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "return-by-magic"'));
 const noThread = file('no-thread.json', saved.replace(/"rule": "[a-z0-9-]+"/, '"rule": "switch-to", "args": [4]'));
 const foreign = file('foreign.json', '{"name": "something else"}');
+const ownDesign = file('own-design.json', designText(mainline));
 
 /** What is typed, and a part of the sentence that answers it. */
 const CASES: readonly (readonly [words: string, part: string])[] = [
@@ -66,6 +69,10 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   ['fuzz --sed 3', 'did you mean --seed?'],
   ['verify --design mainlin', 'did you mean mainline?'],
   ['export --to spin', 'promela'],
+  ['verify --design missing.json', 'missing.json'],
+  [`verify --design ${foreign}`, `${foreign}:1: `],
+  [`fuzz --design ${ownDesign}`, '--entry'],
+  ['designs --export mainlin', 'did you mean mainline?'],
   ['fuzz --colour', 'colour'],
   ['fuzz --design mainline+no-such-mutant', '"mainline+no-such-mutant"'],
   ['fuzz --runs 0', '--runs'],

@@ -268,6 +268,28 @@ describe('replay', () => {
   });
 });
 
+test('a design of somebody is verified, judges an image, and goes into what is saved', async () => {
+  const exported = await ptiCheck(folder, ['designs', '--export', 'mainline']);
+  const design = JSON.parse(exported.stdout);
+  design.name = 'no-window';
+  design.fromUser.syscall.enter.splice(1, 1);
+  writeFileSync(path.join(folder, 'mine.json'), JSON.stringify(design));
+  const entry = ['--entry', imageFile('mainline'), '--runs', '3', '--workers', '1', '--save', 'own'];
+  const [verified, fuzzed] = await ptiCheckInOne(folder, [
+    ['verify', '--design', 'mine.json', '--cpus', '1', '--json'],
+    ['fuzz', '--design', 'mine.json', '--seed', 'z', ...entry, '--json'],
+  ]);
+  const answer = read(verifyAnswer, verified);
+  expect(answer).toMatchObject({ design: 'mine.json', verdict: 'holds' });
+  expect(answer.again).toContain('verify --design mine.json');
+  // The image reads CR3 into rsp, and this design does not.
+  const { verdict, counterexample = '' } = read(fuzzAnswer, fuzzed);
+  expect(verdict).toBe('diverged');
+  rmSync(path.join(folder, 'mine.json'));
+  const replayed = await ptiCheck(folder, ['replay', counterexample]);
+  expect(replayed.code).toBe(0);
+});
+
 test('a campaign that ran little says so, in words and as data', async () => {
   const words = ['fuzz', '--design', 'mainline', '--seconds', '0.01', '--workers', '1', '--save', 'little'];
   const [spoken, data] = await ptiCheckInOne(folder, [words, [...words, '--json']]);

@@ -2,14 +2,19 @@
  * `pti-check designs`: what can be checked, what is expected of it, and what it costs.
  */
 import type { Argv } from 'yargs';
+import { designTable } from '../../model/design-config';
+import { BadInputError } from '../campaign-pool/bad-input';
+import { designText } from '../designs/design-file';
 import { DESIGNS, type Design, MUTANTS } from '../designs/registry';
 import { grouped } from '../report/numbers';
+import { expressible, knownDesign } from './arguments';
 import type { CommandBody } from './command-body';
 import { extraBytesPerTask, userTablePages } from './design-facts';
-import { jsonFlag } from './flags';
+import { jsonFlag, VALUE } from './flags';
 import { say, sayJson } from './output';
 
 interface DesignsFlags {
+  readonly export?: string | undefined;
   readonly json: boolean;
 }
 
@@ -24,6 +29,7 @@ function facts(design: Design) {
     minimumExtraBytesPerTask,
     userTablePages: userTablePages(id),
     source,
+    table: designTable(id),
   };
 }
 
@@ -46,12 +52,29 @@ function inWords(design: ReturnType<typeof facts>): string[] {
 }
 
 function designs(flags: DesignsFlags): void {
+  if (flags.export !== undefined) {
+    process.stdout.write(exported(flags.export));
+    return;
+  }
   const all = DESIGNS.map(facts);
   if (flags.json) sayJson({ designs: all });
   else say(all.flatMap(inWords));
 }
 
+/** A design or mutant of ours as the file of a design. */
+function exported(id: string): string {
+  const table = designTable(expressible({ design: knownDesign(id) }).design);
+  if (table === undefined) throw new BadInputError(`expected a design of the abstract machine, found ${id}`);
+  return designText(table);
+}
+
 export const designsCommand: CommandBody<DesignsFlags> = {
-  builder: (yargs: Argv) => jsonFlag(yargs) as unknown as Argv<DesignsFlags>,
+  builder: (yargs: Argv) =>
+    jsonFlag(yargs)
+      .option('export', { ...VALUE, describe: 'print the table of this design as a file for --design, to start from' })
+      .example(
+        '$0 designs --export mainline > my.json',
+        'then edit it, and: verify --design my.json',
+      ) as unknown as Argv<DesignsFlags>,
   handler: designs,
 };

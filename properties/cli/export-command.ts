@@ -5,7 +5,7 @@ import type { Argv } from 'yargs';
 import { entryModel } from '../../model/entry-model';
 import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/translate/export';
 import { BadInputError } from '../campaign-pool/bad-input';
-import { type BoundFlags, boundsOf, expressible, knownDesign } from './arguments';
+import { type BoundFlags, boundsOf, chosenDesign, expressible } from './arguments';
 import type { CommandBody } from './command-body';
 import { boundFlags, designFlag, VALUE } from './flags';
 
@@ -36,8 +36,9 @@ function options(yargs: Argv): Argv<ExportFlags> {
 }
 
 function exportDesign({ to, design = DEFAULT_DESIGN, ...flags }: ExportFlags): void {
-  const bounds = boundsOf(expressible(knownDesign(design)), flags);
-  const model = entryModel(design, bounds);
+  const choice = expressible(chosenDesign(design));
+  const bounds = boundsOf(choice, flags);
+  const model = entryModel(choice.table ?? design, bounds);
   if (model === undefined) throw new BadInputError(`expected a design of the abstract machine, found ${design}`);
   process.stdout.write(exportModel(model, design, to as ExportLanguage));
 }

@@ -10,7 +10,17 @@ import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign-
 import { checkImage } from '../campaign-pool/open-subject';
 import { defaultWorkers } from '../campaign-pool/worker-pool';
 import type { SubjectName } from '../exploration/subject';
-import { type BootFlags, bootOf, budget, designsOf, knownDesign, knownImage, shard, workerCount } from './arguments';
+import {
+  type BootFlags,
+  bootOf,
+  budget,
+  chosenDesign,
+  type DesignChoice,
+  designsOf,
+  knownImage,
+  shard,
+  workerCount,
+} from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest, HOLDS } from './exit-codes';
 import { bootFlags, designFlag, jsonFlag, NUMBER, VALUE } from './flags';
@@ -74,13 +84,20 @@ export function today(): string {
 }
 
 function subjectsOf(flags: FuzzFlags): SubjectName[] {
-  if (flags.entry === undefined)
-    return designsOf(flags.design).map((design) => ({ design, boot: bootOf(knownImage(design), flags) }));
-  const design = knownDesign(flags.design ?? DEFAULT_JUDGE);
+  if (flags.entry === undefined) return designsOf(flags.design).map((choice) => ownImage(choice, flags));
+  const { design, ...table } = chosenDesign(flags.design ?? DEFAULT_JUDGE);
   const bytes = readImage(flags.entry);
   const boot = bootOf(checkImage(flags.entry, bytes), flags);
   if (flags.design === undefined) note(`${flags.entry} is judged as ${design}; --design says which design it follows`);
-  return [{ design, elf: { name: flags.entry, bytes }, boot }];
+  return [{ design, ...table, elf: { name: flags.entry, bytes }, boot }];
+}
+
+/** A design and the image that we have of it. */
+function ownImage({ design, table }: DesignChoice, flags: FuzzFlags): SubjectName {
+  if (table === undefined) return { design, boot: bootOf(knownImage(design), flags) };
+  throw new BadInputError(
+    `expected --entry with the machine code of ${design}, found none; a design in a file has no image of its own (verify checks the design alone)`,
+  );
 }
 
 function readImage(file: string): Uint8Array {

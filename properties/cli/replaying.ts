@@ -9,6 +9,7 @@ import { RULES } from '../../model/rules';
 import { extentOf } from '../../model/schema-types';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
 import { openSubject } from '../campaign-pool/open-subject';
+import { designOf } from '../designs/design-file';
 import { designImage, imageFile } from '../designs/registry';
 import { type ReplayResult, replayCase } from '../exploration/campaign';
 import { ANY_RULE } from '../exploration/change';
@@ -84,15 +85,18 @@ function checkRules({ actions, bounds }: Counterexample, file: string): void {
 
 /** The guest of the case, booted as it was then. */
 function subjectOf(saved: Counterexample, file: string): Subject {
-  const design = designName(saved);
   const { elf } = saved.image;
+  const own = elf === undefined ? {} : { elf: { name: file, bytes: Buffer.from(elf, 'base64') } };
+  const { cpus, tasks, mms } = saved.bounds;
+  const boot = { cpus, tasks, mms };
+  if (saved.table !== undefined)
+    return openSubject({ design: saved.design, table: designOf(saved.table, file), boot, ...own });
+  const design = designName(saved);
   if (elf === undefined && designImage(design) === undefined)
     throw new BadInputError(
       `${file}: expected a case of a design that there is, found ${design}; ${commandName()} designs lists them`,
     );
-  const { cpus, tasks, mms } = saved.bounds;
-  const own = elf === undefined ? {} : { elf: { name: file, bytes: Buffer.from(elf, 'base64') } };
-  return openSubject({ design, boot: { cpus, tasks, mms }, ...own });
+  return openSubject({ design, boot, ...own });
 }
 
 function isSameImage(saved: Counterexample): boolean {

@@ -1,6 +1,7 @@
 /**
  * One exhaustive search, asked for and waited for.
  */
+import type { DesignTable } from '../../model/designs/design-table';
 import type { Bounds } from '../../model/schema-types';
 import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
@@ -10,6 +11,8 @@ import type { Searched } from './search-result';
 
 export interface SearchRequest extends SearchMeans {
   readonly design: string;
+  /** A design that is none of ours. */
+  readonly table?: DesignTable;
   readonly bounds: Bounds;
 }
 

@@ -39,6 +39,7 @@ function options(yargs: Argv): Argv<VerifyFlags> {
     })
     .example('$0 verify --design mainline', 'every interleaving of 2 CPUs and 2 tasks')
     .example('$0 verify --design deferred-percpu', 'the shortest way to break it')
+    .example('$0 verify --design my.json', 'a design of your own (docs/your-own-design.md)')
     .example('$0 verify --design mainline --tasks 3 --symmetry --por', 'the same answer from a fraction of the states')
     .example('$0 verify --design mainline --nmis 2 --irqs 3 --threads 2', 'more events, on both cores')
     .example('$0 verify --design mainline --cpus 1 --mms 2', 'one CPU, but a change of address space at every switch')
@@ -54,9 +55,9 @@ async function verify(flags: VerifyFlags): Promise<void> {
     symmetry: flags.symmetry,
     por: flags.por,
   };
-  const requests = designsOf(flags.design).map((design) => ({
-    design: expressible(design),
-    bounds: boundsOf(design, flags),
+  const requests = designsOf(flags.design).map((choice) => ({
+    ...expressible(choice),
+    bounds: boundsOf(choice, flags),
     ...how,
   }));
   const progress = new ProgressLine();

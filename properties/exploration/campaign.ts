@@ -154,7 +154,8 @@ export function toCounterexample(
   bytes: Uint8Array,
   date: string,
 ): Counterexample {
-  const [design, mutant] = subject.name.design.split('+');
+  const { table } = subject.name;
+  const [design, mutant] = table === undefined ? subject.name.design.split('+') : [table.name];
   const property = failure.property ?? 'refinement';
   const own = subject.name.elf === undefined ? {} : { elf: Buffer.from(bytes).toString('base64') };
   return {
@@ -163,6 +164,7 @@ export function toCounterexample(
     property,
     design,
     ...(mutant === undefined ? {} : { mutant }),
+    ...(table === undefined ? {} : { table: { ...table } }),
     bounds: { ...subject.bounds },
     image: { sha256: imageHash(bytes), ...own },
     actions: [...failure.actions],

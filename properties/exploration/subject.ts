@@ -3,6 +3,7 @@
  * from plain data.
  */
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
+import type { DesignTable } from '../../model/designs/design-table';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import type { Bounds } from '../../model/schema-types';
 import { type RuleInstance, violations } from '../../model/search/machine';
@@ -21,6 +22,8 @@ import type { Walk } from './random-walk';
 export interface SubjectName {
   /** Design or mutant whose abstract machine is the judge. */
   readonly design: string;
+  /** The design itself, where it is none of ours. */
+  readonly table?: DesignTable;
   /** A user's own image in place of the design's. */
   readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
   /** What the guest is booted with in place of the bounds of its manifest. */
@@ -56,7 +59,7 @@ export class Subject {
     this.image = image;
     this.guest = bootGuest(image, name.boot);
     this.bounds = searchBounds(name.design, this.guest.view.bounds);
-    this.model = entryModel(name.design, this.bounds);
+    this.model = entryModel(name.table ?? name.design, this.bounds);
     this.system = new EntrySystem(this.guest, this.#refinement());
   }
 
@@ -68,7 +71,7 @@ export class Subject {
     const { manifest, view } = this.guest;
     if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
-    const own = entryModel(this.name.design, bounds);
+    const own = entryModel(this.name.table ?? this.name.design, bounds);
     const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;
     const model = own ?? entryModel(judge, bounds);
     return model === undefined ? undefined : new Refinement(model, judge);

@@ -6,7 +6,7 @@ import { z } from 'zod';
 const count = z.int().min(0);
 const seconds = z.number().min(0);
 const slug = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/);
-const id = z.string().regex(/^[a-z0-9-]+(\+[a-z0-9-]+)?$/);
+const id = z.string().regex(/^([a-z0-9-]+(\+[a-z0-9-]+)?|.+\.json)$/);
 const bounds = z.strictObject({ cpus: count, tasks: count, mms: count, nesting: count, nmis: count, irqs: count });
 const action = z.looseObject({ action: z.enum(['step', 'run', 'irq', 'nmi']), cpu: count });
 
@@ -120,6 +120,7 @@ export const designsAnswer = z.strictObject({
       minimumExtraBytesPerTask: count,
       userTablePages: count,
       source: z.string(),
+      table: z.looseObject({ name: id }),
     }),
   ),
 });

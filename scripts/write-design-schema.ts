@@ -1,0 +1,10 @@
+/** Writes the JSON Schema of a design file: `node -r esbuild-register scripts/write-design-schema.ts`. A test compares it. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { designSchema } from '../properties/designs/design-file';
+import { packageRoot } from '../properties/designs/registry';
+
+writeFileSync(
+  path.join(packageRoot(), 'docs', 'design.schema.json'),
+  `${JSON.stringify(designSchema(), undefined, 2)}\n`,
+);
