@@ -5,10 +5,14 @@
  */
 
 import { DESIGN_NAMES, DESIGN_TABLES, designConfig, designTable, MUTANT_NAMES } from '../design-config';
+import { type EntryModel, entryModel } from '../entry-model';
+import { modelPropertySlug } from '../property-names';
+import { explore } from '../search/explore';
 import { checkDesign } from './check-design';
 import { compileDesign } from './environments';
 import { mainline } from './mainline';
 import { editDesign, sequencesOf } from './sequences';
+import { leftOut } from './variants';
 
 test.each(DESIGN_TABLES.map((table) => [table.name, table] as const))(
   '%s has no fault: each step is taken, each way back undoes the way in',
@@ -87,5 +91,53 @@ describe('a wrong table is refused with where it is wrong', () => {
       { leaveOut: 'read-cr3-into-rsp', of },
     ] as const;
     expect(faultsOf(...edits).join('\n')).toContain('syscall enter 2: the body runs on a stack that nothing loaded');
+  });
+});
+
+describe('each step of mainline that changes CR3, GS or the stack is needed by a property, or is known not to be', () => {
+  const BOUNDS = { cpus: 1, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 };
+  const needed = leftOut(mainline).map(({ sequence, step, table }) => {
+    const { property } = explore(entryModel(table, BOUNDS) as EntryModel);
+    return [`${sequence}: ${step}`, property === undefined ? 'nothing' : modelPropertySlug(property)];
+  });
+
+  test('alone, in a system call', () => {
+    expect(Object.fromEntries(needed.filter(([step]) => step.startsWith('syscall')))).toEqual({
+      'syscall enter: swapgs-to-kernel': 'kernel-gs-accesses-use-kernel-gs',
+      'syscall enter: read-cr3-into-rsp': 'nothing',
+      'syscall enter: load-kernel-cr3': 'accesses-are-mapped',
+      'syscall enter: load-kernel-stack': 'stack-is-legal',
+      'syscall sysret: leave-to-entry-stack': 'accesses-are-mapped',
+      'syscall sysret: load-user-cr3': 'user-mode-uses-user-cr3',
+      'syscall sysret: load-user-rsp': 'resume-is-exact',
+      'syscall sysret: swapgs-to-user': 'user-mode-uses-user-gs',
+      'syscall iret: leave-to-entry-stack': 'accesses-are-mapped',
+      'syscall iret: load-user-cr3': 'user-mode-uses-user-cr3',
+      'syscall iret: swapgs-to-user': 'user-mode-uses-user-gs',
+    });
+  });
+
+  test('with events from the kernel', () => {
+    expect(Object.fromEntries(needed.filter(([step]) => step.startsWith('kernel')))).toEqual({
+      'kernel irq enter: load-irq-stack': 'nothing',
+      'kernel irq return: leave-irq-stack': 'resume-is-exact',
+      'kernel nmi enter: load-kernel-cr3': 'accesses-are-mapped',
+      'kernel nmi enter: swapgs-to-kernel': 'kernel-gs-accesses-use-kernel-gs',
+      'kernel nmi return: restore-user-cr3': 'resume-is-exact',
+      'kernel nmi return: restore-user-gs': 'resume-is-exact',
+      // One NMI cannot nest.
+      'kernel nmi return: repeat-nmi': 'nothing',
+    });
+  });
+
+  test('everything else that nothing here needs', () => {
+    const others = needed.filter(([step, property]) => property === 'nothing' && !/^(syscall|kernel)/.test(step));
+    expect(others.map(([step]) => step)).toEqual([
+      'irq enter: load-irq-stack',
+      'irq iret: leave-irq-stack',
+      'nmi enter: load-kernel-stack',
+      // With one task there is no switch.
+      'context-switch: set-top',
+    ]);
   });
 });

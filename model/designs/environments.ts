@@ -258,7 +258,7 @@ export function compileDesign(table: DesignTable): DesignConfig {
     setsTop: flag(contextSwitch.includes('set-top')),
     setsSp0: flag(contextSwitch.includes('set-sp0')),
     releasesCpuEarly: flag(contextSwitch.indexOf('release-cpu') < contextSwitch.indexOf('switch-to')),
-    ignoresNestedNmis: flag(table.nestedNmis === 'ignored'),
+    ignoresNestedNmis: flag(table.nestedNmis === 'ignored' || !table.fromKernel.nmi.leave.includes('repeat-nmi')),
     bodyStack,
     leavesIrqStack,
     swapgsToKernelAt: at['swapgs-to-kernel'],

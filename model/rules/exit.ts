@@ -4,7 +4,7 @@
  * (S6) and whether an NMI is forgotten (S16).
  */
 import type { DesignConfig } from '../design-config';
-import { ENTRY, IRQ_STACK, KERNEL, NMI, NMI_STACK, USER } from '../kinds';
+import { ENTRY, IRQ, IRQ_STACK, KERNEL, NMI, NMI_STACK, USER } from '../kinds';
 import { S1, S6, S16 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
 import type { Bounds } from '../schema-types';
@@ -71,6 +71,7 @@ export function sysret(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | vo
   const t = s.running[c];
   if (!leaving(d, b, s, c, t)) return false;
   if (d.sysretAt[s.kind[t][last(s, t)]][1][s.userHalf[c]][s.userGs[c]][s.stack[c]] === 0) return false;
+  requires(s, S6, s.stack[c] === USER);
   close(s, t);
   s.user[c] = 1;
   s.interrupts[c] = 1;
@@ -124,10 +125,17 @@ export function iretToKernel(d: DesignConfig, b: Bounds, s: State, c: Cpu): fals
   const t = s.running[c];
   if (!executes(s, c) || !inBody(s, t) || s.fromUser[t][last(s, t)] === 1 || s.kind[t][last(s, t)] === NMI)
     return false;
-  if (s.stack[c] !== s.fromStack[t][last(s, t)] || s.interrupts[c] === 1) return false;
+  if ((s.stack[c] !== s.fromStack[t][last(s, t)] && !staysOnIrqStack(d, s, c, t)) || s.interrupts[c] === 1)
+    return false;
   if (!switchComplete(d, b, s, c) && !nmiOpen(b, s, t)) return false;
+  requires(s, S6, s.stack[c] === s.fromStack[t][last(s, t)]);
   requires(s, S6, s.userHalf[c] === s.fromUserHalf[t][last(s, t)] && s.userGs[c] === s.fromUserGs[t][last(s, t)]);
   returnToKernel(s, c, t);
+}
+
+/** A design that forgets to leave the IRQ stack: the frame of the IRETQ lies elsewhere. */
+function staysOnIrqStack(d: DesignConfig, s: State, c: Cpu, t: Thread): boolean {
+  return d.leavesIrqStack[0] === 0 && s.kind[t][last(s, t)] === IRQ && s.stack[c] === IRQ_STACK;
 }
 
 /** IRETQ of an NMI to the kernel: of one whose handler has run, or of a nested one, which leaves CR3 and GS alone. */

@@ -72,6 +72,7 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   ['verify --design missing.json', 'missing.json'],
   [`verify --design ${foreign}`, `${foreign}:1: `],
   [`fuzz --design ${ownDesign}`, '--entry'],
+  ['why --step load-kernel-cr4', 'did you mean load-kernel-cr3?'],
   ['designs --export mainlin', 'did you mean mainline?'],
   ['fuzz --colour', 'colour'],
   ['fuzz --design mainline+no-such-mutant', '"mainline+no-such-mutant"'],

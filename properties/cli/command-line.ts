@@ -29,6 +29,11 @@ const COMMANDS: readonly NamedCommand[] = [
     body: () => (require('./fuzz-command') as typeof import('./fuzz-command')).fuzzCommand,
   },
   {
+    name: 'why',
+    describe: 'say why each step of a design is there: what fails without it',
+    body: () => (require('./why-command') as typeof import('./why-command')).whyCommand,
+  },
+  {
     name: 'replay <file..>',
     describe: 'replay saved counterexamples, step by step if you like',
     body: () => (require('./replay-command') as typeof import('./replay-command')).replayCommand,

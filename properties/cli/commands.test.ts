@@ -5,7 +5,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
 import { imageFile } from '../designs/registry';
-import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer } from './testing/answers';
+import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer, whyAnswer } from './testing/answers';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);
@@ -290,6 +290,31 @@ test('a design of somebody is verified, judges an image, and goes into what is s
   expect(replayed.code).toBe(0);
 });
 
+test('why names the property that needs a step, and saves the design without it for verify', async () => {
+  const small = ['--cpus', '1', '--tasks', '1', '--mms', '1'];
+  const ended = await ptiCheck(folder, ['why', '--step', 'restore-user-gs', ...small, '--save', 'rows', '--json']);
+  expect(ended.code).toBe(0);
+  const { itself, rows } = read(whyAnswer, ended);
+  expect(itself).toEqual({ verdict: 'holds' });
+  const [{ leftOut, exchangedWith, exchanged }] = rows;
+  expect(rows).toMatchObject([{ sequence: 'kernel nmi return', step: 'restore-user-gs', place: 1 }]);
+  expect(leftOut).toMatchObject({ verdict: 'violated', property: 'resume-is-exact', depth: leftOut?.trace?.length });
+  // The IRETQ to the repeat with GS not restored: the repeat finds nothing that it could put back.
+  expect([exchangedWith, exchanged]).toMatchObject(['repeat-nmi', { verdict: 'deadlock', property: 'no-deadlock' }]);
+  const files = filesBelow(path.join(folder, 'rows'));
+  expect(files).toEqual([
+    'mainline--kernel-nmi-return--restore-user-gs-after-repeat-nmi.json',
+    'mainline--kernel-nmi-return--without-restore-user-gs.json',
+  ]);
+  const saved = path.join('rows', files[1]);
+  const [replayed, bad] = await ptiCheckInOne(folder, [
+    ['verify', '--design', saved, ...small, '--json'],
+    ['why', '--design', saved, '--step', 'restore-user-cr4'],
+  ]);
+  expect(read(verifyAnswer, replayed)).toMatchObject({ verdict: 'violated', trace: leftOut?.trace });
+  expect(bad.code).toBe(2);
+});
+
 test('a campaign that ran little says so, in words and as data', async () => {
   const words = ['fuzz', '--design', 'mainline', '--seconds', '0.01', '--workers', '1', '--save', 'little'];
   const [spoken, data] = await ptiCheckInOne(folder, [words, [...words, '--json']]);
@@ -316,7 +341,7 @@ test('-h, -v and the completion of a shell', async () => {
   expect(help).toMatch(/--runs .*\[number\]/);
   expect(script).toContain('complete -o');
   expect(flags.split('\n')).toEqual(expect.arrayContaining(['--seed', '--shard', '--save']));
-  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'replay', 'designs', 'export', 'completion']);
+  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'why', 'replay', 'designs', 'export', 'completion']);
   expect(ids.split('\n')).toEqual(expect.arrayContaining(['mainline', 'mainline+sti-on-trampoline']));
 });
 

@@ -86,6 +86,11 @@ const schema = z
       leave: leave.optional(),
     }),
     contextSwitch: z.array(z.enum(SWITCH_STEPS)).min(1),
+    plantedBug: z
+      .string()
+      .max(200)
+      .optional()
+      .describe('what is wrong on purpose: with it the file may have faults that a design must not have'),
     nestedNmis: z
       .enum(['repeated', 'ignored'])
       .describe('the body of an NMI runs again where another one came meanwhile'),
@@ -97,9 +102,10 @@ export function designSchema(): object {
   return z.toJSONSchema(schema);
 }
 
-/** A design as the text of such a file. */
-export function designText(table: DesignTable): string {
-  return `${JSON.stringify({ $schema: SCHEMA_FILE, ...table }, undefined, 2)}\n`;
+/** A design as the text of such a file; `plantedBug` says what is wrong with it on purpose. */
+export function designText(table: DesignTable, plantedBug?: string): string {
+  const bug = plantedBug === undefined ? {} : { plantedBug };
+  return `${JSON.stringify({ $schema: SCHEMA_FILE, ...bug, ...table }, undefined, 2)}\n`;
 }
 
 /** Where the package has the schema, as seen from the folder of a project that has installed it. */
@@ -126,10 +132,10 @@ export function readDesignFile(file: string): DesignTable {
     const { at, message } = complaint(parsed.error.issues, tree);
     throw wrong(file, text, offsetOf(tree, at), message);
   }
-  const { $schema: _, ...table } = parsed.data;
+  const { $schema: _, plantedBug, ...table } = parsed.data;
   const design = table as DesignTable;
   const [fault] = checkDesign(design);
-  if (fault === undefined) return design;
+  if (fault === undefined || plantedBug !== undefined) return design;
   throw wrong(file, text, offsetOf(tree, placeOf(design, fault)), `${fault.sequence}: ${fault.message}`);
 }
 

@@ -109,6 +109,32 @@ export const replayAnswer = z.strictObject({
 
 const expected = z.enum(['safe', 'unsafe']);
 
+const consequence = z.strictObject({
+  verdict: z.enum(['holds', 'violated', 'deadlock', 'unknown']),
+  property: slug.optional(),
+  depth: count.optional(),
+  trace: z.array(z.looseObject({ action: z.string() })).optional(),
+  bounds: bounds.optional(),
+});
+
+export const whyAnswer = z.strictObject({
+  design: id,
+  bounds,
+  itself: consequence,
+  rows: z.array(
+    z.strictObject({
+      sequence: z.string(),
+      step: z.string(),
+      place: count,
+      leftOut: consequence.optional(),
+      exchangedWith: z.string().optional(),
+      exchanged: consequence.optional(),
+      reason: z.string().optional(),
+    }),
+  ),
+  seconds,
+});
+
 export const designsAnswer = z.strictObject({
   designs: z.array(
     z.strictObject({
