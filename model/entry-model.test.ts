@@ -3,15 +3,15 @@
  * (a changed rule changes them, and has to say so here), and no rule reads outside the arrays of a state.
  */
 
+import type { Bounds } from './checker/language/schema-types';
+import { instanceName, type RuleInstance } from './checker/model';
+import { explore } from './checker/search/explore';
+import { guardedModel } from './checker/search/guarded';
 import { DESIGN_NAMES, designConfig } from './design-config';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from './entry-model';
 import { NMI } from './kinds';
 import { NO_DEADLOCK, S9, S12 } from './property-names';
 import type { State } from './schema';
-import type { Bounds } from './schema-types';
-import { explore } from './search/explore';
-import { guardedModel } from './search/guarded';
-import { instanceName, type RuleInstance } from './search/machine';
 
 const ONE_CPU: Bounds = { cpus: 1, tasks: 2, mms: 1, nesting: 3, nmis: 1, irqs: 1 };
 const TWO_MMS: Bounds = { cpus: 1, tasks: 2, mms: 2, nesting: 2, nmis: 1, irqs: 1 };

@@ -2,19 +2,22 @@
  * The abstract machine of a design at given bounds: schema, rules, invariants and the state after boot, ready for the
  * search.
  */
+
+import type { Bounds } from './checker/language/schema-types';
+import type { Model, PartialOrder } from './checker/model';
+import { makePacking } from './checker/search/packing';
 import { type DesignConfig, designTable } from './design-config';
 import type { DesignTable } from './designs/design-table';
 import { compileDesign } from './designs/environments';
 import { INVARIANTS } from './invariants';
 import { KERNEL, SYSCALL } from './kinds';
-import { makePacking } from './packing';
+import { modelPropertySlug } from './property-names';
+import { ruleFiles } from './rule-files';
 import { ALLOTMENT_RULES, RULES } from './rules';
 import { isPrivate } from './rules/allotment';
 import { allottedSchema } from './rules/allotted-schema';
 import { mmOf } from './rules/predicates';
 import { type State, schema } from './schema';
-import type { Bounds } from './schema-types';
-import type { Model, PartialOrder } from './search/machine';
 
 export type EntryModel = Model<State, DesignConfig>;
 
@@ -69,7 +72,17 @@ export function entryModel(design: string | DesignTable, bounds: Bounds = DEFAUL
   if (table === undefined) return undefined;
   const config = compileDesign(table);
   const packing = makePacking(schema, bounds);
-  const half = { schema, bounds, config, packing, rules: RULES, invariants: INVARIANTS, running: 'running' };
+  const half = {
+    schema,
+    bounds,
+    config,
+    packing,
+    rules: RULES,
+    invariants: INVARIANTS,
+    running: 'running',
+    ruleFiles,
+    propertyName: modelPropertySlug,
+  };
   const model = { ...half, initial: () => initialState(half) };
   return { ...model, partialOrder: () => allotted(model) };
 }

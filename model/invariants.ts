@@ -3,14 +3,15 @@
  * property of the concrete machine that says the same; the concrete one is checked on real registers and page tables,
  * independently of this.
  */
+
+import { every } from './checker/language/quantifiers';
+import type { Bounds } from './checker/language/schema-types';
+import type { Invariant } from './checker/model';
 import type { DesignConfig } from './design-config';
 import { ENTRY, FOREIGN, USER } from './kinds';
 import { modelPropertySlug, S2, S3, S8, S10, S12, S19 } from './property-names';
-import { every } from './quantifiers';
 import { isTask, mmOf } from './rules/predicates';
 import type { State } from './schema';
-import type { Bounds } from './schema-types';
-import type { Invariant } from './search/machine';
 
 /** S2: in user mode CR3 is the user half of the current task's address space. */
 export function userModeUsesUserCr3(d: DesignConfig, b: Bounds, s: State): boolean {

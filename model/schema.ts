@@ -8,8 +8,18 @@
  * half, user GS, IF=1, user stack); `from*` records what a context interrupted in the kernel.
  */
 
+import {
+  bool,
+  global,
+  mm,
+  perContext,
+  perCpu,
+  perThread,
+  range,
+  type State as StateOf,
+  thread,
+} from './checker/language/schema-types';
 import { KINDS, STACKS } from './kinds';
-import { bool, global, mm, perContext, perCpu, perThread, range, type State as StateOf, thread } from './schema-types';
 
 export const schema = {
   /** CPL is 3. */
@@ -61,4 +71,4 @@ export const schema = {
 } as const;
 
 export type State = StateOf<typeof schema>;
-export type { Cpu, Mm, Thread } from './schema-types';
+export type { Cpu, Mm, Thread } from './checker/language/schema-types';

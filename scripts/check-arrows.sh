@@ -45,6 +45,18 @@ for from in $folders; do
   plant refused "$from" x.ts "import seedrandom from 'seedrandom'; seedrandom();"
 done
 
+# model/checker is a model checker that knows no CPU; its tests search the abstract machine all the same.
+for part in entry-model design-config designs/mainline kinds rules rules/entry property-names invariants schema rule-files; do
+  plant refused model/checker x.ts "import { x } from '../../$part'; x();"
+  plant refused model/checker deep/x.ts "import type { X } from '../../../$part'; export const x: X = 1;"
+  plant allowed model/checker x.test.ts "import { x } from '../../$part'; x();"
+  plant allowed model x.ts "import { x } from '../$part'; x();"
+done
+plant allowed model x.ts "import { x } from '../checker/model'; x();"
+plant allowed model/checker x.ts "import { x } from '../language/schema-types'; x();"
+plant refused model/checker x.ts "import { x } from '../../../properties/y'; x();"
+plant refused model/checker x.ts "import { x } from '../../../emulator/y'; x();"
+
 # Every random stream has one origin.
 plant allowed properties seeded-random.ts "import seedrandom from 'seedrandom'; seedrandom();"
 plant refused properties seeded-random.ts "import { x } from '../../scripts/y'; x();"

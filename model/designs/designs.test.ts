@@ -4,10 +4,10 @@
  * design in what the rules read.
  */
 
+import { explore } from '../checker/search/explore';
 import { DESIGN_NAMES, DESIGN_TABLES, designConfig, designTable, MUTANT_NAMES } from '../design-config';
 import { type EntryModel, entryModel } from '../entry-model';
 import { modelPropertySlug } from '../property-names';
-import { explore } from '../search/explore';
 import { checkDesign } from './check-design';
 import { compileDesign } from './environments';
 import { mainline } from './mainline';

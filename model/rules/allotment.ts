@@ -1,13 +1,14 @@
 /**
- * Rules of the partial-order reduction (search/partial-order.ts). What would couple all CPUs at every instruction are
+ * Rules of the partial-order reduction (checker/search/partial-order.ts). What would couple all CPUs at every instruction are
  * the two counters of events that may still be raised: an NMI on one CPU takes it from the others. So here each event
  * is allotted to a CPU before anything else happens, and is raised by that CPU or never. Then CPUs meet only where a
  * thread changes its CPU.
  */
+
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { PF } from '../kinds';
 import type { Cpu, Thread } from '../schema';
-import type { Bounds } from '../schema-types';
 import type { AllottedState as State } from './allotted-schema';
 import { maySchedule, stiOnTrampoline } from './body';
 import { acceptsIrq, acceptsNmi, deliverIrq, raiseNmi } from './events';

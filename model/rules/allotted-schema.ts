@@ -2,8 +2,9 @@
  * The state of the abstract machine with the events that are allotted to each CPU: the schema of the partial-order
  * reduction alone (allotment.ts).
  */
+
+import { perCpu, range, type State } from '../checker/language/schema-types';
 import { schema } from '../schema';
-import { perCpu, range, type State } from '../schema-types';
 
 export const allottedSchema = {
   ...schema,

@@ -2,12 +2,13 @@
  * The body: where interrupts are enabled, the scheduler runs and the task may be switched out. What the designs differ
  * in is the stack on which this may happen; whether that was wise is judged by `requires`.
  */
+
+import { exists } from '../checker/language/quantifiers';
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { IRQ, IRQ_STACK, KERNEL, NMI, PTI, USER } from '../kinds';
 import { S8, S9 } from '../property-names';
-import { exists } from '../quantifiers';
 import type { Cpu, Mm, State, Thread } from '../schema';
-import type { Bounds } from '../schema-types';
 import { requires } from './contexts';
 import {
   executes,

@@ -3,11 +3,12 @@
  * what the designs differ in. Each rule is one instruction: `swapgs`, a write of CR3, a write of rsp, or the first
  * fetch of instrumentable code.
  */
+
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { CR3_WINDOW, ENTRY, FOREIGN, IRQ_STACK, KERNEL, NMI, NMI_STACK, PTI, USER } from '../kinds';
 import { S1, S4, S5, S8 } from '../property-names';
 import type { Cpu, State } from '../schema';
-import type { Bounds } from '../schema-types';
 import { requires } from './contexts';
 import { entering, executes, istNmiOpenBelow, kernelEnvironment, last, nmiOpenBelow } from './predicates';
 

@@ -3,11 +3,12 @@
  * itself. Each is one atomic delivery as the SDM describes it (Vol. 3A chapter "Interrupt and Exception Handling"):
  * frame pushed, IF cleared, stack switched by sp0 or IST. CR3 and GS stay.
  */
+
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, FOREIGN, GP, IRQ, NMI, NMI_STACK, PF, PTI, SYSCALL, USER } from '../kinds';
 import { S8 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
-import type { Bounds } from '../schema-types';
 import { close, openFromKernel, openFromUser, requires } from './contexts';
 import {
   executes,

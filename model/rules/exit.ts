@@ -3,11 +3,12 @@
  * the user's GS; to the kernel an NMI restores CR3 and GS as it found them. `requires` judges what a return gives back
  * (S6) and whether an NMI is forgotten (S16).
  */
+
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, IRQ, IRQ_STACK, KERNEL, NMI, NMI_STACK, USER } from '../kinds';
 import { S1, S6, S16 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
-import type { Bounds } from '../schema-types';
 import { close, requires } from './contexts';
 import {
   executes,

@@ -2,10 +2,11 @@
  * Every rule of the abstract machine, by the name that it has in traces, reports and counterexample files. Events come
  * first: a reader of the list sees what may happen to a CPU before what the CPU does about it.
  */
+
+import type { IndexSort } from '../checker/language/schema-types';
+import type { Rule } from '../checker/model';
 import type { DesignConfig } from '../design-config';
 import type { State } from '../schema';
-import type { IndexSort } from '../schema-types';
-import type { Rule } from '../search/machine';
 import { allotIrq, allotNmi, allottedIrq, allottedNmi } from './allotment';
 import { cli, leaveIrqStack, returnToPtiStack, setCurrent, setSp0, setTop, sti, switchMm, switchTo } from './body';
 import {

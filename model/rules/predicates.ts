@@ -2,11 +2,12 @@
  * What the rules ask of a state. Every helper is one expression: the rule language has no loops, and a translator
  * inlines them.
  */
+
+import { exists } from '../checker/language/quantifiers';
+import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, NMI, NMI_STACK } from '../kinds';
-import { exists } from '../quantifiers';
 import type { Cpu, Mm, State, Thread } from '../schema';
-import type { Bounds } from '../schema-types';
 
 /** Address space of a user task (the tasks take the address spaces in turn). */
 export function mmOf(b: Bounds, t: Thread): Mm {

@@ -4,7 +4,7 @@
  * 0 .. n-1, and what is reported (the lowest failing run, and the counts up to it) depends on the seed and the budget, not on the number of workers or on which
  * of them was faster. A failure is told as soon as it is found; shrinking may be cut short, and what it had reached is the answer.
  */
-import type { Bounds } from '../../model/schema-types';
+import type { Bounds } from '../../model/checker/language/schema-types';
 import type { Directed } from '../exploration/sometimes';
 import type { SubjectName } from '../exploration/subject';
 import { RunTally } from './run-tally';

@@ -1,7 +1,8 @@
 /** The exhaustive search as a task. */
+
+import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
+import type { Exploration } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
-import { exploreCompiled } from '../../model/search/compiled/explore-compiled';
-import type { Exploration } from '../../model/search/explore';
 import { BadInputError } from './bad-input';
 import type { Searched, SearchProgress, SearchTask, ShouldStop } from './tasks';
 

@@ -4,10 +4,10 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
+import type { CompiledProgress } from '../../model/checker/compiled/progress';
+import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
-import type { Bounds } from '../../model/schema-types';
-import type { CompiledProgress } from '../../model/search/compiled/progress';
-import type { Exploration, Progress } from '../../model/search/explore';
 import type { FailedWalk, Failure } from '../exploration/campaign';
 import type { Directed } from '../exploration/sometimes';
 import type { SubjectName } from '../exploration/subject';

@@ -2,10 +2,10 @@
  * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence that says what was expected.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
+import type { Bounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS } from '../../model/entry-model';
-import type { Bounds } from '../../model/schema-types';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';

@@ -2,8 +2,8 @@
  * `pti-check export`: the abstract machine of a design as a model of SPIN or of Murphi, on standard output.
  */
 import type { Argv } from 'yargs';
+import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/checker/translate/export';
 import { entryModel } from '../../model/entry-model';
-import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/translate/export';
 import { BadInputError } from '../campaign-pool/bad-input';
 import { type BoundFlags, boundsOf, chosenDesign, expressible } from './arguments';
 import type { CommandBody } from './command-body';

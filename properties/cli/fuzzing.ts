@@ -2,7 +2,7 @@
  * One campaign as `fuzz` reports it, in JSON and in words.
  */
 import { replaceCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
-import type { Bounds } from '../../model/schema-types';
+import type { Bounds } from '../../model/checker/language/schema-types';
 import { badInputMessage } from '../campaign-pool/bad-input';
 import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign-pool/campaign';
 import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign-pool/tasks';

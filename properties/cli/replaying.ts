@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { type Counterexample, designName, imageHash } from '../../counterexamples/format';
 import { readCounterexample } from '../../counterexamples/store';
+import { extentOf } from '../../model/checker/language/schema-types';
 import { RULES } from '../../model/rules';
-import { extentOf } from '../../model/schema-types';
 import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
 import { openSubject } from '../campaign-pool/open-subject';
 import { designOf } from '../designs/design-file';

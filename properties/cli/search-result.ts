@@ -2,9 +2,9 @@
  * The answer to one exhaustive search, in JSON and in words.
  */
 import type { Action } from '../../counterexamples/format';
+import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Exploration } from '../../model/checker/search/explore';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
-import type { Bounds } from '../../model/schema-types';
-import type { Exploration } from '../../model/search/explore';
 import type { Answers } from '../campaign-pool/tasks';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';

@@ -1,8 +1,9 @@
 /**
  * One exhaustive search, asked for and waited for.
  */
+
+import type { Bounds } from '../../model/checker/language/schema-types';
 import type { DesignTable } from '../../model/designs/design-table';
-import type { Bounds } from '../../model/schema-types';
 import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
 import { grouped } from '../report/numbers';

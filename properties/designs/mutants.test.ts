@@ -3,9 +3,10 @@
  * that it is named for: on the emulator by random walks or the sweep, and by the exhaustive search where the abstract
  * machine can express it.
  */
+
+import { explore } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
 import { modelPropertySlug } from '../../model/property-names';
-import { explore } from '../../model/search/explore';
 import { Subject } from '../exploration/subject';
 import { CHECKED_PROPERTIES, propertySlug } from '../safety/property';
 import '../testing/jest';

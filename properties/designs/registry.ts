@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
-import type { Bounds } from '../../model/schema-types';
+import type { Bounds } from '../../model/checker/language/schema-types';
 
 export interface Design {
   /** `mainline`, or `mainline+sti-on-trampoline` for a mutant. */

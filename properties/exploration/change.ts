@@ -3,7 +3,7 @@
  * it.
  */
 import type { Action } from '../../counterexamples/format';
-import type { RuleInstance } from '../../model/search/machine';
+import type { RuleInstance } from '../../model/checker/model';
 import type { Chooser, Outcome } from './transition-system';
 
 /** The rule of an action that no rule of the abstract machine describes. */

@@ -24,7 +24,7 @@ import {
 import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-result';
 import { deliverableVector } from '../../emulator/system/local-apic';
 import { toVa } from '../../emulator/words';
-import type { RuleInstance } from '../../model/search/machine';
+import type { RuleInstance } from '../../model/checker/model';
 import type { Guest } from '../guest/guest';
 import { locationName } from '../guest/location';
 import { INTERRUPTS } from '../monitor/ghost';

@@ -4,12 +4,12 @@
  * be reached is reported as vacuous, not as passed.
  */
 
+import type { Bounds } from '../../model/checker/language/schema-types';
+import type { RuleInstance } from '../../model/checker/model';
+import { explore } from '../../model/checker/search/explore';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import { GP, IRQ, KERNEL, NMI, NMI_STACK, PF, PTI, SYSCALL } from '../../model/kinds';
 import type { State } from '../../model/schema';
-import type { Bounds } from '../../model/schema-types';
-import { explore } from '../../model/search/explore';
-import type { RuleInstance } from '../../model/search/machine';
 import { concretiseAny } from '../shrinking/concretise';
 import { interleavings } from '../shrinking/interleavings';
 import type { Subject } from './subject';

@@ -3,10 +3,10 @@
  * from plain data.
  */
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
+import type { Bounds } from '../../model/checker/language/schema-types';
+import { type RuleInstance, violations } from '../../model/checker/model';
 import type { DesignTable } from '../../model/designs/design-table';
 import { type EntryModel, entryModel } from '../../model/entry-model';
-import type { Bounds } from '../../model/schema-types';
-import { type RuleInstance, violations } from '../../model/search/machine';
 import { designImage, searchBounds } from '../designs/registry';
 import { bootGuest, type Guest } from '../guest/guest';
 import type { GuestBounds } from '../guest/guest-view';

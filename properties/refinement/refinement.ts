@@ -7,17 +7,17 @@
  * sides, and are not compared.
  */
 
-import type { DesignConfig } from '../../model/design-config';
-import type { EntryModel } from '../../model/entry-model';
-import { modelPropertySlug } from '../../model/property-names';
-import type { State } from '../../model/schema';
 import {
   type InstanceTable,
   instanceName,
   instanceTable,
   type RuleInstance,
   ruleInstances,
-} from '../../model/search/machine';
+} from '../../model/checker/model';
+import type { DesignConfig } from '../../model/design-config';
+import type { EntryModel } from '../../model/entry-model';
+import { modelPropertySlug } from '../../model/property-names';
+import type { State } from '../../model/schema';
 import type { Monitor } from '../monitor/monitor';
 import { changesInWords } from '../report/changes';
 import { abstractMachine } from './abstraction';

@@ -4,10 +4,10 @@
  * the two lists.
  */
 
+import type { Bounds } from '../../model/checker/language/schema-types';
+import { threadName } from '../../model/checker/model';
 import { USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
-import type { Bounds } from '../../model/schema-types';
-import { threadName } from '../../model/search/machine';
 import { contextName, stackName } from './names';
 
 export interface Setting {

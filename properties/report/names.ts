@@ -3,6 +3,8 @@
  * the abstract machine.
  */
 import type { Action } from '../../counterexamples/format';
+import type { Bounds } from '../../model/checker/language/schema-types';
+import { instanceName } from '../../model/checker/model';
 import {
   CR3_WINDOW,
   ENTRY,
@@ -16,8 +18,6 @@ import {
   USER,
 } from '../../model/kinds';
 import { RULES } from '../../model/rules';
-import type { Bounds } from '../../model/schema-types';
-import { instanceName } from '../../model/search/machine';
 import { counted } from './numbers';
 
 /** Whose stack it is: `entry stack of CPU 0`, `kernel stack of t1`. */

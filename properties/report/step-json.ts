@@ -3,8 +3,8 @@
  */
 import type { Action } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';
+import type { Bounds } from '../../model/checker/language/schema-types';
 import type { State } from '../../model/schema';
-import type { Bounds } from '../../model/schema-types';
 import { propertySlug } from '../safety/property';
 import { UNTOLD_FIELDS } from './changes';
 import { actionName } from './names';

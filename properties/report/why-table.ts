@@ -3,7 +3,7 @@
  * and which steps nothing here needs.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Bounds } from '../../model/schema-types';
+import type { Bounds } from '../../model/checker/language/schema-types';
 import { alignedTable } from './aligned-table';
 import { explain, propertyLabel } from './explain';
 import { boundsInWords } from './names';

@@ -4,7 +4,7 @@
  * in lexicographic order, so the result is the same every time.
  */
 import type { Action } from '../../counterexamples/format';
-import type { RuleInstance } from '../../model/search/machine';
+import type { RuleInstance } from '../../model/checker/model';
 import { GUEST_TIMER_VECTOR } from '../exploration/entry-system';
 import { sameFailure, type Walk } from '../exploration/random-walk';
 import type { Outcome, TransitionSystem } from '../exploration/transition-system';

@@ -4,9 +4,10 @@
  * task, the guest decides first. CPUs keep the order of their own steps. Orders with few changes of the CPU come first
  * (iterative context bounding, Musuvathi and Qadeer, PLDI 2007).
  */
+
+import { type RuleInstance, violations } from '../../model/checker/model';
 import type { EntryModel } from '../../model/entry-model';
 import type { State } from '../../model/schema';
-import { type RuleInstance, violations } from '../../model/search/machine';
 
 /** What the last step of a trace has to be: it reaches the situation, or violates the property. */
 export type Ends = (before: State, instance: RuleInstance, after: State) => boolean;

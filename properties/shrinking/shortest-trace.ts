@@ -4,11 +4,12 @@
  * violates anything at all: that search counts blocks of states and may be reduced, and takes a tenth of the time of
  * one that looks for a single property and has to go past the violations of all others.
  */
+
+import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
+import type { RuleInstance } from '../../model/checker/model';
+import { type Exploration, explore } from '../../model/checker/search/explore';
 import type { EntryModel } from '../../model/entry-model';
 import { isModelProperty } from '../../model/property-names';
-import { exploreCompiled } from '../../model/search/compiled/explore-compiled';
-import { type Exploration, explore } from '../../model/search/explore';
-import type { RuleInstance } from '../../model/search/machine';
 
 /** What the abstract machine says of a property. `unknown`: the search was stopped, or ran out of memory. */
 export type Shortest =

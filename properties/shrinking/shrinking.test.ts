@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import type { Action } from '../../counterexamples/format';
+import type { RuleInstance } from '../../model/checker/model';
+import { explore } from '../../model/checker/search/explore';
 import { type EntryModel, entryModel } from '../../model/entry-model';
-import { explore } from '../../model/search/explore';
-import type { RuleInstance } from '../../model/search/machine';
 import { campaignRun, type FailedWalk, type Failure, shrinkFailure, unshrunk } from '../exploration/campaign';
 import { replayWalk, type Walk } from '../exploration/random-walk';
 import { Subject } from '../exploration/subject';

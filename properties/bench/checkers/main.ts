@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { CompiledModel } from '../../../model/search/compiled/compiled-model';
+import { CompiledModel } from '../../../model/checker/compiled/compiled-model';
 import { machineName } from '../machine';
 import { type Comparison, type LeftOut, Race } from './comparison';
 import { CONTESTANTS, type Contestant, modelOf } from './contestants';

@@ -1,5 +1,5 @@
 /** The three sizes at which checkers are compared, each a set of bounds of the same design. */
-import type { Bounds } from '../../../model/schema-types';
+import type { Bounds } from '../../../model/checker/language/schema-types';
 
 export const DESIGN = 'mainline';
 

@@ -1,0 +1,255 @@
+import { join } from 'node:path';
+import { DEFAULT_BOUNDS, type EntryModel, entryModel } from '../../entry-model';
+import { ruleFiles } from '../../rule-files';
+import type { State } from '../../schema';
+import type { Bounds, Transient } from '../language/schema-types';
+import type { Model } from '../model';
+import { type Exploration, explore } from '../search/explore';
+import { peterson } from '../search/peterson';
+import type { SourceProgram, Statement } from '../translate/ir';
+import { sourceProgram } from '../translate/source-program';
+import { type Capacities, FIRST_CAPACITIES } from './components';
+import { type CompiledOptions, exploreCompiled as exploreWithBytes } from './explore-compiled';
+import { estimateStates } from './progress';
+import { type Coupling, coupled } from './testing/coupled';
+
+/** The answer without what direct execution does not count. */
+function exploreCompiled<S extends Transient, D>(model: Model<S, D>, options?: CompiledOptions<S>): Exploration {
+  // Little is reserved: the process starts others.
+  const { bytes, joined, ...answer } = exploreWithBytes(model, { memoryMiB: 64, ...options });
+  return answer;
+}
+
+const ONE_TASK: Bounds = { ...DEFAULT_BOUNDS, tasks: 1 };
+const ONE_CPU: Bounds = { cpus: 1, tasks: 2, mms: 2, nesting: 2, nmis: 1, irqs: 1 };
+const NO_NESTING: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 1, nmis: 1, irqs: 1 };
+
+const models = new Map<string, EntryModel>();
+
+function modelOf(design: string, bounds: Bounds): EntryModel {
+  const key = JSON.stringify([design, bounds]);
+  const model = models.get(key) ?? entryModel(design, bounds);
+  if (model === undefined) throw new Error(`no design ${design}`);
+  models.set(key, model);
+  return model;
+}
+
+const direct = new Map<EntryModel, Exploration>();
+
+/** What the direct search answers, asked once for each model. */
+function answerOf(model: EntryModel): Exploration {
+  const answer = direct.get(model) ?? explore(model);
+  direct.set(model, answer);
+  return answer;
+}
+
+// Two designs are enough here, where generated code is slow; scripts/cross-check.sh compares all of them, and all mutants.
+describe.each(['deferred-pertask', 'deferred-percpu'])('%s', (design) => {
+  test.each([ONE_TASK, ONE_CPU])('verdict, counts and trace are those of the direct search at %p', (bounds) => {
+    const model = modelOf(design, bounds);
+    expect(exploreCompiled(model)).toEqual(answerOf(model));
+  });
+});
+
+test('a search for one property passes the violations of others, as the direct one does', () => {
+  const model = modelOf('no-pti', ONE_CPU);
+  const property = 9;
+  expect(exploreCompiled(model, { property })).toEqual(explore(model, { property }));
+});
+
+test.each(['deferred-pertask+sp0-not-switched', 'mainline+on-cpu-released-early'])(
+  '%s: the shortest trace, the same one',
+  (mutant) => {
+    const model = modelOf(mutant, ONE_TASK);
+    const result = exploreCompiled(model);
+    expect(result).toEqual(answerOf(model));
+    expect(result.verdict).toBe('violated');
+  },
+);
+
+describe('endings', () => {
+  const model = modelOf('mainline', NO_NESTING);
+
+  test('two threads count the same', () => {
+    const { verdict, states, transitions, depth } = answerOf(model);
+    expect(exploreCompiled(model, { threads: 2 })).toEqual({ verdict, states, transitions, depth });
+  });
+
+  test('two threads report the same violation, with the same trace', () => {
+    const broken = modelOf('deferred-percpu', ONE_TASK);
+    expect(exploreCompiled(broken, { threads: 2 })).toEqual(answerOf(broken));
+  });
+
+  test('a bound on the depth', () => {
+    expect(exploreCompiled(model, { stopAtDepth: 7 })).toEqual(explore(model, { stopAtDepth: 7 }));
+    expect(exploreCompiled(model, { stopAtDepth: 7, threads: 2 })).toMatchObject({
+      verdict: 'unknown',
+      reason: 'depth',
+      depth: 7,
+    });
+  });
+
+  test('memory that ends is unknown', () => {
+    for (const threads of [1, 2]) {
+      const result = exploreCompiled(modelOf('mainline', DEFAULT_BOUNDS), {
+        memoryMiB: 0.3,
+        threads,
+        // Nothing is recalled: values that an earlier search has met count as met.
+        capacities: FIRST_CAPACITIES,
+      });
+      expect(result).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+      expect(result.states).toBeGreaterThan(1000);
+    }
+  });
+
+  test('the pages of the set count as memory, not the lists alone', () => {
+    // No level has so many states that their entries take that much.
+    const result = exploreCompiled(modelOf('mainline', DEFAULT_BOUNDS), { memoryMiB: 1, stopAtDepth: 40 });
+    expect(result).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+  });
+
+  test('a search that runs out of room begins anew with more', () => {
+    const capacities: Capacities = {
+      runningTask: 30,
+      runningIdle: 30,
+      asleepTask: 1,
+      asleepIdle: 1,
+      globals: 1,
+      crossings: 4,
+      records: 60,
+    };
+    for (const threads of [1, 2]) expect(exploreCompiled(model, { capacities, threads })).toEqual(answerOf(model));
+  });
+
+  test('what has been learnt is kept, and a search that recalls it answers the same', () => {
+    const known = modelOf('mainline', { ...DEFAULT_BOUNDS, irqs: 1 });
+    const [first, second, third] = [1, 1, 2].map((threads) => exploreWithBytes(known, { threads, memoryMiB: 64 }));
+    expect({ ...second, bytes: first.bytes }).toEqual(first);
+    expect({ ...third, bytes: first.bytes, joined: first.joined }).toEqual(first);
+    // Bits for combinations of values, by the page, and the frontier: less than the two words of a collapsed state.
+    expect(first.bytes).toBeLessThan(first.states * 8);
+  });
+
+  test('an interruption is unknown', () => {
+    expect(exploreCompiled(model, { shouldStop: () => true })).toMatchObject({
+      verdict: 'unknown',
+      reason: 'interrupted',
+    });
+  });
+
+  test('goals are for the direct search', () => {
+    const goal = (s: State) => s.depth[0] === 1;
+    expect(exploreCompiled(model, { goal })).toEqual(explore(model, { goal }));
+  });
+});
+
+describe('other models', () => {
+  const sources = sourceProgram([join(__dirname, '..', 'search', 'peterson.ts')]);
+
+  test('Peterson', () => {
+    expect(exploreCompiled(peterson(), { sources })).toEqual(explore(peterson()));
+    expect(exploreCompiled(peterson({ givesTurn: 0 }), { sources })).toEqual(explore(peterson({ givesTurn: 0 })));
+  });
+
+  test('a rule whose source is not translated is named', () => {
+    const others = sourceProgram(ruleFiles());
+    expect(() => exploreCompiled(peterson(), { sources: others })).toThrow(/raise-flag is the function raiseFlag/);
+  });
+
+  test('a model that names no sources is told so', () => {
+    expect(() => exploreCompiled(peterson())).toThrow(/does not say in which files its rules are written/);
+  });
+});
+
+describe('CPUs that meet in a global', () => {
+  const sources = sourceProgram([join(__dirname, 'testing', 'coupled.ts')]);
+
+  // A step that waits for a global must not be left out where another CPU has just changed that: `lead` and `follow` have no other way.
+  test.each<Coupling>([
+    { rules: ['lead', 'follow'] },
+    { rules: ['advance', 'wrap', 'setMode', 'clearMode'], waits: 1 },
+    { rules: ['advance', 'wrap', 'clearMode', 'setMode'], waits: 1, cpus: 3, tasks: 0 },
+    { rules: ['advance', 'wrap', 'toggleMode'], waits: 1 },
+    { rules: ['advance', 'setMode'], waits: 1, cpus: 1 },
+    { rules: ['toil', 'switchReady', 'wakeSleeping', 'advance', 'setMode'], waits: 1, invariants: ['threadsApart'] },
+  ])('%j: verdict and counts are those of the direct search', (coupling) => {
+    const model = coupled(coupling);
+    const { bytes, joined, ...answer } = exploreWithBytes(model, { sources, memoryMiB: 64, deadlock: false });
+    expect(answer).toEqual(explore(model, { deadlock: false }));
+    // Of the search by blocks, not of the one in order.
+    expect(bytes).toBeGreaterThan(0);
+    expect(joined).toBe(1);
+  });
+});
+
+describe('a translator with a planted error', () => {
+  /** The program with one rule's statements changed. */
+  const changed = (name: string, change: (body: readonly Statement[]) => readonly Statement[]): SourceProgram => {
+    const program = sourceProgram(ruleFiles());
+    const rule = program.rules[name];
+    return { ...program, rules: { ...program.rules, [name]: { ...rule, body: change(rule.body) } } };
+  };
+
+  test.each([
+    ['a guard is lost', 'syscall', (body: readonly Statement[]) => body.slice(1)],
+    [
+      'a write is lost',
+      'cli',
+      (body: readonly Statement[]) =>
+        [
+          ...body.slice(0, -1),
+          {
+            kind: 'assign',
+            field: 'interrupts',
+            indices: [{ kind: 'local', name: 'c', type: 'int' }],
+            value: { kind: 'int', value: 1 },
+          },
+        ] as const,
+    ],
+    ['a rule is lost', 'iretToKernel', () => [{ kind: 'reject' }] as const],
+  ])('%s: verdict or counts differ', (_, name, change) => {
+    const model = modelOf('mainline', NO_NESTING);
+    const sources = changed(name, change as (body: readonly Statement[]) => readonly Statement[]);
+    // What a rule does beyond what direct execution allows is noticed at once where the layout has to grow.
+    const outcome = (() => {
+      try {
+        return exploreCompiled(model, { sources });
+      } catch (error) {
+        return (error as Error).message;
+      }
+    })();
+    expect(outcome).not.toEqual(answerOf(model));
+  });
+});
+
+describe('a set of states with too little room for its regions', () => {
+  const bounds: Bounds = { cpus: 2, tasks: 3, mms: 1, nesting: 1, nmis: 0, irqs: 1 };
+
+  test('says how much is needed, and has it with the memory that it names', () => {
+    const model = modelOf('deferred-pertask', bounds);
+    const { reason, reservation } = exploreCompiled(model);
+    expect(reason).toBe('memory');
+    expect(reservation).toMatchObject({ reservedMiB: 256, halves: true });
+    const { neededMiB = 0, memoryMiB = 0 } = reservation ?? {};
+    expect(neededMiB).toBeGreaterThan(256);
+    expect(
+      exploreCompiled(model, { memoryMiB: Math.ceil(memoryMiB / 2), symmetry: true, stopAtDepth: 16 }).reason,
+    ).toBe('depth');
+    expect(exploreCompiled(model, { memoryMiB, stopAtDepth: 16 }).reason).toBe('depth');
+  });
+
+  test('is searched without partial order, where only that needs more', () => {
+    const model = modelOf('mainline', { ...bounds, nmis: 3, irqs: 2 });
+    const answer = exploreCompiled(model, { memoryMiB: 200, symmetry: true, por: true, stopAtDepth: 22 });
+    expect(answer).toMatchObject({ reason: 'depth', reductions: ['symmetry'], depth: 22 });
+    expect(answer.reservation).toBeUndefined();
+  });
+});
+
+test('the estimate continues the fall of the growth', () => {
+  const bell = Array.from({ length: 60 }, (_, i) => Math.round(1e6 * Math.exp(-((i - 30) ** 2) / 100)));
+  const total = bell.reduce((sum, size) => sum + size, 0);
+  expect(estimateStates(bell.slice(0, 3))).toBeUndefined();
+  expect(estimateStates(bell.slice(0, 32))).toBeGreaterThan(total * 0.8);
+  expect(estimateStates(bell.slice(0, 32))).toBeLessThan(total * 1.2);
+});

@@ -1,0 +1,34 @@
+/**
+ * The translation of the rules' TypeScript. It is kept in memory and in a file whose name is a hash of all that can influence
+ * it (origin.ts): so the seconds that ts-morph takes are spent once after each edit, and a translation of other sources, or by
+ * other versions, is never found. What is read from the file has to have the form of the IR (source-json.ts).
+ */
+import { keep, recall } from './file-cache';
+import type { SourceProgram } from './ir';
+import { contentHash, modelFolder } from './origin';
+import { readSourceJson } from './source-json';
+
+export { contentHash, modelFolder } from './origin';
+
+const inMemory = new Map<string, SourceProgram>();
+
+/** The translation of these files, from memory, from a file, or made now. */
+export function sourceProgram(files: readonly string[], root = modelFolder()): SourceProgram {
+  const key = `rules-${contentHash(files, root)}.json`;
+  const program = inMemory.get(key) ?? recall(key, readSourceJson) ?? translateAndKeep(files, root, key);
+  inMemory.set(key, program);
+  return program;
+}
+
+/** The translation of these files, made now, and not kept. */
+export function translate(files: readonly string[], root = modelFolder()): SourceProgram {
+  // biome-ignore lint/style/noCommonJs: loaded late, so that a process that finds a translation never loads ts-morph
+  const { readSources } = require('./front-end') as typeof import('./front-end');
+  return readSources(files, root);
+}
+
+function translateAndKeep(files: readonly string[], root: string, key: string): SourceProgram {
+  const program = translate(files, root);
+  keep(key, Buffer.from(JSON.stringify(program)));
+  return program;
+}
