@@ -53,8 +53,40 @@ expect 0 'Every design came out as declared' --seed 1
 # The lines that a person copies name a command that there is.
 if grep -q 'npx pti-check fuzz --design deferred-percpu' "$out"; then report 'ok  ' 'its hints begin with npx'; else report FAIL 'its hints do not begin with npx'; fi
 
+# A design of one's own, from the table of one of ours to a verdict; why its steps are there; and a wrong step.
+npx --no -- pti-check designs --export mainline | sed 's/"mainline"/"my-own"/; /"read-cr3-into-rsp",/d' >my.json
+expect 0 'my.json: holds in every reachable state' verify --design my.json
+expect 0 'load-user-cr3 +S2 after' why --design my.json --step load-user-cr3 --cpus 1 --tasks 1
+sed '0,/"load-kernel-cr3",/{//d}; s/"my-own"/"my-bug", "plantedBug": "CR3 stays"/' my.json >my-bug.json
+expect 1 'accesses-are-mapped is violated' verify --design my-bug.json
+
+# What a program imports, and the matchers in a test of Jest.
+cat >library.test.js <<'JS'
+const { design, editDesign, image, verify } = require('pti-check');
+const { explore } = require('pti-check/checker');
+require('pti-check/jest');
+test('the library', () => {
+  expect(verify('deferred-percpu').property).toBe('scheduled-out-on-own-stack');
+  expect(design('my.json')).toHold({ cpus: 1 });
+  expect(editDesign(design('mainline'), [{ leaveOut: 'load-user-cr3', of: ['irq iret'] }])).not.toHold({ cpus: 1 });
+  expect(image('node_modules/pti-check/emulator/guest/mainline/mainline.elf')).toRefine('mainline', { seed: 'a', runs: 3 });
+  const cases = require('node:fs').readdirSync('found');
+  expect(`found/${cases[0]}`).toReplay();
+  expect(typeof explore).toBe('function');
+});
+JS
+if "$clone/node_modules/.bin/jest" --rootDir "$PWD" >"$out" 2>&1; then
+  report 'ok  ' "require('pti-check'), pti-check/checker, pti-check/jest"
+else
+  report FAIL 'a test of Jest with the matchers fails:'
+  tail -n 30 "$out"
+fi
+
 # The types are those of the JavaScript: a program that reads a saved case.
 cat >reader.ts <<'TS'
+import { type DesignTable, defineDesign, verify } from 'pti-check';
+import type { Model } from 'pti-check/checker';
+export const check = (table: DesignTable, model: Model<{ failed: number }>) => [verify(defineDesign(table)).trace, model.rules];
 import { type Action, parseCounterexample } from 'pti-check/dist/counterexamples/format';
 export const actions: Action[] = parseCounterexample('', 'case.json').actions;
 TS

@@ -1,0 +1,19 @@
+/**
+ * What a program imports from `pti-check/checker`: the model checker without our machine, for a model of one's own. A
+ * model is a schema, rules and invariants in TypeScript; docs/your-own-model.md has Peterson's algorithm.
+ */
+export { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
+export { every, exists } from '../../model/checker/language/quantifiers';
+export { checkRuleLanguage, type LanguageError } from '../../model/checker/language/rule-language';
+export * from '../../model/checker/language/schema-types';
+export {
+  type Invariant,
+  instanceName,
+  type Model,
+  type Rule,
+  type RuleInstance,
+  ruleInstances,
+} from '../../model/checker/model';
+export { type Exploration, type ExploreOptions, explore } from '../../model/checker/search/explore';
+export { makePacking, type Packing } from '../../model/checker/search/packing';
+export { exportModel } from '../../model/checker/translate/export';
