@@ -14,7 +14,7 @@ import {
 } from './testing/small-machine';
 
 describe('machine', () => {
-  it('runs straight code, a call and a loop', () => {
+  test('runs straight code, a call and a loop', () => {
     const small = smallMachine();
     // mov $5,%ecx; xor %eax,%eax; 1: call 2f; dec %rcx; jnz 1b; hlt; 2: add $3,%rax; push %rax; pop %rbx; ret
     kernelAt(small, 'b905000000 31c0 e806000000 48ffc9 75f6 f4 4883c003 50 5b c3');
@@ -25,14 +25,14 @@ describe('machine', () => {
     expect(small.cpu.rsp()).toBe(KERNEL_STACK);
   });
 
-  it('starts with RFLAGS 2: no flag is set', () => {
+  test('starts with RFLAGS 2: no flag is set', () => {
     const { machine, cpu } = smallMachine();
     cpu.r.fill(0);
     machine.boot(0, { cpus: 1, tasks: 1, mms: 1 });
     expect(cpu.rflags()).toBe(2);
   });
 
-  it('takes a syscall and a page fault from user mode, and an NMI', () => {
+  test('takes a syscall and a page fault from user mode, and an NMI', () => {
     const small = smallMachine();
     const { machine, cpu } = small;
     userAt(small, '0f05'); // syscall
@@ -56,7 +56,7 @@ describe('machine', () => {
     expect(cpu.r[RSP] & 15).toBe(8);
   });
 
-  it('a rollback restores the fingerprint', () => {
+  test('a rollback restores the fingerprint', () => {
     const small = smallMachine();
     kernelAt(small, '50 50 50 6a05 58 f4'); // push %rax; push %rax; push %rax; push $5; pop %rax; hlt
     const before = small.machine.fingerprint();

@@ -43,7 +43,7 @@ describe('snapshots', () => {
   const ghosts = new Int32Array(4);
   machine.attachState(ghosts);
 
-  it('a rollback restores the fingerprint exactly, and the same actions lead to the same state again', () => {
+  test('a rollback restores the fingerprint exactly, and the same actions lead to the same state again', () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 12 }), fc.array(action, { maxLength: 12 }), (first, second) => {
         // Choices must not depend on the past of this test.
@@ -69,7 +69,7 @@ describe('snapshots', () => {
     );
   });
 
-  it('the incremental memory hash is that of the contents', () => {
+  test('the incremental memory hash is that of the contents', () => {
     const contents = Uint8Array.from(new Uint8Array(machine.memory.words.buffer));
     const copy = new Machine(
       { entry: 0, segments: [{ vaddr: 0, paddr: 0, memsz: contents.length, data: contents }], symbol: () => 0 },
@@ -78,14 +78,14 @@ describe('snapshots', () => {
     expect(copy.memoryHash()).toBe(machine.memoryHash());
   });
 
-  it('a mark that is not held, and state attached too late, are refused', () => {
+  test('a mark that is not held, and state attached too late, are refused', () => {
     const mark = machine.mark();
     expect(() => machine.attachState(new Int32Array(1))).toThrow(/before the first mark/);
     machine.release(mark);
     expect(() => machine.rollback(mark)).toThrow(/not held/);
   });
 
-  it('a rollback takes decoded code with it', () => {
+  test('a rollback takes decoded code with it', () => {
     const small = smallMachine();
     kernelAt(small, 'b801000000f4'); // mov $1,%eax; hlt
     const mark = small.machine.mark();

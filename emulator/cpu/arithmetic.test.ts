@@ -35,7 +35,7 @@ function expectFlags(actual: number, expected: oracle.Result): void {
 }
 
 describe('two-operand arithmetic agrees with the manual', () => {
-  it('between registers, in all widths', () => {
+  test('between registers, in all widths', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
         const out = runOne(encode(s, (kind << 3) | 1, 0xcb), { rbx: a, rcx: b, flags: f }); // op %rcx,%rbx
@@ -47,7 +47,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
     );
   });
 
-  it('with a memory destination', () => {
+  test('with a memory destination', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 7 }), size, word, word, flags, (kind, s, a, b, f) => {
         const out = runOne(encode(s, (kind << 3) | 1, 0x0b), { memory: a, rcx: b, flags: f }); // op %rcx,(%rbx)
@@ -60,7 +60,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
     );
   });
 
-  it('with a sign-extended immediate', () => {
+  test('with a sign-extended immediate', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 7 }),
@@ -81,7 +81,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
     );
   });
 
-  it('INC and DEC keep CF; NEG and NOT', () => {
+  test('INC and DEC keep CF; NEG and NOT', () => {
     fc.assert(
       fc.property(size, word, flags, fc.boolean(), (s, a, f, down) => {
         const mask = oracle.maskOf(s);
@@ -99,7 +99,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
     );
   });
 
-  it('XADD and CMPXCHG, in registers and memory', () => {
+  test('XADD and CMPXCHG, in registers and memory', () => {
     fc.assert(
       fc.property(size, word, word, word, fc.boolean(), (s, a, b, acc, equal) => {
         const mask = oracle.maskOf(s);
@@ -121,7 +121,7 @@ describe('two-operand arithmetic agrees with the manual', () => {
 });
 
 describe('shifts and rotates agree with the manual', () => {
-  it('by CL, in all widths', () => {
+  test('by CL, in all widths', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 1, 2, 3, 4, 5, 7),
@@ -141,7 +141,7 @@ describe('shifts and rotates agree with the manual', () => {
     );
   });
 
-  it('SHLD and SHRD move bits in from the source', () => {
+  test('SHLD and SHRD move bits in from the source', () => {
     fc.assert(
       fc.property(wideSize, word, word, fc.integer({ min: 0, max: 63 }), fc.boolean(), (s, a, b, raw, right) => {
         const bits = BigInt(s * 8);
@@ -162,7 +162,7 @@ describe('shifts and rotates agree with the manual', () => {
 });
 
 describe('multiplication and division agree with BigInt', () => {
-  it('MUL and IMUL of the accumulator', () => {
+  test('MUL and IMUL of the accumulator', () => {
     fc.assert(
       fc.property(size, word, word, fc.boolean(), (s, a, b, isSigned) => {
         const mask = oracle.maskOf(s);
@@ -183,7 +183,7 @@ describe('multiplication and division agree with BigInt', () => {
     );
   });
 
-  it('IMUL with two operands', () => {
+  test('IMUL with two operands', () => {
     fc.assert(
       fc.property(wideSize, word, word, (s, a, b) => {
         const product = oracle.signed(s, a) * oracle.signed(s, b);
@@ -195,7 +195,7 @@ describe('multiplication and division agree with BigInt', () => {
     );
   });
 
-  it('DIV and IDIV, with #DE for zero and for quotients that do not fit', () => {
+  test('DIV and IDIV, with #DE for zero and for quotients that do not fit', () => {
     fc.assert(
       fc.property(
         size,
@@ -232,7 +232,7 @@ describe('multiplication and division agree with BigInt', () => {
 });
 
 describe('bit instructions', () => {
-  it('BT, BTS, BTR, BTC change CF only and take the offset modulo the width in a register', () => {
+  test('BT, BTS, BTR, BTC change CF only and take the offset modulo the width in a register', () => {
     fc.assert(
       fc.property(wideSize, fc.integer({ min: 0, max: 3 }), word, word, flags, (s, kind, a, offset, f) => {
         const bit = BigInt(Number(offset & 0xffn) % (s * 8));
@@ -248,7 +248,7 @@ describe('bit instructions', () => {
     );
   });
 
-  it('a register offset addresses a bit string in memory, also downwards', () => {
+  test('a register offset addresses a bit string in memory, also downwards', () => {
     const up = runOne('480fab0b', { memory: 0n, rcx: 5n }); // bts %rcx,(%rbx)
     expect(up.memory).toBe(32n);
     // bts %rcx,(%rbx) with rcx = -64 + 3 works on the word below.
@@ -256,7 +256,7 @@ describe('bit instructions', () => {
     expect(down.flags & 1).toBe(0);
   });
 
-  it('BSF, BSR, POPCNT, BSWAP', () => {
+  test('BSF, BSR, POPCNT, BSWAP', () => {
     fc.assert(
       fc.property(word, word, (a, old) => {
         const bits = a.toString(2);
@@ -279,7 +279,7 @@ describe('bit instructions', () => {
 });
 
 describe('flags', () => {
-  it('any combination survives loading and reading back, also ones no result has', () => {
+  test('any combination survives loading and reading back, also ones no result has', () => {
     fc.assert(
       fc.property(flags, (f) => {
         expect(runOne('90', { flags: f }).flags & oracle.STATUS).toBe(f);
@@ -287,7 +287,7 @@ describe('flags', () => {
     );
   });
 
-  it('conditions read them as the manual says', () => {
+  test('conditions read them as the manual says', () => {
     const test = (f: number, mask: number) => (f & mask) !== 0;
     const differs = (f: number) => test(f, 0x80) !== test(f, 0x800);
     const conditions: ((f: number) => boolean)[] = [
@@ -309,7 +309,7 @@ describe('flags', () => {
     );
   });
 
-  it('LAHF and SAHF move the low byte', () => {
+  test('LAHF and SAHF move the low byte', () => {
     expect(runOne('9f', { flags: 0xd5 }).rax).toBe(0xd700n); // lahf
     expect(runOne('9e', { rax: 0xff00n, flags: 0x800 }).flags & oracle.STATUS).toBe(0x8d5); // sahf
   });

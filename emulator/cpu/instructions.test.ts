@@ -26,7 +26,7 @@ function run(hex: string, steps = 1): void {
 }
 
 describe('effective addresses', () => {
-  it('are base + index * scale + displacement modulo 2^64', () => {
+  test('are base + index * scale + displacement modulo 2^64', () => {
     fc.assert(
       fc.property(
         word,
@@ -45,7 +45,7 @@ describe('effective addresses', () => {
     );
   });
 
-  it('are cut to 32 bits by an address-size prefix before the segment base is added', () => {
+  test('are cut to 32 bits by an address-size prefix before the segment base is added', () => {
     poke(machine, DATA, 77n);
     setRegister(cpu, GS_BASE, BigInt(DATA) - 0x10n);
     setRegister(cpu, RBX, 0xffffffff00000010n);
@@ -53,7 +53,7 @@ describe('effective addresses', () => {
     expect(cpu.get64(RAX)).toBe(77n);
   });
 
-  it('of a bit string are cut to 32 bits after the bit offset moved them', () => {
+  test('of a bit string are cut to 32 bits after the bit offset moved them', () => {
     const small32 = smallMachine();
     for (const [hex, base] of [
       ['670fb303', 0xfffffffcn], // btr %eax,(%ebx)
@@ -76,7 +76,7 @@ describe('effective addresses', () => {
     expect(peek(machine, DATA)).toBe(0n);
   });
 
-  it('LEA has no segment base', () => {
+  test('LEA has no segment base', () => {
     setRegister(cpu, RBX, 5n);
     run('65488d03'); // lea (%rbx),%rax
     expect(cpu.get64(RAX)).toBe(5n);
@@ -84,7 +84,7 @@ describe('effective addresses', () => {
 });
 
 describe('moves', () => {
-  it('32-bit writes clear the upper half, narrower ones keep it', () => {
+  test('32-bit writes clear the upper half, narrower ones keep it', () => {
     const all = 0xffffffffffffffffn;
     for (const [hex, expected] of [
       ['b811223344', 0x44332211n], // mov $0x44332211,%eax
@@ -98,7 +98,7 @@ describe('moves', () => {
     }
   });
 
-  it('MOVZX, MOVSX, MOVSXD, CBW..CQO', () => {
+  test('MOVZX, MOVSX, MOVSXD, CBW..CQO', () => {
     setRegister(cpu, RCX, 0xffffffff8000ff80n);
     for (const [hex, expected] of [
       ['480fb6c1', 0x80n], // movzbq %cl,%rax
@@ -116,14 +116,14 @@ describe('moves', () => {
     expect([cpu.get64(RAX), cpu.get64(RDX)]).toEqual([0xffffffffffffff80n, mask64]);
   });
 
-  it('CMOV without its condition still clears the upper half of a 32-bit destination', () => {
+  test('CMOV without its condition still clears the upper half of a 32-bit destination', () => {
     setRegister(cpu, RAX, mask64);
     setRegister(cpu, RCX, 1n);
     run('31d2 0f45c1', 2); // xor %edx,%edx; cmovne %ecx,%eax
     expect(cpu.get64(RAX)).toBe(0xffffffffn);
   });
 
-  it('XCHG with memory stores before it loads the register, and faults whole', () => {
+  test('XCHG with memory stores before it loads the register, and faults whole', () => {
     poke(machine, DATA, 5n);
     setRegister(cpu, RBX, BigInt(DATA));
     setRegister(cpu, RAX, 9n);
@@ -133,7 +133,7 @@ describe('moves', () => {
 });
 
 describe('stack', () => {
-  it('PUSH %rsp pushes the old value, POP %rsp loads the popped one', () => {
+  test('PUSH %rsp pushes the old value, POP %rsp loads the popped one', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
     run('54'); // push %rsp
     expect(peek(machine, KERNEL_STACK - 8)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK)));
@@ -142,7 +142,7 @@ describe('stack', () => {
     expect(cpu.get64(RSP)).toBe(0x1234n);
   });
 
-  it('POP to an rsp-relative place uses the incremented rsp; LEAVE and RET imm', () => {
+  test('POP to an rsp-relative place uses the incremented rsp; LEAVE and RET imm', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK - 32));
     poke(machine, KERNEL_STACK - 32, 42n);
     run('8f0424'); // popq (%rsp)
@@ -154,7 +154,7 @@ describe('stack', () => {
     expect([cpu.get64(RBP), cpu.rsp(), cpu.rip()]).toEqual([7n, KERNEL_STACK - 56 + 8 + 16, KERNEL_CODE]);
   });
 
-  it('CALL and JMP through memory; a non-canonical target faults in the instruction', () => {
+  test('CALL and JMP through memory; a non-canonical target faults in the instruction', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
     setRegister(cpu, RBX, BigInt(DATA));
     poke(machine, DATA, BigInt(KERNEL_CODE + 0x100));
@@ -179,7 +179,7 @@ describe('string instructions', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
   };
 
-  it('REP MOVS copies one element a step, so an NMI fits between', () => {
+  test('REP MOVS copies one element a step, so an NMI fits between', () => {
     poke(machine, DATA, 0x1111n);
     poke(machine, DATA + 8, 0x2222n);
     prepare(2, DATA, DATA + 0x100);
@@ -190,7 +190,7 @@ describe('string instructions', () => {
     expect([cpu.get64(RCX), cpu.rip(), peek(machine, DATA + 0x108)]).toEqual([0n, KERNEL_CODE + 3, 0x2222n]);
   });
 
-  it('rcx = 0 does nothing; DF goes downwards; STOS and LODS', () => {
+  test('rcx = 0 does nothing; DF goes downwards; STOS and LODS', () => {
     prepare(0, DATA, DATA);
     run('f3aa'); // rep stos %al,(%rdi)
     expect(cpu.get64(RDI)).toBe(BigInt.asUintN(64, BigInt(DATA)));
@@ -203,7 +203,7 @@ describe('string instructions', () => {
     expect([peek(machine, DATA + 0x300) & 0xffn, cpu.get64(RAX)]).toEqual([0xabn, 0x1111n]);
   });
 
-  it('REPNE SCAS and REPE CMPS stop at the element that decides', () => {
+  test('REPNE SCAS and REPE CMPS stop at the element that decides', () => {
     machine.memory.writeBytes(0x50400, Buffer.from('abcXabcY'));
     prepare(8, DATA + 0x400, DATA + 0x400);
     setRegister(cpu, RAX, 'X'.charCodeAt(0));
@@ -214,7 +214,7 @@ describe('string instructions', () => {
     expect([cpu.get64(RCX), cpu.rflags() & 0x40]).toEqual([0n, 0]);
   });
 
-  it('a fault in the middle keeps what is done and restarts there', () => {
+  test('a fault in the middle keeps what is done and restarts there', () => {
     put64(machine, leafEntry(DATA + 0x1000), 0);
     prepare(2, DATA, DATA + 0xff8);
     kernelAt(small, 'f348a5'); // rep movsq (%rsi),(%rdi)
@@ -224,7 +224,7 @@ describe('string instructions', () => {
 });
 
 describe('branches', () => {
-  it('LOOP and JRCXZ count rcx', () => {
+  test('LOOP and JRCXZ count rcx', () => {
     setRegister(cpu, RCX, 3n);
     setRegister(cpu, RAX, 0n);
     kernelAt(small, '48ffc0 e2fb e300 90'); // inc %rax; loop to the inc; jrcxz to the nop; nop

@@ -1,7 +1,7 @@
 /**
  * Promise: for every form (iced-x86 Code) of every mnemonic of the instruction table it is written down whether it is
- * executed or refused. One that is executed does what iced-x86 knows of it: it goes to the next instruction, moves rsp by
- * what that form moves it, and writes as wide as its operands are. One that is refused is an UnimplementedError.
+ * executed or refused. One that is executed does what iced-x86 knows of it: it goes to the next instruction, moves rsp
+ * by what that form moves it, and writes as wide as its operands are. One that is refused is an UnimplementedError.
  */
 import {
   Code,
@@ -301,7 +301,7 @@ describe('every form of every mnemonic of the table', () => {
   const forms = formsOfTable();
   const refused = new Set(REFUSED);
 
-  it('is executed by one row at most, and refused if and only if it is listed', () => {
+  test('is executed by one row at most, and refused if and only if it is listed', () => {
     expect(forms.length).toBeGreaterThan(700);
     const wrong: string[] = [];
     for (const info of forms) {
@@ -315,7 +315,7 @@ describe('every form of every mnemonic of the table', () => {
     expect(REFUSED.filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it('has bytes, but for those that only other decoders know', () => {
+  test('has bytes, but for those that only other decoders know', () => {
     const without = forms.filter((info) => WITHOUT_BYTES.test(nameOf(info)));
     expect(without.length).toBe(50);
     for (const info of without) {
@@ -325,7 +325,7 @@ describe('every form of every mnemonic of the table', () => {
     }
   });
 
-  it('does what it says, with registers and with memory', () => {
+  test('does what it says, with registers and with memory', () => {
     const mark = machine.mark();
     let executed = 0;
     for (const info of forms) {

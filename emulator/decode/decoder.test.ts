@@ -26,13 +26,13 @@ function decode(hex: string): MicroOp {
 }
 
 describe('decoder', () => {
-  it('the cases of the hot switch have the numbers of their names', () => {
+  test('the cases of the hot switch have the numbers of their names', () => {
     const source = readFileSync(`${__dirname}/../cpu/execute.ts`, 'utf8');
     const cases = [...source.matchAll(/case (\d+): \/\/ (\w+)/g)].map((match) => [Number(match[1]), match[2]]);
     expect(cases).toEqual(HOT_CODES.map((name, code) => [code, name]).slice(1));
   });
 
-  it.each([
+  test.each([
     ['mov %gs:0x14,%rsp', '65488b242514000000', OP_GS | OP_WRITES_RSP | OP_MEM_READ],
     ['push %rax', '50', OP_STACK],
     ['pop %rsp', '5c', OP_STACK | OP_WRITES_RSP],
@@ -52,7 +52,7 @@ describe('decoder', () => {
     expect(decode(hex).flags & known).toBe(flags);
   });
 
-  it('undefined bytes are #UD, an instruction out of coverage is a typed error', () => {
+  test('undefined bytes are #UD, an instruction out of coverage is a typed error', () => {
     const small = smallMachine();
     kernelAt(small, '06'); // push %es, undefined in 64-bit mode
     small.machine.step(0);
@@ -80,7 +80,7 @@ describe('decoder', () => {
     }
   });
 
-  it('an instruction of more than 15 bytes is #GP(0), one of 15 is executed, an undefined one is #UD', () => {
+  test('an instruction of more than 15 bytes is #GP(0), one of 15 is executed, an undefined one is #UD', () => {
     const small = smallMachine();
     for (const [hex, vector] of [
       [`${'66'.repeat(15)}90`, 13], // 15 prefixes, nop
@@ -99,7 +99,7 @@ describe('decoder', () => {
     }
   });
 
-  it('F3 90 is PAUSE, with REX.B it is XCHG %r8,%rax', () => {
+  test('F3 90 is PAUSE, with REX.B it is XCHG %r8,%rax', () => {
     const small = smallMachine();
     for (const [hex, rax, r8] of [
       ['f390', 1n, 2n], // pause
@@ -116,7 +116,7 @@ describe('decoder', () => {
     }
   });
 
-  it('text is AT&T, with the symbol that a branch leads to', () => {
+  test('text is AT&T, with the symbol that a branch leads to', () => {
     const small = smallMachine();
     kernelAt(small, '65488b242514000000 e802000000'); // mov %gs:0x14,%rsp; call .+7
     expect(disassemble(small.machine, PML4, KERNEL_CODE)).toMatch(/^mov\w* +%gs:\(?0x14\)?,%rsp$/);
@@ -125,7 +125,7 @@ describe('decoder', () => {
     expect(disassemble(small.machine, PML4, 0x123456789)).toBe('(not mapped)');
   });
 
-  it('the check of an image names the first instruction out of coverage and skips padding', () => {
+  test('the check of an image names the first instruction out of coverage and skips padding', () => {
     // two undefined bytes; nop; int3; cpuid
     const data = Uint8Array.from(Buffer.from('061790cc0fa2', 'hex'));
     const section = { name: '.entry.text', addr: KERNEL_CODE, size: data.length, flags: 6 };

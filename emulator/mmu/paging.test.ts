@@ -49,7 +49,7 @@ function setLeaf(small: SmallMachine, va: number, pa: number, flags: number, hi 
 }
 
 describe('page faults report why', () => {
-  it.each([
+  test.each([
     ['not present, supervisor read', PAGE, LOAD, 0, 0, false, 0],
     ['not present, user write', USER_PAGE, STORE, 0, 0, true, 6],
     ['read-only, user write', USER_PAGE, STORE, P | U, 0, true, 7],
@@ -66,7 +66,7 @@ describe('page faults report why', () => {
     expectPageFault(small, access(small, code, va, user), error);
   });
 
-  it('fetching from an XD page, and SMEP', () => {
+  test('fetching from an XD page, and SMEP', () => {
     const small = smallMachine();
     setLeaf(small, USER, 0x40000, P | U, XD);
     userAt(small, '90'); // nop
@@ -79,7 +79,7 @@ describe('page faults report why', () => {
 });
 
 describe('rights', () => {
-  it('without CR0.WP the supervisor writes to read-only pages', () => {
+  test('without CR0.WP the supervisor writes to read-only pages', () => {
     const small = smallMachine();
     small.cpu.r[CR0] &= ~CR0_WP;
     small.cpu.refresh();
@@ -87,7 +87,7 @@ describe('rights', () => {
     expect(access(small, STORE, PAGE)).toBe(RETIRED);
   });
 
-  it('AC suspends SMAP for explicit accesses, not for the processor’s own', () => {
+  test('AC suspends SMAP for explicit accesses, not for the processor’s own', () => {
     const small = smallMachine();
     setFlags(small.cpu, FLAG_AC);
     expect(access(small, LOAD, USER_PAGE)).toBe(RETIRED);
@@ -99,7 +99,7 @@ describe('rights', () => {
     expect(small.cpu.fault.implicit).toBe(true);
   });
 
-  it('R/W and U/S are the AND of all levels, XD the OR', () => {
+  test('R/W and U/S are the AND of all levels, XD the OR', () => {
     const small = smallMachine();
     put64(small.machine, 0x6000 + 16, 0x7000 | P | U);
     expectPageFault(small, access(small, STORE, USER_PAGE, true), 7);
@@ -108,7 +108,7 @@ describe('rights', () => {
     expect(small.machine.translate(0x1000, USER_PAGE)).toMatchObject({ noExecute: true });
   });
 
-  it('A is set at every level used, D at the leaf of a write only', () => {
+  test('A is set at every level used, D at the leaf of a write only', () => {
     const small = smallMachine();
     const bits = (pa: number) => small.machine.memory.read32(pa) & (A | D);
     access(small, LOAD, PAGE);
@@ -117,7 +117,7 @@ describe('rights', () => {
     expect(bits(leafEntry(PAGE))).toBe(A | D);
   });
 
-  it('2 MiB pages, and a non-canonical address is #GP, through rsp #SS', () => {
+  test('2 MiB pages, and a non-canonical address is #GP, through rsp #SS', () => {
     const small = smallMachine();
     put64(small.machine, 0x3000 + 9 * 8, 0x83);
     poke(small.machine, PAGE, 0x1122334455667788n);
@@ -134,7 +134,7 @@ describe('rights', () => {
 });
 
 describe('alignment check', () => {
-  it('is #AC(0) for a user access while CR0.AM and AC are set, and nothing for the supervisor', () => {
+  test('is #AC(0) for a user access while CR0.AM and AC are set, and nothing for the supervisor', () => {
     const small = smallMachine();
     small.cpu.r[CR0] |= CR0_AM;
     setFlags(small.cpu, FLAG_AC);
@@ -147,7 +147,7 @@ describe('alignment check', () => {
 });
 
 describe('accesses across pages', () => {
-  it('a store is all or nothing: the second page is checked first', () => {
+  test('a store is all or nothing: the second page is checked first', () => {
     const small = smallMachine();
     setLeaf(small, PAGE + 0x1000, 0, 0);
     const before = peek(small.machine, PAGE + 0xff8);
@@ -156,7 +156,7 @@ describe('accesses across pages', () => {
     expect(peek(small.machine, PAGE + 0xff8)).toBe(before);
   });
 
-  it('loads and stores assemble bytes from both', () => {
+  test('loads and stores assemble bytes from both', () => {
     const small = smallMachine();
     setLeaf(small, PAGE + 0x1000, 0x70000, P | W);
     for (let offset = 0xff9; offset < 0x1000; offset++) {
@@ -205,7 +205,7 @@ describe('TLB', () => {
     return small;
   }
 
-  it('keeps a translation until INVLPG; a not-present one is never cached', () => {
+  test('keeps a translation until INVLPG; a not-present one is never cached', () => {
     const small = smallMachine();
     stale(small);
     expect(reads(small)).toBe(1);
@@ -218,7 +218,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(1);
   });
 
-  it('without PCIDE, MOV CR3 drops all but Global entries', () => {
+  test('without PCIDE, MOV CR3 drops all but Global entries', () => {
     const small = smallMachine();
     stale(small);
     writeCr3(small, 0x1000n);
@@ -230,7 +230,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(1);
   });
 
-  it('with PCIDE, MOV CR3 drops the new PCID’s entries unless bit 63 is set, and never another PCID’s', () => {
+  test('with PCIDE, MOV CR3 drops the new PCID’s entries unless bit 63 is set, and never another PCID’s', () => {
     const small = withPcid();
     stale(small);
     writeCr3(small, 0x1002n);
@@ -241,7 +241,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(2);
   });
 
-  it('a Global entry matches any PCID; toggling CR4.PGE flushes it', () => {
+  test('a Global entry matches any PCID; toggling CR4.PGE flushes it', () => {
     const small = withPcid();
     stale(small, P | W | G);
     writeCr3(small, 0x1002n);
@@ -253,7 +253,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(2);
   });
 
-  it('INVLPG drops the current PCID’s entry and Global ones, not another PCID’s', () => {
+  test('INVLPG drops the current PCID’s entry and Global ones, not another PCID’s', () => {
     const small = withPcid();
     stale(small);
     writeCr3(small, 0x1002n);
@@ -262,7 +262,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(1);
   });
 
-  it.each([
+  test.each([
     [0, 1, 2, 1],
     [0, 2, 1, 1],
     [1, 1, 2, 1],
@@ -281,7 +281,7 @@ describe('TLB', () => {
     }
   });
 
-  it('INVPCID with a bad type, reserved bits, or a PCID without PCIDE is #GP', () => {
+  test('INVPCID with a bad type, reserved bits, or a PCID without PCIDE is #GP', () => {
     const small = withPcid();
     expect(invpcid(small, 4, 0, 0)).toBe(FAULTED);
     expect(invpcid(small, 1, 0x1000, 0)).toBe(FAULTED);
@@ -290,7 +290,7 @@ describe('TLB', () => {
     expect(plain.cpu.rip()).toBe(handlerOf(13));
   });
 
-  it('a stale entry that is too strict faults once, then the tables count', () => {
+  test('a stale entry that is too strict faults once, then the tables count', () => {
     const small = smallMachine();
     setLeaf(small, PAGE, 0x50000, P);
     access(small, LOAD, PAGE);
@@ -299,7 +299,7 @@ describe('TLB', () => {
     expect(access(small, STORE, PAGE)).toBe(RETIRED);
   });
 
-  it('a page fault drops what is cached of its address, also when the tables no longer map it', () => {
+  test('a page fault drops what is cached of its address, also when the tables no longer map it', () => {
     const small = smallMachine();
     for (const flags of [P | W, P | W | G]) {
       stale(small, flags);
@@ -310,7 +310,7 @@ describe('TLB', () => {
     }
   });
 
-  it('a page fault of one PCID leaves what another one has cached, unless it is Global', () => {
+  test('a page fault of one PCID leaves what another one has cached, unless it is Global', () => {
     for (const [flags, expected] of [
       [P | W, RETIRED],
       [P | W | G, FAULTED],
@@ -325,7 +325,7 @@ describe('TLB', () => {
     }
   });
 
-  it('a TLB generation that wraps forgets, it does not revive', () => {
+  test('a TLB generation that wraps forgets, it does not revive', () => {
     const small = smallMachine();
     stale(small);
     for (let i = 0; i < 4200; i++) small.cpu.tlb.flushAll();
@@ -333,7 +333,7 @@ describe('TLB', () => {
     expect(reads(small)).toBe(2);
   });
 
-  it('a rollback restores what is cached', () => {
+  test('a rollback restores what is cached', () => {
     const small = withPcid();
     stale(small);
     const fingerprint = small.machine.fingerprint();
@@ -348,7 +348,7 @@ describe('TLB', () => {
 });
 
 describe('code pages', () => {
-  it('a store into decoded code is seen by the next fetch, through another mapping too', () => {
+  test('a store into decoded code is seen by the next fetch, through another mapping too', () => {
     const small = smallMachine();
     kernelAt(small, '48ffc0 48ffc0'); // inc %rax; inc %rax
     small.machine.run(0, 2);
@@ -360,7 +360,7 @@ describe('code pages', () => {
     expect(small.cpu.get64(RAX)).toBe(10n);
   });
 
-  it('an instruction across two pages is translated on both and re-read', () => {
+  test('an instruction across two pages is translated on both and re-read', () => {
     const small = smallMachine();
     const at = KERNEL + 0x21000 - 2;
     place(small.machine, at, 'b811000000'); // mov $0x11,%eax
@@ -387,7 +387,7 @@ describe('the entries of a walk, for a reader', () => {
       .map(({ table, index, reserved }) => `${table}[${index}]${reserved ? '!' : ''}`)
       .join(' ');
 
-  it.each([
+  test.each([
     ['down to the leaf', PAGE, undefined, 'PML4[511] PDPT[510] PD[8] PT[80]'],
     ['to an entry that is not present', KERNEL + 0x40000000, undefined, 'PML4[511] PDPT[511]'],
     ['to a large page', PAGE, [0x3040, 0x83, 0], 'PML4[511] PDPT[510] PD[8]'],

@@ -74,19 +74,19 @@ describe('rf-not-pushed', () => {
   const ud2 = () => afterOne((small) => kernelAt(small, '0f0b'));
   const frame = (observed: ObservedCpu) => observed.pushedFlags as number;
 
-  it('is RF missing in the frame of a fault', () => {
+  test('is RF missing in the frame of a fault', () => {
     const { small, observed } = ud2();
     expect(observed.result).toBe(FAULTED);
     expect(nameOf(observed, wordChanged(small, frame(observed), FLAG_RF))).toBe('rf-not-pushed');
   });
 
-  it('is found above an error code, too', () => {
+  test('is found above an error code, too', () => {
     const { small, observed } = afterOne((s) => kernelAt(s, '8b042500000000')); // mov 0,%eax
     expect([observed.result, observed.delivered?.vector]).toEqual([FAULTED, 14]);
     expect(nameOf(observed, wordChanged(small, frame(observed), FLAG_RF))).toBe('rf-not-pushed');
   });
 
-  it('is no other bit, no other word, not RF too many, and not the frame of an NMI or of INT n', () => {
+  test('is no other bit, no other word, not RF too many, and not the frame of an NMI or of INT n', () => {
     const { small, observed } = ud2();
     expect(nameOf(observed, wordChanged(small, frame(observed), FLAG_RF | FLAG_IF))).toBeUndefined();
     expect(nameOf(observed, wordChanged(small, frame(observed) + 4, FLAG_RF))).toBeUndefined();
@@ -110,7 +110,10 @@ describe('rf-not-pushed', () => {
 });
 
 describe('rf-of-double-fault', () => {
-  /** An interrupt at CPL 0 whose frame, and whose page fault's frame, cannot be pushed; #PF has an IST stack in the second. */
+  /**
+   * An interrupt at CPL 0 whose frame, and whose page fault's frame, cannot be pushed; #PF has an IST stack in the
+   * second.
+   */
   const interrupt = (pageFaultIst: number) =>
     afterOne((small) => {
       setGate(small.machine, VEC_DF, 0x18000, 1);
@@ -121,7 +124,7 @@ describe('rf-of-double-fault', () => {
       small.machine.raiseIrq(0, 0x20);
     });
 
-  it('is RF missing in the frame of a #DF', () => {
+  test('is RF missing in the frame of a #DF', () => {
     const { small, observed } = interrupt(0);
     expect([observed.result, observed.delivered?.vector]).toEqual([DELIVERED, VEC_DF]);
     const pushed = wordChanged(small, observed.pushedFlags as number, FLAG_RF);
@@ -129,7 +132,7 @@ describe('rf-of-double-fault', () => {
     expect(nameOf(observed, wordChanged(small, observed.pushedFlags as number, FLAG_IF))).toBeUndefined();
   });
 
-  it('is rf-not-pushed if the delivery of an interrupt ends in a page fault', () => {
+  test('is rf-not-pushed if the delivery of an interrupt ends in a page fault', () => {
     const { small, observed } = interrupt(2);
     expect([observed.result, observed.delivered?.vector]).toEqual([DELIVERED, VEC_PF]);
     expect(nameOf(observed, wordChanged(small, observed.pushedFlags as number, FLAG_RF))).toBe('rf-not-pushed');
@@ -145,13 +148,13 @@ describe('rf-in-repetition', () => {
       setRegister(small.cpu, RDI, BigInt.asUintN(64, BigInt(KERNEL + 0x31000)));
     });
 
-  it('is RF missing between two iterations', () => {
+  test('is RF missing between two iterations', () => {
     const { observed } = repMovs(2);
     expect(observed.cpu.r[EFLAGS] & FLAG_RF).toBe(FLAG_RF);
     expect(nameOf(observed, flagsChanged(observed, FLAG_RF))).toBe('rf-in-repetition');
   });
 
-  it('is no other flag, not RF after the last iteration, and not RF after another instruction', () => {
+  test('is no other flag, not RF after the last iteration, and not RF after another instruction', () => {
     const between = repMovs(2).observed;
     expect(nameOf(between, flagsChanged(between, FLAG_RF | FLAG_DF))).toBeUndefined();
     expect(nameOf(between, flagsChanged(between, FLAG_CF))).toBeUndefined();
@@ -170,13 +173,13 @@ describe('syscall-clears-flags', () => {
       small.cpu.r[FMASK] = FLAG_IF;
     }).observed;
 
-  it('is any of the status flags and DF cleared', () => {
+  test('is any of the status flags and DF cleared', () => {
     const observed = syscall();
     expect(observed.cpu.rflags() & (FLAG_CF | FLAG_ZF | FLAG_DF)).toBe(FLAG_CF | FLAG_ZF | FLAG_DF);
     expect(nameOf(observed, flagsChanged(observed, FLAG_CF | FLAG_ZF | FLAG_DF))).toBe('syscall-clears-flags');
   });
 
-  it('is not some of them, not one too many, not IF, and not another register or instruction', () => {
+  test('is not some of them, not one too many, not IF, and not another register or instruction', () => {
     const observed = syscall();
     expect(nameOf(observed, flagsChanged(observed, FLAG_CF))).toBeUndefined();
     expect(nameOf(observed, flagsChanged(observed, FLAG_CF | FLAG_ZF | FLAG_DF | FLAG_IF))).toBeUndefined();
@@ -198,13 +201,13 @@ describe('ss-after-ist', () => {
       small.machine.raiseNmi(0);
     }).observed;
 
-  it('is SS set to NULL when an event at CPL 0 moves to an IST stack', () => {
+  test('is SS set to NULL when an event at CPL 0 moves to an IST stack', () => {
     const observed = nmi(1);
     expect([observed.result, observed.delivered?.ist]).toEqual([DELIVERED, 1]);
     expect(nameOf(observed, register('ss', KERNEL_SS, 0))).toBe('ss-after-ist');
   });
 
-  it('is not another value, not without IST, not from CPL 3, and not another register', () => {
+  test('is not another value, not without IST, not from CPL 3, and not another register', () => {
     expect(nameOf(nmi(1), register('ss', KERNEL_SS, 0x10))).toBeUndefined();
     expect(nameOf(nmi(1), register('ss', 0, KERNEL_SS))).toBeUndefined();
     expect(nameOf(nmi(0), register('ss', KERNEL_SS, 0))).toBeUndefined();
@@ -229,7 +232,7 @@ describe('undefined-flags', () => {
       .join('');
   };
 
-  it.each([
+  test.each([
     ['add %rcx,%rax', '4801c8', 0, ''],
     ['and %rcx,%rax', '4821c8', 0, 'A'],
     ['shr $1,%rax', '48d1e8', 0, 'A'],
@@ -252,7 +255,7 @@ describe('undefined-flags', () => {
     expect(accepted(hex, rcx)).toBe(flags);
   });
 
-  it('are not accepted together with another flag, in another register, or after a fault', () => {
+  test('are not accepted together with another flag, in another register, or after a fault', () => {
     const observed = executing('48c1e80c');
     expect(nameOf(observed, flagsChanged(observed, FLAG_OF | FLAG_AF))).toBe('undefined-flags');
     expect(nameOf(observed, flagsChanged(observed, FLAG_OF | FLAG_CF))).toBeUndefined();

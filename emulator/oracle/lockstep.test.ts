@@ -1,4 +1,6 @@
-/** Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault. */
+/**
+ * Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault.
+ */
 import { readFileSync } from 'node:fs';
 import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';

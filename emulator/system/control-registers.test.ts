@@ -18,7 +18,7 @@ function expectFault(small: SmallMachine, vector: number, error?: number): void 
 }
 
 describe('control registers and MSRs', () => {
-  it('CR3 bit 63 needs PCIDE and reads back as 0', () => {
+  test('CR3 bit 63 needs PCIDE and reads back as 0', () => {
     const small = smallMachine();
     kernelAt(small, '0f22d8 0f20db'); // mov %rax,%cr3; mov %cr3,%rbx
     setRegister(small.cpu, RAX, (1n << 63n) | 0x1003n);
@@ -31,7 +31,7 @@ describe('control registers and MSRs', () => {
     expectFault(small, 13, 0);
   });
 
-  it('PCIDE can be turned on only while the PCID is 0', () => {
+  test('PCIDE can be turned on only while the PCID is 0', () => {
     const small = smallMachine();
     kernelAt(small, '0f22e0'); // mov %rax,%cr4
     setRegister(small.cpu, RAX, BigInt(small.cpu.r[CR4] | CR4_PCIDE));
@@ -42,7 +42,7 @@ describe('control registers and MSRs', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
   });
 
-  it('a non-canonical base in an MSR is #GP(0); an unknown MSR is not implemented', () => {
+  test('a non-canonical base in an MSR is #GP(0); an unknown MSR is not implemented', () => {
     const small = smallMachine();
     kernelAt(small, '0f30'); // wrmsr
     setRegister(small.cpu, RCX, 0xc0000101n);
@@ -53,7 +53,7 @@ describe('control registers and MSRs', () => {
     expect(() => small.machine.step(0)).toThrow(/RDMSR of 0x10/);
   });
 
-  it('LTR marks the TSS busy; LSL and VERW look without faulting', () => {
+  test('LTR marks the TSS busy; LSL and VERW look without faulting', () => {
     const small = smallMachine();
     put64(small.machine, 0x10040, small.machine.memory.read32(0x10040), small.machine.memory.read32(0x10044) & ~0x200);
     kernelAt(small, '0f00d8 0f03d8 0f00e8'); // ltr %ax; lsl %eax,%ebx; verw %ax
@@ -73,7 +73,7 @@ describe('control registers and MSRs', () => {
 });
 
 describe('debug registers', () => {
-  it('DR4 and DR5 are DR6 and DR7, or #UD with CR4.DE, at every CPL', () => {
+  test('DR4 and DR5 are DR6 and DR7, or #UD with CR4.DE, at every CPL', () => {
     const small = smallMachine();
     const { cpu, machine } = small;
     setRegister(cpu, RAX, 0xe00f);
@@ -102,7 +102,7 @@ describe('debug registers', () => {
     expect(machine.step(0)).toBe(RETIRED);
   });
 
-  it('DR0 to DR3 hold 64 bits; a breakpoint that DR7 enables is not implemented, high bits are #GP(0)', () => {
+  test('DR0 to DR3 hold 64 bits; a breakpoint that DR7 enables is not implemented, high bits are #GP(0)', () => {
     const small = smallMachine();
     setRegister(small.cpu, RAX, 0x123456789abcdef0n);
     kernelAt(small, '0f23c0 0f23d8 0f21c3 0f21d9'); // mov %rax,%dr0; mov %rax,%dr3; mov %dr0,%rbx; mov %dr3,%rcx
@@ -115,7 +115,7 @@ describe('debug registers', () => {
     expect(() => small.machine.step(0)).toThrow(/DR7/);
   });
 
-  it('control and debug registers that do not exist are #UD', () => {
+  test('control and debug registers that do not exist are #UD', () => {
     const small = smallMachine();
     for (const hex of [
       '0f22c8', // mov %rax,%cr1

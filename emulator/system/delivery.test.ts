@@ -53,7 +53,7 @@ function observe(small: SmallMachine, hooks: Partial<Observer>): void {
 }
 
 describe('delivery in 64-bit mode', () => {
-  it('from user mode uses rsp0 and pushes SS RSP RFLAGS CS RIP and the error code', () => {
+  test('from user mode uses rsp0 and pushes SS RSP RFLAGS CS RIP and the error code', () => {
     const small = smallMachine();
     userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     setFlags(small.cpu, FLAG_IF | 1);
@@ -65,7 +65,7 @@ describe('delivery in 64-bit mode', () => {
     expect(small.cpu.rip()).toBe(handlerOf(14));
   });
 
-  it('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
+  test('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
     const small = smallMachine();
     kernelAt(small, '0f0b'); // ud2
     setRegister(small.cpu, RSP, KERNEL_STACK - 3);
@@ -75,7 +75,7 @@ describe('delivery in 64-bit mode', () => {
     expect(small.cpu.r[SS]).toBe(0x18);
   });
 
-  it('an IST gate switches unconditionally, also when already on that stack', () => {
+  test('an IST gate switches unconditionally, also when already on that stack', () => {
     const small = smallMachine();
     useIst(small, 2, 1);
     kernelAt(small, '90'); // nop
@@ -88,7 +88,7 @@ describe('delivery in 64-bit mode', () => {
     expect(peek(small.machine, IST1 - 16)).toBe(BigInt.asUintN(64, BigInt(IST1 - 40)));
   });
 
-  it('an interrupt gate clears IF, a trap gate keeps it; both clear TF', () => {
+  test('an interrupt gate clears IF, a trap gate keeps it; both clear TF', () => {
     for (const [type, expected] of [
       [14, 0],
       [15, FLAG_IF],
@@ -102,7 +102,7 @@ describe('delivery in 64-bit mode', () => {
     }
   });
 
-  it('INT n pushes no error code and the address after it, and needs a gate with DPL >= CPL', () => {
+  test('INT n pushes no error code and the address after it, and needs a gate with DPL >= CPL', () => {
     const small = smallMachine();
     userAt(small, 'cd50'); // int $0x50
     expect(small.machine.step(0)).toBe(RETIRED);
@@ -115,14 +115,14 @@ describe('delivery in 64-bit mode', () => {
     expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER));
   });
 
-  it('CR2 has the address before the handler runs', () => {
+  test('CR2 has the address before the handler runs', () => {
     const small = smallMachine();
     userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     small.machine.step(0);
     expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(-0x1000000), vaHi(-0x1000000)]);
   });
 
-  it('a frame that cannot be pushed faults at its first word, or at the highest one of its lower page', () => {
+  test('a frame that cannot be pushed faults at its first word, or at the highest one of its lower page', () => {
     const small = smallMachine();
     put64(small.machine, leafEntry(KERNEL_STACK - 0x1000), 0);
     for (const [rsp, cr2] of [
@@ -144,7 +144,7 @@ describe('delivery in 64-bit mode', () => {
     expect(small.cpu.r[CR2]).toBe(vaLo(KERNEL_STACK + 24));
   });
 
-  it('a gate beyond the IDT limit is #GP with the vector, EXT set for an external event', () => {
+  test('a gate beyond the IDT limit is #GP with the vector, EXT set for an external event', () => {
     const small = smallMachine();
     small.cpu.r[IDTR_LIMIT] = 0x3ff;
     kernelAt(small, '90'); // nop
@@ -157,7 +157,7 @@ describe('delivery in 64-bit mode', () => {
 });
 
 describe('double faults and shutdown', () => {
-  it('a page fault whose stack is not mapped becomes #DF(0) on its IST stack', () => {
+  test('a page fault whose stack is not mapped becomes #DF(0) on its IST stack', () => {
     const small = smallMachine();
     useIst(small, 8, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
@@ -169,7 +169,7 @@ describe('double faults and shutdown', () => {
     expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 8));
   });
 
-  it('#GP then #PF is serial: the page fault is delivered', () => {
+  test('#GP then #PF is serial: the page fault is delivered', () => {
     const small = smallMachine();
     useIst(small, 14, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
@@ -178,7 +178,7 @@ describe('double faults and shutdown', () => {
     expect(small.cpu.rip()).toBe(handlerOf(14));
   });
 
-  it('#GP then #GP is a double fault', () => {
+  test('#GP then #GP is a double fault', () => {
     const small = smallMachine();
     small.machine.memory.write32((0x11000 + 13 * 16 + 4) >> 2, 0);
     userAt(small, 'f4'); // hlt
@@ -186,7 +186,7 @@ describe('double faults and shutdown', () => {
     expect(small.cpu.rip()).toBe(handlerOf(8));
   });
 
-  it('a fault during #DF delivery is shutdown, which is final', () => {
+  test('a fault during #DF delivery is shutdown, which is final', () => {
     const small = smallMachine();
     const seen: string[] = [];
     observe(small, {
@@ -201,7 +201,7 @@ describe('double faults and shutdown', () => {
     expect(seen).toEqual(['shutdown']);
   });
 
-  it('a TSS that is too short is #TS', () => {
+  test('a TSS that is too short is #TS', () => {
     const small = smallMachine();
     useIst(small, 10, 0);
     small.cpu.r[TR_LIMIT] = 3;
@@ -218,7 +218,7 @@ describe('double faults and shutdown', () => {
 });
 
 describe('NMI', () => {
-  it('blocks further NMIs, latches one, and delivers it right after IRET', () => {
+  test('blocks further NMIs, latches one, and delivers it right after IRET', () => {
     const small = smallMachine();
     const { machine, cpu } = small;
     let latched = 0;
@@ -240,7 +240,7 @@ describe('NMI', () => {
     expect(cpu.r[NMI_PENDING]).toBe(0);
   });
 
-  it('an IRET that faults unblocks NMIs too', () => {
+  test('an IRET that faults unblocks NMIs too', () => {
     const small = smallMachine();
     kernelAt(small, '48cf'); // iretq
     small.cpu.r[NMI_BLOCKED] = 1;
@@ -248,14 +248,14 @@ describe('NMI', () => {
     expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
   });
 
-  it('INT 2 does not block NMIs', () => {
+  test('INT 2 does not block NMIs', () => {
     const small = smallMachine();
     kernelAt(small, 'cd02'); // int $2
     small.machine.step(0);
     expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
   });
 
-  it('wakes a halted CPU', () => {
+  test('wakes a halted CPU', () => {
     const small = smallMachine();
     kernelAt(small, 'f490'); // hlt; nop
     expect(small.machine.step(0)).toBe(RETIRED);
@@ -266,7 +266,7 @@ describe('NMI', () => {
 });
 
 describe('interrupt shadows and traps', () => {
-  it('STI holds interrupts back for one instruction, but not an NMI', () => {
+  test('STI holds interrupts back for one instruction, but not an NMI', () => {
     const small = smallMachine();
     kernelAt(small, 'fb9090'); // sti; nop; nop
     small.machine.raiseIrq(0, 0x50);
@@ -283,7 +283,7 @@ describe('interrupt shadows and traps', () => {
     expect(small.cpu.rip()).toBe(handlerOf(2));
   });
 
-  it('STI with IF already set opens no shadow', () => {
+  test('STI with IF already set opens no shadow', () => {
     const small = smallMachine();
     kernelAt(small, 'fb9090'); // sti; nop; nop
     setFlags(small.cpu, FLAG_IF);
@@ -292,7 +292,7 @@ describe('interrupt shadows and traps', () => {
     expect(small.machine.step(0)).toBe(DELIVERED);
   });
 
-  it('MOV SS holds back interrupts and NMIs', () => {
+  test('MOV SS holds back interrupts and NMIs', () => {
     const small = smallMachine();
     kernelAt(small, '8ed09090'); // mov %eax,%ss
     setRegister(small.cpu, RAX, 0x18);
@@ -305,7 +305,7 @@ describe('interrupt shadows and traps', () => {
     expect(small.cpu.rip()).toBe(handlerOf(2));
   });
 
-  it('TF traps after the instruction, before a pending NMI', () => {
+  test('TF traps after the instruction, before a pending NMI', () => {
     const small = smallMachine();
     kernelAt(small, '9090'); // nop; nop
     setFlags(small.cpu, FLAG_TF);
@@ -316,7 +316,7 @@ describe('interrupt shadows and traps', () => {
     expect(small.cpu.r[NMI_PENDING]).toBe(1);
   });
 
-  it('POPF that sets TF traps one instruction later', () => {
+  test('POPF that sets TF traps one instruction later', () => {
     const small = smallMachine();
     kernelAt(small, '9d9090'); // popf; nop; nop
     poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
@@ -330,7 +330,7 @@ describe('interrupt shadows and traps', () => {
 });
 
 describe('observer calls', () => {
-  it('a fault is executing, faulted, delivering, one stack access for the whole frame, delivered', () => {
+  test('a fault is executing, faulted, delivering, one stack access for the whole frame, delivered', () => {
     const small = smallMachine();
     const calls: string[] = [];
     observe(small, {
@@ -358,7 +358,7 @@ describe('observer calls', () => {
     expect(calls).toEqual(['executing', 'faulted 6', 'delivering fault 6', 'stack true 40 true', 'delivered true']);
   });
 
-  it('a watched page tells of stores with physical and virtual address, not of A and D bits', () => {
+  test('a watched page tells of stores with physical and virtual address, not of A and D bits', () => {
     const small = smallMachine();
     const stores: number[][] = [];
     small.machine.memory.watch(0x40008 >> 12, true);
@@ -374,7 +374,7 @@ describe('observer calls', () => {
     expect(stores).toEqual([[0x408f8, 8, USER + 0x8f8]]);
   });
 
-  it('run stops at the boundary after the observer asked for it', () => {
+  test('run stops at the boundary after the observer asked for it', () => {
     const small = smallMachine();
     observe(small, {
       executing: (cpu) => {

@@ -32,7 +32,7 @@ describe('RF', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
   };
 
-  it('that IRETQ loads is 1 until the next instruction completes', () => {
+  test('that IRETQ loads is 1 until the next instruction completes', () => {
     const small = smallMachine();
     iretToKernel(small, '90 90', FLAG_RF | 2); // nop; nop
     expect(small.cpu.r[EFLAGS]).toBe(FLAG_RF);
@@ -42,7 +42,7 @@ describe('RF', () => {
     expect(nmiPushes(small)).toBe(2);
   });
 
-  it('is 0 in the handler, and IRETQ without it loads 0', () => {
+  test('is 0 in the handler, and IRETQ without it loads 0', () => {
     const small = smallMachine();
     kernelAt(small, '0f0b'); // ud2
     expect(small.machine.step(0)).toBe(FAULTED);
@@ -52,7 +52,7 @@ describe('RF', () => {
     expect(nmiPushes(small)).toBe(2);
   });
 
-  it('is cleared by the next instruction whatever that is: HLT, INT n, SYSCALL, POPF, PUSHF, a branch', () => {
+  test('is cleared by the next instruction whatever that is: HLT, INT n, SYSCALL, POPF, PUSHF, a branch', () => {
     const rest = (small: SmallMachine, hex: string) => {
       kernelAt(small, hex);
       setFlags(small.cpu, FLAG_RF);
@@ -80,7 +80,7 @@ describe('RF', () => {
     expect(small.cpu.r[R11]).toBe(2);
   });
 
-  it('is 1 in what an interrupt between two iterations pushes, and 0 after the last', () => {
+  test('is 1 in what an interrupt between two iterations pushes, and 0 after the last', () => {
     const small = smallMachine();
     const { cpu, machine } = small;
     const begin = () => {
@@ -98,7 +98,7 @@ describe('RF', () => {
     expect(nmiPushes(small)).toBe(2);
   });
 
-  it('a single-step trap pushes RF as it is', () => {
+  test('a single-step trap pushes RF as it is', () => {
     const small = smallMachine();
     kernelAt(small, 'f348ab 90'); // rep stosq; nop
     setRegister(small.cpu, RCX, 2n);

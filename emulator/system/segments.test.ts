@@ -104,7 +104,7 @@ function firstFault(small: SmallMachine, hex: string): Fault | undefined {
 }
 
 describe('a load of DS, ES, FS or GS', () => {
-  it.each([
+  test.each([
     ['null', 3, 3, []],
     ['user data', 0x2b, 3, []],
     ['user data with RPL 0', 0x28, 3, []],
@@ -134,7 +134,7 @@ describe('a load of DS, ES, FS or GS', () => {
     }
   });
 
-  it('of FS and GS loads the base of the descriptor, 0 for a null selector', () => {
+  test('of FS and GS loads the base of the descriptor, 0 for a null selector', () => {
     const small = machineWith();
     for (const [hex, base] of [
       ['8ee0', FS_BASE], // mov %eax,%fs
@@ -150,7 +150,7 @@ describe('a load of DS, ES, FS or GS', () => {
     }
   });
 
-  it('whose descriptor is not mapped is a page fault of the processor’s own', () => {
+  test('whose descriptor is not mapped is a page fault of the processor’s own', () => {
     for (const hex of [
       '8ed8', // mov %eax,%ds
       '8ed0', // mov %eax,%ss
@@ -178,7 +178,7 @@ describe('POP FS and POP GS', () => {
     return small.machine.step(0) === FAULTED ? [small.cpu.event.vector, small.cpu.event.error] : [];
   };
 
-  it('load selector and base, and release 8 bytes', () => {
+  test('load selector and base, and release 8 bytes', () => {
     for (const [hex, register, base] of forms) {
       const small = machineWith();
       setRegister(small.cpu, KERNEL_GS_BASE, 0x5555n);
@@ -190,7 +190,7 @@ describe('POP FS and POP GS', () => {
     }
   });
 
-  it('fault as a load does, with rsp, selector and bases as they were', () => {
+  test('fault as a load does, with rsp, selector and bases as they were', () => {
     for (const [hex, register, base] of forms) {
       const small = machineWith();
       setRegister(small.cpu, base, 0x123456789abcn);
@@ -207,7 +207,7 @@ describe('POP FS and POP GS', () => {
 });
 
 describe('a load of SS', () => {
-  it.each([
+  test.each([
     ['null at CPL 0', 0, 0, []],
     ['null with RPL 3 at CPL 0', 3, 0, [13, 0]],
     ['null at CPL 3', 3, 3, [13, 0]],
@@ -228,13 +228,13 @@ describe('a load of SS', () => {
     if (expected.length === 0) expect(small.cpu.r[SS]).toBe(selector);
   });
 
-  it('of CS is #UD', () => {
+  test('of CS is #UD', () => {
     expect(outcome(machineWith(), '8ec8')).toEqual([6, -1]); // mov %eax,%cs
   });
 });
 
 describe('stores of selectors and of table registers', () => {
-  it('MOV from a segment register and STR: a register at operand size, memory as 16 bits', () => {
+  test('MOV from a segment register and STR: a register at operand size, memory as 16 bits', () => {
     const small = machineWith();
     for (const [hex, expected] of [
       ['8cd8', 0x2bn], // mov %ds,%eax
@@ -260,7 +260,7 @@ describe('stores of selectors and of table registers', () => {
     }
   });
 
-  it('SGDT and SIDT store limit and base, or nothing: CR2 is the first byte that cannot be stored', () => {
+  test('SGDT and SIDT store limit and base, or nothing: CR2 is the first byte that cannot be stored', () => {
     const small = machineWith();
     for (const [hex, limit] of [
       ['0f0103', 0x9fn], // sgdt (%rbx)
@@ -286,7 +286,7 @@ describe('stores of selectors and of table registers', () => {
     }
   });
 
-  it('LGDT and LIDT load both or neither; a non-canonical base is #GP(0)', () => {
+  test('LGDT and LIDT load both or neither; a non-canonical base is #GP(0)', () => {
     const small = machineWith();
     setRegister(small.cpu, RBX, BigInt(DATA));
     poke(small.machine, DATA, (0x0000_8000_0000_1234n << 16n) | 0x77n);
@@ -312,7 +312,7 @@ describe('stores of selectors and of table registers', () => {
 });
 
 describe('LTR', () => {
-  it.each([
+  test.each([
     ['null', 3, [13, 0]],
     ['a busy TSS', TSS_SELECTOR, [13, TSS_SELECTOR]],
     ['data', 0x18, [13, 0x18]],
@@ -326,7 +326,7 @@ describe('LTR', () => {
     expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
   });
 
-  it('loads base and limit, and writes to the GDT: a read-only one is a page fault', () => {
+  test('loads base and limit, and writes to the GDT: a read-only one is a page fault', () => {
     const small = machineWith();
     small.cpu.r[GDTR_LIMIT] = 0xa7;
     put64(small.machine, GDT + LAST_TSS, 0x56780067, 0x12008934);
@@ -344,7 +344,7 @@ describe('LTR', () => {
 
 describe('LSL, LAR, VERR and VERW', () => {
   /** Limit and access rights or nothing, readable, writable, at CPL 3. */
-  it.each([
+  test.each([
     ['null', 3, undefined, undefined, false, false],
     ['user data', 0x2b, 0xffffffffn, 0xc0f300n, true, true],
     ['read-only data', READ_ONLY | 3, 0xffffffffn, 0xc0f100n, true, false],
@@ -384,13 +384,13 @@ describe('LRETQ', () => {
   };
   const TARGET = BigInt.asUintN(64, BigInt(KERNEL_CODE + 0x100));
 
-  it('to the same CPL loads CS and RIP and releases 16 bytes', () => {
+  test('to the same CPL loads CS and RIP and releases 16 bytes', () => {
     const small = machineWith();
     expect(returnTo(small, TARGET, 8)).toEqual([]);
     expect([small.cpu.r[CS], small.cpu.rip(), small.cpu.rsp()]).toEqual([8, KERNEL_CODE + 0x100, KERNEL_STACK - 48]);
   });
 
-  it.each([
+  test.each([
     ['a null CS', 0, TARGET, [13, 0]],
     ['data', 0x18, TARGET, [13, 0x18]],
     ['what is beyond the GDT', 0xa0, TARGET, [13, 0xa0]],
@@ -401,7 +401,7 @@ describe('LRETQ', () => {
     expect(returnTo(machineWith(), rip, cs)).toEqual(expected);
   });
 
-  it('to another CPL or mode is not implemented; a bad stack is #SS or #PF', () => {
+  test('to another CPL or mode is not implemented; a bad stack is #SS or #PF', () => {
     const small = machineWith();
     expect(() => returnTo(small, TARGET, 0x33)).toThrow(UnimplementedError);
     setRegister(small.cpu, RSP, 1n << 60n);

@@ -56,7 +56,7 @@ function expectFault(small: SmallMachine, vector: number, error?: number): void 
 }
 
 describe('SYSCALL and SYSRET', () => {
-  it('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
+  test('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
     const small = smallMachine();
     userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_IF | 0x41);
@@ -69,7 +69,7 @@ describe('SYSCALL and SYSRET', () => {
     expect([cpu.rsp(), cpu.r[GS_BASE], cpu.r[CR3]]).toEqual([USER_STACK, 0x1234, 0x1000]);
   });
 
-  it('SYSRET restores them and goes to CPL 3', () => {
+  test('SYSRET restores them and goes to CPL 3', () => {
     const small = smallMachine();
     kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, USER);
@@ -83,7 +83,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(cpu.rip()).toBe(handlerOf(1));
   });
 
-  it('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
+  test('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
     const small = smallMachine();
     kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, 0x800000000000n);
@@ -92,7 +92,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(peek(small.machine, KERNEL_STACK - 40)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
   });
 
-  it('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
+  test('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
     const small = smallMachine();
     userAt(small, '480f07'); // sysretq
     expectFault(small, 13, 0);
@@ -101,7 +101,7 @@ describe('SYSCALL and SYSRET', () => {
     expectFault(small, 6);
   });
 
-  it('SYSCALL under TF takes no trap when FMASK clears TF', () => {
+  test('SYSCALL under TF takes no trap when FMASK clears TF', () => {
     const small = smallMachine();
     userAt(small, '0f05'); // syscall
     setFlags(small.cpu, FLAG_TF);
@@ -109,7 +109,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
   });
 
-  it('SYSCALL under TF traps before the handler’s first instruction when FMASK keeps TF', () => {
+  test('SYSCALL under TF traps before the handler’s first instruction when FMASK keeps TF', () => {
     const small = smallMachine();
     small.cpu.r[FMASK] &= ~FLAG_TF;
     userAt(small, '0f05'); // syscall
@@ -121,7 +121,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt.asUintN(64, BigInt(handlerOf(0))));
   });
 
-  it('SWAPGS swaps the bases at CPL 0 and is #GP elsewhere', () => {
+  test('SWAPGS swaps the bases at CPL 0 and is #GP elsewhere', () => {
     const small = smallMachine();
     kernelAt(small, '0f01f8'); // swapgs
     setRegister(small.cpu, GS_BASE, 1n);
@@ -142,7 +142,7 @@ describe('IRETQ', () => {
     setRegister(small.cpu, RSP, KERNEL_STACK - 40);
   };
 
-  it('returns to user mode with all five words', () => {
+  test('returns to user mode with all five words', () => {
     const small = smallMachine();
     frame(small, USER_CS, USER_SS, USER, FLAG_IF | 2);
     expect(small.machine.step(0)).toBe(RETIRED);
@@ -151,7 +151,7 @@ describe('IRETQ', () => {
     expect(cpu.r[EFLAGS] & FLAG_IF).toBe(FLAG_IF);
   });
 
-  it.each([
+  test.each([
     ['a null CS', 3, USER_SS, 13, 0],
     ['a data segment as CS', USER_SS, USER_SS, 13, 0x28],
     ['CS with RPL above DPL', (KERNEL_CODE & 0) | 0x13, USER_SS, 13, 0x10],
@@ -168,7 +168,7 @@ describe('IRETQ', () => {
     expect(peek(small.machine, small.cpu.rsp() + 8)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
   });
 
-  it('a non-present CS is #NP, a non-present SS is #SS', () => {
+  test('a non-present CS is #NP, a non-present SS is #SS', () => {
     const small = smallMachine();
     frame(small, USER_CS, USER_SS);
     put64(small.machine, 0x10030, 0xffff, 0x00af7b00);
@@ -179,7 +179,7 @@ describe('IRETQ', () => {
     expectFault(small, 12, 0x28);
   });
 
-  it('a non-canonical RIP and NT are #GP(0)', () => {
+  test('a non-canonical RIP and NT are #GP(0)', () => {
     const small = smallMachine();
     frame(small, USER_CS, USER_SS, 0x8000_0000_0000n);
     expectFault(small, 13, 0);
@@ -188,7 +188,7 @@ describe('IRETQ', () => {
     expectFault(small, 13, 0);
   });
 
-  it('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
+  test('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
     const small = smallMachine();
     frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
     expectFault(small, 13, USER_SS & ~3);
@@ -196,7 +196,7 @@ describe('IRETQ', () => {
     expectFault(small, 13, USER_CS & ~3);
   });
 
-  it('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
+  test('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
     const small = smallMachine();
     const virtual = FLAG_VIF | FLAG_VIP;
     frame(small, USER_CS, USER_SS, USER, virtual | 2);
@@ -211,7 +211,7 @@ describe('IRETQ', () => {
     expect(small.cpu.rflags()).toBe(virtual | 2);
   });
 
-  it('compatibility mode is not implemented, and says so', () => {
+  test('compatibility mode is not implemented, and says so', () => {
     const small = smallMachine();
     frame(small, 0x23, USER_SS);
     expect(() => small.machine.step(0)).toThrow(UnimplementedError);
@@ -219,7 +219,7 @@ describe('IRETQ', () => {
 });
 
 describe('privilege', () => {
-  it.each([
+  test.each([
     ['hlt', 'f4'],
     ['cli', 'fa'],
     ['sti', 'fb'],
@@ -240,7 +240,7 @@ describe('privilege', () => {
     expectFault(small, 13, 0);
   });
 
-  it('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
+  test('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
     const small = smallMachine();
     for (const smap of [CR4_SMAP, 0]) {
       small.cpu.r[CR4] = (small.cpu.r[CR4] & ~CR4_SMAP) | smap;
@@ -259,7 +259,7 @@ describe('privilege', () => {
     }
   });
 
-  it('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
+  test('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
     const small = smallMachine();
     userAt(small, 'f3480faec8'); // rdgsbase %rax
     expectFault(small, 6);
@@ -277,7 +277,7 @@ describe('local APIC and choices', () => {
     put64(small.machine, leafEntry(APIC), page | 3);
   };
 
-  it('EOI ends the highest interrupt in service; a lower class waits for it', () => {
+  test('EOI ends the highest interrupt in service; a lower class waits for it', () => {
     const small = smallMachine();
     mapDevice(small, 0xfee00000 | 0);
     kernelAt(small, '9090'); // nop; nop
@@ -295,7 +295,7 @@ describe('local APIC and choices', () => {
     expect(small.cpu.rip()).toBe(handlerOf(0x51));
   });
 
-  it('the ICR sends fixed interrupts and NMIs to another CPU', () => {
+  test('the ICR sends fixed interrupts and NMIs to another CPU', () => {
     const small = smallMachine(2);
     mapDevice(small, 0xfee00000 | 0);
     // movl $0x1000000,0x310(%rbx); movl $0xfd,0x300(%rbx); movl $0x400,0x300(%rbx)
@@ -309,7 +309,7 @@ describe('local APIC and choices', () => {
     expect(small.machine.cpus[1].rip()).toBe(handlerOf(0xfd));
   });
 
-  it('a choice is a port at CPL 0 and a byte of the choice page anywhere', () => {
+  test('a choice is a port at CPL 0 and a byte of the choice page anywhere', () => {
     const small = smallMachine();
     const asked: number[] = [];
     small.machine.choose = (_cpu, alternatives) => {
