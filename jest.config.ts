@@ -1,12 +1,16 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
-/** Tests run from the TypeScript sources (no type check: `npm run typecheck` does that); campaigns and benchmarks never run in Jest. */
+/**
+ * Tests run from the TypeScript sources (no type check: `npm run typecheck` does that); campaigns and benchmarks never
+ * run in Jest.
+ */
 const config: Config = {
   testEnvironment: 'node',
   // Jest leaves a core idle unless it is told not to.
   maxWorkers: '100%',
-  // A test's modules run in a context of their own, where every look-up of a global goes through an interceptor, a hundred times as slow as a parameter.
+  // A test's modules run in a context of their own, where every look-up of a global goes through an interceptor, a
+  // hundred times as slow as a parameter.
   sandboxInjectedGlobals: [
     'Array',
     'BigInt',

@@ -33,7 +33,8 @@ function actionBelow(cpus: number): fc.Arbitrary<Action> {
 
 // Made once: a new one for each value would cost most of the time.
 const fingerprint = hex(16);
-// Any text that UTF-8 can hold. fast-check's own unit 'binary' is the same, and fills a map of all code points first, which takes a second.
+// Any text that UTF-8 can hold. fast-check's own unit 'binary' is the same, and fills a map of all code points first,
+// which takes a second.
 const isSurrogate = (code: number) => code >= 0xd800 && code <= 0xdfff;
 const codePoint = fc.nat(0x10ffff).filter((code) => !isSurrogate(code));
 const message = fc.string({ unit: codePoint.map((code) => String.fromCodePoint(code)) });

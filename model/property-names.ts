@@ -1,7 +1,7 @@
 /**
  * The properties that the abstract machine can express, by number (rules and invariants use the number) and by slug
- * (everything that a person or a script reads). The numbers are those of docs/properties.md; the concrete machine has its own
- * list and may check more.
+ * (everything that a person or a script reads). The numbers are those of docs/properties.md; the concrete machine has
+ * its own list and may check more.
  */
 export const S1 = 1;
 export const S2 = 2;

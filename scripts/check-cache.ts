@@ -1,6 +1,6 @@
 /**
- * Damages files of the cache, one random byte at a time, and asks for the same answer again (check-cache.sh). Each command has
- * a cache of its own, warm before each damage; the answer to compare with is that of a run without any.
+ * Damages files of the cache, one random byte at a time, and asks for the same answer again (check-cache.sh). Each
+ * command has a cache of its own, warm before each damage; the answer to compare with is that of a run without any.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,7 +1,8 @@
 /**
- * `node -r esbuild-register scripts/check-symbols.ts [RUNS [SEED]]`: takes the manifest symbols of each safe image away, one
- * at a time. An image without a required one is refused by its name; without an optional one it is called wrong by no
- * property in RUNS random walks (100) and says what is unchecked. A line for each symbol; exit code 1 if one is wrong.
+ * `node -r esbuild-register scripts/check-symbols.ts [RUNS [SEED]]`: takes the manifest symbols of each safe image
+ * away, one at a time. An image without a required one is refused by its name; without an optional one it is called
+ * wrong by no property in RUNS random walks (100) and says what is unchecked. A line for each symbol; exit code 1 if
+ * one is wrong.
  */
 import { readFileSync } from 'node:fs';
 import { readElf } from '../emulator/elf/elf-image';

@@ -1,10 +1,10 @@
 /**
- * The abstract machine, searched by four checkers: direct execution of its rules, the compiled search, SPIN and rumur. For
- * every design at three bounds (with --mutants: for every mutant that the model can express, too) they must agree on the
- * verdict, on the numbers of states and transitions where it holds, and on the length of a shortest trace and the
- * property where it does not. The compiled search on two threads and with each reduction must give the same verdict and the
- * same trace, and the counts of direct execution with that reduction; what partial-order reduction claims of private
- * steps is tested by executing them. Run by scripts/cross-check.sh, which looks for the tools first.
+ * The abstract machine, searched by four checkers: direct execution of its rules, the compiled search, SPIN and rumur.
+ * For every design at three bounds (with --mutants: for every mutant that the model can express, too) they must agree
+ * on the verdict, on the numbers of states and transitions where it holds, and on the length of a shortest trace and
+ * the property where it does not. The compiled search on two threads and with each reduction must give the same verdict
+ * and the same trace, and the counts of direct execution with that reduction; what partial-order reduction claims of
+ * private steps is tested by executing them. Run by scripts/cross-check.sh, which looks for the tools first.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,10 @@ const MEMORY_MIB = 128;
 
 const MUTANT_BOUNDS = { cpus: 2, tasks: 2, mms: 1 };
 
-/** Where the claims of the partial-order reduction are tested of mutants, whose own bounds are too large for that: a race for a task, and an NMI that faults. */
+/**
+ * Where the claims of the partial-order reduction are tested of mutants, whose own bounds are too large for that: a
+ * race for a task, and an NMI that faults.
+ */
 const MUTANT_AUDITS: readonly Bounds[] = [
   { cpus: 2, tasks: 1, mms: 1, nesting: 2, nmis: 0, irqs: 0 },
   { cpus: 1, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 1 },

@@ -1,4 +1,7 @@
-/** Writes the JSON Schema of a design file: `node -r esbuild-register scripts/write-design-schema.ts`. A test compares it. */
+/**
+ * Writes the JSON Schema of a design file: `node -r esbuild-register scripts/write-design-schema.ts`. A test compares
+ * it.
+ */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { designSchema } from '../properties/designs/design-file';

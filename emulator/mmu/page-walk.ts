@@ -86,7 +86,9 @@ export function entryAddress(table: number, level: number, lo: number, hi: numbe
   }
 }
 
-/** A present entry has a bit set that must be 0 (SDM vol. 3, 4.5.4). `nxe` is EFER.NXE: without it XD is one of them. */
+/**
+ * A present entry has a bit set that must be 0 (SDM vol. 3, 4.5.4). `nxe` is EFER.NXE: without it XD is one of them.
+ */
 export function isReserved(low: number, high: number, level: number, nxe: boolean): boolean {
   if ((high & RESERVED_HI) !== 0) return true;
   if (!nxe && (high & PTE_XD) !== 0) return true;

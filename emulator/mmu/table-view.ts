@@ -135,7 +135,9 @@ export interface WalkedEntry {
   index: number;
   lo: number;
   hi: number;
-  /** Present, but with a bit set that must be 0: the walk ends here with RSVD. XD is legal, as everywhere in this view. */
+  /**
+   * Present, but with a bit set that must be 0: the walk ends here with RSVD. XD is legal, as everywhere in this view.
+   */
   reserved: boolean;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Where QEMU 7.2 and the emulator are known to differ, as code: one exact predicate each. Lock-step gives QEMU our value,
- * counts the difference under its name and goes on; what no predicate explains is a failure.
+ * Where QEMU 7.2 and the emulator are known to differ, as code: one exact predicate each. Lock-step gives QEMU our
+ * value, counts the difference under its name and goes on; what no predicate explains is a failure.
  *
- * A row belongs here only if QEMU is wrong by the manual or the manual leaves the choice open, and if a guest has met it.
+ * A row belongs here only if QEMU is wrong by the manual or the manual leaves the choice open, and if a guest has met
+ * it.
  */
 import { Mnemonic } from 'iced-x86';
 import { OP_REP } from '../decode/micro-op';

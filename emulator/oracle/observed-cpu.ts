@@ -1,4 +1,6 @@
-/** Steps of our machine, with what is needed to judge a difference after one: instruction, event, flags frame, stores. */
+/**
+ * Steps of our machine, with what is needed to judge a difference after one: instruction, event, flags frame, stores.
+ */
 import type { Cpu } from '../cpu/cpu';
 import type { MicroOp } from '../decode/micro-op';
 import type { Machine } from '../machine';
@@ -10,7 +12,9 @@ import { toVa } from '../words';
 /** What the predicates of ./accepted-differences see of a step. */
 export interface Step {
   readonly result: StepResult;
-  /** The instruction that was executed, or that faulted after it was decoded; undefined for an event or a fetch fault. */
+  /**
+   * The instruction that was executed, or that faulted after it was decoded; undefined for an event or a fetch fault.
+   */
   readonly op: MicroOp | undefined;
   /** The last event that was delivered in the step; after a double fault that is the #DF. */
   readonly delivered: Readonly<Delivery> | undefined;

@@ -34,8 +34,8 @@ export function qemuVersion(program: string): string | undefined {
 }
 
 /**
- * Starts QEMU with one CPU that has not executed anything. Without timers (`pit=off`, `hpet=off`) no interrupt comes but
- * those that the debugger raises. Throws a QemuError with QEMU's own message if it does not start.
+ * Starts QEMU with one CPU that has not executed anything. Without timers (`pit=off`, `hpet=off`) no interrupt comes
+ * but those that the debugger raises. Throws a QemuError with QEMU's own message if it does not start.
  */
 export async function startQemu(program: string, ramBytes: number): Promise<QemuProcess> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `pti-check-qemu-${process.pid}-`));

@@ -1,6 +1,6 @@
 /**
- * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, POP FS/GS, LGDT/LIDT, SGDT/SIDT, LTR/STR, LSL, LAR,
- * VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
+ * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, POP FS/GS, LGDT/LIDT, SGDT/SIDT, LTR/STR,
+ * LSL, LAR, VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
  */
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';

@@ -9,9 +9,9 @@ import { extentOf } from './language/schema-types';
 import type { Packing } from './search/packing';
 
 /**
- * A guarded step, and nothing but a function of its arguments. `apply` answers false before its first write, or changes the state. A rule whose condition is
- * violated sets `s.failed` to the number of the property. `apply` is declared as a method so that rules with parameters
- * of narrower types fit.
+ * A guarded step, and nothing but a function of its arguments. `apply` answers false before its first write, or changes
+ * the state. A rule whose condition is violated sets `s.failed` to the number of the property. `apply` is declared as a
+ * method so that rules with parameters of narrower types fit.
  */
 export interface Rule<S, D> {
   readonly name: string;
@@ -52,7 +52,10 @@ export interface Model<S extends Transient, D = unknown> {
 
 /** What partial-order reduction needs to know of a model, and what that has to promise: see partial-order.ts. */
 export interface PartialOrder<S extends Transient, D> {
-  /** The model with more fields and more rules: those of the plain one come first, so their instances keep their numbers. */
+  /**
+   * The model with more fields and more rules: those of the plain one come first, so their instances keep their
+   * numbers.
+   */
   readonly model: Model<S, D>;
   /** Rules of which the reduced search tries nothing else where one is enabled. */
   readonly first: readonly string[];

@@ -1,7 +1,7 @@
 /**
- * `node --expose-gc dist/properties/bench/memory.js [WALKS] [DESIGN]`: the heap of a worker after WALKS (default 10,000)
- * random walks of a campaign and after four times as many, with what they cost. Exit code 1 if it has grown by more than
- * a tenth and 4 MiB in between: a campaign of any length needs the same memory.
+ * `node --expose-gc dist/properties/bench/memory.js [WALKS] [DESIGN]`: the heap of a worker after WALKS (default
+ * 10,000) random walks of a campaign and after four times as many, with what they cost. Exit code 1 if it has grown by
+ * more than a tenth and 4 MiB in between: a campaign of any length needs the same memory.
  */
 import { campaignRun } from '../exploration/campaign';
 import { Subject } from '../exploration/subject';

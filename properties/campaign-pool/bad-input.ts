@@ -1,9 +1,12 @@
 /**
- * What a user can get wrong: a sentence for the terminal and exit code 2, never a stack trace. Each reader of input has an error class of its own; this
- * file is the one list of them, because a class does not survive the way back from a worker and the command line must tell bad input from a bug.
+ * What a user can get wrong: a sentence for the terminal and exit code 2, never a stack trace. Each reader of input has
+ * an error class of its own; this file is the one list of them, because a class does not survive the way back from a
+ * worker and the command line must tell bad input from a bug.
  */
 
-/** Bad usage or bad input. One sentence: what was expected, what was found, how to mend it; lines of details may follow. */
+/**
+ * Bad usage or bad input. One sentence: what was expected, what was found, how to mend it; lines of details may follow.
+ */
 export class BadInputError extends Error {
   override readonly name = 'BadInputError';
   readonly details: readonly string[];
@@ -26,7 +29,9 @@ const NAMES: readonly string[] = [
   'WorkerLostError',
 ];
 
-/** The sentence for the user, with its details on lines of their own, or undefined for an error that is a bug of ours. */
+/**
+ * The sentence for the user, with its details on lines of their own, or undefined for an error that is a bug of ours.
+ */
 export function badInputMessage(error: unknown): string | undefined {
   if (!(error instanceof Error) || !NAMES.includes(error.name)) return undefined;
   const details = 'details' in error ? (error as BadInputError).details : [];

@@ -1,6 +1,7 @@
 /**
- * The tasks of a campaign. A worker keeps the booted subjects, so that a campaign of many small tasks boots each image once a worker, and every task starts
- * from the state after boot: which worker gets which task is not visible in any answer.
+ * The tasks of a campaign. A worker keeps the booted subjects, so that a campaign of many small tasks boots each image
+ * once a worker, and every task starts from the state after boot: which worker gets which task is not visible in any
+ * answer.
  */
 import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';

@@ -1,8 +1,10 @@
 /**
- * A campaign: random runs, and between them the directed walks of the `sometimes` properties; then, if nothing failed, the sweep; then, if something did, it
- * is shrunk. Runs are handed out in chunks of consecutive numbers, in order, and a chunk that was handed out is finished; so the runs that were done are always
- * 0 .. n-1, and what is reported (the lowest failing run, and the counts up to it) depends on the seed and the budget, not on the number of workers or on which
- * of them was faster. A failure is told as soon as it is found; shrinking may be cut short, and what it had reached is the answer.
+ * A campaign: random runs, and between them the directed walks of the `sometimes` properties; then, if nothing failed,
+ * the sweep; then, if something did, it is shrunk. Runs are handed out in chunks of consecutive numbers, in order, and
+ * a chunk that was handed out is finished; so the runs that were done are always 0 .. n-1, and what is reported (the
+ * lowest failing run, and the counts up to it) depends on the seed and the budget, not on the number of workers or on
+ * which of them was faster. A failure is told as soon as it is found; shrinking may be cut short, and what it had
+ * reached is the answer.
  */
 import type { Bounds } from '../../model/checker/language/schema-types';
 import type { Directed } from '../exploration/sometimes';
@@ -14,10 +16,15 @@ import { WorkerLostError, type WorkerPool } from './worker-pool';
 /** Runs of a campaign that was given neither a number nor a time. */
 export const DEFAULT_RUNS = 400;
 
-/** Runs in one task: long enough that sending it costs nothing, short enough that a time limit is met and a failure stops the rest soon. */
+/**
+ * Runs in one task: long enough that sending it costs nothing, short enough that a time limit is met and a failure
+ * stops the rest soon.
+ */
 const CHUNK = 4;
 
-/** Directed walks get at most this part of the time that workers have spent, so that they leave the random runs theirs. */
+/**
+ * Directed walks get at most this part of the time that workers have spent, so that they leave the random runs theirs.
+ */
 const DIRECTED_SHARE = 1 / 4;
 
 /** Longest shrinking of a campaign that was given a number of runs, seconds. */
@@ -26,7 +33,10 @@ export const SHRINKING_SECONDS = 60;
 export const SHRINKING_OVERRUN = 0.15;
 /** and may shrink for so long in any case, seconds. */
 const LEAST_SHRINKING_SECONDS = 1;
-/** How long a worker may take to notice that shrinking has to end, ms: the search of the abstract machine does not look up while it loads. */
+/**
+ * How long a worker may take to notice that shrinking has to end, ms: the search of the abstract machine does not look
+ * up while it loads.
+ */
 const HALT_GRACE_MS = 500;
 
 /** Larger than any run number. */
@@ -92,7 +102,10 @@ interface Running {
   readonly started: number;
 }
 
-/** Runs a campaign. Undefined when it was stopped before the image was booted. Throws BadInputError for an image that cannot be used. */
+/**
+ * Runs a campaign. Undefined when it was stopped before the image was booted. Throws BadInputError for an image that
+ * cannot be used.
+ */
 export async function runCampaign(
   pool: WorkerPool,
   request: CampaignRequest,
@@ -231,7 +244,10 @@ async function sweepAll({
   }
 }
 
-/** Shrinks what was found, within the time that is left for it. What comes too late, or dies with its worker, leaves the best so far. */
+/**
+ * Shrinks what was found, within the time that is left for it. What comes too late, or dies with its worker, leaves the
+ * best so far.
+ */
 async function shrink(running: Running, found: Found): Promise<Found> {
   const { pool, request, listener } = running;
   const { subject, seed, date } = request;

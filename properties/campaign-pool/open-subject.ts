@@ -1,5 +1,6 @@
 /**
- * Boots a subject whose image may be anybody's. Whatever is wrong with an image of the user's is bad input, also where only booting it shows that.
+ * Boots a subject whose image may be anybody's. Whatever is wrong with an image of the user's is bad input, also where
+ * only booting it shows that.
  */
 import { decodeCheck } from '../../emulator/decode/disassemble';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';

@@ -1,6 +1,6 @@
 /**
- * What the runs of a campaign come to. Chunks end in any order; they are added up in the order of their numbers, so that a campaign of any length keeps sums
- * and a few chunks that wait for an earlier one.
+ * What the runs of a campaign come to. Chunks end in any order; they are added up in the order of their numbers, so
+ * that a campaign of any length keeps sums and a few chunks that wait for an earlier one.
  */
 import { type Found, RUNS_AFTER_DIVERGENCE, type RunsDone } from './tasks';
 

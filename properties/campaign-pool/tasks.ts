@@ -1,6 +1,6 @@
 /**
- * What is sent to a worker and what comes back: plain data only. A task names its subject and its run numbers; where and when it is done changes
- * nothing in its answer.
+ * What is sent to a worker and what comes back: plain data only. A task names its subject and its run numbers; where
+ * and when it is done changes nothing in its answer.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
@@ -42,8 +42,8 @@ export interface RunsTask extends Provenance {
   readonly offset: number;
   readonly stride: number;
   /**
-   * One word, shared by all workers: the last k that is worth running. It is the lowest that violates a property, or some
-   * runs behind the lowest that diverges.
+   * One word, shared by all workers: the last k that is worth running. It is the lowest that violates a property, or
+   * some runs behind the lowest that diverges.
    */
   readonly last: Int32Array;
 }

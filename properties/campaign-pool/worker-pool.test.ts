@@ -1,6 +1,7 @@
 /**
- * Promises: a worker that dies is replaced and its task is done again, so that nobody sees it in the answer; one that dies again and again ends the campaign
- * with a sentence, and nothing that was found is lost. The workers run from dist/, which `npm test` builds first.
+ * Promises: a worker that dies is replaced and its task is done again, so that nobody sees it in the answer; one that
+ * dies again and again ends the campaign with a sentence, and nothing that was found is lost. The workers run from
+ * dist/, which `npm test` builds first.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * Threads that perform tasks (piscina), and one word of shared memory that asks all of them to stop. Stopping is polite first: a task that polls
- * answers with what it has. A task that does not is cut off a little later, and its answer is `undefined`.
+ * Threads that perform tasks (piscina), and one word of shared memory that asks all of them to stop. Stopping is polite
+ * first: a task that polls answers with what it has. A task that does not is cut off a little later, and its answer is
+ * `undefined`.
  */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -56,8 +57,9 @@ export class WorkerPool {
   }
 
   /**
-   * Performs a task. Undefined when the pool was stopped before the task had an answer. A task whose worker dies is begun again by another one. Throws
-   * BadInputError for bad input, and WorkerLostError when no worker survives the task.
+   * Performs a task. Undefined when the pool was stopped before the task had an answer. A task whose worker dies is
+   * begun again by another one. Throws BadInputError for bad input, and WorkerLostError when no worker survives the
+   * task.
    */
   async run<K extends Task['kind']>(task: TaskOf<K>): Promise<Answers[K] | undefined> {
     return this.#attempts<K>(task, () => this.#perform(task, []));

@@ -1,5 +1,6 @@
 /**
- * The program of a worker. It loads what its first task needs: a search does without the emulator, which takes longer to load than a small model to search.
+ * The program of a worker. It loads what its first task needs: a search does without the emulator, which takes longer
+ * to load than a small model to search.
  */
 import { badInputMessage } from './bad-input';
 import type { Answers, Envelope, Reply, ShouldStop, Task } from './tasks';

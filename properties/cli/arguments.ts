@@ -1,5 +1,6 @@
 /**
- * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence that says what was expected.
+ * Reading flags. yargs gives strings; what they mean is decided here, so that every malformed value gets a sentence
+ * that says what was expected.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Bounds } from '../../model/checker/language/schema-types';
@@ -101,8 +102,8 @@ export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): Bo
 export type BootFlags = Pick<BoundFlags, 'cpus' | 'tasks' | 'mms'>;
 
 /**
- * What an image is booted with: what both machines have by default, cut to what the image can boot. Throws BadInputError
- * for more than that.
+ * What an image is booted with: what both machines have by default, cut to what the image can boot. Throws
+ * BadInputError for more than that.
  */
 export function bootOf(image: ElfImage, flags: BootFlags): GuestBounds {
   const { maxCpus, maxTasks, maxMms } = readManifest(image);

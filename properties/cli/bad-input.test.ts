@@ -1,5 +1,6 @@
 /**
- * Whatever is wrong with a command line or a file: exit code 2, one sentence on standard error, nothing on standard output, and no file written or changed.
+ * Whatever is wrong with a command line or a file: exit code 2, one sentence on standard error, nothing on standard
+ * output, and no file written or changed.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -109,7 +110,10 @@ const CASES: readonly (readonly [words: string, part: string])[] = [
   [`replay ${new Array(7).fill('missing.json').join(' ')} ./missing.json`, 'missing.json'],
 ];
 
-/** One of each kind of mistake (a word, a flag, an image, a file), as processes of their own; a process for each would take most of the time. */
+/**
+ * One of each kind of mistake (a word, a flag, an image, a file), as processes of their own; a process for each would
+ * take most of the time.
+ */
 const ALONE = ['dance', 'fuzz --tasks 4', `fuzz --entry ${unimplemented}`, `replay ${truncated}`];
 
 let ended: Ended[];

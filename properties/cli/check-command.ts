@@ -1,6 +1,6 @@
 /**
- * Bare `pti-check`: every design, on both machines at the same bounds, against what it declares. Searches and campaigns share the workers; a card a design says how it came out,
- * as soon as both halves are done.
+ * Bare `pti-check`: every design, on both machines at the same bounds, against what it declares. Searches and campaigns
+ * share the workers; a card a design says how it came out, as soon as both halves are done.
  */
 import type { Argv } from 'yargs';
 import { badInputMessage } from '../campaign-pool/bad-input';
@@ -63,7 +63,10 @@ async function check(flags: CheckFlags): Promise<void> {
   answer(flags, seed, all);
 }
 
-/** All searches are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears of each design when it is done. */
+/**
+ * All searches are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears
+ * of each design when it is done.
+ */
 async function checkAll(
   pool: WorkerPool,
   seed: string,
@@ -106,7 +109,10 @@ function asDeclared(checked: Checked): boolean {
   return resultsOf(checked).every((result) => agrees(checked.design, result));
 }
 
-/** A safe design fails as what was found; an unsafe one that holds, or fails otherwise, contradicts its declaration as much as a violation does. */
+/**
+ * A safe design fails as what was found; an unsafe one that holds, or fails otherwise, contradicts its declaration as
+ * much as a violation does.
+ */
 function checkedExitCode(checked: Checked): number {
   if (asDeclared(checked)) return HOLDS;
   const codes = resultsOf(checked).map((result) => exitCode(result.verdict));

@@ -1,13 +1,16 @@
 /**
- * A command apart from its name, so that a command line loads only the one that it asks for: a search that does without the emulator starts several times as
- * fast.
+ * A command apart from its name, so that a command line loads only the one that it asks for: a search that does without
+ * the emulator starts several times as fast.
  */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 
 export interface CommandBody<Flags> {
   builder(yargs: Argv): Argv<Flags>;
   handler(flags: ArgumentsCamelCase<Flags>): void | Promise<void>;
-  /** Begins what the command always needs and another thread can do, while this one has yet to load yargs and read the command line. */
+  /**
+   * Begins what the command always needs and another thread can do, while this one has yet to load yargs and read the
+   * command line.
+   */
   prepare?(): void;
 }
 

@@ -1,5 +1,6 @@
 /**
- * The command line. Each command has a file; here they are put together, and every error becomes one sentence and an exit code.
+ * The command line. Each command has a file; here they are put together, and every error becomes one sentence and an
+ * exit code.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * The commands as a script sees them: JSON, exit codes, files. They run as processes of their own, from dist/, which `npm test` builds first.
+ * The commands as a script sees them: JSON, exit codes, files. They run as processes of their own, from dist/, which
+ * `npm test` builds first.
  */
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

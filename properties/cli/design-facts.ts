@@ -1,5 +1,6 @@
 /**
- * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps for the kernel.
+ * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps
+ * for the kernel.
  */
 import { designImage } from '../designs/registry';
 import { bootGuest } from '../guest/guest';

@@ -1,5 +1,6 @@
 /**
- * Flags that several commands share, and how they are declared: values are read as text, and arguments.ts says what they mean.
+ * Flags that several commands share, and how they are declared: values are read as text, and arguments.ts says what
+ * they mean.
  */
 import type { Argv } from 'yargs';
 import { BadInputError } from '../campaign-pool/bad-input';
@@ -9,8 +10,8 @@ import { MACHINE_BOUNDS } from '../designs/registry';
 export const VALUE = { type: 'string', requiresArg: true, coerce: once } as const;
 
 /**
- * A flag with a number: the help says so, but the value stays the text that was typed, so that arguments.ts can name it when it is none (yargs would make NaN
- * of it, and 1000 of 1e3).
+ * A flag with a number: the help says so, but the value stays the text that was typed, so that arguments.ts can name it
+ * when it is none (yargs would make NaN of it, and 1000 of 1e3).
  */
 export const NUMBER = { string: true, number: true, requiresArg: true, coerce: once } as const;
 

@@ -99,8 +99,8 @@ class Keeper {
 }
 
 /**
- * Runs a campaign and saves what it finds into `folder`: at once as it was found, and shrunk in its place. Without a folder nothing is saved here. `onFound`
- * gets a line for people when there is a failure.
+ * Runs a campaign and saves what it finds into `folder`: at once as it was found, and shrunk in its place. Without a
+ * folder nothing is saved here. `onFound` gets a line for people when there is a failure.
  */
 export async function fuzzSubject(
   pool: WorkerPool,

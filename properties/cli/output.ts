@@ -1,5 +1,6 @@
 /**
- * The two streams. Standard output carries the answer and nothing else (with --json exactly one object); everything said on the way goes to standard error.
+ * The two streams. Standard output carries the answer and nothing else (with --json exactly one object); everything
+ * said on the way goes to standard error.
  */
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -28,8 +29,9 @@ export function commandName(): string {
 }
 
 /**
- * What to type to call `file` (argv[1]) again: npm's words where npm started it, the bare name where the shell finds it, and otherwise the file. `root` is the
- * folder of this package. npm says in the environment what it was asked for (npm_command; npm_package_json of which package).
+ * What to type to call `file` (argv[1]) again: npm's words where npm started it, the bare name where the shell finds
+ * it, and otherwise the file. `root` is the folder of this package. npm says in the environment what it was asked for
+ * (npm_command; npm_package_json of which package).
  */
 export function nameOfCall(
   file: string,
@@ -68,7 +70,10 @@ export function rough(value: number): string {
 /** How often a log hears that work goes on, milliseconds. Many CI systems end a job that is silent for ten minutes. */
 const HEARTBEAT_MS = 30_000;
 
-/** One line on the terminal that is drawn over and over. Where standard error is no terminal: the same as a line of its own, every 30 s. */
+/**
+ * One line on the terminal that is drawn over and over. Where standard error is no terminal: the same as a line of its
+ * own, every 30 s.
+ */
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   #bar: SingleBar | undefined;

@@ -1,6 +1,6 @@
 /**
- * Replays one saved case. The trace is what counts: a case whose image has changed is replayed all the same, and only where the image is the very same must
- * the machine also go through the very same states.
+ * Replays one saved case. The trace is what counts: a case whose image has changed is replayed all the same, and only
+ * where the image is the very same must the machine also go through the very same states.
  */
 import { readFileSync } from 'node:fs';
 import { type Counterexample, designName, imageHash } from '../../counterexamples/format';

@@ -76,7 +76,10 @@ function propertyOf({ verdict, property }: Exploration): string | undefined {
   return property === undefined ? undefined : modelPropertySlug(property);
 }
 
-/** The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the counts beside it. */
+/**
+ * The reductions that states and transitions are counted up to: a trace comes from a search without any, and so do the
+ * counts beside it.
+ */
 export function reductionsInCounts({ reductions, trace }: VerifyResult): VerifyResult['reductions'] {
   return trace === undefined ? reductions : [];
 }

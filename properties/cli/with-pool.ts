@@ -1,12 +1,14 @@
 /**
- * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A second Ctrl-C ends the process, with the exit code
- * of what was found until then.
+ * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A
+ * second Ctrl-C ends the process, with the exit code of what was found until then.
  */
 import { WorkerPool } from '../campaign-pool/worker-pool';
 import { NO_VERDICT } from './exit-codes';
 import { note } from './output';
 
-/** One Ctrl-C arrives twice where a parent (npm, timeout) passes it on to a child that the terminal has told already. */
+/**
+ * One Ctrl-C arrives twice where a parent (npm, timeout) passes it on to a child that the terminal has told already.
+ */
 const SAME_PRESS_MS = 700;
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -14,7 +16,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Workers that no command has taken yet. */
 let prepared: WorkerPool | undefined;
 
-/** Starts the one worker of a search that is going to be asked for: to start and to load takes it as long as this thread takes to read the command line. */
+/**
+ * Starts the one worker of a search that is going to be asked for: to start and to load takes it as long as this thread
+ * takes to read the command line.
+ */
 export function prepareForSearch(): void {
   prepared = new WorkerPool(1, 'search-worker');
 }

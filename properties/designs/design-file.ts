@@ -1,6 +1,6 @@
 /**
- * A design in a JSON file: read as data, checked against the schema (design.schema.json in the package, for editors) and
- * then as a design: a step that can never be taken, a body on no stack, a way back that does not undo the way in.
+ * A design in a JSON file: read as data, checked against the schema (design.schema.json in the package, for editors)
+ * and then as a design: a step that can never be taken, a body on no stack, a way back that does not undo the way in.
  */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';

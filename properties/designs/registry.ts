@@ -104,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 /**
- * What both machines have in bare `pti-check` and in `fuzz`, as far as the image can boot it: with a third task one waits
- * for a CPU while two run, and of the three two share an address space and one does not.
+ * What both machines have in bare `pti-check` and in `fuzz`, as far as the image can boot it: with a third task one
+ * waits for a CPU while two run, and of the three two share an address space and one does not.
  */
 export const MACHINE_BOUNDS = { cpus: 2, tasks: 3, mms: 2 } as const;
 

@@ -93,8 +93,9 @@ export class Subject {
   }
 
   /**
-   * The shortest trace, or one of its interleavings, replayed on the machine: undefined if the abstract machine has none, or if it does not fail
-   * here. A failure of the state after boot (`initially`) has no trace, and asks no more than the initial state.
+   * The shortest trace, or one of its interleavings, replayed on the machine: undefined if the abstract machine has
+   * none, or if it does not fail here. A failure of the state after boot (`initially`) has no trace, and asks no more
+   * than the initial state.
    */
   shortestWalk(failure: NonNullable<Walk['failure']>, options: ShortestWalkOptions = {}): Walk | undefined {
     if (failure.kind !== 'violated') return undefined;

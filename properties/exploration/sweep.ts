@@ -1,8 +1,8 @@
 /**
  * The deterministic sweep: an NMI at every instruction boundary, and an IRQ at every boundary with IF=1, of one system
  * call, one IRQ, one #PF and two context switches, one of them to a task of another address space where there is one;
- * and at every boundary of the other one, another CPU that switches to the same task. At each boundary the machine is marked, the event happens, the CPU runs until the scenario has
- * ended, and the undo log takes everything back.
+ * and at every boundary of the other one, another CPU that switches to the same task. At each boundary the machine is
+ * marked, the event happens, the CPU runs until the scenario has ended, and the undo log takes everything back.
  */
 import type { Action } from '../../counterexamples/format';
 import { CPL } from '../../emulator/registers';
@@ -10,7 +10,10 @@ import type { EntrySystem } from './entry-system';
 import type { Walk } from './random-walk';
 import type { Chooser, Option, Taken } from './transition-system';
 
-/** A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the guest chooses. */
+/**
+ * A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the
+ * guest chooses.
+ */
 export interface Scenario {
   readonly name: string;
   readonly start: 'user' | 'irq' | 'nmi';
@@ -24,9 +27,9 @@ export interface Scenario {
 
 /**
  * The guest's choices are documented in emulator/guest/README.md: user program (0 system call, 1 touch a heap page),
- * system call body (0 leave by SYSRET, 1 by IRET, 2 enable interrupts, 3 yield), next task (0-2: that task, or else the next one that can
- * run; 3: the idle thread). CPU 0 boots task 0 and CPU 1 task 1, whatever other tasks there are; with two address spaces
- * these two tasks are in different ones.
+ * system call body (0 leave by SYSRET, 1 by IRET, 2 enable interrupts, 3 yield), next task (0-2: that task, or else the
+ * next one that can run; 3: the idle thread). CPU 0 boots task 0 and CPU 1 task 1, whatever other tasks there are; with
+ * two address spaces these two tasks are in different ones.
  */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'system call, SYSRET', start: 'user', choices: [0, 0] },
@@ -247,7 +250,9 @@ function interrupt(path: Path): boolean {
   return vector !== undefined && path.take({ kind: 'irq', cpu: CPU, vector });
 }
 
-/** The other CPU switches to its idle thread, up to the point where that lets interrupts in: its task is let go then. */
+/**
+ * The other CPU switches to its idle thread, up to the point where that lets interrupts in: its task is let go then.
+ */
 function otherCpuIdles(path: Path): void {
   if (path.system.cpus <= OTHER_CPU) return;
   path.answer(IDLE_CHOICES);

@@ -1,6 +1,7 @@
 /**
- * Promises: a boot that goes wrong names the fault that led there, with the walk of a #PF; the first return to user mode
- * is judged by the properties; and a panic names its fault, too. The images are mainline's with one instruction changed.
+ * Promises: a boot that goes wrong names the fault that led there, with the walk of a #PF; the first return to user
+ * mode is judged by the properties; and a panic names its fault, too. The images are mainline's with one instruction
+ * changed.
  */
 import { readFileSync } from 'node:fs';
 import { readElf } from '../../emulator/elf/elf-image';

@@ -1,6 +1,6 @@
 /**
- * Observes a machine that boots: keeps the faults from which no IRET has returned yet, so that a boot that goes wrong can
- * say what led there.
+ * Observes a machine that boots: keeps the faults from which no IRET has returned yet, so that a boot that goes wrong
+ * can say what led there.
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';

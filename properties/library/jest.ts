@@ -1,6 +1,6 @@
 /**
- * What a program imports from `pti-check/jest`: matchers. A failure message holds the short trace, the saved case and the
- * line that replays it.
+ * What a program imports from `pti-check/jest`: matchers. A failure message holds the short trace, the saved case and
+ * the line that replays it.
  *
  *   expect('mainline').toHold({ cpus: 2, tasks: 3 })                      the exhaustive search of a design
  *   expect(image('my.elf')).toRefine(design, { seed: 'a', seconds: 20 })  machine code against a design

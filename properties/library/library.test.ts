@@ -1,6 +1,6 @@
 /**
- * Promises: what a program imports from the package answers as the command line does; the matchers pass and fail as they
- * say, and a failure tells the trace; a machine of one's own is searched by what `pti-check/checker` has.
+ * Promises: what a program imports from the package answers as the command line does; the matchers pass and fail as
+ * they say, and a failure tells the trace; a machine of one's own is searched by what `pti-check/checker` has.
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';

@@ -100,8 +100,8 @@ export function nmiIsOpen(ghost: Ghost, t: number, onIst: boolean): boolean {
 /**
  * rsp, just loaded from memory, is the user's again. Its value is what the user had, and it was not loaded from a word
  * in which the kernel keeps a stack pointer of its own (`operand`, physical, -1 for POP): a user can have chosen the
- * value of one of those. Where there are two tables, the user's rsp is only looked for on the user half: the kernel half
- * reads its own stacks.
+ * value of one of those. Where there are two tables, the user's rsp is only looked for on the user half: the kernel
+ * half reads its own stacks.
  */
 export function isUsersRsp(view: GuestView, ghost: Ghost, cpu: Cpu, operand: number): boolean {
   const { words } = ghost;

@@ -1,7 +1,6 @@
 /**
- * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9; the
- * word that a task has ended),
- * page tables (S10, S12) and the words that the abstraction reads. One byte a page.
+ * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9;
+ * the word that a task has ended), page tables (S10, S12) and the words that the abstraction reads. One byte a page.
  */
 import { ENTRY, IRQ_STACK, NMI_STACK } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';

@@ -1,7 +1,7 @@
 /**
  * Tells a saved case step by step, so that one who knows entry code can follow it by hand and paste it into a mail.
- * Plain text with aligned columns, as wide as the terminal (80 columns where there is none); colours only where they are
- * wanted.
+ * Plain text with aligned columns, as wide as the terminal (80 columns where there is none); colours only where they
+ * are wanted.
  */
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName, imageHash, traceLength } from '../../counterexamples/format';
@@ -106,7 +106,10 @@ function header(subject: Subject, saved: Counterexample, { style, width }: Layou
   ];
 }
 
-/** A step is an action of the file, in every part of a replay; a stutter that another CPU waits for is a step and no transition. */
+/**
+ * A step is an action of the file, in every part of a replay; a stutter that another CPU waits for is a step and no
+ * transition.
+ */
 function traceInWords({ actions, origin }: Counterexample): string {
   const lengths = `${counted(actions.length, 'step')} with ${counted(traceLength(actions), 'transition')}`;
   return `${lengths} (${origin.lengthBeforeShrinking} before shrinking), found by seed ${JSON.stringify(origin.seed)}, run ${origin.run}`;

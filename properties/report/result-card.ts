@@ -1,7 +1,7 @@
 /**
  * A card of bare `pti-check`: one design, what was declared of it against what the two machines found. Entries under a
- * name, as every answer has them, so that a card can be printed when it is known and fits 80 columns. Colours only where
- * they are wanted.
+ * name, as every answer has them, so that a card can be printed when it is known and fits 80 columns. Colours only
+ * where they are wanted.
  */
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { explain, propertyLabel } from './explain';

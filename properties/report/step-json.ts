@@ -1,5 +1,6 @@
 /**
- * A recorded step as JSON, for scripts: what a reader of the narration sees, in words, and the abstract states in numbers. The keys are a contract.
+ * A recorded step as JSON, for scripts: what a reader of the narration sees, in words, and the abstract states in
+ * numbers. The keys are a contract.
  */
 import type { Action } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';

@@ -73,8 +73,8 @@ export interface Replay {
 }
 
 /**
- * Replays the actions as a campaign does: up to the first violation, and past a divergence, from which on the machine is
- * no longer compared with its model. An action that is not enabled is recorded and taken back.
+ * Replays the actions as a campaign does: up to the first violation, and past a divergence, from which on the machine
+ * is no longer compared with its model. An action that is not enabled is recorded and taken back.
  */
 export function recordSteps(subject: Subject, actions: readonly Action[]): Replay {
   const recorder = new Recorder(subject);

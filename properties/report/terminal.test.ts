@@ -1,5 +1,6 @@
 /**
- * Promises: text is as wide as the terminal, what a person copies stays whole, and NO_COLOR and FORCE_COLOR are honoured.
+ * Promises: text is as wide as the terminal, what a person copies stays whole, and NO_COLOR and FORCE_COLOR are
+ * honoured.
  */
 import { folded, foldedAnswer, styleOf, terminalWidth, wantsColour } from './terminal';
 

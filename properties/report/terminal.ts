@@ -20,8 +20,9 @@ export function terminalWidth(
 }
 
 /**
- * Are colours wanted? NO_COLOR (no-color.org: any text but an empty one) turns them off, FORCE_COLOR turns them on where
- * there is no terminal (or off, if it is 0 or false); otherwise a terminal has them unless it says that it is dumb.
+ * Are colours wanted? NO_COLOR (no-color.org: any text but an empty one) turns them off, FORCE_COLOR turns them on
+ * where there is no terminal (or off, if it is 0 or false); otherwise a terminal has them unless it says that it is
+ * dumb.
  */
 export function wantsColour(
   env: Env = process.env,

@@ -1,6 +1,6 @@
 /**
- * The table of `why`, for a mail: a line a step, in 80 columns, and below it what the numbers of the properties stand for
- * and which steps nothing here needs.
+ * The table of `why`, for a mail: a line a step, in 80 columns, and below it what the numbers of the properties stand
+ * for and which steps nothing here needs.
  */
 import type { Action } from '../../counterexamples/format';
 import type { Bounds } from '../../model/checker/language/schema-types';

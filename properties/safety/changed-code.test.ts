@@ -1,7 +1,7 @@
 /**
- * Promises of clauses that no mutant violates: mainline with one instruction changed. A thread that gives way has stored
- * its rsp (S9), and a system call answers what the image declares (S6). That the unchanged image holds is tested with the
- * designs.
+ * Promises of clauses that no mutant violates: mainline with one instruction changed. A thread that gives way has
+ * stored its rsp (S9), and a system call answers what the image declares (S6). That the unchanged image holds is tested
+ * with the designs.
  */
 import { readFileSync } from 'node:fs';
 import { imageFile } from '../designs/registry';

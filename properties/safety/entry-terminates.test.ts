@@ -1,7 +1,7 @@
 /**
  * Promises of L1 for the guest's panic: the message names the faults whose handlers led there, with vector, error code,
- * CR2, instruction and handler; a fault that has been handled, or that a rollback has undone, is not named; a panic that
- * is fetched on the user half is a panic, and no instrumentable code.
+ * CR2, instruction and handler; a fault that has been handled, or that a rollback has undone, is not named; a panic
+ * that is fetched on the user half is a panic, and no instrumentable code.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import { designImage } from '../designs/registry';

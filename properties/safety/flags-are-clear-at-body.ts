@@ -1,8 +1,8 @@
 /**
- * S24 flags-are-clear-at-body: at the first instruction of ordinary kernel code (.text) of a context, DF is 0 (the ABI of
- * C code), TF and NT are 0 (a single step, and the #GP of the next IRETQ, would hit the kernel), and AC is 0 where
- * CR4.SMAP is on (or user memory would be open). The processor clears TF and NT at a delivery, DF and AC never;
- * SYSCALL clears what FMASK says (SDM Vol. 3A, 6.12.1.2; Vol. 2B, SYSCALL).
+ * S24 flags-are-clear-at-body: at the first instruction of ordinary kernel code (.text) of a context, DF is 0 (the ABI
+ * of C code), TF and NT are 0 (a single step, and the #GP of the next IRETQ, would hit the kernel), and AC is 0 where
+ * CR4.SMAP is on (or user memory would be open). The processor clears TF and NT at a delivery, DF and AC never; SYSCALL
+ * clears what FMASK says (SDM Vol. 3A, 6.12.1.2; Vol. 2B, SYSCALL).
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR4, FLAG_AC, FLAG_DF, FLAG_NT, FLAG_TF } from '../../emulator/registers';

@@ -2,8 +2,8 @@
  * S7 live-frames-are-untouched: a word of a live hardware frame is written only by the context that it belongs to, and
  * the switch frame of a thread that does not run by nobody. A frame lives from its delivery until it is popped, or
  * until rsp leaves the per-CPU stack from which it was copied; the frame of an NMI on the IST stack until its handler
- * begins, because from then on the entry code works with its own copies. The stack of a task that has ended is free once
- * no CPU runs on it.
+ * begins, because from then on the entry code works with its own copies. The stack of a task that has ended is free
+ * once no CPU runs on it.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa, toVa } from '../../emulator/words';

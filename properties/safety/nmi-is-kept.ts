@@ -1,7 +1,8 @@
 /**
  * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the
- * first entry has returned; an NMI that hits no other reaches it before it returns; and an NMI that arrives while an NMI context is open is followed by a run of the handler
- * before the outermost of these contexts ends. (NMI blocking itself, cleared by IRET alone, is hardware.)
+ * first entry has returned; an NMI that hits no other reaches it before it returns; and an NMI that arrives while an
+ * NMI context is open is followed by a run of the handler before the outermost of these contexts ends. (NMI blocking
+ * itself, cleared by IRET alone, is hardware.)
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';

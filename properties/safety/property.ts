@@ -1,6 +1,6 @@
 /**
- * The properties of the concrete machine, by number and slug (docs/properties.md defines them), and what is said when one is
- * violated.
+ * The properties of the concrete machine, by number and slug (docs/properties.md defines them), and what is said when
+ * one is violated.
  */
 export const S1 = 1;
 export const S2 = 2;

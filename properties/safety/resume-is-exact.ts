@@ -1,8 +1,8 @@
 /**
  * S6 resume-is-exact: a return gives back what the event interrupted. To CPL0: all general registers, rip, rsp, RFLAGS,
  * address space and half of CR3, GS (symbolically: the per-CPU area of the CPU that resumes), and for an NMI also CR2,
- * DR7 by omission of writes, and the SYSCALL scratch word. Both: the selectors ES, DS and FS, and FS base. To CPL3: IRQ, NMI and resolved #PF restore every register;
- * SYSCALL all but rax, rcx and r11.
+ * DR7 by omission of writes, and the SYSCALL scratch word. Both: the selectors ES, DS and FS, and FS base. To CPL3:
+ * IRQ, NMI and resolved #PF restore every register; SYSCALL all but rax, rcx and r11.
  *
  * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for
  * (the manifest's repeat range) is no return; a context ended by a bad IRET, and the first run of a forked task, have

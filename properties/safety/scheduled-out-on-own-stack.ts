@@ -2,8 +2,8 @@
  * S9 scheduled-out-on-own-stack, the headline: when a CPU stores the stack pointer of its running thread to that
  * thread's threadsp, the stored value lies in a stack of the thread itself (its kernel stack or its PTI stack), never
  * in a per-CPU or user stack; CR3 is on the kernel half, GS is the kernel's, interrupts are off, no NMI is open, and no
- * live hardware frame of the thread is left on a per-CPU stack. A thread that gives way has stored its rsp since it began
- * to run, and the threadsp of a thread that runs elsewhere is not stored to.
+ * live hardware frame of the thread is left on a per-CPU stack. A thread that gives way has stored its rsp since it
+ * began to run, and the threadsp of a thread that runs elsewhere is not stored to.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
@@ -42,7 +42,10 @@ function name(m: Monitor, t: number): string {
   return m.view.isTask(t) ? `task t${t}` : `the idle thread of CPU ${t - m.view.bounds.tasks}`;
 }
 
-/** A store to the threadsp of a thread that does not run on this CPU makes it: with a stack of its own, and no other CPU on it. */
+/**
+ * A store to the threadsp of a thread that does not run on this CPU makes it: with a stack of its own, and no other CPU
+ * on it.
+ */
 function otherThreadIsLeftAlone(m: Monitor, cpu: Cpu, pa: number): void {
   const t = m.view.threadspPa.indexOf(pa);
   if (t < 0) return;

@@ -1,6 +1,6 @@
 /**
- * S25 user-flags-are-safe: after a return to CPL3, IF is 1 and IOPL is 0, wherever the flags came from (a signal frame, a
- * tracer): user code that runs with IF=0 or may do port I/O owns the machine (SDM Vol. 1, 3.4.3 and 18.5.1).
+ * S25 user-flags-are-safe: after a return to CPL3, IF is 1 and IOPL is 0, wherever the flags came from (a signal frame,
+ * a tracer): user code that runs with IF=0 or may do port I/O owns the machine (SDM Vol. 1, 3.4.3 and 18.5.1).
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { FLAG_IF, FLAG_IOPL } from '../../emulator/registers';

@@ -12,7 +12,9 @@ import type { Outcome, TransitionSystem } from '../exploration/transition-system
 /** Actions tried before the search gives up, for the trace itself. */
 const ATTEMPTS = 5_000;
 
-/** Most traces that are tried where the first one is not followed, and actions for each of them: about as many in all. */
+/**
+ * Most traces that are tried where the first one is not followed, and actions for each of them: about as many in all.
+ */
 const OTHERS = 15;
 const ATTEMPTS_OF_OTHERS = 300;
 

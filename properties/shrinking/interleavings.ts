@@ -1,8 +1,8 @@
 /**
- * The same steps in another order. A shortest trace of the abstract machine is one of many that differ only in which CPU
- * goes first, and the guest may follow another one: the abstract machine loads an address space before it decides on a
- * task, the guest decides first. CPUs keep the order of their own steps. Orders with few changes of the CPU come first
- * (iterative context bounding, Musuvathi and Qadeer, PLDI 2007).
+ * The same steps in another order. A shortest trace of the abstract machine is one of many that differ only in which
+ * CPU goes first, and the guest may follow another one: the abstract machine loads an address space before it decides
+ * on a task, the guest decides first. CPUs keep the order of their own steps. Orders with few changes of the CPU come
+ * first (iterative context bounding, Musuvathi and Qadeer, PLDI 2007).
  */
 
 import { type RuleInstance, violations } from '../../model/checker/model';

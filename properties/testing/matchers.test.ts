@@ -1,6 +1,6 @@
 /**
- * Promises: an assertion about entry code that fails says by which property, with which seed, by which trace, where the case is and how to see it again; the
- * file that it names replays; and an assertion that holds leaves nothing behind.
+ * Promises: an assertion about entry code that fails says by which property, with which seed, by which trace, where the
+ * case is and how to see it again; the file that it names replays; and an assertion that holds leaves nothing behind.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

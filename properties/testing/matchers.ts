@@ -1,6 +1,7 @@
 /**
- * What a test asserts of entry code, as matchers for Jest (`jest.ts` registers them): the message of one that fails says all that `fuzz` says. It names the
- * property and the seed, tells the shrunk trace, and ends with the line that replays it; the case is in a file by then.
+ * What a test asserts of entry code, as matchers for Jest (`jest.ts` registers them): the message of one that fails
+ * says all that `fuzz` says. It names the property and the seed, tells the shrunk trace, and ends with the line that
+ * replays it; the case is in a file by then.
  */
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';

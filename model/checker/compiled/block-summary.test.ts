@@ -1,6 +1,6 @@
 /**
- * Promises: a value of the last CPU is said to be known, to have steps and how many, and to be quiet if it has none but plain steps and few enough to be counted;
- * nothing is said of its neighbours.
+ * Promises: a value of the last CPU is said to be known, to have steps and how many, and to be quiet if it has none but
+ * plain steps and few enough to be counted; nothing is said of its neighbours.
  */
 import { noteInBlock } from './block-summary';
 import { FIRST_CAPACITIES, makeSlots } from './components';
@@ -15,7 +15,10 @@ const GLOBALS_BACK = (3 << 16) | 0xffff;
 const slots = makeSlots(2, 3, FIRST_CAPACITIES);
 const { words, globals } = slots;
 
-/** What is said after a record with these moves and so many crossing steps: for each word of the block record the values whose bits are set. */
+/**
+ * What is said after a record with these moves and so many crossing steps: for each word of the block record the values
+ * whose bits are set.
+ */
 function noted(value: number, moves: readonly number[], candidates: number): number[][] {
   const memory = makeStepMemory({
     slots,

@@ -1,5 +1,6 @@
 /**
- * What the kernel has to know of 32 neighbouring values of the last CPU at once (`blocks` of step-memory.ts), summed up from the records of each.
+ * What the kernel has to know of 32 neighbouring values of the last CPU at once (`blocks` of step-memory.ts), summed up
+ * from the records of each.
  */
 import type { Slots } from './components';
 import { BLOCK_BITS, isPlain } from './state-set';

@@ -1,6 +1,7 @@
 /**
- * Between states as the generated code has them (wide) and collapsed ones (components.ts): takes a collapsed state apart, says what a step changes in it, and
- * makes the regions of the set of states that successors lie in. To be used under the lock of the memory.
+ * Between states as the generated code has them (wide) and collapsed ones (components.ts): takes a collapsed state
+ * apart, says what a step changes in it, and makes the regions of the set of states that successors lie in. To be used
+ * under the lock of the memory.
  */
 import { ComponentValues } from './component-values';
 import { cellValue, numberAt, type Slot } from './components';
@@ -15,7 +16,10 @@ export type Renamer = (words: Int32Array) => number[];
 
 /** What a lesson works on is allocated once: to make a typed array takes longer than most of what is done with it. */
 export class Collapser {
-  /** The state that a lesson is about: collapsed, not collapsed, and the threads that its CPUs run (-1 in a model without threads). */
+  /**
+   * The state that a lesson is about: collapsed, not collapsed, and the threads that its CPUs run (-1 in a model
+   * without threads).
+   */
   readonly state: Int32Array;
   readonly wide: Int32Array;
   readonly running: number[];
@@ -74,7 +78,10 @@ export class Collapser {
     }
   }
 
-  /** Puts at to[at..] what to change in `state` to get the collapsed form of `out`. Hardly any step changes more than two components. */
+  /**
+   * Puts at to[at..] what to change in `state` to get the collapsed form of `out`. Hardly any step changes more than
+   * two components.
+   */
   putChange(out: Int32Array, to: Int32Array, at: number): void {
     const { state, wide, slots, running, runningAfter } = this;
     this.findRunning(out, runningAfter);

@@ -1,6 +1,6 @@
 /**
- * The guard against bugs of the translator: each rule instance, compiled and executed directly, on random states. A state has at most one successor for each
- * instance, so the list of successors says everything.
+ * The guard against bugs of the translator: each rule instance, compiled and executed directly, on random states. A
+ * state has at most one successor for each instance, so the list of successors says everything.
  */
 import fc from 'fast-check';
 import type { DesignConfig } from '../../design-config';
@@ -23,7 +23,9 @@ function modelOf(design: string, bounds: Bounds = SMALL): EntryModel {
   return model;
 }
 
-/** What each instance does to a state, as text: "12 -> words", "12 fails 8", or "12 cannot" where it leaves the sorts. */
+/**
+ * What each instance does to a state, as text: "12 -> words", "12 fails 8", or "12 cannot" where it leaves the sorts.
+ */
 function directly(model: EntryModel, state: State): string[] {
   const guarded = guardedModel(model);
   const words = packed(model, state);
@@ -101,7 +103,10 @@ function anyState(model: EntryModel): fc.Arbitrary<State> {
   });
 }
 
-/** A reachable state with some values changed: rules are enabled in it that hardly ever are in a state of arbitrary values. */
+/**
+ * A reachable state with some values changed: rules are enabled in it that hardly ever are in a state of arbitrary
+ * values.
+ */
 function nearState(model: EntryModel): fc.Arbitrary<State> {
   const cells = model.packing.describe();
   const change = fc.tuple(fc.nat(cells.length - 1), fc.nat(1000));

@@ -1,5 +1,6 @@
 /**
- * A model, its layout and its kernels. The layout is learnt; when a search meets a value without a code the layout is widened and the search begins anew.
+ * A model, its layout and its kernels. The layout is learnt; when a search meets a value without a code the layout is
+ * widened and the search begins anew.
  */
 import { createHash } from 'node:crypto';
 import type { Transient } from '../language/schema-types';
@@ -65,7 +66,9 @@ export class CompiledModel<S extends Transient, D> {
     return this.layout.words;
   }
 
-  /** The text of the kernel: successors come in the order of their instances, each with the number of its own behind it. */
+  /**
+   * The text of the kernel: successors come in the order of their instances, each with the number of its own behind it.
+   */
   source(): string {
     this.trees ??= this.keptTrees() ?? this.makeTrees();
     return `${packedSource(this.trees, this.layout)}\n${orderedKernelSource(this.words)}`;
@@ -119,7 +122,10 @@ export class CompiledModel<S extends Transient, D> {
     return state;
   }
 
-  /** After a step whose result has no code: makes codes for it. The kernels and packed states of before are worthless then. */
+  /**
+   * After a step whose result has no code: makes codes for it. The kernels and packed states of before are worthless
+   * then.
+   */
   widenFor(before: Int32Array, instance: number): void {
     const after = applyInstance(this.model, this.unpack(before), ruleInstances(this.model)[instance]);
     const scratch = new Int32Array(this.words);

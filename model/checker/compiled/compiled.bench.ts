@@ -1,7 +1,8 @@
 /**
- * States a second of the compiled search on the real model, each run in a process of its own: allocation, growth of the table, start of the threads and of
- * the JIT are inside the clock; the translation is, too, the first time after an edit. Plain Node on the built files:
- * `npm run build && node dist/model/checker/compiled/compiled.bench.js [design] [threads] [bounds as JSON, over the default ones] [repetitions]`
+ * States a second of the compiled search on the real model, each run in a process of its own: allocation, growth of the
+ * table, start of the threads and of the JIT are inside the clock; the translation is, too, the first time after an
+ * edit. Plain Node on the built files: `npm run build && node dist/model/checker/compiled/compiled.bench.js [design]
+ * [threads] [bounds as JSON, over the default ones] [repetitions]`
  */
 import { execFileSync } from 'node:child_process';
 import { DEFAULT_BOUNDS, entryModel } from '../../entry-model';

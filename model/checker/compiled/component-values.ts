@@ -1,6 +1,7 @@
 /**
- * Numbers the values of components (components.ts). The numbers are shared by the threads of a search; each thread has an index of its own, by content, and
- * catches up with what others have numbered. To be used under the lock of the memory.
+ * Numbers the values of components (components.ts). The numbers are shared by the threads of a search; each thread has
+ * an index of its own, by content, and catches up with what others have numbered. To be used under the lock of the
+ * memory.
  */
 import { type Learnable, Unfit } from './lesson';
 import { PlaceIndex } from './place-index';
@@ -30,7 +31,10 @@ export class ComponentValues {
     this.value = new Int32Array(from.masks.words);
   }
 
-  /** The number of the value that the component has in a state, whose bits are those of `mask`. `thread`: that it is about; 0 where it is about none. */
+  /**
+   * The number of the value that the component has in a state, whose bits are those of `mask`. `thread`: that it is
+   * about; 0 where it is about none.
+   */
   numberOf(component: number, thread: number, wide: Int32Array, mask: Int32Array): number {
     const { value } = this;
     for (let w = 0; w < value.length; w++) value[w] = wide[w] & mask[w];
@@ -65,7 +69,10 @@ export class ComponentValues {
     return number;
   }
 
-  /** The number of the n-th value: among those of a CPU the thread that it runs comes first; those of threads begin with 1. */
+  /**
+   * The number of the n-th value: among those of a CPU the thread that it runs comes first; those of threads begin with
+   * 1.
+   */
   private numbered(component: number, thread: number, n: number): number {
     const { cpus, threads, localBits } = this.from.slots;
     if (component < cpus.length) return (thread << localBits) | n;
@@ -79,7 +86,9 @@ export class ComponentValues {
     for (let i = 0; i <= threads.length; i++) this.meet(cpus.length + i, i);
   }
 
-  /** Learns the numbers of those values of a component with a thread that this thread of the search does not know yet. */
+  /**
+   * Learns the numbers of those values of a component with a thread that this thread of the search does not know yet.
+   */
   private meet(component: number, thread: number): void {
     const counter = this.counterOf(component, thread);
     for (; this.met[counter] < this.memory.control[COUNTS + counter]; this.met[counter]++)

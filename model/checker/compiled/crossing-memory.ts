@@ -1,6 +1,6 @@
 /**
- * The memory of crossing steps (step-memory.ts): a table with open addressing, by what such a step depends on. To be used under the lock of the memory; kernel
- * code reads it without.
+ * The memory of crossing steps (step-memory.ts): a table with open addressing, by what such a step depends on. To be
+ * used under the lock of the memory; kernel code reads it without.
  */
 import type { Footprint } from './code/interaction';
 import { numberAt, type Slot, type Slots } from './components';
@@ -32,7 +32,10 @@ export class CrossingMemory {
     this.key = new Int32Array(slots.words);
   }
 
-  /** Where to remember what the instance does in a state; -1 if that is known. `remember` is to follow, with no other place reserved in between. */
+  /**
+   * Where to remember what the instance does in a state; -1 if that is known. `remember` is to follow, with no other
+   * place reserved in between.
+   */
   reserve(instance: number, state: Int32Array): number {
     const { control, crossings } = this.memory;
     const { key } = this;

@@ -1,12 +1,15 @@
 /**
- * The text of `expand`. An entry is handled as a whole where its states do the same: a step of a CPU other than the last one is the same step for all of them.
+ * The text of `expand`. An entry is handled as a whole where its states do the same: a step of a CPU other than the
+ * last one is the same step for all of them.
  *
- * Most steps of a CPU are plain: they read and change nothing but its component. Local steps of other CPUs, which read and change a component and the globals,
- * commute with them, so of two such ways to the same state one is enough (sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent
- * Systems", 1996, chapter 5; they leave out steps and no states). A state that a local step u of some other CPU leads to is asleep: plain steps of the last CPU
- * are not taken there. Nothing is lost, nor found later. Let s = u(p) be of the level after that of p, and t a plain step of the last CPU in s. Then t is a step
- * in p, because u does not change what it reads, and t(p) is of the level of s at the latest. There u is a step, for the same reason, and it is taken,
- * because only steps of the last CPU are ever left out; it leads to t(s). What is not taken is counted all the same. Reduced searches take every step: they
+ * Most steps of a CPU are plain: they read and change nothing but its component. Local steps of other CPUs, which read
+ * and change a component and the globals, commute with them, so of two such ways to the same state one is enough (sleep
+ * sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996, chapter 5; they leave out
+ * steps and no states). A state that a local step u of some other CPU leads to is asleep: plain steps of the last CPU
+ * are not taken there. Nothing is lost, nor found later. Let s = u(p) be of the level after that of p, and t a plain
+ * step of the last CPU in s. Then t is a step in p, because u does not change what it reads, and t(p) is of the level
+ * of s at the latest. There u is a step, for the same reason, and it is taken, because only steps of the last CPU are
+ * ever left out; it leads to t(s). What is not taken is counted all the same. Reduced searches take every step: they
  * keep some states for others, and the argument needs t(p) itself.
  */
 
@@ -34,7 +37,8 @@ const unknown = (state: string) =>
   `{ R[${R_REASON}] = ${REASON_UNKNOWN}; R[${R_STOPPED}] = ${state}; n = before; break entries; }`;
 
 /**
- * How the successor y0, y1, ... of the states `bits` gets into the batch: as it is, or with symmetry as whole states, each of which is renamed on its own.
+ * How the successor y0, y1, ... of the states `bits` gets into the batch: as it is, or with symmetry as whole states,
+ * each of which is renamed on its own.
  */
 function emitText({ slots, renamings }: KernelShape, place: string, bits: string): string {
   const { words } = slots;
@@ -103,7 +107,10 @@ function otherCpuText(shape: KernelShape, cpu: number): string {
       }`;
 }
 
-/** Steps of the last CPU: those of its states that are asleep and have none but plain steps are only counted, the others are looked at one by one. */
+/**
+ * Steps of the last CPU: those of its states that are asleep and have none but plain steps are only counted, the others
+ * are looked at one by one.
+ */
 function lastCpuText(shape: KernelShape): string {
   const { slots } = shape;
   const { words, cpus, globals } = slots;
@@ -188,8 +195,8 @@ function expand(F, i, to, o, n, limit, R, reportsDead, M) {
 }
 
 /**
- * The lowest CPU that is private and has a step, for all states of the entry alike; or -1, and the last CPU is looked at in each state: where it is private
- * the others do not move.
+ * The lowest CPU that is private and has a step, for all states of the entry alike; or -1, and the last CPU is looked
+ * at in each state: where it is private the others do not move.
  */
 function chosenText({ slots }: KernelShape): string {
   const { cpus, globals } = slots;

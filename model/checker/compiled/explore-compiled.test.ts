@@ -43,7 +43,8 @@ function answerOf(model: EntryModel): Exploration {
   return answer;
 }
 
-// Two designs are enough here, where generated code is slow; scripts/cross-check.sh compares all of them, and all mutants.
+// Two designs are enough here, where generated code is slow; scripts/cross-check.sh compares all of them, and all
+// mutants.
 describe.each(['deferred-pertask', 'deferred-percpu'])('%s', (design) => {
   test.each([ONE_TASK, ONE_CPU])('verdict, counts and trace are those of the direct search at %p', (bounds) => {
     const model = modelOf(design, bounds);
@@ -164,7 +165,8 @@ describe('other models', () => {
 describe('CPUs that meet in a global', () => {
   const sources = sourceProgram([join(__dirname, 'testing', 'coupled.ts')]);
 
-  // A step that waits for a global must not be left out where another CPU has just changed that: `lead` and `follow` have no other way.
+  // A step that waits for a global must not be left out where another CPU has just changed that: `lead` and `follow`
+  // have no other way.
   test.each<Coupling>([
     { rules: ['lead', 'follow'] },
     { rules: ['advance', 'wrap', 'setMode', 'clearMode'], waits: 1 },

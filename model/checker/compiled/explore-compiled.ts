@@ -1,7 +1,8 @@
 /**
- * The exhaustive search of a model by compiled code: the same question and the same answer as explore(), faster and with less memory. A first search
- * only counts and judges, on several threads and reduced if so asked. If it meets a violation or a deadlock, a second one, never reduced, goes over the
- * levels in the order of explore(), and keeps them to rebuild the trace, so that verdict, counts and trace are those of explore().
+ * The exhaustive search of a model by compiled code: the same question and the same answer as explore(), faster and
+ * with less memory. A first search only counts and judges, on several threads and reduced if so asked. If it meets a
+ * violation or a deadlock, a second one, never reduced, goes over the levels in the order of explore(), and keeps them
+ * to rebuild the trace, so that verdict, counts and trace are those of explore().
  */
 import type { Transient } from '../language/schema-types';
 import { type Model, ruleInstances } from '../model';
@@ -63,7 +64,10 @@ function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOpti
 }
 
 /** Searches until the layout has a code for everything that is met, and there is room for it. */
-/** A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room for it, the plain one answers. */
+/**
+ * A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room
+ * for it, the plain one answers.
+ */
 function countWithRoom<S extends Transient, D>(
   model: Model<S, D>,
   options: CompiledOptions<S>,

@@ -1,5 +1,6 @@
 /**
- * The text of the kernel: expand-source.ts, rename-source.ts, and the small functions here, unrolled over the words of a state.
+ * The text of the kernel: expand-source.ts, rename-source.ts, and the small functions here, unrolled over the words of
+ * a state.
  */
 import { expandText } from './expand-source';
 import { batchStride, entryStride, isReduced, type KernelShape, R_PAGES, R_STATES } from './kernel';
@@ -19,7 +20,10 @@ import {
 import { BLOCK_BITS, BLOCK_STATES, PAGE_BITS } from './state-set';
 import { crossingStride } from './step-memory';
 
-/** `cross(X, q0, q1, ..., x)`: where the change of the crossing step stands in X; 0 if there is none, -1 if that is not known. */
+/**
+ * `cross(X, q0, q1, ..., x)`: where the change of the crossing step stands in X; 0 if there is none, -1 if that is not
+ * known.
+ */
 function crossText({ slots, crossingSlots }: KernelShape): string {
   const { words } = slots;
   const stride = crossingStride(words);
@@ -92,7 +96,10 @@ function ${name}(T, P, o, n, N, at, base, R) {
 }`;
 }
 
-/** If the block has an entry in the next level, the states join that. Those that are known stay awake; of those of the next level a step can still put some to sleep. */
+/**
+ * If the block has an entry in the next level, the states join that. Those that are known stay awake; of those of the
+ * next level a step can still put some to sleep.
+ */
 function joinText(words: number): string {
   return `if (fresh === 0 && (to & 1) === 1) continue;
     const e = T[a + 1] - base;

@@ -1,11 +1,12 @@
 /**
- * The inner loops of the compiled search, generated for a given form of collapsed states (kernel-source.ts). Steps come out of the memory of steps
- * (step-memory.ts) and change states by exclusive or. What is handled is not a state but up to 32 of them, those of one block of the set of states (state-set.ts)
- * that belong to the same level:
+ * The inner loops of the compiled search, generated for a given form of collapsed states (kernel-source.ts). Steps come
+ * out of the memory of steps (step-memory.ts) and change states by exclusive or. What is handled is not a state but up
+ * to 32 of them, those of one block of the set of states (state-set.ts) that belong to the same level:
  *
  *   entry: | words of the state, with 0 in the low bits of the last CPU's number | place of the block | which of its states | which of these are awake |
  *
- * States that are asleep do not take every step (expand-source.ts). Some hundred successors go through these passes, because what costs is waiting for memory:
+ * States that are asleep do not take every step (expand-source.ts). Some hundred successors go through these passes,
+ * because what costs is waiting for memory:
  *
  *   expand    the successors of entries, until one is met of which something is not known yet
  *   touch     one read of each block; these reads do not depend on each other, so their cache misses overlap
@@ -45,7 +46,9 @@ export interface KernelShape {
   readonly por: boolean;
   /** With symmetry: for each renaming, the component that each component becomes. */
   readonly renamings: readonly (readonly number[])[];
-  /** Where the row of each component begins within the rows of a renaming, and at the end their size (step-memory.ts). */
+  /**
+   * Where the row of each component begins within the rows of a renaming, and at the end their size (step-memory.ts).
+   */
   readonly rows: readonly number[];
 }
 
@@ -62,7 +65,10 @@ export function isReduced({
 
 /** Positions are indices into arrays of words, not numbers of entries. */
 export interface Kernel {
-  /** Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. `M` is what tables() makes of a memory of steps. */
+  /**
+   * Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. `M` is what tables()
+   * makes of a memory of steps.
+   */
   expand(
     F: Int32Array,
     i: number,
@@ -80,8 +86,9 @@ export interface Kernel {
   enter(o: Int32Array, p: number, M: readonly Int32Array[]): void;
   touch(T: Int32Array, o: Int32Array, n: number): number;
   /**
-   * Marks the successors o[0..n) in the set T. What is new goes to the entry of its block in N[..at), or to a new one. Returns the new `at`. `P`: 0 for each page of
-   * T that has not been written. `base`: what a hint of this level is counted from.
+   * Marks the successors o[0..n) in the set T. What is new goes to the entry of its block in N[..at), or to a new one.
+   * Returns the new `at`. `P`: 0 for each page of T that has not been written. `base`: what a hint of this level is
+   * counted from.
    */
   mark(
     T: Int32Array,
@@ -102,7 +109,10 @@ export function entryStride(words: number): number {
   return words + 3;
 }
 
-/** The words of a successor in the batch: | words | place, + 1 if the states are awake (not in a reduced search) | which states |. */
+/**
+ * The words of a successor in the batch: | words | place, + 1 if the states are awake (not in a reduced search) | which
+ * states |.
+ */
 export function batchStride(words: number): number {
   return words + 2;
 }

@@ -1,5 +1,6 @@
 /**
- * From a model to what a search can learn its steps from, reduced if so asked. Who interacts with whom is found out once and kept in a file.
+ * From a model to what a search can learn its steps from, reduced if so asked. Who interacts with whom is found out
+ * once and kept in a file.
  */
 import { createHash } from 'node:crypto';
 import type { Transient } from '../language/schema-types';

@@ -1,7 +1,8 @@
 /**
- * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is used again only there; that no two
- * values have one number; what `blocks` says of 32 values is what the records of these say, whichever learners have
- * written them; the regions that it makes do not overlap; a violation and missing room end a lesson, and the lock is free afterwards.
+ * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is
+ * used again only there; that no two values have one number; what `blocks` says of 32 values is what the records of
+ * these say, whichever learners have written them; the regions that it makes do not overlap; a violation and missing
+ * room end a lesson, and the lock is free afterwards.
  */
 import { join } from 'node:path';
 import { ruleInstances } from '../model';
@@ -162,7 +163,9 @@ test('regions do not overlap', () => {
 const LOCAL: Coupling = { rules: ['advance', 'wrap', 'setMode', 'toil'], invariants: ['threadsApart'] };
 const MANY: Coupling = { ...LOCAL, rules: [...LOCAL.rules, 'wakeSleeping'] };
 
-/** States with all values that the last CPU can have with each thread of its own, and some for which nothing is learnt. */
+/**
+ * States with all values that the last CPU can have with each thread of its own, and some for which nothing is learnt.
+ */
 function manyStates(model: ReturnType<typeof taught>['model']) {
   return range(2 * 2 * 4 * 2 * 4 * 3).map((value) => {
     const state = model.initial();
@@ -177,7 +180,10 @@ function manyStates(model: ReturnType<typeof taught>['model']) {
   });
 }
 
-/** Learns states by the learners in turn, the i-th state by the learner i % n; those that `isSkipped` says are only given numbers. */
+/**
+ * Learns states by the learners in turn, the i-th state by the learner i % n; those that `isSkipped` says are only
+ * given numbers.
+ */
 function learnAll(learning: ReturnType<typeof taught>, by: readonly Learner[], isSkipped = (_: number) => false): void {
   manyStates(learning.model).forEach((state, i) => {
     const learner = by[i % by.length];

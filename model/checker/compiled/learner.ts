@@ -1,6 +1,7 @@
 /**
- * Learns the steps of states, one state at a time, by executing the generated code of all rules on it. What a step changes is remembered for every state
- * in which the step depends on the same (step-memory.ts), so this is done some ten thousand times in a search of any size.
+ * Learns the steps of states, one state at a time, by executing the generated code of all rules on it. What a step
+ * changes is remembered for every state in which the step depends on the same (step-memory.ts), so this is done some
+ * ten thousand times in a search of any size.
  */
 
 import { noteInBlock } from './block-summary';
@@ -21,13 +22,19 @@ interface Instances {
   readonly crossing: readonly number[];
 }
 
-/** A local step, and what it changes wherever its CPU's component is the same; undefined for one that uses globals, and has to be tried with each. */
+/**
+ * A local step, and what it changes wherever its CPU's component is the same; undefined for one that uses globals, and
+ * has to be tried with each.
+ */
 interface LocalStep {
   readonly instance: number;
   readonly change: Int32Array | undefined;
 }
 
-/** What a CPU's component tells of its steps without the globals. Hardly any instance uses these, and most components are met with several values of them. */
+/**
+ * What a CPU's component tells of its steps without the globals. Hardly any instance uses these, and most components
+ * are met with several values of them.
+ */
 interface OwnSteps {
   /** Without those that are not enabled. */
   readonly local: readonly LocalStep[];
@@ -49,7 +56,10 @@ export class Learner {
   private readonly instances: readonly Instances[];
   /** By the CPU, then by the number of its component. */
   private readonly ownSteps: readonly Map<number, OwnSteps>[];
-  /** The bits of a collapsed state that the steps of an instance may change; and those of each thread, for the CPU that runs it. */
+  /**
+   * The bits of a collapsed state that the steps of an instance may change; and those of each thread, for the CPU that
+   * runs it.
+   */
   private readonly changeable: readonly Int32Array[];
   private readonly ofThreads: readonly Int32Array[];
   private readonly rows: readonly number[];
@@ -124,7 +134,9 @@ export class Learner {
     }
   }
 
-  /** A hash of the value, so that no order in which values were met is seen in it; 0 for a thread that some CPU runs. */
+  /**
+   * A hash of the value, so that no order in which values were met is seen in it; 0 for a thread that some CPU runs.
+   */
   private rankOf(component: number, number: number): number {
     const { cpus, threads } = this.from.slots;
     const isRunning = number === 0 && component >= cpus.length && component < cpus.length + threads.length;
@@ -193,8 +205,9 @@ export class Learner {
   }
 
   /**
-   * Tries all instances of a CPU. What a step changes and whether it is judged to be good is told by the component alone if it uses no globals: an instance
-   * that writes what a condition about globals and CPUs looks at is a crossing one.
+   * Tries all instances of a CPU. What a step changes and whether it is judged to be good is told by the component
+   * alone if it uses no globals: an instance that writes what a condition about globals and CPUs looks at is a crossing
+   * one.
    */
   private findOwnSteps(cpu: number): OwnSteps {
     const { change, code } = this;
@@ -233,7 +246,10 @@ export class Learner {
     return end;
   }
 
-  /** Puts behind the change at record[at..] where it goes in the set of states; answers where that ends. What uses the globals must not pass for plain. */
+  /**
+   * Puts behind the change at record[at..] where it goes in the set of states; answers where that ends. What uses the
+   * globals must not pass for plain.
+   */
   private putMove(cpu: number, at: number, usesGlobals: boolean): number {
     const { slots } = this.from;
     const move = moveOf(slots, cpu, this.collapser.state, this.record, at);

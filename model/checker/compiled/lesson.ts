@@ -22,13 +22,19 @@ export interface Learnable {
   readonly renamings?: readonly ComponentRenaming[] | undefined;
 }
 
-/** Partial-order reduction (checker/search/partial-order.ts), by the numbers of instances. Where a CPU is private, the trees say. */
+/**
+ * Partial-order reduction (checker/search/partial-order.ts), by the numbers of instances. Where a CPU is private, the
+ * trees say.
+ */
 export interface PrivateSteps {
   /** Instances that go before all others. Whether one is enabled depends on the globals only. */
   readonly first: readonly boolean[];
 }
 
-/** What a renaming makes of each component (CPUs, threads, globals), and JavaScript: a function from the words of a state to those of its renaming. */
+/**
+ * What a renaming makes of each component (CPUs, threads, globals), and JavaScript: a function from the words of a
+ * state to those of its renaming.
+ */
 export interface ComponentRenaming {
   readonly images: readonly number[];
   readonly words: string;

@@ -1,12 +1,14 @@
 /**
- * The inner loops of the ordered search, as text for a given number of words a state: unrolled over the words, with the generated `successors` and `judge`
- * in scope. New states are judged where they are met, so that the first violation in the order of explore() is the first one here.
+ * The inner loops of the ordered search, as text for a given number of words a state: unrolled over the words, with the
+ * generated `successors` and `judge` in scope. New states are judged where they are met, so that the first violation in
+ * the order of explore() is the first one here.
  *
  *   expand      the successors of states, in the order of their instances
  *   prepare     each successor's home in the table, and one read of each; these reads do not depend on each other, so their cache misses overlap
  *   insert      probe from the home on, which is in the cache by now, and store what is new
  *
- * The table is addressed by the high bits of the hash, so that a table of twice the size keeps the order of the entries (grow).
+ * The table is addressed by the high bits of the hash, so that a table of twice the size keeps the order of the entries
+ * (grow).
  */
 
 /** Where the kernel leaves what it cannot return: places in the array R. */
@@ -52,7 +54,10 @@ function expand(F, i, to, o, n, limit, R, reportsDead) {
 }`;
 }
 
-/** Insertion sort by instance; the entry behind a marker bears the marker's number and stays behind it, since equal ones keep their order. */
+/**
+ * Insertion sort by instance; the entry behind a marker bears the marker's number and stays behind it, since equal ones
+ * keep their order.
+ */
 const ORDER = `
 function order(o, from, to) {
   for (let i = from + STRIDE; i < to; i += STRIDE) {
@@ -108,8 +113,9 @@ function insert(T, o, j, m, H, N, at, end, R) {
 }
 
 /**
- * Doubles the table in place. Entries move from the last to the first: an entry with home h goes to 2h or 2h+1, which is beyond all that are still to
- * move, except for entries of the first slots that lie far behind their homes: those wait in a list.
+ * Doubles the table in place. Entries move from the last to the first: an entry with home h goes to 2h or 2h+1, which
+ * is beyond all that are still to move, except for entries of the first slots that lie far behind their homes: those
+ * wait in a list.
  */
 function growText(words: number): string {
   return `
@@ -164,7 +170,10 @@ export interface OrderedKernel {
     reportsDead: boolean,
   ): number;
   prepare(T: Int32Array, o: Int32Array, m: number, H: Int32Array, shift: number): number;
-  /** For the successors j..m-1: new ones are appended to N[at..). Stops before one that is bad (R_STOPPED, R_VERDICT). Returns the new `at`. */
+  /**
+   * For the successors j..m-1: new ones are appended to N[at..). Stops before one that is bad (R_STOPPED, R_VERDICT).
+   * Returns the new `at`.
+   */
   insert(
     T: Int32Array,
     o: Int32Array,

@@ -1,6 +1,6 @@
 /**
- * Breadth-first search on packed states, one thread, in the order of explore(), to the state. States lie in the table, and once more in a list in the order of
- * their discovery, from which a trace can be rebuilt (trace.ts).
+ * Breadth-first search on packed states, one thread, in the order of explore(), to the state. States lie in the table,
+ * and once more in a list in the order of their discovery, from which a trace can be rebuilt (trace.ts).
  */
 import type { Transient } from '../language/schema-types';
 import { markedInstance, markedProperty, NO_CELL, NO_CODE } from './code/marker';
@@ -30,7 +30,10 @@ export interface OrderedOptions {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
   readonly reportsDeadlock: boolean;
-  /** Asked about each violating step or new violating state; answers whether the search is over. A violation that is passed is not followed. */
+  /**
+   * Asked about each violating step or new violating state; answers whether the search is over. A violation that is
+   * passed is not followed.
+   */
   readonly isEnd: (stop: Stop) => boolean;
   /** Called between batches now and then; answers whether to stop. */
   readonly poll: () => boolean;

@@ -1,6 +1,7 @@
 /**
- * A search that only counts and judges, on this thread and `threads - 1` workers. The call blocks until the search is over; the workers need nothing
- * from this thread's event loop. Which of several violations it meets first is chance: a search in order (ordered-search.ts) tells more.
+ * A search that only counts and judges, on this thread and `threads - 1` workers. The call blocks until the search is
+ * over; the workers need nothing from this thread's event loop. Which of several violations it meets first is chance: a
+ * search in order (ordered-search.ts) tells more.
  */
 import { Worker } from 'node:worker_threads';
 import { CAPACITIES, type Capacity } from './components';
@@ -44,7 +45,8 @@ function startWorker(): Worker {
         workerData: { worker: WORKER, hook: require.resolve('esbuild-register/dist/node') },
       })
     : new Worker(WORKER);
-  // The search goes on without a thread that does not start, and says with how many it was; one that fails later has stopped it.
+  // The search goes on without a thread that does not start, and says with how many it was; one that fails later has
+  // stopped it.
   worker.on('error', (error) => process.emitWarning(`a thread of the search ended: ${error.message}`));
   worker.unref();
   return worker;

@@ -1,5 +1,6 @@
 /**
- * Finds words among those that stand at some places of an array. To make a string of them, for a Map, takes longer than a step of the model.
+ * Finds words among those that stand at some places of an array. To make a string of them, for a Map, takes longer than
+ * a step of the model.
  */
 
 /** Room to begin with; a power of two. */

@@ -1,6 +1,7 @@
 /**
- * Progress of a search, twice a second, with a rough estimate of what is still to come: the levels of a breadth-first search grow, shrink and end, and
- * the ratio of one to the one before falls all the while, so the fall of the last levels is continued.
+ * Progress of a search, twice a second, with a rough estimate of what is still to come: the levels of a breadth-first
+ * search grow, shrink and end, and the ratio of one to the one before falls all the while, so the fall of the last
+ * levels is continued.
  */
 import type { Progress } from '../search/explore';
 

@@ -1,7 +1,7 @@
 /**
- * How much of the set of states has to be reserved: a region (state-set.ts) for each way in which threads can run on the
- * CPUs, with room for as many values as the capacities say. What is reserved and never met costs no memory, but one array
- * has to hold all of it, and that is a limit of its own.
+ * How much of the set of states has to be reserved: a region (state-set.ts) for each way in which threads can run on
+ * the CPUs, with room for as many values as the capacities say. What is reserved and never met costs no memory, but one
+ * array has to hold all of it, and that is a limit of its own.
  */
 import { type Capacity, cellValues } from './components';
 import { blockWordsOf, type Learnable } from './lesson';
@@ -19,7 +19,10 @@ export interface Reservation {
 }
 
 const MIB_WORDS = 2 ** 18;
-/** Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less than so many words. */
+/**
+ * Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less
+ * than so many words.
+ */
 const RESERVED = 4;
 const LEAST_RESERVED = 2 ** 26;
 /** An Int32Array takes more, but not a product of 32-bit integers. */

@@ -5,8 +5,9 @@ import type { KernelShape } from './kernel';
 import { at, listed, number, range } from './source-text';
 
 /**
- * `rename(o, p, I, J)`: the renaming that comes first, by the ranks of what its components become: that of CPU 0 alone decides nearly always, so the others
- * are looked at only where it does not. Where all ranks are equal the states are equal, but for collisions of a hash, which the numbers then decide.
+ * `rename(o, p, I, J)`: the renaming that comes first, by the ranks of what its components become: that of CPU 0 alone
+ * decides nearly always, so the others are looked at only where it does not. Where all ranks are equal the states are
+ * equal, but for collisions of a hash, which the numbers then decide.
  */
 export function renamerText({ slots, renamings, rows }: KernelShape): string {
   if (renamings.length === 0) return 'function canonical() { return true; }';

@@ -1,5 +1,6 @@
 /**
- * One thread of a search. There is no exchange of states and no owner of a state: all threads mark states in one set. A level ends at a barrier.
+ * One thread of a search. There is no exchange of states and no owner of a state: all threads mark states in one set. A
+ * level ends at a barrier.
  *
  *   pull 64 entries (own list first) -> expand into the batch -> [learn?] -> mark; what is new goes to the own list of the next level
  */
@@ -35,7 +36,10 @@ const BATCH = 512;
 const SPINS = 2000;
 const NAP_MS = 2;
 const POLL_EVERY = 32;
-/** Hints are 32-bit integers, and 0 is none. All threads begin at the same one, so that what a hint of another thread leads to is an entry, too. */
+/**
+ * Hints are 32-bit integers, and 0 is none. All threads begin at the same one, so that what a hint of another thread
+ * leads to is an entry, too.
+ */
 const FIRST_BASE = 1;
 const MOST_BASE = 2 ** 30;
 
@@ -58,7 +62,10 @@ export class SearchThread {
   private readonly result = new Int32Array(R_LENGTH);
   private parity = 0;
   private end = 0;
-  /** Words of this thread's lists of all levels before: hints to them (state-set.ts) are smaller. Where it begins anew, what a hint leads to tells. */
+  /**
+   * Words of this thread's lists of all levels before: hints to them (state-set.ts) are smaller. Where it begins anew,
+   * what a hint leads to tells.
+   */
   private base = FIRST_BASE;
   private transitions = 0;
   private polls = 0;
@@ -154,7 +161,10 @@ export class SearchThread {
     control[place.endOf(this.me, this.parity ^ 1)] = this.end;
   }
 
-  /** Expands the words from..to-1 of a list into the batch, which holds n words. Answers the new n, or -1 if the search is over. */
+  /**
+   * Expands the words from..to-1 of a list into the batch, which holds n words. Answers the new n, or -1 if the search
+   * is over.
+   */
   private expand(list: Int32Array, from: number, to: number, held: number): number {
     const { kernel, out, result, known } = this;
     const { reportsDeadlock } = this.shared;

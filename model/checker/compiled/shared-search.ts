@@ -1,6 +1,7 @@
 /**
- * What the threads of one search share: the set of states, two lists of entries (kernel.ts) for each thread (parity of the level: one is read, one is
- * written, by its owner only), the memory of steps, and a page of counters. Plain memory, so that it can be handed to a worker.
+ * What the threads of one search share: the set of states, two lists of entries (kernel.ts) for each thread (parity of
+ * the level: one is read, one is written, by its owner only), the memory of steps, and a page of counters. Plain
+ * memory, so that it can be handed to a worker.
  */
 import type { Learnable } from './lesson';
 import { wordsToReserve } from './region-room';
@@ -117,7 +118,10 @@ export function bytesOf({ control, threads }: Shared): number {
   return bytes;
 }
 
-/** A view of more than 4 GiB arrives in a worker with its length cut to 32 bits (Node 20), but its buffer arrives whole: so buffers are sent. */
+/**
+ * A view of more than 4 GiB arrives in a worker with its length cut to 32 bits (Node 20), but its buffer arrives whole:
+ * so buffers are sent.
+ */
 export interface Sent extends Omit<Shared, 'states' | 'lists' | 'control'> {
   readonly states: ArrayBufferLike;
   readonly lists: readonly (readonly [ArrayBufferLike, ArrayBufferLike])[];

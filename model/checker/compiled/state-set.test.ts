@@ -1,6 +1,6 @@
 /**
- * Promises: each combination of component values has a bit of its own in its region, within the words that the region takes; regions do not overlap;
- * a move says where a step leads within a region, and is FAR where it leads out of it.
+ * Promises: each combination of component values has a bit of its own in its region, within the words that the region
+ * takes; regions do not overlap; a move says where a step leads within a region, and is FAR where it leads out of it.
  */
 import fc from 'fast-check';
 import { FIRST_CAPACITIES, makeSlots, type Slot, type Slots } from './components';

@@ -1,16 +1,19 @@
 import { numberAt, type Slot, type Slots } from './components';
 
 /**
- * The set of states that a search has met: one bit for each combination of component values. A search meets a good part of all combinations, so this takes
- * fewer bits than the words of the states in a hash table; and what one step of a CPU leads to lies near by.
+ * The set of states that a search has met: one bit for each combination of component values. A search meets a good part
+ * of all combinations, so this takes fewer bits than the words of the states in a hash table; and what one step of a
+ * CPU leads to lies near by.
  *
- * 32 states that differ in the number of the last CPU only, and in nothing but the low bits of that, form a block of two words: which of them have been met, and
- * where the entry of those of the next level may be found in its list (a hint: it holds if the entry there is of this block). In a reduced search it has the
- * first word only. States with the same threads on the CPUs form a region, an array with a dimension for each component:
+ * 32 states that differ in the number of the last CPU only, and in nothing but the low bits of that, form a block of
+ * two words: which of them have been met, and where the entry of those of the next level may be found in its list (a
+ * hint: it holds if the entry there is of this block). In a reduced search it has the first word only. States with the
+ * same threads on the CPUs form a region, an array with a dimension for each component:
  *
  *   | met | hint |   last CPU / 32, the other CPUs, globals, sleeping threads      from the innermost dimension to the outermost
  *
- * A region is made when the first of its states is met. What is reserved and never met costs no memory: the system provides a page when it is first written.
+ * A region is made when the first of its states is met. What is reserved and never met costs no memory: the system
+ * provides a page when it is first written.
  */
 export const BLOCK_BITS = 5;
 export const BLOCK_STATES = 1 << BLOCK_BITS;
@@ -23,7 +26,10 @@ export const PAGE_BITS = 10;
 export const PAGE_WORDS = 1 << PAGE_BITS;
 export const PAGE_BYTES = 4 * PAGE_WORDS;
 
-/** The regions by the threads that the CPUs run: for each the place of its first word, and how many words further the next value of each component is. */
+/**
+ * The regions by the threads that the CPUs run: for each the place of its first word, and how many words further the
+ * next value of each component is.
+ */
 export interface Regions {
   readonly cpus: number;
   readonly threads: number;
@@ -49,8 +55,8 @@ export interface RegionSizes {
 }
 
 /**
- * The strides of a region, in the order of its entry (that of the last CPU is from block to block), and its size in words. `base` belongs to value 0 of each
- * component; sleeping threads count from 1.
+ * The strides of a region, in the order of its entry (that of the last CPU is from block to block), and its size in
+ * words. `base` belongs to value 0 of each component; sleeping threads count from 1.
  */
 export function regionLayout(
   { cpus, threads, globals }: RegionSizes,
@@ -73,14 +79,17 @@ export function regionLayout(
   return { strides: [...cpuStrides, ...threadStrides, globalsStride], words, offset };
 }
 
-/** The move of a step that leads to another region, or changes a sleeping thread, or uses the globals and leaves them as they are: its place is found anew. */
+/**
+ * The move of a step that leads to another region, or changes a sleeping thread, or uses the globals and leaves them as
+ * they are: its place is found anew.
+ */
 export const FAR = -(2 ** 31);
 const FURTHEST = 2 ** 15;
 const GLOBALS_BITS = 15;
 
 /**
- * How far the step that changes a state by change[at..] goes within a region: | by how many values (blocks, for the last CPU) of the CPU | by how many of the
- * globals |, 16 bits each, signed; or FAR.
+ * How far the step that changes a state by change[at..] goes within a region: | by how many values (blocks, for the
+ * last CPU) of the CPU | by how many of the globals |, 16 bits each, signed; or FAR.
  */
 export function moveOf(slots: Slots, cpu: number, state: Int32Array, change: Int32Array, at: number): number {
   const { cpus, threads, globals, localBits } = slots;

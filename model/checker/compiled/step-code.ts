@@ -1,6 +1,6 @@
 /**
- * The code that steps are learnt by: as data that is kept in files and handed to threads, and as functions, made from it
- * when they are first needed. A search of which all steps are known already needs hardly any.
+ * The code that steps are learnt by: as data that is kept in files and handed to threads, and as functions, made from
+ * it when they are first needed. A search of which all steps are known already needs hardly any.
  */
 
 import { Malformed } from '../translate/words';

@@ -1,6 +1,6 @@
 /**
- * What a search has learnt of its model's steps, in shared memory, so that the threads of a search learn together. Readers take no lock: an entry is
- * written before the word that leads to it.
+ * What a search has learnt of its model's steps, in shared memory, so that the threads of a search learn together.
+ * Readers take no lock: an entry is written before the word that leads to it.
  *
  *   local[c][P << bits of G | g]   -> a record of `records`, or 0: not known yet
  *   record: | steps | crossings | 1 if the CPU is private | change of each word, move (a step each) ... | number of the crossing instance ... |
@@ -14,14 +14,18 @@ import { BLOCK_BITS, BLOCK_WORDS, regionLength } from './state-set';
 /** The words of a record in front of its steps. */
 export const RECORD_HEAD = 3;
 
-/** The words of one step of a record: what changes in the state, and where the step goes in the set of states (moveOf()). */
+/**
+ * The words of one step of a record: what changes in the state, and where the step goes in the set of states
+ * (moveOf()).
+ */
 export function stepStride(words: number): number {
   return words + 1;
 }
 
 /**
- * With symmetry, for each renaming and each component a row by the number of its value: `images` has the number after the renaming, in the place of the component
- * that it becomes (-1: not known yet), and `ranks` a hash of that value, which does not depend on the order in which numbers were given.
+ * With symmetry, for each renaming and each component a row by the number of its value: `images` has the number after
+ * the renaming, in the place of the component that it becomes (-1: not known yet), and `ranks` a hash of that value,
+ * which does not depend on the order in which numbers were given.
  */
 export interface Images {
   readonly images: Int32Array;
@@ -29,8 +33,9 @@ export interface Images {
 }
 
 /**
- * What `blocks` says about 32 neighbouring values of the last CPU and a value of the globals, one bit for each value: | is its record known | has it none but
- * plain steps, and fewer than 2^COUNT_BITS | has it steps | bit 0 of the number of its steps | bit 1 | ...
+ * What `blocks` says about 32 neighbouring values of the last CPU and a value of the globals, one bit for each value: |
+ * is its record known | has it none but plain steps, and fewer than 2^COUNT_BITS | has it steps | bit 0 of the number
+ * of its steps | bit 1 | ...
  */
 export const COUNT_BITS = 2;
 export const BLOCK_RECORD = 3 + COUNT_BITS;

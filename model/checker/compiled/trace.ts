@@ -1,6 +1,6 @@
 /**
- * Rebuilds a trace from the levels of a search: the parent of a state is the first one of the level before it that has it among its successors,
- * which is how explore(), too, came to know it.
+ * Rebuilds a trace from the levels of a search: the parent of a state is the first one of the level before it that has
+ * it among its successors, which is how explore(), too, came to know it.
  */
 import type { Transient } from '../language/schema-types';
 import type { CompiledModel } from './compiled-model';

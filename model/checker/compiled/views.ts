@@ -1,6 +1,6 @@
 /**
- * What a CPU shows to the crossing steps of others: the bits of its component that such steps look at. Values that show the same have the same view, and what is
- * remembered of a crossing step holds for all of them.
+ * What a CPU shows to the crossing steps of others: the bits of its component that such steps look at. Values that show
+ * the same have the same view, and what is remembered of a crossing step holds for all of them.
  */
 import type { Learnable } from './lesson';
 import { PlaceIndex } from './place-index';
@@ -35,7 +35,10 @@ export class Views {
     memory.views[cpu][number] = this.numberOf(cpu, given) << shift;
   }
 
-  /** The number of what stands in `view`: the one that it has, or the one that another thread has given, or the next one. */
+  /**
+   * The number of what stands in `view`: the one that it has, or the one that another thread has given, or the next
+   * one.
+   */
   private numberOf(cpu: number, given: number): number {
     const { view } = this;
     const index = this.byContent[cpu];

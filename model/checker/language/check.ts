@@ -88,8 +88,8 @@ export function inModel(node: Node): boolean {
 }
 
 /**
- * Is the file one of this folder's own? The folder may itself be in a node_modules, where the package is installed; what counts
- * is the way from the folder down to the file.
+ * Is the file one of this folder's own? The folder may itself be in a node_modules, where the package is installed;
+ * what counts is the way from the folder down to the file.
  */
 export function isBelow(file: string, folder: string): boolean {
   const way = relative(folder, file);

@@ -1,7 +1,7 @@
 /**
  * States a second of the breadth-first search on the real model. Plain Node on the built files, because a loader that
- * compiles on the fly slows every imported constant down: `npm run build && node dist/model/checker/search/explore.bench.js
- * [design] [tasks]`
+ * compiles on the fly slows every imported constant down: `npm run build && node
+ * dist/model/checker/search/explore.bench.js [design] [tasks]`
  */
 import { DEFAULT_BOUNDS, entryModel } from '../../entry-model';
 import { ruleInstances } from '../model';

@@ -46,8 +46,8 @@ export interface ExploreOptions<S> {
   readonly symmetry?: boolean;
   /**
    * Follow one CPU where its steps commute with those of the others (partial-order.ts). Not with a goal; a search for
-   * one property is not reduced. The depths of `stopAtDepth` are those of the reduced search. The trace, if any, is that
-   * of the plain search.
+   * one property is not reduced. The depths of `stopAtDepth` are those of the reduced search. The trace, if any, is
+   * that of the plain search.
    */
   readonly por?: boolean;
   /** Report a state without a successor. Default: yes, unless `property` or a goal asks for something else. */
@@ -77,7 +77,9 @@ export interface Exploration {
   readonly reductions?: readonly ('symmetry' | 'por')[];
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
   readonly bytes?: number;
-  /** Threads that took part, where the search may have several: one that starts too late for a short search does not. */
+  /**
+   * Threads that took part, where the search may have several: one that starts too late for a short search does not.
+   */
   readonly joined?: number;
   /** To the violation, the deadlock or the goal. */
   readonly trace?: readonly RuleInstance[];
@@ -317,7 +319,8 @@ export function explore<S extends Transient, D>(model: Model<S, D>, options: Exp
   };
   const found = new Search(model, reduced).run();
   if (!(reduced.symmetry || reduced.por) || found.trace === undefined) return found;
-  // The steps of a reduced search belong to states that stand for others, or come in an order that is as good as others.
+  // The steps of a reduced search belong to states that stand for others, or come in an order that is as good as
+  // others.
   const shortest = new Search(model, plain).run();
   return shortest.verdict === 'unknown' ? withoutTrace(found) : shortest;
 }

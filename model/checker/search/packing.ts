@@ -109,9 +109,9 @@ function zeroOf(field: Field, bounds: Bounds): number | number[] | number[][] {
 }
 
 /**
- * A maker of states that are all zero. An object that grows by computed names becomes a hash table in V8 after a dozen of
- * them, and each `s.field` of a rule a look-up in it. JSON.parse builds a real record at once; that alone made the search
- * three times faster.
+ * A maker of states that are all zero. An object that grows by computed names becomes a hash table in V8 after a dozen
+ * of them, and each `s.field` of a rule a look-up in it. JSON.parse builds a real record at once; that alone made the
+ * search three times faster.
  */
 function zeroMaker(schema: Schema, bounds: Bounds): () => Loose & Transient {
   const fields = Object.entries(schema).map(([name, field]) => [name, zeroOf(field, bounds)]);

@@ -1,7 +1,7 @@
 /**
- * Checks what partial-order.ts claims of a model, by execution: visits every state that the unreduced search of the allotted
- * model reaches, and looks there for a private CPU whose steps do not commute with those of another one (C1), for a
- * violation that a private step hides (C2), and at last for a cycle of private steps (C3).
+ * Checks what partial-order.ts claims of a model, by execution: visits every state that the unreduced search of the
+ * allotted model reaches, and looks there for a private CPU whose steps do not commute with those of another one (C1),
+ * for a violation that a private step hides (C2), and at last for a cycle of private steps (C3).
  */
 
 import type { Transient } from '../language/schema-types';

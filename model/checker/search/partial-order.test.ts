@@ -1,6 +1,7 @@
 /**
- * Promises: what partial-order.ts claims of the private steps holds in every state of small models, and a wrong claim is
- * found; a reduced search answers what the plain one answers, by direct execution and compiled, with or without symmetry.
+ * Promises: what partial-order.ts claims of the private steps holds in every state of small models, and a wrong claim
+ * is found; a reduced search answers what the plain one answers, by direct execution and compiled, with or without
+ * symmetry.
  */
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from '../../entry-model';
 import { maySchedule } from '../../rules/body';

@@ -1,6 +1,7 @@
 /**
- * Partial-order reduction: where one CPU is *private*, whatever it does next commutes with whatever the others do before
- * it moves, so the search follows its steps alone (ample sets; Clarke, Grumberg, Peled, "Model Checking", chapter 10).
+ * Partial-order reduction: where one CPU is *private*, whatever it does next commutes with whatever the others do
+ * before it moves, so the search follows its steps alone (ample sets; Clarke, Grumberg, Peled, "Model Checking",
+ * chapter 10).
  *
  * First the model is changed (`PartialOrder.model`): each event of the environment is allotted to a CPU before anything
  * else happens, and raised by that CPU or never. A run of the plain model is a run of this one, after it has allotted

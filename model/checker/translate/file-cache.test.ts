@@ -1,7 +1,7 @@
 /**
- * Promises: nothing that is read from a file changes an answer or is executed. A file that was damaged in any way, written under
- * another name, or sealed by somebody who knows how, is not used, and one line says so; a folder that others can write to is not
- * used either; and where there is no folder, everything works without.
+ * Promises: nothing that is read from a file changes an answer or is executed. A file that was damaged in any way,
+ * written under another name, or sealed by somebody who knows how, is not used, and one line says so; a folder that
+ * others can write to is not used either; and where there is no folder, everything works without.
  */
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Files of computed data, a convenience: whatever goes wrong here costs only the time to compute the data again, and never
- * changes an answer.
+ * Files of computed data, a convenience: whatever goes wrong here costs only the time to compute the data again, and
+ * never changes an answer.
  *
  * - The files lie in a folder of the user's, outside of any checkout, that nobody else can write to: a cache that came with
  *   a checkout was written by somebody else, and is not looked at.
@@ -124,8 +124,8 @@ function discard(path: string, reason: string): void {
 }
 
 /**
- * What was kept under this name, if anything. `read` makes it of the content of the file, and throws Malformed for what is
- * not of the form that it expects.
+ * What was kept under this name, if anything. `read` makes it of the content of the file, and throws Malformed for what
+ * is not of the form that it expects.
  */
 export function recall<T>(name: string, read: (content: Buffer) => T): T | undefined {
   const at = cacheFolder();

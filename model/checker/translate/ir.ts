@@ -174,7 +174,8 @@ export function isCondition(expr: Expr): boolean {
 }
 
 /**
- * A construct that the translator cannot express; model/checker/language says what to write instead, this only where it stands.
+ * A construct that the translator cannot express; model/checker/language says what to write instead, this only where it
+ * stands.
  */
 export class TranslationError extends Error {
   override readonly name = 'TranslationError';

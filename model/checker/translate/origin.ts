@@ -1,6 +1,6 @@
 /**
- * Everything that computed data depends on besides its input, as one hash: what is kept in files bears it in its name, so
- * that data of another version is never looked at. That is
+ * Everything that computed data depends on besides its input, as one hash: what is kept in files bears it in its name,
+ * so that data of another version is never looked at. That is
  *
  * - the sources of the model, which the translator reads,
  * - the code of model/ that runs now (dist/ may be older than the sources),

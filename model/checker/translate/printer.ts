@@ -1,7 +1,7 @@
 /**
- * The IR as text for another model checker. What Promela and Murphi have in common is written here: which expressions need
- * parentheses (all that have an operator between operands, so precedence is never asked), chains of connectives, how
- * statements nest. In what they differ is a `Notation`, and stands with the language.
+ * The IR as text for another model checker. What Promela and Murphi have in common is written here: which expressions
+ * need parentheses (all that have an operator between operands, so precedence is never asked), chains of connectives,
+ * how statements nest. In what they differ is a `Notation`, and stands with the language.
  */
 import type { Comparison, Expr, Statement } from './ir';
 
@@ -14,7 +14,8 @@ export interface Names {
 }
 
 /**
- * How a language writes an expression. Its connectives and its choice have to evaluate only what they need, as the IR asks.
+ * How a language writes an expression. Its connectives and its choice have to evaluate only what they need, as the IR
+ * asks.
  */
 export interface ExpressionNotation {
   readonly names: Names;

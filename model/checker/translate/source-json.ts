@@ -1,6 +1,6 @@
 /**
- * Reads a SourceProgram from JSON, and accepts nothing but the forms of ir.ts. (A zod schema would say the same, but to load zod
- * takes a third of the time of a search that finds everything else kept.)
+ * Reads a SourceProgram from JSON, and accepts nothing but the forms of ir.ts. (A zod schema would say the same, but to
+ * load zod takes a third of the time of a search that finds everything else kept.)
  */
 import type { Expr, Origin, SourceCondition, SourceFunction, SourceProgram, Statement } from './ir';
 import { Malformed } from './words';

@@ -1,7 +1,8 @@
 /**
- * The translation of the rules' TypeScript. It is kept in memory and in a file whose name is a hash of all that can influence
- * it (origin.ts): so the seconds that ts-morph takes are spent once after each edit, and a translation of other sources, or by
- * other versions, is never found. What is read from the file has to have the form of the IR (source-json.ts).
+ * The translation of the rules' TypeScript. It is kept in memory and in a file whose name is a hash of all that can
+ * influence it (origin.ts): so the seconds that ts-morph takes are spent once after each edit, and a translation of
+ * other sources, or by other versions, is never found. What is read from the file has to have the form of the IR
+ * (source-json.ts).
  */
 import { keep, recall } from './file-cache';
 import type { SourceProgram } from './ir';

@@ -1,6 +1,6 @@
 /**
- * Data as 32-bit words, which is how it is kept in files: quick to read, and without room for anything but numbers. A reader
- * states for each word which numbers it may be.
+ * Data as 32-bit words, which is how it is kept in files: quick to read, and without room for anything but numbers. A
+ * reader states for each word which numbers it may be.
  */
 
 /** The words are not of the form that the reader expects. */

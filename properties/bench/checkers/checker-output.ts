@@ -31,9 +31,9 @@ function numberIn(text: string, pattern: RegExp): number {
 }
 
 /**
- * SPIN names the depth of the last state before the error. An assertion of a rule fails in the step after that state; an
- * invariant (`0 || !n`) has failed in it. Its transitions are stored plus matched states, the initial one included. `boot` is the number of
- * steps that it makes before the initial state.
+ * SPIN names the depth of the last state before the error. An assertion of a rule fails in the step after that state;
+ * an invariant (`0 || !n`) has failed in it. Its transitions are stored plus matched states, the initial one included.
+ * `boot` is the number of steps that it makes before the initial state.
  */
 export function readSpin(output: string, boot: number): Answer {
   const error = /^pan:\d+: (.*) \(at depth (\d+)\)$/m.exec(output);

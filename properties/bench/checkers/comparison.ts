@@ -1,6 +1,6 @@
 /**
- * One size, searched by all contestants in turn: a round has one run of each, so that a busy minute of the machine hits all alike. Every run of every round
- * has to count the same states and transitions, or there is nothing to compare.
+ * One size, searched by all contestants in turn: a round has one run of each, so that a busy minute of the machine hits
+ * all alike. Every run of every round has to count the same states and transitions, or there is nothing to compare.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * The checkers that are compared, each with the fastest flags that leave its search exact and its counts ours: no partial-order reduction, no symmetry, no hash
- * compaction, and SPIN's -o2, without which it drops variables that are never read. What is timed is the search alone; translation and compilation come before.
+ * The checkers that are compared, each with the fastest flags that leave its search exact and its counts ours: no
+ * partial-order reduction, no symmetry, no hash compaction, and SPIN's -o2, without which it drops variables that are
+ * never read. What is timed is the search alone; translation and compilation come before.
  */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -41,7 +42,10 @@ const OPTIMISED = ['-O3', '-march=native', '-w'];
 const SPIN_TOOLS = ['spin', 'gcc'];
 const RUMUR_TOOLS = ['rumur', 'gcc'];
 
-/** Beyond what any state takes in SPIN: its heap is divided among the cores in advance, and only what is written costs anything. */
+/**
+ * Beyond what any state takes in SPIN: its heap is divided among the cores in advance, and only what is written costs
+ * anything.
+ */
 const SPIN_HEAP_PER_STATE = 200;
 
 const COMMAND_LINE = path.resolve(__dirname, '../../cli/main.js');
@@ -64,8 +68,9 @@ function recipe(...commands: readonly (readonly string[])[]): string {
 }
 
 /**
- * The translation is kept from one run to the next, as the other checkers keep what was compiled. The steps that a search has learnt, which they have no
- * like of, are forgotten before each run, or kept as they are for everybody else (`again`).
+ * The translation is kept from one run to the next, as the other checkers keep what was compiled. The steps that a
+ * search has learnt, which they have no like of, are forgotten before each run, or kept as they are for everybody else
+ * (`again`).
  */
 function ours(threads: number, again = false): Contestant {
   return {
@@ -101,8 +106,8 @@ async function compileSpin(folder: string, flags: readonly string[]): Promise<st
 }
 
 /**
- * `-DNOBOUNDCHECK` leaves out checks of indices and `-DNOCOMP` the squeezing of padding out of states: both save time. `flags` gives the rest, once the
- * bytes of the state vector are known.
+ * `-DNOBOUNDCHECK` leaves out checks of indices and `-DNOCOMP` the squeezing of padding out of states: both save time.
+ * `flags` gives the rest, once the bytes of the state vector are known.
  */
 function spin(
   id: string,

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:checker`: our exhaustive search against SPIN and rumur on the exported model, at three sizes. Plain Node on the built files, on a machine
- * that does nothing else. Most of the time is rumur's; the flags ask for a part:
+ * `npm run bench:checker`: our exhaustive search against SPIN and rumur on the exported model, at three sizes. Plain
+ * Node on the built files, on a machine that does nothing else. Most of the time is rumur's; the flags ask for a part:
  *
  *   npm run bench:checker -- --sizes 1M,6M --checkers ours-1,ours-2,spin-dfs --repetitions 3 --json result.json
  */

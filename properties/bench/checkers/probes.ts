@@ -1,7 +1,7 @@
 /**
- * The physical limit of a search: how many slots of 16 bytes, chosen at random and independent of each other, this machine reads a second in a table that no
- * cache holds. A search has to read at least one for every transition. In JavaScript, run as a program of its own (`node probes.js`), and in C where
- * there is a compiler.
+ * The physical limit of a search: how many slots of 16 bytes, chosen at random and independent of each other, this
+ * machine reads a second in a table that no cache holds. A search has to read at least one for every transition. In
+ * JavaScript, run as a program of its own (`node probes.js`), and in C where there is a compiler.
  */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -77,7 +77,10 @@ export interface ProbeRates {
   readonly c?: number;
 }
 
-/** Probes a second on one thread, the best of a few runs: a limit is what the machine can do, not what it does on average. */
+/**
+ * Probes a second on one thread, the best of a few runs: a limit is what the machine can do, not what it does on
+ * average.
+ */
 export async function probeRates(folder: string, hasCompiler: boolean, times: number): Promise<ProbeRates> {
   const javascript = await fastest(process.execPath, [__filename], times);
   if (!hasCompiler) return { javascript };

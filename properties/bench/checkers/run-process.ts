@@ -1,7 +1,8 @@
 /**
- * One run of a checker: a process of its own, timed from its start to its end, with the most memory that it had resident. That comes from /proc (VmHWM of
- * proc(5), which only grows), asked every few milliseconds, because Node tells nothing about a child that has ended; where there is no /proc it is unknown.
- * Threads share their process. Of processes that share their states only the first is asked, since it touches what they share.
+ * One run of a checker: a process of its own, timed from its start to its end, with the most memory that it had
+ * resident. That comes from /proc (VmHWM of proc(5), which only grows), asked every few milliseconds, because Node
+ * tells nothing about a child that has ended; where there is no /proc it is unknown. Threads share their process. Of
+ * processes that share their states only the first is asked, since it touches what they share.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';

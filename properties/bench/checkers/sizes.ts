@@ -8,7 +8,10 @@ export interface Size {
   readonly bounds: Bounds;
   /** Roughly; what tables are made for. */
   readonly states: number;
-  /** More than the longest path without a repetition that a depth-first search meets; its stack is written in advance, so not much more. */
+  /**
+   * More than the longest path without a repetition that a depth-first search meets; its stack is written in advance,
+   * so not much more.
+   */
   readonly searchDepth: number;
   /** What our search may take. */
   readonly memoryMiB: number;

@@ -1,6 +1,7 @@
 /**
- * For tests: the program of a worker that dies. The seed of a campaign names a file with one line for each death that is still to come: the kind of the task
- * that it dies of. Each death takes its line away, so that the next worker finds one fewer.
+ * For tests: the program of a worker that dies. The seed of a campaign names a file with one line for each death that
+ * is still to come: the kind of the task that it dies of. Each death takes its line away, so that the next worker finds
+ * one fewer.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Envelope, Reply } from '../tasks';

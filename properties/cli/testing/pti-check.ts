@@ -17,7 +17,10 @@ const BUILT = path.resolve(__dirname, '../../../dist/properties/cli');
 const MAIN = path.join(BUILT, 'main.js');
 const SEVERAL = path.join(BUILT, 'testing', 'several.js');
 
-/** Runs `pti-check` with the given words in `folder`. With `interruptAt`, sends Ctrl-C as soon as standard error holds that text. */
+/**
+ * Runs `pti-check` with the given words in `folder`. With `interruptAt`, sends Ctrl-C as soon as standard error holds
+ * that text.
+ */
 export function ptiCheck(
   folder: string,
   words: readonly string[],
@@ -59,7 +62,10 @@ export async function ptiCheckAll(folder: string, calls: readonly (readonly stri
   return ended;
 }
 
-/** Runs all of them one after the other in a single process: where what matters is what they say, and not how a process ends. */
+/**
+ * Runs all of them one after the other in a single process: where what matters is what they say, and not how a process
+ * ends.
+ */
 export async function ptiCheckInOne(folder: string, calls: readonly (readonly string[])[]): Promise<Ended[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [SEVERAL, JSON.stringify(calls)], {
     cwd: folder,

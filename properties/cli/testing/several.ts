@@ -1,6 +1,7 @@
 /**
- * For tests: several command lines in one process, one after the other, because most of what a mistaken one costs is the start of a process. The command
- * lines are a JSON array of word lists in argv[2]; the answer is a JSON array of how each ended, on standard output.
+ * For tests: several command lines in one process, one after the other, because most of what a mistaken one costs is
+ * the start of a process. The command lines are a JSON array of word lists in argv[2]; the answer is a JSON array of
+ * how each ended, on standard output.
  */
 import { runCommandLine } from '../command-line';
 import type { Ended } from './pti-check';

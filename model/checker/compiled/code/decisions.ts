@@ -1,7 +1,8 @@
 /**
- * Orders the questions: instances of different rules ask the same things (is the CPU in user mode, which thread runs, what is its innermost context),
- * so a question that begins many of their trees is asked once for all of them. Each answer is learnt before the rules are executed again, and most of
- * them are then out of the question. This is what makes the code a specialised one for each CPU, thread and phase.
+ * Orders the questions: instances of different rules ask the same things (is the CPU in user mode, which thread runs,
+ * what is its innermost context), so a question that begins many of their trees is asked once for all of them. Each
+ * answer is learnt before the rules are executed again, and most of them are then out of the question. This is what
+ * makes the code a specialised one for each CPU, thread and phase.
  */
 import type { RuleInfo } from '../../translate/ir';
 import type { ValueSet } from './layout';
@@ -16,7 +17,9 @@ export interface Instance {
 
 /** A question is asked for all when it begins at least this many trees. */
 const WORTH_SHARING = 2;
-/** A question is asked first of all, for all instances, when at least this many and this part of them ask it somewhere. */
+/**
+ * A question is asked first of all, for all instances, when at least this many and this part of them ask it somewhere.
+ */
 const WORTH_HOISTING = 4;
 const COMMON = 0.8;
 
@@ -48,7 +51,10 @@ interface Candidate {
 
 const asks = (tree: Tree, cell: number) => (tree.kind === 'test' || tree.kind === 'split') && tree.cell === cell;
 
-/** Calls `note` for each question of a tree, wherever in it: a cell, and a set of values that is told apart from the others. */
+/**
+ * Calls `note` for each question of a tree, wherever in it: a cell, and a set of values that is told apart from the
+ * others.
+ */
 function eachQuestion(tree: Tree, note: (cell: number, values: ValueSet) => void): void {
   if (tree.kind === 'test') {
     note(tree.cell, tree.values);
@@ -156,7 +162,10 @@ function follow(executor: Executor, candidates: readonly Candidate[], cell: numb
   return split(cell, cases);
 }
 
-/** No question is common to most: the trees that begin with the same one share it. The others stay outside: inside they would be repeated. */
+/**
+ * No question is common to most: the trees that begin with the same one share it. The others stay outside: inside they
+ * would be repeated.
+ */
 function share(executor: Executor, candidates: readonly Candidate[], facts: Facts): Tree {
   let open = candidates;
   const decided: Tree[] = [];

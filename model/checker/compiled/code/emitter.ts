@@ -1,7 +1,7 @@
 /**
- * Prints decision trees as JavaScript on words: a state is the parameters w0, w1, ..., a question is a shift and a mask, questions about one word that
- * follow each other are one comparison, and a successor is stored at `o[n]`. Trees that are large become functions of their own, because
- * V8 does not optimise functions beyond a certain size.
+ * Prints decision trees as JavaScript on words: a state is the parameters w0, w1, ..., a question is a shift and a
+ * mask, questions about one word that follow each other are one comparison, and a successor is stored at `o[n]`. Trees
+ * that are large become functions of their own, because V8 does not optimise functions beyond a certain size.
  */
 import type { Layout, PlacedCell, ValueSet } from './layout';
 import { members } from './layout';

@@ -1,6 +1,7 @@
 /**
- * Promises: of the entry model exactly the steps of the scheduler cross; what is remembered of a step is used only where it is true, in models that
- * couple their CPUs in other ways (verdict, counts and traces are those of direct execution, on one thread and two, with symmetry and without).
+ * Promises: of the entry model exactly the steps of the scheduler cross; what is remembered of a step is used only
+ * where it is true, in models that couple their CPUs in other ways (verdict, counts and traces are those of direct
+ * execution, on one thread and two, with symmetry and without).
  */
 import { join } from 'node:path';
 import { entryModel } from '../../../entry-model';

@@ -1,9 +1,10 @@
 /**
- * What the CPUs of a model have to do with each other. A state falls into components: each CPU with the thread that it runs, each thread that no CPU
- * runs, and what belongs to nobody (the globals). Most rule instances read and write one CPU's component and the globals only: they are *local*, and what
- * they do is a function of these two. The others are *crossing*. This file finds out which are which, from the decision trees of the rules, so that
- * the search may execute a local step once for each value of its component (LTSmin's dependency matrix and transition caching; Blom, van de Pol, Weber,
- * "LTSmin: Distributed and Symbolic Reachability", CAV 2010).
+ * What the CPUs of a model have to do with each other. A state falls into components: each CPU with the thread that it
+ * runs, each thread that no CPU runs, and what belongs to nobody (the globals). Most rule instances read and write one
+ * CPU's component and the globals only: they are *local*, and what they do is a function of these two. The others are
+ * *crossing*. This file finds out which are which, from the decision trees of the rules, so that the search may execute
+ * a local step once for each value of its component (LTSmin's dependency matrix and transition caching; Blom, van de
+ * Pol, Weber, "LTSmin: Distributed and Symbolic Reachability", CAV 2010).
  */
 import { unrollProgram } from '../../translate/fold';
 import type { Expr, Program } from '../../translate/ir';
@@ -15,7 +16,10 @@ import { all, type Facts, NONE, type Tree } from './tree';
 
 /** What one rule instance reads and writes, beyond its CPU, the thread that this CPU runs, and the globals. */
 export interface Footprint {
-  /** The CPU that takes the step; -1 for an instance that the search does not try. A rule without a parameter of this sort counts as CPU 0's. */
+  /**
+   * The CPU that takes the step; -1 for an instance that the search does not try. A rule without a parameter of this
+   * sort counts as CPU 0's.
+   */
   readonly cpu: number;
   readonly crossing: boolean;
   /** Threads that it touches although its CPU does not run them. */
@@ -27,7 +31,10 @@ export interface Footprint {
 export interface Interaction {
   /** By the number of the instance. */
   readonly footprints: readonly Footprint[];
-  /** Cells that a crossing instance or a crossing condition of an invariant looks at, although they may belong to another CPU. */
+  /**
+   * Cells that a crossing instance or a crossing condition of an invariant looks at, although they may belong to
+   * another CPU.
+   */
   readonly shared: readonly number[];
   readonly trees: InteractionTrees;
 }
@@ -48,15 +55,24 @@ export type Condition = (words: Int32Array) => number;
 
 /** The arrays go by the number of the instance. */
 export interface InteractionCode {
-  /** Stores the successor of one instance, if it is enabled; returns the number of words stored. See marker.ts. Null for one that is never enabled. */
+  /**
+   * Stores the successor of one instance, if it is enabled; returns the number of words stored. See marker.ts. Null for
+   * one that is never enabled.
+   */
   readonly steps: readonly (((words: Int32Array, out: Int32Array) => number) | null)[];
-  /** 1 where a crossing instance may be enabled, as far as its own component tells; 0 where it is not, whatever the others do. Null for a local one. */
+  /**
+   * 1 where a crossing instance may be enabled, as far as its own component tells; 0 where it is not, whatever the
+   * others do. Null for a local one.
+   */
   readonly mayCross: readonly (Condition | null)[];
 }
 
 type Owner = 'own' | 'thread' | 'cpu';
 
-/** Looks at one CPU's instances: which cells are its own depends on the thread that it runs, as far as the path has asked. */
+/**
+ * Looks at one CPU's instances: which cells are its own depends on the thread that it runs, as far as the path has
+ * asked.
+ */
 class Outlook {
   private readonly layout: Layout;
   private readonly cpu: number;
@@ -220,7 +236,10 @@ export function interactionText(layout: Layout, { steps, mayCross }: Interaction
   return `({ steps: [${listed(steps, step)}], mayCross: [${tests}] })`;
 }
 
-/** `running`: the field that names the thread that a CPU runs, if the model has one. No two CPUs run one thread in a state that violates nothing. */
+/**
+ * `running`: the field that names the thread that a CPU runs, if the model has one. No two CPUs run one thread in a
+ * state that violates nothing.
+ */
 export function interactionOf(
   program: Program,
   layout: Layout,

@@ -1,7 +1,8 @@
 /**
- * Where the values of a state lie in 32-bit words, compactly: only values that occur get a code, so a field that a design never changes takes no
- * bits. Which values occur is learnt from samples (sampling.ts) and may be wrong: generated code stops where a rule stores a value without a
- * code, and the search begins anew with a wider layout. So a layout is a guess about size, never about truth.
+ * Where the values of a state lie in 32-bit words, compactly: only values that occur get a code, so a field that a
+ * design never changes takes no bits. Which values occur is learnt from samples (sampling.ts) and may be wrong:
+ * generated code stops where a rule stores a value without a code, and the search begins anew with a wider layout. So a
+ * layout is a guess about size, never about truth.
  *
  *   word: | code | code | ... | code | 1 |     bit 0 of every word is 1: a word of a shared table that has been written is never 0
  */
@@ -95,8 +96,8 @@ function encode(cell: Cell, values: ValueSet): Omit<PlacedCell, 'word' | 'shift'
 const USABLE_BITS = 31;
 
 /**
- * First fit, in groups that a rule reads together: one CPU's fields, one thread's fields and contexts. A comparison of several fields of one word is one
- * instruction, so what belongs together stays together where it fits.
+ * First fit, in groups that a rule reads together: one CPU's fields, one thread's fields and contexts. A comparison of
+ * several fields of one word is one instruction, so what belongs together stays together where it fits.
  */
 function place(
   cells: readonly Omit<PlacedCell, 'word' | 'shift'>[],

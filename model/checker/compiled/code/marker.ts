@@ -1,6 +1,7 @@
 /**
- * Entries of a list of successors that are no states: a violating application, or one that has no code in the layout. Bit 0 of a state's first word is 1,
- * that of a marker is 0. The entry behind a marker is the state that the rule was applied to, and no successor.
+ * Entries of a list of successors that are no states: a violating application, or one that has no code in the layout.
+ * Bit 0 of a state's first word is 1, that of a marker is 0. The entry behind a marker is the state that the rule was
+ * applied to, and no successor.
  *
  *   | property 14 bits | instance 17 bits | 0 |
  */

@@ -1,6 +1,7 @@
 /**
- * A model as JavaScript on packed words: the functions that the compiled search runs, made from text with `new Function`. The trees are a function of the
- * program and the layout alone, the text of the trees and the layout. Only the trees are ever kept: they are most of the work.
+ * A model as JavaScript on packed words: the functions that the compiled search runs, made from text with `new
+ * Function`. The trees are a function of the program and the layout alone, the text of the trees and the layout. Only
+ * the trees are ever kept: they are most of the work.
  */
 
 import { unrollProgram } from '../../translate/fold';
@@ -15,7 +16,10 @@ import { putTrees, TreeReader } from './tree-words';
 
 /** Functions of w0, w1, ... (as many as the layout has words). */
 export interface PackedCode {
-  /** (w0, ..., out, at): stores all successors, one after the other, from out[at] on; returns where they end. Self-loops included; see marker.ts. */
+  /**
+   * (w0, ..., out, at): stores all successors, one after the other, from out[at] on; returns where they end. Self-loops
+   * included; see marker.ts.
+   */
   readonly successors: (...wordsOutAt: (number | Int32Array)[]) => number;
   /** The lowest property among the invariants that the state violates, or 0. */
   readonly judge: (...words: number[]) => number;

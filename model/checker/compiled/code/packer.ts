@@ -1,5 +1,6 @@
 /**
- * Packs and unpacks states by a layout, one value after the other: for the initial state, traces and tests. The search itself never unpacks.
+ * Packs and unpacks states by a layout, one value after the other: for the initial state, traces and tests. The search
+ * itself never unpacks.
  */
 import type { Transient } from '../../language/schema-types';
 import type { Layout, PlacedCell } from './layout';

@@ -1,7 +1,7 @@
 /**
- * Renamings in generated code (checker/search/symmetry.ts says what they are): straight-line code on words. Cells that move by the same distance between the same
- * words move together, as one mask and one shift, and the values of sorts that are renamed (a thread, an address space) are looked up in a table that fits into a
- * constant.
+ * Renamings in generated code (checker/search/symmetry.ts says what they are): straight-line code on words. Cells that
+ * move by the same distance between the same words move together, as one mask and one shift, and the values of sorts
+ * that are renamed (a thread, an address space) are looked up in a table that fits into a constant.
  */
 import type { Bounds } from '../../language/schema-types';
 import { type Renaming, renamed, renamings } from '../../search/symmetry';

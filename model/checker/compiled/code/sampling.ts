@@ -1,7 +1,7 @@
 /**
- * Learns which values occur, from random walks of the model by direct execution. Walks reach deep states that the beginning of a search does not, and
- * what one CPU or task does another one can do, so a few thousand steps nearly always see everything; the search notices if not (layout.ts).
- * The walks are the same every time.
+ * Learns which values occur, from random walks of the model by direct execution. Walks reach deep states that the
+ * beginning of a search does not, and what one CPU or task does another one can do, so a few thousand steps nearly
+ * always see everything; the search notices if not (layout.ts). The walks are the same every time.
  */
 import type { Schema, Transient } from '../../language/schema-types';
 import { instanceTable, type Model, ruleInstances } from '../../model';
@@ -40,8 +40,9 @@ function rowsOf(
 }
 
 /**
- * Calls `see` after each step of the walks. Events are bounded in number, and a walk that may take them at any time has spent them before it comes to
- * a rare place: so each walk is quiet for a while, takes whatever comes after that, and then begins anew.
+ * Calls `see` after each step of the walks. Events are bounded in number, and a walk that may take them at any time has
+ * spent them before it comes to a rare place: so each walk is quiet for a while, takes whatever comes after that, and
+ * then begins anew.
  */
 function walk<S extends Transient, D>(model: Model<S, D>, start: S, state: S, see: () => void): void {
   const { apply, first, second, third, count } = instanceTable(model);
@@ -75,7 +76,10 @@ function familyOf(cell: Cell, schema: Schema, tasks: number): string {
   return `${cell.field} ${idle} ${cell.index[1] ?? ''}`;
 }
 
-/** Of a thread in a field of a CPU: a user task, the CPU's own idle thread, or another one's. Each kind is expected as a whole. */
+/**
+ * Of a thread in a field of a CPU: a user task, the CPU's own idle thread, or another one's. Each kind is expected as a
+ * whole.
+ */
 function widenThreads(set: ValueSet, from: number, to: number, tasks: number): ValueSet {
   const user = (1 << tasks) - 1;
   const own = tasks + from;
@@ -90,7 +94,8 @@ export function widen(
   seen: readonly ValueSet[],
   { schema, bounds }: Pick<Model<Transient>, 'schema' | 'bounds'>,
 ): ValueSet[] {
-  // A field that no step of the walks has changed is taken for a constant of the design, in each cell the one that it is.
+  // A field that no step of the walks has changed is taken for a constant of the design, in each cell the one that it
+  // is.
   const changed = new Set(cells.filter((_, i) => (seen[i] & (seen[i] - 1)) !== 0).map(({ field }) => field));
   const inRange = (cell: Cell, set: ValueSet) => (cell.size >= 32 ? set : set & ((1 << cell.size) - 1));
   return cells.map((cell) => {
@@ -108,7 +113,10 @@ export function widen(
   });
 }
 
-/** For each cell the values that it probably has in reachable states. Counters that only fall (a global range) count as full. */
+/**
+ * For each cell the values that it probably has in reachable states. Counters that only fall (a global range) count as
+ * full.
+ */
 export function sampleValues<S extends Transient, D>(
   model: Model<S, D>,
   program: Program,

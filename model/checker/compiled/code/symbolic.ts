@@ -1,9 +1,10 @@
 /**
- * Executes rules on an unknown state: wherever the outcome depends on a cell, both outcomes are followed, with what has been learnt about the cell, and the
- * result is a decision tree. Written with continuations, so that a condition in the middle of an expression needs no second run up to there:
- * `condition(e, yes, no)` calls `yes` or `no`, or both, below a test. What is known on the way (facts, locals, writes) is held while the continuation runs
- * and put back when it has returned its tree: rules are executed tens of thousands of times, and copies would cost more than the execution. The program
- * must be without quantifiers.
+ * Executes rules on an unknown state: wherever the outcome depends on a cell, both outcomes are followed, with what has
+ * been learnt about the cell, and the result is a decision tree. Written with continuations, so that a condition in the
+ * middle of an expression needs no second run up to there: `condition(e, yes, no)` calls `yes` or `no`, or both, below
+ * a test. What is known on the way (facts, locals, writes) is held while the continuation runs and put back when it has
+ * returned its tree: rules are executed tens of thousands of times, and copies would cost more than the execution. The
+ * program must be without quantifiers.
  */
 import { compare } from '../../translate/fold';
 import type { Comparison, Expr, Statement } from '../../translate/ir';

@@ -1,6 +1,7 @@
 /**
- * Decision trees as words, in which form they are kept in files and handed to threads. What is read has cells of the layout,
- * values of those cells and nothing else, so code that is printed from it consists of what the emitter puts there and of numbers.
+ * Decision trees as words, in which form they are kept in files and handed to threads. What is read has cells of the
+ * layout, values of those cells and nothing else, so code that is printed from it consists of what the emitter puts
+ * there and of numbers.
  *
  *   | kind | what the kind has, as in tree.ts | subtrees ... |
  */

@@ -1,6 +1,7 @@
 /**
- * Decision trees: what a rule does to a state, once everything that can be known beforehand is known. Inner nodes ask for the value of one cell, leaves
- * are new states. The symbolic executor builds them and the emitter prints them as nested ifs.
+ * Decision trees: what a rule does to a state, once everything that can be known beforehand is known. Inner nodes ask
+ * for the value of one cell, leaves are new states. The symbolic executor builds them and the emitter prints them as
+ * nested ifs.
  */
 import type { ValueSet } from './layout';
 
@@ -50,7 +51,9 @@ export type Tree =
   | { readonly kind: 'same'; readonly cell: number; readonly other: number; readonly yes: Tree; readonly no: Tree }
   /** A successor. */
   | { readonly kind: 'step'; readonly instance: number; readonly writes: readonly Write[] }
-  /** The application violates a property, or cannot be expressed in the layout: see the special properties in marker.ts. */
+  /**
+   * The application violates a property, or cannot be expressed in the layout: see the special properties in marker.ts.
+   */
   | { readonly kind: 'fail'; readonly instance: number; readonly property: number }
   | { readonly kind: 'all'; readonly trees: readonly Tree[] };
 

@@ -1,6 +1,6 @@
 /**
- * Rules that couple CPUs in each way that the rule language has, each as small as it can be: fixtures for tests of what the compiled search remembers of
- * a step (model/checker/compiled/code/interaction.ts). A model takes some of them.
+ * Rules that couple CPUs in each way that the rule language has, each as small as it can be: fixtures for tests of what
+ * the compiled search remembers of a step (model/checker/compiled/code/interaction.ts). A model takes some of them.
  */
 
 import { every, exists } from '../../language/quantifiers';

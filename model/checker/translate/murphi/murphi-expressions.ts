@@ -1,6 +1,6 @@
 /**
- * Expressions and statements in Murphi. `&`, `|` and `a ? b : c` evaluate only what they need, and quantifiers are printed as
- * Murphi's own.
+ * Expressions and statements in Murphi. `&`, `|` and `a ? b : c` evaluate only what they need, and quantifiers are
+ * printed as Murphi's own.
  */
 import type { Expr, FieldInfo, Statement } from '../ir';
 import { type ExpressionNotation, expressionText, type StatementNotation, statementLines } from '../printer';

@@ -1,4 +1,7 @@
-/** The exported text as rumur will read it, without rumur; scripts/cross-check.sh shows that it means the same as the rules. */
+/**
+ * The exported text as rumur will read it, without rumur; scripts/cross-check.sh shows that it means the same as the
+ * rules.
+ */
 import { DESIGN_NAMES } from '../../../design-config';
 import { entryModel } from '../../../entry-model';
 import { modelPropertySlug } from '../../../property-names';

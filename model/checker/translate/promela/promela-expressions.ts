@@ -1,6 +1,6 @@
 /**
- * Expressions and statements in Promela. `&&`, `||` and `(a -> b : c)` become C's own operators in the generated checker
- * and evaluate only what they need, as the IR asks. There are no quantifiers.
+ * Expressions and statements in Promela. `&&`, `||` and `(a -> b : c)` become C's own operators in the generated
+ * checker and evaluate only what they need, as the IR asks. There are no quantifiers.
  */
 import type { Expr, Statement } from '../ir';
 import { expressionText, type Names, type StatementNotation, statementLines } from '../printer';

@@ -1,9 +1,9 @@
 /**
  * The state in Promela. A field that is only ever read and written at constant indices (those of a CPU: each option of
- * the loop is about one CPU) becomes scalars, which SPIN keeps as bit fields; a field with a computed index (that of the
- * running thread, or of its innermost context) needs an array. The elements of an array of numbers take at least a byte
- * each, those of an array of records are bit fields again: contexts are records, which makes SPIN about 15 % faster on
- * millions of states. Promela has arrays of one dimension only.
+ * the loop is about one CPU) becomes scalars, which SPIN keeps as bit fields; a field with a computed index (that of
+ * the running thread, or of its innermost context) needs an array. The elements of an array of numbers take at least a
+ * byte each, those of an array of records are bit fields again: contexts are records, which makes SPIN about 15 %
+ * faster on millions of states. Promela has arrays of one dimension only.
  */
 import type { InitialValues } from '../guarded-rules';
 import type { Expr, FieldInfo } from '../ir';
@@ -131,7 +131,9 @@ export class PromelaState implements Names {
     ]);
   }
 
-  /** What a step before the first has to set: Promela has no initial values for single elements of an array of records. */
+  /**
+   * What a step before the first has to set: Promela has no initial values for single elements of an array of records.
+   */
   bootAssignments(initial: InitialValues): string[] {
     return [...this.records].flatMap(([name, fields]) =>
       fields.flatMap((field) =>

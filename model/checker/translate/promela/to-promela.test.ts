@@ -1,6 +1,6 @@
 /**
- * The exported text as SPIN will read it, without SPIN: every rule instance is there, every name is declared and none is
- * a word of Promela, every type holds its values. That the text means the same as the rules is what
+ * The exported text as SPIN will read it, without SPIN: every rule instance is there, every name is declared and none
+ * is a word of Promela, every type holds its values. That the text means the same as the rules is what
  * scripts/cross-check.sh shows, with SPIN.
  */
 import { DESIGN_NAMES } from '../../../design-config';

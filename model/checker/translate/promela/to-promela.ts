@@ -3,8 +3,8 @@
  * each rule instance. An option is a d_step, so a rule application is one transition, and the states that SPIN stores
  * are exactly those of our own search: nothing but the state of the machine is in its state vector.
  *
- * What a rule requires is asserted where the rule does. An invariant is one more option, enabled only where it fails; so
- * it adds neither states nor transitions to a model that it holds in, and is judged once a state, in the initial one
+ * What a rule requires is asserted where the rule does. An invariant is one more option, enabled only where it fails;
+ * so it adds neither states nor transitions to a model that it holds in, and is judged once a state, in the initial one
  * too. A state without an enabled option is an invalid end state for SPIN and a deadlock for us.
  */
 
