@@ -2,8 +2,8 @@
  * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps for the kernel.
  */
 import { designImage } from '../designs/registry';
-import { bootGuest } from '../guest/guest';
 import { type Manifest, readManifest } from '../guest/manifest';
+import { bootGuest } from '../monitor/guest';
 
 /** The design against which memory is counted. */
 const BASELINE = 'mainline';
