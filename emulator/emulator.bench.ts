@@ -4,8 +4,8 @@
  * reads rsp and CPL before every instruction, and snapshots (mark, 64 stores, rollback) per second.
  */
 import type { Cpu } from './cpu/cpu';
-import type { MicroOp } from './decode/micro-op';
 import type { Machine } from './machine';
+import type { MicroOp } from './micro-op';
 import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from './observer';
 import { CPL, RSP } from './registers';
 import { kernelAt, smallMachine } from './testing/small-machine';

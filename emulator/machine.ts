@@ -6,7 +6,6 @@
 
 import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';
 import { Cpu } from './cpu/cpu';
-import { stepCpu } from './cpu/step';
 import { CodeCache } from './decode/code-cache';
 import { hexLanes, joinLanes } from './hash';
 import { PhysicalMemory } from './memory/physical-memory';
@@ -14,10 +13,11 @@ import { MAX_CPUS } from './memory/undo-log';
 import { type Leaf, leavesOf, type MappedLeaf, readVirtual64, translateVa } from './mmu/table-view';
 import { NULL_OBSERVER, type Observer } from './observer';
 import { SnapshotStack } from './snapshots';
+import { stepCpu } from './step';
 import { HALTED, RETIRED, type StepResult } from './step-result';
-import { raiseNmi } from './system/boundary';
 import { Bus } from './system/bus';
 import { requestInterrupt } from './system/local-apic';
+import { raiseNmi } from './system/nmi-line';
 
 export { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
 

@@ -4,7 +4,7 @@
  * what you keep.
  */
 import type { Cpu } from './cpu/cpu';
-import type { MicroOp } from './decode/micro-op';
+import type { MicroOp } from './micro-op';
 
 export type AccessKind = 'read' | 'write' | 'execute';
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import yargs from 'yargs';
-import { disassemble, symbolText } from '../emulator/decode/disassemble';
+import { disassemble, symbolText } from '../emulator/disassemble';
 import { ElfError, type ElfImage, readElf } from '../emulator/elf/elf-image';
 import { ACCEPTED_DIFFERENCES, type Difference } from '../emulator/oracle/accepted-differences';
 import { type LockstepEnd, LockstepError, type LockstepResult, lockstep } from '../emulator/oracle/lockstep';

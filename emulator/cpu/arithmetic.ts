@@ -2,7 +2,7 @@
  * Two-operand ALU instructions in their general form, INC, DEC, NEG, NOT, XADD, CMPXCHG, and the bit tests (SDM vol.
  * 2).
  */
-import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
+import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../micro-op';
 import { A, B, EA, F_CHI, F_CLO, F_HI, F_LO, RAX, V } from '../registers';
 import { alu, CMP, SUB, step, TEST } from './alu';
 import type { Cpu } from './cpu';

@@ -5,10 +5,9 @@
  */
 
 import type { CodeCache } from '../decode/code-cache';
-import type { MicroOp } from '../decode/micro-op';
 import { mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
-import { loadSlow, prepareWriteSlow, storeSlow } from '../mmu/access';
+import type { MicroOp } from '../micro-op';
 import { TLB_D, TLB_IO, TLB_NX, TLB_U, TLB_W, Tlb } from '../mmu/tlb';
 import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from '../observer';
 import {
@@ -32,6 +31,7 @@ import {
 } from '../registers';
 import type { Bus } from '../system/bus';
 import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import { loadSlow, prepareWriteSlow, storeSlow } from './access';
 import { materialise } from './flags';
 
 export class Cpu {

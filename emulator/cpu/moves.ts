@@ -2,7 +2,7 @@
  * Data movement: MOV of every width, MOVZX, MOVSX, XCHG, CMOVcc, SETcc, BSWAP, sign extensions, and the stack forms
  * outside the hot switch.
  */
-import { FAULT, JUMPED, MEM, type MicroOp, NEXT, type Outcome, REG } from '../decode/micro-op';
+import { FAULT, JUMPED, MEM, type MicroOp, NEXT, type Outcome, REG } from '../micro-op';
 import { A, B, EA, RAX, RBP, RDX, RIP, RSP, V, VEC_GP } from '../registers';
 import { isCanonical } from '../words';
 import type { Cpu } from './cpu';

@@ -3,7 +3,7 @@
  * the tests. Flags after a division are undefined and stay as they were; SF, ZF, PF and AF after a multiplication come
  * from the low half.
  */
-import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import { A, B, RAX, RDX, V, VEC_DE } from '../registers';
 import type { Cpu } from './cpu';
 import { setCarryOverflow, setResult } from './flags';

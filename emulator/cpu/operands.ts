@@ -3,7 +3,7 @@
  * widths (AH..BH included), immediates, memory. A is the destination's old value, B the source; both are zero-extended
  * to a pair.
  */
-import { IMM, MEM, type MicroOp, REG } from '../decode/micro-op';
+import { IMM, MEM, type MicroOp, REG } from '../micro-op';
 import { A, B, EA, V } from '../registers';
 import type { Cpu } from './cpu';
 

@@ -3,7 +3,7 @@
  * masked count of zero changes no flag. OF after a count other than 1 is undefined; it gets the value that the one-bit
  * formula has.
  */
-import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import { A, B, RCX } from '../registers';
 import type { Cpu } from './cpu';
 import { carry, setCarryOverflow, setResult } from './flags';

@@ -3,7 +3,7 @@
  * RIP until rcx or the condition ends it, so interrupts between iterations and restarts after faults need no extra
  * state. RF is 1 between two iterations, because that is what an interrupt there has to push (SDM vol. 3, 17.3.1.1).
  */
-import { FAULT, JUMPED, type MicroOp, NEXT, OP_REP, type Outcome } from '../decode/micro-op';
+import { FAULT, JUMPED, type MicroOp, NEXT, OP_REP, type Outcome } from '../micro-op';
 import { A, EA, EFLAGS, F_HI, F_LO, FLAG_DF, FLAG_RF, RAX, RCX, RDI, RSI, V, W } from '../registers';
 import { alu, CMP } from './alu';
 import type { Cpu } from './cpu';

@@ -4,7 +4,7 @@
  * overlap.
  */
 import { type CodeInvalidator, PAGE_CODE, type PhysicalMemory } from '../memory/physical-memory';
-import type { MicroOp } from './micro-op';
+import type { MicroOp } from '../micro-op';
 
 export const MAX_LENGTH = 15;
 

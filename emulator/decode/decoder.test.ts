@@ -1,11 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { R8, RAX, RSP } from '../registers';
-import { KERNEL_CODE, KERNEL_STACK, kernelAt, PML4, setRegister, smallMachine } from '../testing/small-machine';
-import { UnimplementedError } from '../unimplemented';
-import { vaHi, vaLo } from '../words';
-import { decodeAt } from './decoder';
-import { decodeCheck, disassemble } from './disassemble';
-import { HOT_CODES } from './hot-codes';
+import { decodeCheck, disassemble } from '../disassemble';
 import {
   type MicroOp,
   OP_BRANCH,
@@ -15,7 +9,13 @@ import {
   OP_MEM_WRITE,
   OP_STACK,
   OP_WRITES_RSP,
-} from './micro-op';
+} from '../micro-op';
+import { R8, RAX, RSP } from '../registers';
+import { KERNEL_CODE, KERNEL_STACK, kernelAt, PML4, setRegister, smallMachine } from '../testing/small-machine';
+import { UnimplementedError } from '../unimplemented';
+import { vaHi, vaLo } from '../words';
+import { decodeAt } from './decoder';
+import { HOT_CODES } from './hot-codes';
 
 function decode(hex: string): MicroOp {
   return decodeAt(
@@ -27,7 +27,7 @@ function decode(hex: string): MicroOp {
 
 describe('decoder', () => {
   test('the cases of the hot switch have the numbers of their names', () => {
-    const source = readFileSync(`${__dirname}/../cpu/execute.ts`, 'utf8');
+    const source = readFileSync(`${__dirname}/../execute.ts`, 'utf8');
     const cases = [...source.matchAll(/case (\d+): \/\/ (\w+)/g)].map((match) => [Number(match[1]), match[2]]);
     expect(cases).toEqual(HOT_CODES.map((name, code) => [code, name]).slice(1));
   });

@@ -4,13 +4,13 @@
  * one that raises #GP(0); known but unsupported instructions one that throws.
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
+import { type Handler, MicroOp } from '../micro-op';
 import { VEC_GP, VEC_UD } from '../registers';
 import { fail } from '../system/syscall';
 import { UnimplementedError } from '../unimplemented';
 import { toBigInt, toVa } from '../words';
 import { MAX_LENGTH } from './code-cache';
 import * as table from './instruction-table';
-import { type Handler, MicroOp } from './micro-op';
 import { addFlags, chooseHotCode } from './op-classes';
 import { describe, dropSegment } from './operand-description';
 

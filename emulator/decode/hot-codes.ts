@@ -1,4 +1,4 @@
-/** Names of the hot switch's cases in ../cpu/execute.ts (0: executed by `op.run`). The order is that of the switch. */
+/** Names of the hot switch's cases in ../execute.ts (0: executed by `op.run`). The order is that of the switch. */
 export const HOT_CODES = [
   'NONE',
   'MOV_RR64',

@@ -10,6 +10,7 @@ import * as moves from '../cpu/moves';
 import * as multiply from '../cpu/multiply';
 import { RCL, RCR, ROL, ROR, SAR, SHL, SHR, shift, shiftDouble } from '../cpu/shifts';
 import * as strings from '../cpu/string-ops';
+import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from '../micro-op';
 import { FS_BASE, GS_BASE, TR } from '../registers';
 import * as control from '../system/control-registers';
 import * as flagOps from '../system/flag-instructions';
@@ -18,7 +19,6 @@ import * as msr from '../system/msr';
 import * as segments from '../system/segments';
 import { swapgs, syscall, sysret } from '../system/syscall';
 import { takes } from './forms';
-import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from './micro-op';
 
 /** How operands are to be read from the decoded instruction. */
 export type Shape =

@@ -4,10 +4,20 @@
  */
 import { type Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import { TEST } from '../cpu/alu';
+import {
+  IMM,
+  MEM,
+  type MicroOp,
+  OP_BRANCH,
+  OP_MEM_READ,
+  OP_MEM_WRITE,
+  OP_STACK,
+  OP_WRITES_RSP,
+  REG,
+} from '../micro-op';
 import { RSP } from '../registers';
 import { type HotCode, hotCode } from './hot-codes';
 import * as table from './instruction-table';
-import { IMM, MEM, type MicroOp, OP_BRANCH, OP_MEM_READ, OP_MEM_WRITE, OP_STACK, OP_WRITES_RSP, REG } from './micro-op';
 
 /** Families of the hot switch: register and immediate forms at 64 bits. */
 const HOT_ALU: Readonly<Record<number, string>> = {

@@ -5,11 +5,11 @@
  */
 import { type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { WHILE_EQUAL, WHILE_NOT_EQUAL } from '../cpu/string-ops';
+import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from '../micro-op';
 import { FS_BASE, GS_BASE, RBP, RSP, ZERO } from '../registers';
 import { SEGMENT_WORDS } from '../system/segments';
 import { bigHi, bigLo } from '../words';
 import type * as table from './instruction-table';
-import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from './micro-op';
 
 /** Word index, shift and width of a general register. */
 export function registerOf(register: number): { word: number; shift: number; size: number } {

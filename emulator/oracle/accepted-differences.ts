@@ -6,7 +6,7 @@
  * it.
  */
 import { Mnemonic } from 'iced-x86';
-import { OP_REP } from '../decode/micro-op';
+import { OP_REP } from '../micro-op';
 import { FLAG_DF, FLAG_RF, SS, STATUS_FLAGS, VEC_DB, VEC_DF } from '../registers';
 import { RETIRED } from '../step-result';
 import type { Step } from './observed-cpu';

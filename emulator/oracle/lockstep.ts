@@ -13,8 +13,8 @@
  */
 import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
-import { REG } from '../decode/micro-op';
 import { Machine } from '../machine';
+import { REG } from '../micro-op';
 import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
 import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
 import { hasRequest } from '../system/local-apic';

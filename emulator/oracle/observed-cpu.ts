@@ -2,8 +2,8 @@
  * Steps of our machine, with what is needed to judge a difference after one: instruction, event, flags frame, stores.
  */
 import type { Cpu } from '../cpu/cpu';
-import type { MicroOp } from '../decode/micro-op';
 import type { Machine } from '../machine';
+import type { MicroOp } from '../micro-op';
 import type { Delivery, Fault, Observer } from '../observer';
 import { CR3, REGISTER_WORDS, RIP, RSP } from '../registers';
 import type { StepResult } from '../step-result';

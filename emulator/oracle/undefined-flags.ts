@@ -3,7 +3,7 @@
  * appendix A): a processor may do as it likes, so two machines may differ in them.
  */
 import { Mnemonic } from 'iced-x86';
-import { IMM, type MicroOp } from '../decode/micro-op';
+import { IMM, type MicroOp } from '../micro-op';
 import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RCX, STATUS_FLAGS } from '../registers';
 
 const BY_MNEMONIC = new Map<number, (op: MicroOp, before: Int32Array) => number>();

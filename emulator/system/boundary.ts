@@ -64,12 +64,3 @@ function takeIrq(cpu: Cpu, vector: number): number {
   acknowledge(cpu.r, vector);
   return deliver(cpu, vector, 'irq', -1) ? DELIVERED : SHUTDOWN;
 }
-
-/** The NMI line: one more is remembered while NMIs are blocked, further ones are lost (SDM vol. 3, 6.7.1). */
-export function raiseNmi(cpu: Cpu): void {
-  const r = cpu.r;
-  const latched = r[NMI_BLOCKED] !== 0 && r[NMI_PENDING] === 0;
-  r[NMI_PENDING] = 1;
-  cpu.attention = 1;
-  if (latched) cpu.observer.nmiLatched(cpu);
-}

@@ -7,7 +7,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { effectiveAddress } from '../cpu/operands';
-import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   APIC_TPR,
   CR0,

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
-import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CPL,
   EFLAGS,

@@ -7,8 +7,8 @@
  *   rsp ->  | RIP | CS | RFLAGS | RSP | SS |
  */
 import type { Cpu } from '../cpu/cpu';
-import type { MicroOp, Outcome } from '../decode/micro-op';
-import { FAULT } from '../decode/micro-op';
+import type { MicroOp, Outcome } from '../micro-op';
+import { FAULT } from '../micro-op';
 import {
   CPL,
   CS,

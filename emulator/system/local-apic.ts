@@ -9,7 +9,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { APIC_ICR, APIC_IRR, APIC_ISR, APIC_SVR, APIC_TPR } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { raiseNmi } from './boundary';
+import { raiseNmi } from './nmi-line';
 
 export const APIC_BASE = 0xfee00000;
 const REG_ID = 0x20,

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';
-import { FAULT, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CR0,
   CR0_PG,

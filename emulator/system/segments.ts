@@ -5,7 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
 import { effectiveAddress, loadSource, storeDestination, writeRegister } from '../cpu/operands';
-import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   B,
   CPL,

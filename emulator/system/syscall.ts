@@ -6,7 +6,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { loadStatus } from '../cpu/flags';
 import { pendSingleStep } from '../cpu/single-step';
-import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
+import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CPL,
   CS,

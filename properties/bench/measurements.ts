@@ -9,7 +9,7 @@ import { designImage } from '../designs/registry';
 import { campaignRun } from '../exploration/campaign';
 import { Subject } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
-import { bootGuest, type Guest } from '../guest/guest';
+import { bootGuest, type Guest } from '../monitor/guest';
 
 export interface Measurement {
   readonly name: string;

@@ -2,8 +2,8 @@ import { CounterexampleError } from '../../counterexamples/counterexample-error'
 import { ElfError } from '../../emulator/elf/elf-error';
 import { UnimplementedError } from '../../emulator/unimplemented';
 import { UnknownSubjectError } from '../exploration/subject';
-import { BootError } from '../guest/guest';
 import { ManifestError } from '../guest/manifest';
+import { BootError } from '../monitor/guest';
 import { BadInputError, badInputFrom, badInputMessage } from './bad-input';
 
 test.each([

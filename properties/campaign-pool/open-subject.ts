@@ -2,7 +2,7 @@
  * Boots a subject whose image may be anybody's. Whatever is wrong with an image of the user's is bad input, also where
  * only booting it shows that.
  */
-import { decodeCheck } from '../../emulator/decode/disassemble';
+import { decodeCheck } from '../../emulator/disassemble';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { hexVa } from '../../emulator/words';
 import { Subject, type SubjectName } from '../exploration/subject';

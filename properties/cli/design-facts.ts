@@ -3,8 +3,8 @@
  * for the kernel.
  */
 import { designImage } from '../designs/registry';
-import { bootGuest } from '../guest/guest';
 import { type Manifest, readManifest } from '../guest/manifest';
+import { bootGuest } from '../monitor/guest';
 
 /** The design against which memory is counted. */
 const BASELINE = 'mainline';

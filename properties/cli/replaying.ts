@@ -12,11 +12,11 @@ import { openSubject } from '../campaign-pool/open-subject';
 import { designOf } from '../designs/design-file';
 import { designImage, imageFile } from '../designs/registry';
 import { type ReplayResult, replayCase } from '../exploration/campaign';
-import { ANY_RULE } from '../exploration/change';
 import type { Subject } from '../exploration/subject';
 import { narrateReplay } from '../report/narrator';
 import { type StepJson, stepJson } from '../report/step-json';
 import { recordSteps } from '../report/step-record';
+import { ANY_RULE } from '../trace/change';
 import { commandName, quoted } from './output';
 
 /** What `replay --json` answers for one file; the keys are a contract. */

@@ -3,7 +3,7 @@
  * nothing. The walk is a pure function of the system's initial state and of the generator.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Option, Outcome, TransitionSystem } from './transition-system';
+import type { Option, Outcome, TransitionSystem } from '../trace/transition-system';
 
 /** The part of fast-check's generator that a walk draws from. */
 export interface Draws {

@@ -133,8 +133,8 @@ export type Directed =
 /** The model at the bounds of a `sometimes` property: as small as the situation allows, so that the search is short. */
 function modelFor(subject: Subject, sometimes: Sometimes): EntryModel | undefined {
   const bounds = { ...subject.bounds, ...sometimes.needs };
-  const { design } = subject.name;
-  return entryModel(design, bounds) ?? entryModel(design.split('+')[0], bounds);
+  const { design, table } = subject.name;
+  return entryModel(table ?? design, bounds) ?? entryModel(design.split('+')[0], bounds);
 }
 
 /** Those that concern the design of a subject. */

@@ -8,14 +8,14 @@ import { type RuleInstance, violations } from '../../model/checker/model';
 import type { DesignTable } from '../../model/designs/design-table';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import { designImage, searchBounds } from '../designs/registry';
-import { bootGuest, type Guest } from '../guest/guest';
 import type { GuestBounds } from '../guest/guest-view';
+import { bootGuest, type Guest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { concretiseAny } from '../shrinking/concretise';
 import { type Ends, interleavings } from '../shrinking/interleavings';
 import type { Shortest } from '../shrinking/shortest-trace';
-import { EntrySystem } from './entry-system';
+import { EntrySystem } from '../trace/entry-system';
 import type { Walk } from './random-walk';
 
 /** Plain data that names a subject, so that it can be sent to a worker. */

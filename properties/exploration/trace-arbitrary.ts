@@ -6,8 +6,8 @@
 import fc from 'fast-check';
 import { candidates, tryCandidate } from '../shrinking/delta-debugging';
 import { shortcut } from '../shrinking/shortcut';
+import type { TransitionSystem } from '../trace/transition-system';
 import { randomWalk, type Walk } from './random-walk';
-import type { TransitionSystem } from './transition-system';
 
 /** Actions of one walk. */
 export const WALK_ACTIONS = 160;

@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs';
 import { readElf } from '../../emulator/elf/elf-image';
 import { imageFile } from '../designs/registry';
 import { Subject } from '../exploration/subject';
+import { BootError, bootGuest, type Guest } from '../monitor/guest';
 import { propertyNumber } from '../safety/property';
-import { BootError, bootGuest, type Guest } from './guest';
 
 const MAINLINE = readFileSync(imageFile('mainline'));
 

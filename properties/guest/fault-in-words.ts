@@ -2,7 +2,7 @@
  * A fault as a kernel engineer wants to read it: vector, error code and its bits, CR2, where it was raised and by which
  * instruction, where it was delivered to, and for a #PF the page walk entry by entry.
  */
-import { disassemble } from '../../emulator/decode/disassemble';
+import { disassemble } from '../../emulator/disassemble';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { walkedEntries } from '../../emulator/mmu/table-view';

@@ -4,7 +4,7 @@
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import { designImage } from '../designs/registry';
-import { BootError, bootGuest } from './guest';
+import { BootError, bootGuest } from '../monitor/guest';
 
 function mainline(): ElfImage {
   const image = designImage('mainline');

@@ -4,7 +4,7 @@
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import type { MicroOp } from '../../emulator/decode/micro-op';
+import type { MicroOp } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import { CR3, GS_BASE, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';

@@ -10,9 +10,9 @@ import type { Machine } from '../../emulator/machine';
 import { TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { KERNEL, PTI } from '../../model/kinds';
-import { type StackRegion, stackRegions } from '../monitor/regions';
 import { externalVectors } from './external-vectors';
 import type { Manifest } from './manifest';
+import { type StackRegion, stackRegions } from './regions';
 
 /** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
 const TSS_RSP0 = 4;

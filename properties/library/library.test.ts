@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { imageFile } from '../designs/registry';
+import { directedWalk, sometimesOf } from '../exploration/sometimes';
 import * as checker from './checker';
 import { defineDesign, design, editDesign, fuzz, image, replay, subject, traceOf, verify } from './index';
 import './jest';
@@ -51,6 +52,16 @@ test('toRefine takes code that follows its design, and no other', () => {
   const message = messageOf(() => expect(code).toRefine(noWindow, { seed: 'library', runs: 5, sweep: false }));
   expect(message).toMatch(/^expected mainline.elf to refine mainline, found diverged in \d runs? of seed "library"/);
   expect(message).toContain('no stack (a CR3 value)');
+});
+
+test('what a table has to reach is searched in its own model', () => {
+  const exits = ['syscall iret', 'irq iret', 'page-fault iret', 'general-protection iret', 'nmi iret'];
+  const gsFirst = editDesign(mainline, [{ exchange: 'load-user-cr3', with: 'swapgs-to-user', of: exits }]);
+  const booted = subject(gsFirst, image(imageFile('mainline')));
+  const found = sometimesOf(booted).map((sometimes) => directedWalk(booted, sometimes));
+  // The image takes the steps of these exits in the other order, so what needs none of them is reached, and nothing else.
+  expect(found.map(({ kind }) => kind)).toContain('reached');
+  for (const one of found) if (one.kind === 'unreachable') expect(one.why).not.toContain('no model');
 });
 
 test('toReplay takes a case that fails as it did', () => {

@@ -3,7 +3,7 @@
  * moment of the same instruction violates comes before what follows from it.
  */
 import { Mnemonic } from 'iced-x86';
-import { fetchOp } from '../../emulator/cpu/fetch';
+import { fetchOp } from '../../emulator/fetch';
 import { CPL, CR3 } from '../../emulator/registers';
 import { Subject } from '../exploration/subject';
 import { propertySlug, S5, S6 } from '../safety/property';

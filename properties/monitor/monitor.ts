@@ -10,7 +10,7 @@
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/decode/micro-op';
+import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_MEM_READ, OP_WRITES_RSP } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import {
   CPL,
@@ -28,32 +28,6 @@ import {
 } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, NMI, SYSCALL, USER } from '../../model/kinds';
-import type { GuestView } from '../guest/guest-view';
-import { accessIsMapped } from '../safety/accesses-are-mapped';
-import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
-import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
-import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
-import { flagsAreClearAtBody } from '../safety/flags-are-clear-at-body';
-import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
-import {
-  codeUsesKernelCr3,
-  enabledInterruptsUseOwnCr3,
-  nmiUsesOwnUserMemory,
-} from '../safety/kernel-code-uses-kernel-cr3';
-import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
-import { frameIsUntouched } from '../safety/live-frames-are-untouched';
-import { nestingIsBounded } from '../safety/nesting-is-bounded';
-import { nmiIsDelivered, nmisAreUnblocked } from '../safety/nmi-is-delivered';
-import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../safety/nmi-is-kept';
-import { noDoubleFault } from '../safety/no-double-fault';
-import { S18, type Violation } from '../safety/property';
-import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
-import { rspWasSaved, scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
-import { stackIsLegal, takenOverStackIsFree } from '../safety/stack-is-legal';
-import { userFlagsAreSafe } from '../safety/user-flags-are-safe';
-import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
-import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
-import { UserTableCheck } from '../safety/user-table-is-minimal';
 import {
   endFrame,
   forgetSnapshot,
@@ -66,7 +40,7 @@ import {
   openFirstRun,
   rememberUserGs,
   snapshot,
-} from './contexts';
+} from '../ghost/contexts';
 import {
   CR3_IN_RSP,
   CTX_BODY,
@@ -108,9 +82,42 @@ import {
   USER_GS,
   USER_HALF,
   USER_RSP,
-} from './ghost';
-import { abstractStack } from './regions';
-import { WATCHES_ALPHA, WATCHES_END, WATCHES_STACK, WATCHES_TABLE, WATCHES_TASK, WatchedPages } from './watched-pages';
+} from '../ghost/ghost';
+import {
+  WATCHES_ALPHA,
+  WATCHES_END,
+  WATCHES_STACK,
+  WATCHES_TABLE,
+  WATCHES_TASK,
+  WatchedPages,
+} from '../ghost/watched-pages';
+import type { GuestView } from '../guest/guest-view';
+import { abstractStack } from '../guest/regions';
+import { accessIsMapped } from '../safety/accesses-are-mapped';
+import { entryStackIsCoherent } from '../safety/entry-stack-is-coherent';
+import { entryTerminates, panicIsNotReached } from '../safety/entry-terminates';
+import { fastReturnIsCanonical, noDeliveryOnUserStack } from '../safety/fast-return-is-canonical';
+import { flagsAreClearAtBody } from '../safety/flags-are-clear-at-body';
+import { interruptsOffInWindow } from '../safety/interrupts-off-in-window';
+import {
+  codeUsesKernelCr3,
+  enabledInterruptsUseOwnCr3,
+  nmiUsesOwnUserMemory,
+} from '../safety/kernel-code-uses-kernel-cr3';
+import { gsAccessUsesKernelGs } from '../safety/kernel-gs-accesses-use-kernel-gs';
+import { frameIsUntouched } from '../safety/live-frames-are-untouched';
+import { nestingIsBounded } from '../safety/nesting-is-bounded';
+import { nmiIsDelivered, nmisAreUnblocked } from '../safety/nmi-is-delivered';
+import { handlerIsNotReentered, handlerReturns, nmiIsNotForgotten } from '../safety/nmi-is-kept';
+import { noDoubleFault } from '../safety/no-double-fault';
+import { S18, type Violation } from '../safety/property';
+import { kernelResumeIsExact, returnsIntoRepeat, userResumeIsExact } from '../safety/resume-is-exact';
+import { rspWasSaved, scheduledOutOnOwnStack } from '../safety/scheduled-out-on-own-stack';
+import { stackIsLegal, takenOverStackIsFree } from '../safety/stack-is-legal';
+import { userFlagsAreSafe } from '../safety/user-flags-are-safe';
+import { userModeUsesUserCr3 } from '../safety/user-mode-uses-user-cr3';
+import { userModeUsesUserGs } from '../safety/user-mode-uses-user-gs';
+import { UserTableCheck } from '../safety/user-table-is-minimal';
 
 /** Classes of code, kept in MicroOp.tag. */
 const TAG_OTHER = 0;

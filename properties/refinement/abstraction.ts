@@ -22,9 +22,9 @@ import {
   STACK,
   USER_GS,
   USER_HALF,
-} from '../monitor/ghost';
+} from '../ghost/ghost';
+import { regionOf } from '../guest/regions';
 import type { Monitor } from '../monitor/monitor';
-import { regionOf } from '../monitor/regions';
 
 /** The machine is in no state of the abstract machine: `what` says which value has no counterpart. */
 export interface Unabstractable {

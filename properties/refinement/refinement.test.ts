@@ -4,9 +4,9 @@
  */
 import { entryModel } from '../../model/entry-model';
 import { designImage } from '../designs/registry';
-import { EntrySystem } from '../exploration/entry-system';
 import { Subject } from '../exploration/subject';
-import { bootGuest } from '../guest/guest';
+import { bootGuest } from '../monitor/guest';
+import { EntrySystem } from '../trace/entry-system';
 import { Refinement } from './refinement';
 
 const BOUNDS = { cpus: 2, tasks: 2, mms: 1, nesting: 7, nmis: 1, irqs: 1 };

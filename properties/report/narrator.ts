@@ -8,8 +8,8 @@ import { type Action, type Counterexample, designName, imageHash, traceLength } 
 import { hexVa } from '../../emulator/words';
 import { DESIGNS, imageFile } from '../designs/registry';
 import type { Subject } from '../exploration/subject';
-import type { Outcome } from '../exploration/transition-system';
 import { propertySlug } from '../safety/property';
+import type { Outcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';
 import { actionName, boundsInWords } from './names';
 import { counted } from './numbers';

@@ -5,19 +5,19 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { disassemble } from '../../emulator/decode/disassemble';
+import { disassemble } from '../../emulator/disassemble';
 import { CPL, CR3, ICOUNT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { threadName } from '../../model/checker/model';
 import { makePacking } from '../../model/checker/search/packing';
 import { CR3_WINDOW } from '../../model/kinds';
 import { type State, schema } from '../../model/schema';
 import type { Subject } from '../exploration/subject';
-import type { Outcome } from '../exploration/transition-system';
+import { INTERRUPTS, STACK, USER_GS, USER_HALF } from '../ghost/ghost';
 import { locationName } from '../guest/location';
-import { INTERRUPTS, STACK, USER_GS, USER_HALF } from '../monitor/ghost';
-import { regionOf } from '../monitor/regions';
+import { regionOf } from '../guest/regions';
 import { abstractMachine } from '../refinement/abstraction';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
+import type { Outcome } from '../trace/transition-system';
 import { changesInWords } from './changes';
 import { type ChoiceRead, Tracer } from './tracer';
 

@@ -3,8 +3,8 @@
  * step, and what the guest read from its choice port. Only narration pays for it; campaigns run with the monitor alone.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
-import type { MicroOp } from '../../emulator/decode/micro-op';
 import type { Machine } from '../../emulator/machine';
+import type { MicroOp } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 
 /** One answer of the choice port. */

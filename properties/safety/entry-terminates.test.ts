@@ -5,7 +5,7 @@
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import { designImage } from '../designs/registry';
-import { bootGuest, type Guest } from '../guest/guest';
+import { bootGuest, type Guest } from '../monitor/guest';
 import { L1, S5, type Violation } from './property';
 
 /** Far more than a system call or a fault takes. */

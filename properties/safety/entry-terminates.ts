@@ -5,9 +5,9 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR3, GS_BASE, ICOUNT, IDTR_BASE, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
+import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS, PROGRESS_AT } from '../ghost/ghost';
 import { gateHandler } from '../guest/external-vectors';
 import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
-import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS, PROGRESS_AT } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { L1 } from './property';
 

@@ -7,7 +7,7 @@ import type { Delivery } from '../../emulator/observer';
 import { CPL, RCX } from '../../emulator/registers';
 import { isCanonical } from '../../emulator/words';
 import { USER } from '../../model/kinds';
-import { STACK } from '../monitor/ghost';
+import { STACK } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S17 } from './property';
 

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR3_WINDOW, ENTRY, USER } from '../../model/kinds';
-import { STACK, USER_GS, USER_HALF } from '../monitor/ghost';
+import { STACK, USER_GS, USER_HALF } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S19 } from './property';
 

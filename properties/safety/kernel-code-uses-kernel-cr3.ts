@@ -5,8 +5,8 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3 } from '../../emulator/registers';
-import { nmiIsOpen } from '../monitor/contexts';
-import { RUNNING, USER_HALF } from '../monitor/ghost';
+import { nmiIsOpen } from '../ghost/contexts';
+import { RUNNING, USER_HALF } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { panicIsNotReached } from './entry-terminates';
 import { S5 } from './property';

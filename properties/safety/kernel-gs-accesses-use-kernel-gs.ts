@@ -5,7 +5,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { GS_BASE } from '../../emulator/registers';
 import { hex64 } from '../../emulator/words';
-import { USER_GS } from '../monitor/ghost';
+import { USER_GS } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S4 } from './property';
 

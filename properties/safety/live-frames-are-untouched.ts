@@ -7,7 +7,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa, toVa } from '../../emulator/words';
-import { CTX_FRAME, CTX_FRAME_BYTES, CTX_FRAME_HI, CTX_FRAME_LO } from '../monitor/ghost';
+import { CTX_FRAME, CTX_FRAME_BYTES, CTX_FRAME_HI, CTX_FRAME_LO } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S7 } from './property';
 

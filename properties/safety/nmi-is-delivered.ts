@@ -6,7 +6,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { NMI_BLOCKED } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
-import { CTX_KIND, SINCE_PENDING } from '../monitor/ghost';
+import { CTX_KIND, SINCE_PENDING } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { L2 } from './property';
 

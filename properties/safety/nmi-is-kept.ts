@@ -7,7 +7,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
-import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../monitor/ghost';
+import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S16 } from './property';
 

@@ -26,7 +26,7 @@ import {
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
 import { GP, NMI, NMI_STACK, PF, SYSCALL } from '../../model/kinds';
-import { NO_SNAPSHOT } from '../monitor/contexts';
+import { NO_SNAPSHOT } from '../ghost/contexts';
 import {
   CTX_CPU,
   CTX_FROM_USER_GS,
@@ -38,7 +38,7 @@ import {
   CTX_SP2_LO,
   CTX_VECTOR,
   NMI_REPEAT,
-} from '../monitor/ghost';
+} from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S6 } from './property';
 

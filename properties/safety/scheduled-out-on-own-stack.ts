@@ -8,9 +8,9 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
 import { NMI } from '../../model/kinds';
-import { CTX_FRAME, CTX_KIND, INTERRUPTS, RSP_SAVED, RUNNING, USER_GS, USER_HALF } from '../monitor/ghost';
+import { CTX_FRAME, CTX_KIND, INTERRUPTS, RSP_SAVED, RUNNING, USER_GS, USER_HALF } from '../ghost/ghost';
+import { regionOf } from '../guest/regions';
 import type { Monitor } from '../monitor/monitor';
-import { regionOf } from '../monitor/regions';
 import { S9 } from './property';
 
 /** After a store to a page of task structures. */

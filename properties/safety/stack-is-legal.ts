@@ -20,9 +20,9 @@ import {
   LEGAL_PUSH_BYTES,
   RUNNING,
   STACK,
-} from '../monitor/ghost';
+} from '../ghost/ghost';
+import type { StackRegion } from '../guest/regions';
 import type { Monitor } from '../monitor/monitor';
-import type { StackRegion } from '../monitor/regions';
 import { S8 } from './property';
 
 /** Before an implicit access of `bytes` bytes at `va`; `g` is the first ghost word of the CPU. */

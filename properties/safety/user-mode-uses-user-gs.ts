@@ -5,7 +5,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { GS_BASE, KERNEL_GS_BASE } from '../../emulator/registers';
 import { hex64 } from '../../emulator/words';
-import { USER_GS_HI, USER_GS_LO } from '../monitor/ghost';
+import { USER_GS_HI, USER_GS_LO } from '../ghost/ghost';
 import type { Monitor } from '../monitor/monitor';
 import { S3 } from './property';
 

@@ -9,10 +9,10 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
 import { PTI } from '../../model/kinds';
+import { WATCHES_TABLE } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
 import type { AllowedPageKind, Range } from '../guest/manifest';
 import type { Monitor } from '../monitor/monitor';
-import { WATCHES_TABLE } from '../monitor/watched-pages';
 import { S12 } from './property';
 
 const PAGE = 4096;

@@ -5,9 +5,9 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
-import { GUEST_TIMER_VECTOR } from '../exploration/entry-system';
 import { sameFailure, type Walk } from '../exploration/random-walk';
-import type { Outcome, TransitionSystem } from '../exploration/transition-system';
+import { GUEST_TIMER_VECTOR } from '../trace/entry-system';
+import type { Outcome, TransitionSystem } from '../trace/transition-system';
 
 /** Actions tried before the search gives up, for the trace itself. */
 const ATTEMPTS = 5_000;

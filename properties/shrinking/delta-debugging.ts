@@ -6,7 +6,7 @@
  */
 import type { Action } from '../../counterexamples/format';
 import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
-import type { TransitionSystem } from '../exploration/transition-system';
+import type { TransitionSystem } from '../trace/transition-system';
 
 /** A trace is simpler if it has fewer transitions, or as many and fewer actions, or as many and fewer details. */
 export function isSimpler(a: Walk, b: Walk): boolean {

@@ -5,7 +5,7 @@
  */
 import type { Action } from '../../counterexamples/format';
 import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
-import type { Option, TransitionSystem } from '../exploration/transition-system';
+import type { Option, TransitionSystem } from '../trace/transition-system';
 
 /** States expanded from each state of the trace. */
 const EXPANSIONS = 60;

@@ -7,12 +7,12 @@ import type { ElfImage } from '../../emulator/elf/elf-image';
 import { Machine } from '../../emulator/machine';
 import { CPL } from '../../emulator/registers';
 import { HALTED, SHUTDOWN } from '../../emulator/step-result';
-import { Monitor } from '../monitor/monitor';
-import { faultInWords, pageFaultDetails, type RaisedFault } from './fault-in-words';
-import { FaultLog } from './fault-log';
-import { type GuestBounds, GuestView } from './guest-view';
-import { locationName } from './location';
-import { type Manifest, ManifestError, readManifest } from './manifest';
+import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
+import { FaultLog } from '../guest/fault-log';
+import { type GuestBounds, GuestView } from '../guest/guest-view';
+import { locationName } from '../guest/location';
+import { type Manifest, ManifestError, readManifest } from '../guest/manifest';
+import { Monitor } from './monitor';
 
 export interface Guest {
   readonly image: ElfImage;

@@ -2,7 +2,7 @@
  * One decoded instruction, as the interpreter wants it: every field a small integer (but `va`), one shape for all, made
  * once per address. `run` executes those that the hot switch does not name.
  */
-import type { Cpu } from '../cpu/cpu';
+import type { Cpu } from './cpu/cpu';
 
 /** How an instruction ends: go to the next one, RIP is already set, or `cpu.fault` says what happened. */
 export type Outcome = 0 | 1 | 2;

@@ -4,8 +4,10 @@
  *
  * #PF error code:   | 4 I/D | 3 RSVD | 2 U/S | 1 W/R | 0 P |
  */
-import type { Cpu } from '../cpu/cpu';
+
 import { PAGE_WATCHED } from '../memory/physical-memory';
+import { newWalk, PTE_A, PTE_D, WALK_LEAF, WALK_NOT_PRESENT, walkTables } from '../mmu/page-walk';
+import { TLB_D, TLB_G, TLB_IO, TLB_NX, TLB_U, TLB_W } from '../mmu/tlb';
 import {
   CPL,
   CR0,
@@ -25,8 +27,7 @@ import {
   VEC_PF,
 } from '../registers';
 import { isCanonical } from '../words';
-import { newWalk, PTE_A, PTE_D, WALK_LEAF, WALK_NOT_PRESENT, walkTables } from './page-walk';
-import { TLB_D, TLB_G, TLB_IO, TLB_NX, TLB_U, TLB_W } from './tlb';
+import type { Cpu } from './cpu';
 
 /** Kinds of access, also the index of their names. */
 export const READ = 0,

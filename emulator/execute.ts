@@ -3,12 +3,13 @@
  * through `op.run`. The case numbers are literals because only literals become a jump table; hot-codes.ts names them
  * and a test compares.
  */
-import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../decode/micro-op';
-import { EA, RIP, RSP, V, VEC_GP } from '../registers';
-import { add64, logicFlags64, step, sub64 } from './alu';
-import type { Cpu } from './cpu';
-import { condition } from './flags';
-import { effectiveAddress } from './operands';
+
+import { add64, logicFlags64, step, sub64 } from './cpu/alu';
+import type { Cpu } from './cpu/cpu';
+import { condition } from './cpu/flags';
+import { effectiveAddress } from './cpu/operands';
+import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from './micro-op';
+import { EA, RIP, RSP, V, VEC_GP } from './registers';
 
 export function execute(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;

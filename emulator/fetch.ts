@@ -3,14 +3,15 @@
  * Undefined means that the fetch faulted. Instructions that continue on the next page are translated on both pages
  * every time.
  */
-import { type CodePage, MAX_LENGTH } from '../decode/code-cache';
-import { decodeAt } from '../decode/decoder';
-import type { MicroOp } from '../decode/micro-op';
-import { DEVICE, EXECUTE, mmuAddress, NO_ADDRESS } from '../mmu/access';
-import { RIP } from '../registers';
-import { UnimplementedError } from '../unimplemented';
-import { toVa } from '../words';
-import type { Cpu } from './cpu';
+
+import { DEVICE, EXECUTE, mmuAddress, NO_ADDRESS } from './cpu/access';
+import type { Cpu } from './cpu/cpu';
+import { type CodePage, MAX_LENGTH } from './decode/code-cache';
+import { decodeAt } from './decode/decoder';
+import type { MicroOp } from './micro-op';
+import { RIP } from './registers';
+import { UnimplementedError } from './unimplemented';
+import { toVa } from './words';
 
 export function fetchOp(cpu: Cpu): MicroOp | undefined {
   const lo = cpu.r[RIP];

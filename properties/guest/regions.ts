@@ -3,7 +3,7 @@
  * and its running thread.
  */
 import { CR3_WINDOW, ENTRY, FOREIGN, IRQ_STACK, KERNEL, NMI_STACK, PTI, USER } from '../../model/kinds';
-import type { Manifest, StackArray } from '../guest/manifest';
+import type { Manifest, StackArray } from './manifest';
 
 /** One stack of the guest: its address range and who owns it. */
 export interface StackRegion {

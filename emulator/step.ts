@@ -1,13 +1,14 @@
 /** One instruction boundary of one CPU: a pending event if one can be taken, else one instruction. */
-import { FAULT, OP_LATE_TF, OP_SS } from '../decode/micro-op';
-import { EFLAGS, FLAG_TF, ICOUNT, IN_SHUTDOWN, SS_SHADOW, VEC_SS } from '../registers';
-import { FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
-import { attend, PROCEED } from '../system/boundary';
-import { deliverFault } from '../system/delivery';
-import type { Cpu } from './cpu';
+
+import type { Cpu } from './cpu/cpu';
+import { pendSingleStep } from './cpu/single-step';
 import { execute } from './execute';
 import { fetchOp } from './fetch';
-import { pendSingleStep } from './single-step';
+import { FAULT, OP_LATE_TF, OP_SS } from './micro-op';
+import { EFLAGS, FLAG_TF, ICOUNT, IN_SHUTDOWN, SS_SHADOW, VEC_SS } from './registers';
+import { FAULTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
+import { attend, PROCEED } from './system/boundary';
+import { deliverFault } from './system/delivery';
 
 export function stepCpu(cpu: Cpu): StepResult {
   const r = cpu.r;

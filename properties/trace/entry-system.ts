@@ -5,9 +5,9 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { fetchOp } from '../../emulator/cpu/fetch';
-import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/decode/micro-op';
 import type { ElfImage } from '../../emulator/elf/elf-image';
+import { fetchOp } from '../../emulator/fetch';
+import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/micro-op';
 import {
   CPL,
   DB_PENDING,
@@ -25,9 +25,9 @@ import { HALTED, RETIRED, SHUTDOWN, type StepResult } from '../../emulator/step-
 import { deliverableVector } from '../../emulator/system/local-apic';
 import { toVa } from '../../emulator/words';
 import type { RuleInstance } from '../../model/checker/model';
-import type { Guest } from '../guest/guest';
+import { INTERRUPTS } from '../ghost/ghost';
 import { locationName } from '../guest/location';
-import { INTERRUPTS } from '../monitor/ghost';
+import type { Guest } from '../monitor/guest';
 import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
 import { L1, L5 } from '../safety/property';

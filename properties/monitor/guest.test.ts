@@ -5,9 +5,9 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3, GS_BASE, KERNEL_GS_BASE, NMI_BLOCKED } from '../../emulator/registers';
 import { designImage } from '../designs/registry';
-import { Monitor } from '../monitor/monitor';
 import { L2, S2, S3, S10 } from '../safety/property';
 import { bootGuest, type Guest } from './guest';
+import { Monitor } from './monitor';
 
 const TIMER = 0x20;
 /** Of the entry, the switch and the return, far fewer. */

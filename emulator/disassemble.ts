@@ -1,9 +1,9 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
-import type { Machine } from '../machine';
-import { toBigInt, vaHi, vaLo } from '../words';
-import { MAX_LENGTH } from './code-cache';
-import { isImplemented } from './decoder';
+import { MAX_LENGTH } from './decode/code-cache';
+import { isImplemented } from './decode/decoder';
+import type { Machine } from './machine';
+import { toBigInt, vaHi, vaLo } from './words';
 
 /** Where a name for an address comes from; an ElfImage is one. */
 export interface SymbolSource {
