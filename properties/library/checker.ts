@@ -1,6 +1,6 @@
 /**
  * What a program imports from `pti-check/checker`: the model checker without our machine, for a model of one's own. A
- * model is a schema, rules and invariants in TypeScript; docs/your-own-model.md has Peterson's algorithm.
+ * model is a schema, rules and invariants in TypeScript; model/checker/search/peterson.ts is Peterson's algorithm.
  */
 export { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
 export { every, exists } from '../../model/checker/language/quantifiers';
