@@ -48,3 +48,16 @@ export function hex64(lo: number, hi: number): string {
 export function hexVa(va: number): string {
   return hex64(vaLo(va), vaHi(va));
 }
+
+/**
+ * The high word of hi:x + n, where lo = x + n modulo 2^32 and 0 <= n < 2^32: the sum of the low words has carried if
+ * and only if lo < n, so it is hi + (lo < n).
+ */
+export function sumHigh(hi: number, lo: number, n: number): number {
+  return (hi + (lo >>> 0 < n >>> 0 ? 1 : 0)) | 0;
+}
+
+/** The high word of hi:lo - n, where 0 <= n < 2^32: hi - (lo < n). */
+export function differenceHigh(hi: number, lo: number, n: number): number {
+  return (hi - (lo >>> 0 < n >>> 0 ? 1 : 0)) | 0;
+}

@@ -1,6 +1,6 @@
 /**
- * What we say of style and no other tool checks, of every TypeScript file that git knows. `tidy-exceptions.ts` lists what
- * is not so yet. The lists may only shrink: an entry that is no longer needed fails, too.
+ * What we say of style and no other tool checks, of every TypeScript file that git knows. `tidy-exceptions.ts` lists
+ * what is not so yet. The lists may only shrink: an entry that is no longer needed fails, too.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

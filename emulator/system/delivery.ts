@@ -45,7 +45,7 @@ import {
   VEC_TS,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { differenceHigh, isCanonical, sumHigh } from '../words';
 import {
   descriptor,
   dplOf,
@@ -200,7 +200,7 @@ function chooseStack(cpu: Cpu, ext: number): boolean {
 
 /** Moves to the frame's lowest byte and makes sure that all of it can be written. */
 function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
-  if (frame.lo >>> 0 < bytes) frame.hi = (frame.hi - 1) | 0;
+  frame.hi = differenceHigh(frame.hi, frame.lo, bytes);
   frame.lo = (frame.lo - bytes) | 0;
   if (target.ist === 0) cpu.observer.stackAccess(cpu, frame.lo, frame.hi, bytes, true);
   if (!isCanonical(frame.lo, frame.hi)) return cpu.raise(VEC_SS, ext);
@@ -211,7 +211,7 @@ function prepareFrame(cpu: Cpu, bytes: number, ext: number): boolean {
 /** The word at `offset` above the frame's lowest byte. */
 function prepareWord(cpu: Cpu, offset: number): boolean {
   const lo = (frame.lo + offset) | 0;
-  return cpu.prepareSystemWrite(lo, lo >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi);
+  return cpu.prepareSystemWrite(lo, sumHigh(frame.hi, lo, offset));
 }
 
 /**
@@ -225,7 +225,7 @@ function prepareLowerPage(cpu: Cpu, bytes: number): boolean {
 
 function put(cpu: Cpu, offset: number, lo: number, hi: number): void {
   const at = (frame.lo + offset) | 0;
-  cpu.storeSystem64(at, at >>> 0 < offset ? (frame.hi + 1) | 0 : frame.hi, lo, hi);
+  cpu.storeSystem64(at, sumHigh(frame.hi, at, offset), lo, hi);
 }
 
 /**

@@ -34,7 +34,7 @@ import {
   VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { isCanonical, sumHigh } from '../words';
 import {
   baseOf,
   descriptor,
@@ -133,7 +133,7 @@ export function loadTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   if (!cpu.load(r[EA], r[EA + 1], 2)) return FAULT;
   const limit = r[V];
   const lo = (r[EA] + 2) | 0;
-  if (!cpu.load64(lo, (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0)) return FAULT;
+  if (!cpu.load64(lo, sumHigh(r[EA + 1], lo, 2))) return FAULT;
   if (!isCanonical(r[V], r[V + 1])) return fail(cpu, VEC_GP, 0);
   const base = op.sub === 0 ? GDTR_BASE : IDTR_BASE;
   r[base] = r[V];
@@ -146,7 +146,7 @@ export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
-  const hi = (r[EA + 1] + (lo >>> 0 < 2 ? 1 : 0)) | 0;
+  const hi = sumHigh(r[EA + 1], lo, 2);
   // All of it is checked first, from its first byte on: nothing is stored when it faults, and CR2 is where it begins.
   if (!cpu.prepareWrite(r[EA], r[EA + 1], 2) || !cpu.prepareWrite(lo, hi, 8)) return FAULT;
   if (!cpu.store(r[EA], r[EA + 1], 2, r[op.sub === 0 ? GDTR_LIMIT : IDTR_LIMIT], 0)) return FAULT;
@@ -169,7 +169,7 @@ export function ltr(cpu: Cpu, op: MicroOp): Outcome {
   if (!loadTable(cpu, GDTR_BASE, (selector & ~7) + 8)) return FAULT;
   const upper = r[V];
   const at = (r[GDTR_BASE] + (selector & ~7)) | 0;
-  const atHi = (r[GDTR_BASE + 1] + (at >>> 0 < r[GDTR_BASE] >>> 0 ? 1 : 0)) | 0;
+  const atHi = sumHigh(r[GDTR_BASE + 1], at, r[GDTR_BASE]);
   if (!cpu.prepareSystemWrite(at, atHi)) return FAULT;
   cpu.storeSystem64(at, atHi, lo, hi | 0x200);
   r[TR] = selector;
@@ -229,7 +229,7 @@ export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 16, false);
   const lo = (r[RSP] + 8) | 0;
-  if (!cpu.load64(lo, (r[RSP + 1] + (lo >>> 0 < 8 ? 1 : 0)) | 0)) return stackFail(cpu);
+  if (!cpu.load64(lo, sumHigh(r[RSP + 1], lo, 8))) return stackFail(cpu);
   const cs = r[V] & 0xffff;
   if (!cpu.load64(r[RSP], r[RSP + 1])) return stackFail(cpu);
   const ripLo = r[V];

@@ -23,7 +23,6 @@ export const WIDE_COMMENTS: readonly string[] = [
   'state-set.ts',
   'step-cache.ts',
   'step-memory.ts',
-  'tidy.test.ts',
 ];
 
 /** Files of more than 350 lines. */
