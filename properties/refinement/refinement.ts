@@ -20,7 +20,8 @@ import {
 } from '../../model/search/machine';
 import type { Monitor } from '../monitor/monitor';
 import { changesInWords } from '../report/changes';
-import { abstractMachine } from './abstraction';
+import { AbstractKey } from './abstract-key';
+import { abstractKey } from './abstraction';
 import { StepCache } from './step-cache';
 
 /** Where the machine did what the abstract machine does not allow. */
@@ -42,14 +43,13 @@ const STUTTER: AbstractStep = { kind: 'stutter' };
 export class Refinement {
   readonly model: EntryModel;
   readonly #design: string;
-  /** The abstract state as of the last check. */
-  readonly #packed: Uint32Array;
-  readonly #next: Uint32Array;
-  readonly #found: Uint32Array;
-  readonly #state: State;
+  /** The abstract state as of the last check, that of the machine now, and what a rule has made of the first. */
+  readonly #held: AbstractKey;
+  readonly #next: AbstractKey;
+  readonly #found: AbstractKey;
   readonly #scratch: State;
-  readonly #boundState: ReturnType<EntryModel['packing']['bind']>;
-  readonly #boundScratch: ReturnType<EntryModel['packing']['bind']>;
+  /** The scratch state holds what a rule has made of the held one, which is the found one. */
+  #applied = false;
   /** Rule instances by their CPU. */
   readonly #instances: readonly (readonly RuleInstance[])[];
   readonly #table: InstanceTable<State, DesignConfig>;
@@ -59,54 +59,44 @@ export class Refinement {
   constructor(model: EntryModel, design: string) {
     this.model = model;
     this.#design = design;
-    const { words } = model.packing;
-    this.#packed = new Uint32Array(words);
-    this.#next = new Uint32Array(words);
-    this.#found = new Uint32Array(words);
-    this.#state = model.packing.zero();
-    this.#scratch = model.packing.zero();
-    this.#boundState = model.packing.bind(this.#state);
-    this.#boundScratch = model.packing.bind(this.#scratch);
+    this.#held = new AbstractKey(model.bounds);
+    this.#next = new AbstractKey(model.bounds);
+    this.#found = new AbstractKey(model.bounds);
+    this.#scratch = this.#stateOf(this.#held);
     const instances = ruleInstances(model);
     this.#instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
     this.#table = instanceTable(model);
-    this.#known = new StepCache(words);
+    this.#known = new StepCache(this.#held.words.length);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
   start(m: Monitor): Divergence | undefined {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return wrong;
-    this.#packed.set(this.#next);
+    this.#held.words.set(this.#next.words);
     return undefined;
   }
 
   /** A copy of the abstract state, for saving beside a mark of the machine and for naming states. */
   save(): Uint32Array {
-    return this.#packed.slice();
+    return this.#held.words.slice();
   }
 
   restore(words: Uint32Array): void {
-    this.#packed.set(words);
-  }
-
-  /** The abstract state, unpacked into a state of the caller's. */
-  read(into: State): State {
-    this.model.packing.unpack(this.#packed, 0, into);
-    return into;
+    this.#held.words.set(words);
   }
 
   /** Judges the boundary that CPU `c` has just reached. */
   check(m: Monitor, c: number): AbstractStep {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
-    if (equal(this.#next, this.#packed)) return STUTTER;
-    let step = this.#known.get(c, this.#packed, this.#next);
+    if (this.#next.equals(this.#held)) return STUTTER;
+    let step = this.#known.get(c, this.#held.words, this.#next.words);
     if (step === undefined) {
       step = this.#explain(c);
-      this.#known.set(c, this.#packed, this.#next, step);
+      this.#known.set(c, this.#held.words, this.#next.words, step);
     }
-    if (step.kind === 'transition') this.#packed.set(this.#next);
+    if (step.kind === 'transition') this.#held.words.set(this.#next.words);
     return step;
   }
 
@@ -115,26 +105,20 @@ export class Refinement {
    * model has none.
    */
   violatingRule(c: number, property: number): RuleInstance | undefined {
-    this.#dirty = true;
+    this.#beginTrying();
     return this.#instances[c].find((instance) => this.#apply(instance) && this.#scratch.failed === property);
   }
 
   #abstract(m: Monitor): Divergence | undefined {
-    const { bounds } = this.model;
-    this.#state.irqsLeft = bounds.irqs;
-    this.#state.nmisLeft = bounds.nmis;
-    const wrong = abstractMachine(m, this.#state);
-    if (wrong !== undefined) return { field: wrong.field, message: wrong.what };
-    this.#boundState.pack(this.#next, 0);
-    return undefined;
+    const wrong = abstractKey(m, this.#next);
+    return wrong === undefined ? undefined : { field: wrong.field, message: wrong.what };
   }
 
-  #dirty = true;
   /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
   #explain(c: number): AbstractStep {
-    this.#dirty = true;
+    this.#beginTrying();
     const instance = this.#instances[c].find(
-      (one) => this.#apply(one) && this.#scratch.failed === 0 && equal(this.#found, this.#next),
+      (one) => this.#apply(one) && this.#scratch.failed === 0 && this.#found.equals(this.#next),
     );
     return instance === undefined
       ? { kind: 'diverged', divergence: this.#divergence(c) }
@@ -142,23 +126,24 @@ export class Refinement {
   }
 
   #divergence(c: number): Divergence {
-    this.#dirty = true;
+    this.#beginTrying();
     const { bounds } = this.model;
-    const before = this.read(this.model.packing.zero());
-    const did = `CPU ${c}: ${this.#words(before, this.#state, c)}`;
-    const changed = differences(before, this.#state);
+    const before = this.#stateOf(this.#held);
+    const now = this.#stateOf(this.#next);
+    const did = `CPU ${c}: ${this.#words(before, now, c)}`;
+    const changed = differences(before, now);
     const enabled: string[] = [];
     let nearest: Nearest | undefined;
     for (const instance of this.#instances[c]) {
       if (!this.#apply(instance)) continue;
       const name = instanceName(instance, bounds);
-      if (equal(this.#found, this.#next)) {
+      if (this.#found.equals(this.#next)) {
         const property = modelPropertySlug(this.#scratch.failed);
         const message = `${did}; that is ${name}, which violates ${property} in ${this.#design}, but no property of the machine failed`;
         return { field: 'requirement', message };
       }
       if (!instance.event) enabled.push(name);
-      const fields = differences(this.#scratch, this.#state);
+      const fields = differences(this.#scratch, now);
       if (!isNear(changed, fields) || fields.length >= (nearest?.fields.length ?? Number.POSITIVE_INFINITY)) continue;
       const would = this.#words(before, this.#scratch, c);
       nearest = { fields, text: `what comes nearest is ${name}, which does: ${would}` };
@@ -168,19 +153,35 @@ export class Refinement {
     return { field: mostTelling(changed, nearest?.fields ?? changed), message };
   }
 
+  /** The first rule of several starts from the held state. */
+  #beginTrying(): void {
+    this.#held.read(this.#scratch);
+    this.#applied = false;
+  }
+
+  /** Does to the held state what the rule does; false where it is not enabled. */
   #apply(instance: RuleInstance): boolean {
     const { config, bounds } = this.model;
-    if (this.#dirty) this.#boundScratch.unpack(this.#packed, 0);
-    this.#dirty = false;
+    if (this.#applied) this.#held.restore(this.#scratch, this.#found);
+    this.#applied = false;
     this.#scratch.failed = 0;
     const { apply, first, second, third } = this.#table;
     const i = instance.number;
     if (apply[i](config, bounds, this.#scratch, first[i], second[i], third[i]) === false) return false;
-    this.#dirty = true;
+    this.#applied = true;
     this.#scratch.irqsLeft = bounds.irqs;
     this.#scratch.nmisLeft = bounds.nmis;
-    this.#boundScratch.pack(this.#found, 0);
+    this.#found.setState(this.#scratch);
     return true;
+  }
+
+  #stateOf(key: AbstractKey): State {
+    const { bounds, packing } = this.model;
+    const state = packing.zero();
+    key.read(state);
+    state.irqsLeft = bounds.irqs;
+    state.nmisLeft = bounds.nmis;
+    return state;
   }
 
   /** What led from one state to the other. */
@@ -195,11 +196,6 @@ export class Refinement {
 interface Nearest {
   readonly fields: readonly string[];
   readonly text: string;
-}
-
-function equal(a: Uint32Array, b: Uint32Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** Every scalar in which two states differ, as `stack[0]` or `kind[1][0]`. */
