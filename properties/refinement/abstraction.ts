@@ -4,7 +4,7 @@
  * refinement.ts, where the two machines meet.
  */
 import { CPL, CR3, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
-import { FOREIGN, KERNEL, PTI, USER } from '../../model/kinds';
+import { USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
 import {
   CTX_BODY,
@@ -24,7 +24,6 @@ import {
   USER_HALF,
 } from '../monitor/ghost';
 import type { Monitor } from '../monitor/monitor';
-import { regionOf } from '../monitor/regions';
 import { AbstractKey, contextWord, cpuFlags } from './abstract-key';
 
 /** The machine is in no state of the abstract machine: `what` says which value has no counterpart. */
@@ -60,7 +59,7 @@ function abstractCpu(m: Monitor, key: AbstractKey, c: number): Unabstractable | 
   const mm = m.view.mmOfRoot(r[CR3]);
   const current = m.view.currentThread(c);
   const top = m.view.topThread(c);
-  const sp0 = abstractSp0(m, c);
+  const sp0 = m.view.sp0Thread(c);
   if (mm < 0)
     return {
       field: `mm[${c}]`,
@@ -84,18 +83,10 @@ function abstractCpu(m: Monitor, key: AbstractKey, c: number): Unabstractable | 
   return undefined;
 }
 
-/** The thread whose stack sp0 tops; the idle thread for the CPU's own entry stack; -1 for anything else. */
-function abstractSp0(m: Monitor, c: number): number {
-  const region = m.view.regionEndingAt(m.view.sp0(c));
-  if (region === undefined) return -1;
-  if (region.kind === PTI || region.kind === KERNEL) return region.thread;
-  return region.cpu === c ? m.view.bounds.tasks + c : -1;
-}
-
 function abstractThread(m: Monitor, key: AbstractKey, t: number): void {
   const { words } = m.ghost;
   const depth = m.ghost.depth(t);
-  key.setThread(t, depth, runs(m, t) ? USER : savedStack(m, t));
+  key.setThread(t, depth, runs(m, t) ? USER : m.view.savedStack(t));
   for (let k = 0; k < depth; k++) {
     const at = m.ghost.context(t, k);
     const word = contextWord(
@@ -115,9 +106,4 @@ function abstractThread(m: Monitor, key: AbstractKey, t: number): void {
 function runs(m: Monitor, t: number): boolean {
   for (let c = 0; c < m.view.bounds.cpus; c++) if (m.ghost.running(c) === t) return true;
   return false;
-}
-
-function savedStack(m: Monitor, t: number): number {
-  const region = regionOf(m.view.regions, m.view.pointerAt(m.view.threadspPa[t]));
-  return region !== undefined && region.thread === t ? region.kind : FOREIGN;
 }

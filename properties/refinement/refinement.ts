@@ -77,9 +77,10 @@ export class Refinement {
     return undefined;
   }
 
-  /** A copy of the abstract state, for saving beside a mark of the machine and for naming states. */
-  save(): Uint32Array {
-    return this.#held.words.slice();
+  /** A copy of the abstract state's key, for saving beside a mark of the machine; into `into` if it is given. */
+  save(into: Uint32Array = new Uint32Array(this.#held.words.length)): Uint32Array {
+    into.set(this.#held.words);
+    return into;
   }
 
   restore(words: Uint32Array): void {

@@ -4,8 +4,8 @@
  * the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees a difference.
  */
 
-/** Slots of the table, a power of two: about 8 MiB for the models of this project. Some two thirds of all steps of a campaign are found. */
-export const STEP_CACHE_SLOTS = 2 ** 16;
+/** Slots of the table, a power of two: 3.5 MiB for two CPUs and five threads. A larger one forgets less, and waits for memory. */
+export const STEP_CACHE_SLOTS = 2 ** 14;
 
 export class StepCache<T> {
   readonly #words: number;
