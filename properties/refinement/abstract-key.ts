@@ -12,6 +12,7 @@ import type { State } from '../../model/schema';
 import type { Bounds } from '../../model/schema-types';
 
 const CPU_HALVES = 6;
+const CPU_WORDS = CPU_HALVES / 2;
 const MM = 1;
 const RUNNING = 2;
 const CURRENT = 3;
@@ -29,13 +30,11 @@ export class AbstractKey {
   readonly #halves: Uint16Array;
   readonly #cpus: number;
   readonly #threads: number;
-  readonly #slots: number;
   readonly #threadHalves: number;
 
   constructor({ cpus, tasks, nesting }: Pick<Bounds, 'cpus' | 'tasks' | 'nesting'>) {
     this.#cpus = cpus;
     this.#threads = tasks + cpus;
-    this.#slots = nesting;
     this.#threadHalves = (nesting + 2) & ~1;
     this.#halves = new Uint16Array(cpus * CPU_HALVES + this.#threads * this.#threadHalves);
     this.words = new Uint32Array(this.#halves.buffer);
@@ -53,11 +52,13 @@ export class AbstractKey {
     halves[at + SP0] = sp0;
   }
 
-  /** Writes depth and saved stack of thread `t`, and clears its contexts. */
+  /** Writes depth and saved stack of thread `t`, and clears the contexts that it has no more. */
   setThread(t: number, depth: number, savedStack: number): void {
+    const halves = this.#halves;
     const at = this.#thread(t);
-    this.#halves[at] = savedStack | (depth << 3);
-    for (let k = depth; k < this.#slots; k++) this.#halves[at + 1 + k] = 0;
+    const before = halves[at] >> 3;
+    halves[at] = savedStack | (depth << 3);
+    for (let k = depth; k < before; k++) halves[at + 1 + k] = 0;
   }
 
   /** Writes an open context. `word`: see `contextWord`. */
@@ -100,7 +101,7 @@ export class AbstractKey {
     }
   }
 
-  /** Reads the key into a state. */
+  /** Reads the key into a state, whose closed contexts are zero as in every state of the model. */
   read(s: State): void {
     for (let c = 0; c < this.#cpus; c++) this.#readCpu(c, s);
     for (let t = 0; t < this.#threads; t++) this.#readThread(t, s);
@@ -111,6 +112,38 @@ export class AbstractKey {
     for (let c = 0; c < this.#cpus; c++) if (this.#differs(held, c * CPU_HALVES, CPU_HALVES)) this.#readCpu(c, s);
     for (let t = 0; t < this.#threads; t++)
       if (this.#differs(held, this.#thread(t), this.#threadHalves)) this.#readThread(t, s);
+  }
+
+  /** Thread that CPU `c` runs. */
+  running(c: number): number {
+    return this.#halves[c * CPU_HALVES + RUNNING];
+  }
+
+  /** Words of what `local` copies. */
+  get localWords(): number {
+    return CPU_WORDS + this.#cpus + this.#threadHalves;
+  }
+
+  /** Copies CPU `c`, what each CPU runs, and the two threads `t` and `u`, which may be the same, into `into`. */
+  local(c: number, t: number, u: number, into: Uint32Array): void {
+    const { words } = this;
+    const threadWords = this.#threadHalves >> 1;
+    const own = c * CPU_WORDS;
+    const first = this.#thread(t) >> 1;
+    const second = this.#thread(u) >> 1;
+    let at = 0;
+    for (let i = 0; i < CPU_WORDS; i++) into[at++] = words[own + i];
+    for (let k = 0; k < this.#cpus; k++) into[at++] = this.running(k);
+    for (let i = 0; i < threadWords; i++) into[at++] = words[first + i];
+    for (let i = 0; i < threadWords; i++) into[at++] = words[second + i];
+  }
+
+  /** All CPUs but `c` and all threads but `t` and `u` are the same. */
+  agreesBeyond(other: AbstractKey, c: number, t: number, u: number): boolean {
+    for (let k = 0; k < this.#cpus; k++) if (k !== c && this.#differs(other, k * CPU_HALVES, CPU_HALVES)) return false;
+    for (let k = 0; k < this.#threads; k++)
+      if (k !== t && k !== u && this.#differs(other, this.#thread(k), this.#threadHalves)) return false;
+    return true;
   }
 
   equals(other: AbstractKey): boolean {
@@ -153,9 +186,11 @@ export class AbstractKey {
   #readThread(t: number, s: State): void {
     const at = this.#thread(t);
     const head = this.#halves[at];
+    const depth = head >> 3;
+    const before = s.depth[t];
     s.savedStack[t] = head & STACK_MASK;
-    s.depth[t] = head >> 3;
-    for (let k = 0; k < this.#slots; k++) {
+    s.depth[t] = depth;
+    for (let k = depth < before ? before - 1 : depth - 1; k >= 0; k--) {
       const word = this.#halves[at + 1 + k];
       s.kind[t][k] = word & KIND_MASK;
       s.fromStack[t][k] = (word >> 3) & STACK_MASK;

@@ -32,10 +32,15 @@ export interface Divergence {
   readonly message: string;
 }
 
+interface Transition {
+  readonly kind: 'transition';
+  readonly instance: RuleInstance;
+}
+
 /** What one boundary did to the abstract state. */
 export type AbstractStep =
   | { readonly kind: 'stutter' }
-  | { readonly kind: 'transition'; readonly instance: RuleInstance }
+  | Transition
   | { readonly kind: 'diverged'; readonly divergence: Divergence };
 
 const STUTTER: AbstractStep = { kind: 'stutter' };
@@ -47,13 +52,16 @@ export class Refinement {
   readonly #held: AbstractKey;
   readonly #next: AbstractKey;
   readonly #found: AbstractKey;
+  /** The part of the held state and of the machine's by which a transition is known. */
+  readonly #before: Uint32Array;
+  readonly #after: Uint32Array;
   readonly #scratch: State;
   /** The scratch state holds what a rule has made of the held one, which is the found one. */
   #applied = false;
   /** Rule instances by their CPU. */
   readonly #instances: readonly (readonly RuleInstance[])[];
   readonly #table: InstanceTable<State, DesignConfig>;
-  readonly #known: StepCache<AbstractStep>;
+  readonly #known: StepCache<Transition>;
 
   /** `design` names the model in messages. */
   constructor(model: EntryModel, design: string) {
@@ -62,11 +70,13 @@ export class Refinement {
     this.#held = new AbstractKey(model.bounds);
     this.#next = new AbstractKey(model.bounds);
     this.#found = new AbstractKey(model.bounds);
+    this.#before = new Uint32Array(this.#held.localWords);
+    this.#after = new Uint32Array(this.#held.localWords);
     this.#scratch = this.#stateOf(this.#held);
     const instances = ruleInstances(model);
     this.#instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
     this.#table = instanceTable(model);
-    this.#known = new StepCache(this.#held.words.length);
+    this.#known = new StepCache(this.#held.localWords);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
@@ -92,11 +102,7 @@ export class Refinement {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
     if (this.#next.equals(this.#held)) return STUTTER;
-    let step = this.#known.get(c, this.#held.words, this.#next.words);
-    if (step === undefined) {
-      step = this.#explain(c);
-      this.#known.set(c, this.#held.words, this.#next.words, step);
-    }
+    const step = this.#judge(c);
     if (step.kind === 'transition') this.#held.words.set(this.#next.words);
     return step;
   }
@@ -113,6 +119,23 @@ export class Refinement {
   #abstract(m: Monitor): Divergence | undefined {
     const wrong = abstractKey(m, this.#next);
     return wrong === undefined ? undefined : { field: wrong.field, message: wrong.what };
+  }
+
+  /**
+   * What the change is. A rule of CPU `c` reads and writes that CPU, the thread that it runs and the one that it switches
+   * to, and reads what the other CPUs run (locality.test.ts): by these a transition is known. A divergence is worded anew.
+   */
+  #judge(c: number): AbstractStep {
+    const t = this.#held.running(c);
+    const u = this.#next.running(c);
+    if (!this.#held.agreesBeyond(this.#next, c, t, u)) return this.#explain(c);
+    this.#held.local(c, t, u, this.#before);
+    this.#next.local(c, t, u, this.#after);
+    const known = this.#known.get(c, this.#before, this.#after);
+    if (known !== undefined) return known;
+    const step = this.#explain(c);
+    if (step.kind === 'transition') this.#known.set(c, this.#before, this.#after, step);
+    return step;
   }
 
   /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
