@@ -70,6 +70,8 @@ export class GuestView {
   readonly sp2Pa: readonly (number | undefined)[];
   readonly #mms: readonly number[];
   #sp0Pa: number[] = [];
+  /** The two halves are one table. */
+  readonly #oneTable: boolean;
   /** Page-table roots of the address spaces. */
   readonly #kernelRoots: Int32Array;
   readonly #userRoots: Int32Array;
@@ -98,6 +100,7 @@ export class GuestView {
         ? []
         : perThread.slice(0, bounds.tasks).map((t) => this.physical(this.taskPointer(t) + endedOffset));
     const { cpus, mms } = bounds;
+    this.#oneTable = manifest.pgdUserOffset === 0;
     this.#kernelRoots = Int32Array.from({ length: mms }, (_, mm) => this.kernelRoot(mm));
     this.#userRoots = Int32Array.from({ length: mms }, (_, mm) => this.userRoot(mm));
     this.#current = new LastAnswers(cpus, (pointer) => perThread.findIndex((t) => this.taskPointer(t) === pointer));
@@ -242,7 +245,9 @@ export class GuestView {
   /** CR3 is on the user half; never where the two halves are one table. */
   isUserHalf(cr3Lo: number): boolean {
     const root = cr3Lo & PAGE_MASK;
-    return this.manifest.pgdUserOffset !== 0 && this.#userRoots.includes(root);
+    if (this.#oneTable) return false;
+    for (let m = 0; m < this.#userRoots.length; m++) if (root === this.#userRoots[m]) return true;
+    return false;
   }
 
   gsIsKernels(cpu: Cpu, register: number): boolean {
