@@ -6,7 +6,7 @@
 import { DESIGN_NAMES, MUTANT_NAMES } from '../../model/design-config';
 import { type EntryModel, entryModel } from '../../model/entry-model';
 import type { State } from '../../model/schema';
-import { instanceTable, ruleInstances } from '../../model/search/machine';
+import { instanceTable, type RuleInstance, ruleInstances } from '../../model/search/machine';
 import { applyInstance, enabledInstances } from '../../model/search/walk';
 import { randomStream } from '../exploration/seeded-random';
 
@@ -37,18 +37,24 @@ function watched(model: EntryModel, state: State, note: Note): State {
 }
 
 /** What rules touch that is not theirs, and rules that are about a thread to which they do not switch. */
-function strangers(model: EntryModel, state: State): string[] {
+function strangers(model: EntryModel, instances: readonly RuleInstance[], state: State): string[] {
   const found: string[] = [];
   const { apply } = instanceTable(model);
-  for (const { rule, args, number, params } of ruleInstances(model)) {
-    const [c] = args;
-    const about = params[1] === 'thread' ? args[1] : state.running[c];
-    const copy = watched(model, structuredClone(state), (field, over, index, access) => {
-      const own = over === 'cpu' ? index === c : index === state.running[c] || index === about;
-      if (!own && !(field === 'running' && access === 'reads')) found.push(`${rule} ${access} ${field}[${index}]`);
-    });
-    const enabled = apply[number](model.config, model.bounds, copy, ...args) !== false;
-    if (enabled && params[1] === 'thread' && copy.running[c] !== about) found.push(`${rule} does not switch`);
+  let tried = instances[0];
+  const aboutOf = ({ args, params }: RuleInstance) => (params[1] === 'thread' ? args[1] : state.running[args[0]]);
+  const note: Note = (field, over, index, access) => {
+    const [c] = tried.args;
+    const own = over === 'cpu' ? index === c : index === state.running[c] || index === aboutOf(tried);
+    if (!own && !(field === 'running' && access === 'reads')) found.push(`${tried.rule} ${access} ${field}[${index}]`);
+  };
+  let copy = watched(model, structuredClone(state), note);
+  for (tried of instances) {
+    const { number, args, params, rule } = tried;
+    // A rule that is not enabled has written nothing.
+    if (apply[number](model.config, model.bounds, copy, ...args) === false) continue;
+    const switched = params[1] !== 'thread' || copy.running[args[0]] === args[1];
+    if (!switched) found.push(`${rule} does not switch`);
+    copy = watched(model, structuredClone(state), note);
   }
   return found;
 }
@@ -56,9 +62,10 @@ function strangers(model: EntryModel, state: State): string[] {
 test.each(MODELS)('%s: no rule touches what belongs to others', (id) => {
   const model = entryModel(id, BOUNDS) as EntryModel;
   const draw = randomStream(`locality of ${id}`);
+  const instances = ruleInstances(model);
   let state = model.initial();
   for (let i = 0; i < STEPS; i++) {
-    expect(strangers(model, state)).toEqual([]);
+    expect(strangers(model, instances, state)).toEqual([]);
     const enabled = enabledInstances(model, state);
     const next = applyInstance(model, state, enabled[Math.floor(draw() * enabled.length)]);
     state = next === undefined || next.failed !== 0 ? model.initial() : { ...next, irqsLeft: 2, nmisLeft: 2 };
