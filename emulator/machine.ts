@@ -35,6 +35,8 @@ export class Machine {
   choose: (cpu: Cpu, alternatives: number) => number = () => 0;
   /** Set by an observer or anybody: `run` returns at the next boundary. */
   stop = false;
+  /** Boundaries that the last `run` took. */
+  boundaries = 0;
   private readonly image: LoadableImage;
   private readonly codeCache: CodeCache;
   private readonly snapshots: SnapshotStack;
@@ -82,10 +84,13 @@ export class Machine {
     const cpu = this.cpus[c];
     let result: StepResult = RETIRED;
     this.stop = false;
-    for (let n = 0; n < max; n++) {
+    let n = 0;
+    while (n < max) {
       result = stepCpu(cpu);
+      n++;
       if (result >= HALTED || this.stop) break;
     }
+    this.boundaries = n;
     return result;
   }
 

@@ -8,8 +8,9 @@ import { MAX_CPUS } from './memory/undo-log';
 import { REGISTER_WORDS } from './registers';
 
 interface Snapshot {
-  registers: Int32Array;
-  attached: Int32Array[];
+  /** One array a CPU, and one for each attached. */
+  readonly registers: readonly Int32Array[];
+  readonly attached: readonly Int32Array[];
   top: number;
   hashLo: number;
   hashHi: number;
@@ -37,12 +38,8 @@ export class SnapshotStack {
   mark(): number {
     const undo = this.memory.undo;
     const snapshot = this.slot(this.depth);
-    this.cpus.forEach((cpu, c) => {
-      snapshot.registers.set(cpu.r, c * REGISTER_WORDS);
-    });
-    this.attached.forEach((words, i) => {
-      snapshot.attached[i].set(words);
-    });
+    for (let c = 0; c < this.cpus.length; c++) snapshot.registers[c].set(this.cpus[c].r);
+    for (let i = 0; i < this.attached.length; i++) snapshot.attached[i].set(this.attached[i]);
     snapshot.top = undo.top;
     snapshot.hashLo = this.memory.hashLo;
     snapshot.hashHi = this.memory.hashHi;
@@ -54,13 +51,10 @@ export class SnapshotStack {
     const snapshot = this.at(mark);
     this.unwind(snapshot.top);
     for (const cpu of this.cpus) {
-      const from = cpu.index * REGISTER_WORDS;
-      for (let i = 0; i < REGISTER_WORDS; i++) cpu.r[i] = snapshot.registers[from + i];
+      cpu.r.set(snapshot.registers[cpu.index]);
       cpu.refresh();
     }
-    this.attached.forEach((words, i) => {
-      words.set(snapshot.attached[i]);
-    });
+    for (let i = 0; i < this.attached.length; i++) this.attached[i].set(snapshot.attached[i]);
     this.memory.hashLo = snapshot.hashLo;
     this.memory.hashHi = snapshot.hashHi;
     this.depth = mark + 1;
@@ -81,7 +75,7 @@ export class SnapshotStack {
     if (this.stack[depth] === undefined) {
       const attached = this.attached.map((words) => new Int32Array(words.length));
       this.stack[depth] = {
-        registers: new Int32Array(REGISTER_WORDS * this.cpus.length),
+        registers: this.cpus.map(() => new Int32Array(REGISTER_WORDS)),
         attached,
         top: 0,
         hashLo: 0,

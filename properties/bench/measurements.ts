@@ -27,6 +27,8 @@ const RESET_EVERY = 20_000;
 const SNAPSHOTS = 20_000;
 const WORDS_PER_SNAPSHOT = 64;
 const RUNS = 8;
+/** Enough that compiling the code is a small part of a round. */
+const WALKS = 400;
 const CPU = 0;
 
 function guest(): Guest {
@@ -148,6 +150,23 @@ const fuzz: Measurement = {
   },
 };
 
+/** By CPU time, so that what else the machine does counts less. */
+const walks: Measurement = {
+  name: 'walks: actions per CPU second',
+  unit: 'actions/CPU s',
+  better: 'more',
+  prepare() {
+    const subject = new Subject({ design: DESIGN });
+    return () => {
+      const start = process.cpuUsage();
+      let actions = 0;
+      for (let run = 0; run < WALKS; run++) actions += campaignRun(subject, 'walks', run).steps;
+      const { user, system } = process.cpuUsage(start);
+      return (actions / (user + system)) * 1e6;
+    };
+  },
+};
+
 const sweepSystemCall: Measurement = {
   name: 'sweep of one system call (NMI and IRQ at every boundary)',
   unit: 'ms',
@@ -180,5 +199,6 @@ export const MEASUREMENTS: readonly Measurement[] = [
   withRefinement,
   snapshots,
   fuzz,
+  walks,
   sweepSystemCall,
 ];

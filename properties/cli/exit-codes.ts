@@ -1,5 +1,5 @@
 /**
- * Exit codes: a contract that scripts rely on (README.md has the table).
+ * Exit codes: a contract that scripts rely on (docs/command-line.md has the table).
  */
 export const HOLDS = 0;
 export const VIOLATED = 1;

@@ -34,16 +34,20 @@ const LONG_FOCUS = 32;
 const AFTER_DIVERGENCE = 500;
 
 function weigh(options: readonly Option[]): number {
-  return options.reduce((sum, option) => sum + WEIGHTS[option.kind], 0);
+  let sum = 0;
+  for (const option of options) sum += WEIGHTS[option.kind];
+  return sum;
 }
 
 /** Adds the stutters: every CPU that can step can also stop on the way to its next transition. */
 function withParts(options: readonly Option[], draws: Draws): Option[] {
-  return options.flatMap((option): Option[] =>
-    option.kind === 'step'
-      ? [option, { kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS }]
-      : [option],
-  );
+  const all: Option[] = [];
+  for (const option of options) {
+    all.push(option);
+    if (option.kind === 'step')
+      all.push({ kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS });
+  }
+  return all;
 }
 
 function pick(options: readonly Option[], draws: Draws): Option {

@@ -9,10 +9,10 @@ import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { KERNEL, PTI } from '../../model/kinds';
+import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
 import { externalVectors } from './external-vectors';
 import type { Manifest } from './manifest';
-import { type StackRegion, stackRegions } from './regions';
+import { regionOf, type StackRegion, stackRegions } from './regions';
 
 /** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
 const TSS_RSP0 = 4;
@@ -23,6 +23,28 @@ export interface GuestBounds {
   readonly cpus: number;
   readonly tasks: number;
   readonly mms: number;
+}
+
+/** Answers a question about a pointer that is asked much more often than the pointer changes. */
+class LastAnswers {
+  readonly #pointers: Float64Array;
+  readonly #answers: Int32Array;
+  readonly #ask: (pointer: number, owner: number) => number;
+
+  /** `ask` may depend on its arguments and on what never changes. */
+  constructor(owners: number, ask: (pointer: number, owner: number) => number) {
+    this.#pointers = new Float64Array(owners).fill(Number.NaN);
+    this.#answers = new Int32Array(owners);
+    this.#ask = ask;
+  }
+
+  of(owner: number, pointer: number): number {
+    if (this.#pointers[owner] !== pointer) {
+      this.#pointers[owner] = pointer;
+      this.#answers[owner] = this.#ask(pointer, owner);
+    }
+    return this.#answers[owner];
+  }
 }
 
 export class GuestView {
@@ -48,6 +70,16 @@ export class GuestView {
   readonly sp2Pa: readonly (number | undefined)[];
   readonly #mms: readonly number[];
   #sp0Pa: number[] = [];
+  /** The two halves are one table. */
+  readonly #oneTable: boolean;
+  /** Page-table roots of the address spaces. */
+  readonly #kernelRoots: Int32Array;
+  readonly #userRoots: Int32Array;
+  /** What the pointers of each CPU and each thread named when they were last read; they change rarely. */
+  readonly #current: LastAnswers;
+  readonly #top: LastAnswers;
+  readonly #sp0: LastAnswers;
+  readonly #saved: LastAnswers;
 
   constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds, image: ElfImage) {
     this.machine = machine;
@@ -67,6 +99,14 @@ export class GuestView {
       endedOffset === undefined
         ? []
         : perThread.slice(0, bounds.tasks).map((t) => this.physical(this.taskPointer(t) + endedOffset));
+    const { cpus, mms } = bounds;
+    this.#oneTable = manifest.pgdUserOffset === 0;
+    this.#kernelRoots = Int32Array.from({ length: mms }, (_, mm) => this.kernelRoot(mm));
+    this.#userRoots = Int32Array.from({ length: mms }, (_, mm) => this.userRoot(mm));
+    this.#current = new LastAnswers(cpus, (pointer) => perThread.findIndex((t) => this.taskPointer(t) === pointer));
+    this.#top = new LastAnswers(cpus, (top) => this.threadAtTop(top));
+    this.#sp0 = new LastAnswers(cpus, (top, c) => this.#threadOfSp0(top, c));
+    this.#saved = new LastAnswers(this.threads, (rsp, t) => this.#kindOfSaved(rsp, t));
     this.stacksKnown = manifest.unknownStacks.length === 0;
     this.#mms = perThread.slice(0, bounds.tasks).map((t) => this.#addressSpace(t));
     this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
@@ -142,14 +182,12 @@ export class GuestView {
 
   /** Thread that `current` of CPU c names, or -1. */
   currentThread(c: number): number {
-    const pointer = this.pointerAt(this.currentPa[c]);
-    for (let t = 0; t < this.threads; t++) if (this.taskPointer(t) === pointer) return t;
-    return -1;
+    return this.#current.of(c, this.pointerAt(this.currentPa[c]));
   }
 
   /** Thread on whose stack top_of_stack of CPU c lies, or -1. Only where the image has a top_of_stack. */
   topThread(c: number): number {
-    return this.threadAtTop(this.pointerAt(this.topPa[c]));
+    return this.#top.of(c, this.pointerAt(this.topPa[c]));
   }
 
   private threadAtTop(top: number): number {
@@ -169,6 +207,28 @@ export class GuestView {
     return this.pointerAt(this.sp0Pa(c));
   }
 
+  /** Thread whose stack sp0 of CPU c tops; the idle thread for the CPU's own entry stack; -1 for anything else. */
+  sp0Thread(c: number): number {
+    return this.#sp0.of(c, this.sp0(c));
+  }
+
+  #threadOfSp0(top: number, c: number): number {
+    const region = this.regionEndingAt(top);
+    if (region === undefined) return -1;
+    if (region.kind === PTI || region.kind === KERNEL) return region.thread;
+    return region.cpu === c ? this.bounds.tasks + c : -1;
+  }
+
+  /** Kind of the stack of its own that threadsp of thread t points into; FOREIGN for any other. */
+  savedStack(t: number): number {
+    return this.#saved.of(t, this.pointerAt(this.threadspPa[t]));
+  }
+
+  #kindOfSaved(rsp: number, t: number): number {
+    const region = regionOf(this.regions, rsp);
+    return region !== undefined && region.thread === t ? region.kind : FOREIGN;
+  }
+
   /** The region that ends at an address, or undefined. */
   regionEndingAt(top: number): StackRegion | undefined {
     return this.regions.find((r) => r.end === top);
@@ -177,15 +237,16 @@ export class GuestView {
   /** Address space of a CR3 value, or -1 for a root that the manifest does not name. */
   mmOfRoot(cr3Lo: number): number {
     const root = cr3Lo & PAGE_MASK;
-    for (let m = 0; m < this.bounds.mms; m++) if (root === this.kernelRoot(m) || root === this.userRoot(m)) return m;
+    for (let m = 0; m < this.#userRoots.length; m++)
+      if (root === this.#kernelRoots[m] || root === this.#userRoots[m]) return m;
     return -1;
   }
 
   /** CR3 is on the user half; never where the two halves are one table. */
   isUserHalf(cr3Lo: number): boolean {
     const root = cr3Lo & PAGE_MASK;
-    if (this.manifest.pgdUserOffset === 0) return false;
-    for (let m = 0; m < this.bounds.mms; m++) if (root === this.userRoot(m)) return true;
+    if (this.#oneTable) return false;
+    for (let m = 0; m < this.#userRoots.length; m++) if (root === this.#userRoots[m]) return true;
     return false;
   }
 

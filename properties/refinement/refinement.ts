@@ -20,7 +20,8 @@ import { modelPropertySlug } from '../../model/property-names';
 import type { State } from '../../model/schema';
 import type { Monitor } from '../monitor/monitor';
 import { changesInWords } from '../report/changes';
-import { abstractMachine } from './abstraction';
+import { AbstractKey } from './abstract-key';
+import { abstractKey } from './abstraction';
 import { StepCache } from './step-cache';
 
 /** Where the machine did what the abstract machine does not allow. */
@@ -31,10 +32,15 @@ export interface Divergence {
   readonly message: string;
 }
 
+interface Transition {
+  readonly kind: 'transition';
+  readonly instance: RuleInstance;
+}
+
 /** What one boundary did to the abstract state. */
 export type AbstractStep =
   | { readonly kind: 'stutter' }
-  | { readonly kind: 'transition'; readonly instance: RuleInstance }
+  | Transition
   | { readonly kind: 'diverged'; readonly divergence: Divergence };
 
 const STUTTER: AbstractStep = { kind: 'stutter' };
@@ -42,71 +48,62 @@ const STUTTER: AbstractStep = { kind: 'stutter' };
 export class Refinement {
   readonly model: EntryModel;
   readonly #design: string;
-  /** The abstract state as of the last check. */
-  readonly #packed: Uint32Array;
-  readonly #next: Uint32Array;
-  readonly #found: Uint32Array;
-  readonly #state: State;
+  /** The abstract state as of the last check, that of the machine now, and what a rule has made of the first. */
+  readonly #held: AbstractKey;
+  readonly #next: AbstractKey;
+  readonly #found: AbstractKey;
+  /** The part of the held state and of the machine's by which a transition is known. */
+  readonly #before: Uint32Array;
+  readonly #after: Uint32Array;
   readonly #scratch: State;
-  readonly #boundState: ReturnType<EntryModel['packing']['bind']>;
-  readonly #boundScratch: ReturnType<EntryModel['packing']['bind']>;
+  /** The scratch state holds what a rule has made of the held one, which is the found one. */
+  #applied = false;
   /** Rule instances by their CPU. */
   readonly #instances: readonly (readonly RuleInstance[])[];
   readonly #table: InstanceTable<State, DesignConfig>;
-  readonly #known: StepCache<AbstractStep>;
+  readonly #known: StepCache<Transition>;
 
   /** `design` names the model in messages. */
   constructor(model: EntryModel, design: string) {
     this.model = model;
     this.#design = design;
-    const { words } = model.packing;
-    this.#packed = new Uint32Array(words);
-    this.#next = new Uint32Array(words);
-    this.#found = new Uint32Array(words);
-    this.#state = model.packing.zero();
-    this.#scratch = model.packing.zero();
-    this.#boundState = model.packing.bind(this.#state);
-    this.#boundScratch = model.packing.bind(this.#scratch);
+    this.#held = new AbstractKey(model.bounds);
+    this.#next = new AbstractKey(model.bounds);
+    this.#found = new AbstractKey(model.bounds);
+    this.#before = new Uint32Array(this.#held.localWords);
+    this.#after = new Uint32Array(this.#held.localWords);
+    this.#scratch = this.#stateOf(this.#held);
     const instances = ruleInstances(model);
     this.#instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
     this.#table = instanceTable(model);
-    this.#known = new StepCache(words);
+    this.#known = new StepCache(this.#held.localWords);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
   start(m: Monitor): Divergence | undefined {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return wrong;
-    this.#packed.set(this.#next);
+    this.#held.words.set(this.#next.words);
     return undefined;
   }
 
-  /** A copy of the abstract state, for saving beside a mark of the machine and for naming states. */
-  save(): Uint32Array {
-    return this.#packed.slice();
+  /** A copy of the abstract state's key, for saving beside a mark of the machine; into `into` if it is given. */
+  save(into: Uint32Array = new Uint32Array(this.#held.words.length)): Uint32Array {
+    into.set(this.#held.words);
+    return into;
   }
 
   restore(words: Uint32Array): void {
-    this.#packed.set(words);
-  }
-
-  /** The abstract state, unpacked into a state of the caller's. */
-  read(into: State): State {
-    this.model.packing.unpack(this.#packed, 0, into);
-    return into;
+    this.#held.words.set(words);
   }
 
   /** Judges the boundary that CPU `c` has just reached. */
   check(m: Monitor, c: number): AbstractStep {
     const wrong = this.#abstract(m);
     if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
-    if (equal(this.#next, this.#packed)) return STUTTER;
-    let step = this.#known.get(c, this.#packed, this.#next);
-    if (step === undefined) {
-      step = this.#explain(c);
-      this.#known.set(c, this.#packed, this.#next, step);
-    }
-    if (step.kind === 'transition') this.#packed.set(this.#next);
+    if (this.#next.equals(this.#held)) return STUTTER;
+    const step = this.#judge(c);
+    if (step.kind === 'transition') this.#held.words.set(this.#next.words);
     return step;
   }
 
@@ -115,26 +112,37 @@ export class Refinement {
    * model has none.
    */
   violatingRule(c: number, property: number): RuleInstance | undefined {
-    this.#dirty = true;
+    this.#beginTrying();
     return this.#instances[c].find((instance) => this.#apply(instance) && this.#scratch.failed === property);
   }
 
   #abstract(m: Monitor): Divergence | undefined {
-    const { bounds } = this.model;
-    this.#state.irqsLeft = bounds.irqs;
-    this.#state.nmisLeft = bounds.nmis;
-    const wrong = abstractMachine(m, this.#state);
-    if (wrong !== undefined) return { field: wrong.field, message: wrong.what };
-    this.#boundState.pack(this.#next, 0);
-    return undefined;
+    const wrong = abstractKey(m, this.#next);
+    return wrong === undefined ? undefined : { field: wrong.field, message: wrong.what };
   }
 
-  #dirty = true;
+  /**
+   * What the change is. A rule of CPU `c` reads and writes that CPU, the thread that it runs and the one that it switches
+   * to, and reads what the other CPUs run (locality.test.ts): by these a transition is known. A divergence is worded anew.
+   */
+  #judge(c: number): AbstractStep {
+    const t = this.#held.running(c);
+    const u = this.#next.running(c);
+    if (!this.#held.agreesBeyond(this.#next, c, t, u)) return this.#explain(c);
+    this.#held.local(c, t, u, this.#before);
+    this.#next.local(c, t, u, this.#after);
+    const known = this.#known.get(c, this.#before, this.#after);
+    if (known !== undefined) return known;
+    const step = this.#explain(c);
+    if (step.kind === 'transition') this.#known.set(c, this.#before, this.#after, step);
+    return step;
+  }
+
   /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
   #explain(c: number): AbstractStep {
-    this.#dirty = true;
+    this.#beginTrying();
     const instance = this.#instances[c].find(
-      (one) => this.#apply(one) && this.#scratch.failed === 0 && equal(this.#found, this.#next),
+      (one) => this.#apply(one) && this.#scratch.failed === 0 && this.#found.equals(this.#next),
     );
     return instance === undefined
       ? { kind: 'diverged', divergence: this.#divergence(c) }
@@ -142,23 +150,24 @@ export class Refinement {
   }
 
   #divergence(c: number): Divergence {
-    this.#dirty = true;
+    this.#beginTrying();
     const { bounds } = this.model;
-    const before = this.read(this.model.packing.zero());
-    const did = `CPU ${c}: ${this.#words(before, this.#state, c)}`;
-    const changed = differences(before, this.#state);
+    const before = this.#stateOf(this.#held);
+    const now = this.#stateOf(this.#next);
+    const did = `CPU ${c}: ${this.#words(before, now, c)}`;
+    const changed = differences(before, now);
     const enabled: string[] = [];
     let nearest: Nearest | undefined;
     for (const instance of this.#instances[c]) {
       if (!this.#apply(instance)) continue;
       const name = instanceName(instance, bounds);
-      if (equal(this.#found, this.#next)) {
+      if (this.#found.equals(this.#next)) {
         const property = modelPropertySlug(this.#scratch.failed);
         const message = `${did}; that is ${name}, which violates ${property} in ${this.#design}, but no property of the machine failed`;
         return { field: 'requirement', message };
       }
       if (!instance.event) enabled.push(name);
-      const fields = differences(this.#scratch, this.#state);
+      const fields = differences(this.#scratch, now);
       if (!isNear(changed, fields) || fields.length >= (nearest?.fields.length ?? Number.POSITIVE_INFINITY)) continue;
       const would = this.#words(before, this.#scratch, c);
       nearest = { fields, text: `what comes nearest is ${name}, which does: ${would}` };
@@ -168,19 +177,35 @@ export class Refinement {
     return { field: mostTelling(changed, nearest?.fields ?? changed), message };
   }
 
+  /** The first rule of several starts from the held state. */
+  #beginTrying(): void {
+    this.#held.read(this.#scratch);
+    this.#applied = false;
+  }
+
+  /** Does to the held state what the rule does; false where it is not enabled. */
   #apply(instance: RuleInstance): boolean {
     const { config, bounds } = this.model;
-    if (this.#dirty) this.#boundScratch.unpack(this.#packed, 0);
-    this.#dirty = false;
+    if (this.#applied) this.#held.restore(this.#scratch, this.#found);
+    this.#applied = false;
     this.#scratch.failed = 0;
     const { apply, first, second, third } = this.#table;
     const i = instance.number;
     if (apply[i](config, bounds, this.#scratch, first[i], second[i], third[i]) === false) return false;
-    this.#dirty = true;
+    this.#applied = true;
     this.#scratch.irqsLeft = bounds.irqs;
     this.#scratch.nmisLeft = bounds.nmis;
-    this.#boundScratch.pack(this.#found, 0);
+    this.#found.setState(this.#scratch);
     return true;
+  }
+
+  #stateOf(key: AbstractKey): State {
+    const { bounds, packing } = this.model;
+    const state = packing.zero();
+    key.read(state);
+    state.irqsLeft = bounds.irqs;
+    state.nmisLeft = bounds.nmis;
+    return state;
   }
 
   /** What led from one state to the other. */
@@ -195,11 +220,6 @@ export class Refinement {
 interface Nearest {
   readonly fields: readonly string[];
   readonly text: string;
-}
-
-function equal(a: Uint32Array, b: Uint32Array): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** Every scalar in which two states differ, as `stack[0]` or `kind[1][0]`. */

@@ -1,11 +1,12 @@
 /**
- * The steps that were judged before: (CPU, abstract state before, abstract state after) -> what it was. A table of fixed
- * size in which each key has one slot and the later of two that share it stays, so that a campaign of any length needs
- * the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees a difference.
+ * The steps that were judged before: (CPU, words of the state before, the same words after) -> what it was. A table of
+ * fixed size in which each key has one slot and the later of two that share it stays, so that a campaign of any length
+ * needs the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees a
+ * difference.
  */
 
-/** Slots of the table, a power of two: about 8 MiB for the models of this project. Some two thirds of all steps of a campaign are found. */
-export const STEP_CACHE_SLOTS = 2 ** 16;
+/** Slots of the table, a power of two: 1.5 MiB for two CPUs. More slots forget less, and wait for memory. */
+export const STEP_CACHE_SLOTS = 2 ** 14;
 
 export class StepCache<T> {
   readonly #words: number;
@@ -14,7 +15,7 @@ export class StepCache<T> {
   readonly #keys: Uint32Array;
   readonly #values: (T | undefined)[];
 
-  /** `words`: of one packed state. */
+  /** `words`: of one state. */
   constructor(words: number, slots = STEP_CACHE_SLOTS) {
     this.#words = words;
     this.#mask = slots - 1;

@@ -67,12 +67,13 @@ export class EntrySystem implements TransitionSystem {
   instructions = 0;
   readonly #image: ElfImage;
   readonly #initial: number;
-  readonly #saved = new Map<number, { abstract: Uint32Array | undefined; diverged: EntrySystem['diverged'] }>();
+  /** What belongs to each mark; the slots of marks that are gone are used again. */
+  readonly #saved: { readonly abstract: Uint32Array | undefined; diverged: EntrySystem['diverged'] }[] = [];
   /** Hash of memory when the CPU was found to wait: it goes on as soon as somebody writes. -1: it does not wait. */
   readonly #waiting: number[];
   readonly #before: Outcome | undefined;
   #choose: Chooser = FIRST;
-  #choices: number[] = [];
+  readonly #choices: number[] = [];
 
   constructor(guest: Guest, refinement: Refinement | undefined) {
     this.guest = guest;
@@ -101,22 +102,26 @@ export class EntrySystem implements TransitionSystem {
 
   mark(): number {
     const mark = this.guest.machine.mark();
-    this.#saved.set(mark, { abstract: this.refinement?.save(), diverged: this.diverged });
+    const saved = this.#saved[mark];
+    if (saved === undefined) this.#saved[mark] = { abstract: this.refinement?.save(), diverged: this.diverged };
+    else {
+      if (saved.abstract !== undefined) this.refinement?.save(saved.abstract);
+      saved.diverged = this.diverged;
+    }
     return mark;
   }
 
   rollback(mark: number): void {
     this.guest.machine.rollback(mark);
-    const saved = this.#saved.get(mark);
-    if (saved?.abstract !== undefined) this.refinement?.restore(saved.abstract);
-    this.diverged = saved?.diverged;
+    const saved = this.#saved[mark];
+    if (saved.abstract !== undefined) this.refinement?.restore(saved.abstract);
+    this.diverged = saved.diverged;
     this.monitor.forget();
     this.#waiting.fill(NOT_WAITING);
   }
 
   release(mark: number): void {
     this.guest.machine.release(mark);
-    this.#saved.delete(mark);
   }
 
   fingerprint(): string {
@@ -200,23 +205,38 @@ export class EntrySystem implements TransitionSystem {
     const mark = this.mark();
     const waiting = [...this.#waiting];
     this.#begin(choose);
-    let length = 0;
-    while (length < SETTLE_LIMIT && !this.#waits(c) && this.#runToChange(c, 1).kind === 'none') length++;
+    const length = this.#stutters(c);
     const choices = [...this.#choices];
     this.rollback(mark);
     this.release(mark);
-    waiting.forEach((waits, k) => {
-      this.#waiting[k] = waits;
-    });
+    for (let k = 0; k < waiting.length; k++) this.#waiting[k] = waiting[k];
     const count = Math.ceil(length * fraction);
     if (count === 0) return undefined;
     const action: Action = { action: 'run', cpu: c, count, ...(choices.length > 0 ? { choices } : {}) };
     return this.perform(action).kind === 'done' ? action : undefined;
   }
 
+  /** Runs a CPU past its next change, or for as long as settling may; answers the boundaries before that. */
+  #stutters(c: number): number {
+    const { machine } = this.guest;
+    const { monitor } = this;
+    let length = 0;
+    while (length < SETTLE_LIMIT && !this.#waits(c)) {
+      monitor.touched = false;
+      // One that was found to wait may come back to the memory in which it does.
+      const result = machine.run(c, this.#waiting[c] === NOT_WAITING ? SETTLE_LIMIT - length : 1);
+      this.instructions += machine.boundaries;
+      length += machine.boundaries;
+      if (monitor.violation !== undefined) return length - 1;
+      if (result !== SHUTDOWN && monitor.touched && this.#judge(c) !== undefined) return length - 1;
+      if (result === HALTED) this.#waiting[c] = machine.memoryHash();
+    }
+    return length;
+  }
+
   #begin(choose: Chooser): void {
     this.#choose = choose;
-    this.#choices = [];
+    this.#choices.length = 0;
   }
 
   #stuttered(option: Extract<Option, { kind: 'run' }>): Taken {
@@ -315,7 +335,7 @@ export class EntrySystem implements TransitionSystem {
     const { machine } = this.guest;
     const { monitor } = this;
     let left = limit;
-    const spin = new SpinDetector();
+    let spin: SpinDetector | undefined;
     while (left > 0) {
       const chunk = Math.min(left, SPIN_SAMPLE);
       monitor.touched = false;
@@ -331,6 +351,7 @@ export class EntrySystem implements TransitionSystem {
       if (change !== undefined) return this.#moved(c, change);
       if (result === HALTED) return this.#nowWaits(c, 'is halted');
       if (result === RETIRED && done === chunk && chunk === SPIN_SAMPLE) {
+        spin ??= new SpinDetector();
         if (spin.repeats(machine.cpuHash(c) ^ machine.memoryHash())) return this.#spins(c);
       }
     }
