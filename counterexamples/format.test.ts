@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { counterexamples, sample } from './arbitraries';
 import { CounterexampleError, type CounterexampleErrorKind } from './counterexample-error';
-import { designName, imageHash, parseCounterexample, traceLength } from './format';
+import { designName, imageHash, traceLength } from './format';
+import { parseCounterexample } from './schema';
 import { serializeCounterexample } from './serialize';
 
 function errorOf(text: string): CounterexampleError {

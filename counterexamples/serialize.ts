@@ -3,7 +3,7 @@
  * newline at the end. Equal cases give equal bytes, embedded images with the same zlib.
  */
 import { gzipSync } from 'node:zlib';
-import { type Counterexample, checkCounterexample } from './format';
+import { type Counterexample, checkCounterexample } from './schema';
 
 const ACTION_KEYS = ['action', 'cpu', 'rule', 'args', 'count', 'vector', 'at', 'choices'];
 const BOUNDS_KEYS = ['cpus', 'tasks', 'mms', 'nesting', 'nmis', 'irqs'];

@@ -7,8 +7,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { canonicalTrace, caseFileName } from './canonical-trace';
 import { CounterexampleError } from './counterexample-error';
-import { type Counterexample, parseCounterexample } from './format';
-import { serializeCounterexample } from './serialize';
+import type { Counterexample } from './format';
+
+// biome-ignore-start lint/style/noCommonJs: loaded late, because most processes save nothing, and the schema takes a tenth of a second to load
+const schema = (): typeof import('./schema') => require('./schema');
+const serialize = (): typeof import('./serialize') => require('./serialize');
+// biome-ignore-end lint/style/noCommonJs: see above
 
 /** Far above any trace with an embedded image; a larger file is a mistake that would only fill the memory. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -34,7 +38,7 @@ export function probeFolder(folder: string): void {
 
 /** Saves a case under its own name. Safe against other processes that save into the same folder. */
 export function saveCounterexample(folder: string, c: Counterexample): Saved {
-  const text = serializeCounterexample(c);
+  const text = serialize().serializeCounterexample(c);
   const trace = canonicalTrace(c);
   for (let attempt = 0; ; attempt++) {
     const target = path.join(folder, caseFileName(c, attempt));
@@ -57,7 +61,7 @@ export function replaceCounterexample(folder: string, old: Saved, c: Counterexam
 }
 
 export function readCounterexample(file: string): Counterexample {
-  return parseCounterexample(decode(readBounded(file), file), file);
+  return schema().parseCounterexample(decode(readBounded(file), file), file);
 }
 
 /** The paths of the cases in `folder`, in a fixed order; none if there is no such folder. */

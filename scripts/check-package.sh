@@ -87,7 +87,7 @@ cat >reader.ts <<'TS'
 import { type DesignTable, defineDesign, verify } from 'pti-check';
 import type { Model } from 'pti-check/checker';
 export const check = (table: DesignTable, model: Model<{ failed: number }>) => [verify(defineDesign(table)).trace, model.rules];
-import { type Action, parseCounterexample } from 'pti-check/dist/counterexamples/format';
+import { type Action, parseCounterexample } from 'pti-check/dist/counterexamples/schema';
 export const actions: Action[] = parseCounterexample('', 'case.json').actions;
 TS
 if "$clone/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module node16 --target es2022 reader.ts; then

@@ -10,7 +10,7 @@ import { DEFAULT_BOUNDS } from '../../model/entry-model';
 import { BadInputError } from '../campaign-pool/bad-input';
 import type { Budget, Shard } from '../campaign-pool/campaign';
 import { DEFAULT_RUNS } from '../campaign-pool/campaign';
-import { isDesignFile, readDesignFile } from '../designs/design-file';
+import { isDesignFile } from '../designs/design-file-name';
 import { DESIGNS, designImage, MACHINE_BOUNDS, MUTANTS, searchBounds } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
@@ -65,8 +65,15 @@ export interface DesignChoice {
   readonly table?: DesignTable;
 }
 
+function designFile(): typeof import('../designs/design-file') {
+  // biome-ignore lint/style/noCommonJs: loaded late, because few command lines name a file, and its schema takes a tenth of a second to load
+  return require('../designs/design-file');
+}
+
 export function chosenDesign(word: string): DesignChoice {
-  return isDesignFile(word) ? { design: word, table: readDesignFile(word) } : { design: knownDesign(word) };
+  return isDesignFile(word)
+    ? { design: word, table: designFile().readDesignFile(word) }
+    : { design: knownDesign(word) };
 }
 
 /** The designs that a command is about; without --design all of ours. */

@@ -8,7 +8,8 @@ import { DESIGN_NAMES, designTable } from '../../model/design-config';
 import { compileDesign } from '../../model/designs/environments';
 import { mainline } from '../../model/designs/mainline';
 import { emptyFolder } from '../cli/testing/pti-check';
-import { designSchema, designText, isDesignFile, readDesignFile } from './design-file';
+import { designSchema, designText, readDesignFile } from './design-file';
+import { isDesignFile } from './design-file-name';
 import { packageRoot } from './registry';
 
 const { folder, remove } = emptyFolder();

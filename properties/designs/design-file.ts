@@ -3,7 +3,6 @@
  * and then as a design: a step that can never be taken, a body on no stack, a way back that does not undo the way in.
  */
 import { readFileSync, statSync } from 'node:fs';
-import path from 'node:path';
 import {
   findNodeAtLocation,
   type JSONPath,
@@ -113,11 +112,6 @@ const SCHEMA_FILE = './node_modules/pti-check/docs/design.schema.json';
 
 /** Bytes of the largest design file; the built-in ones have 4 KiB. */
 const MAX_BYTES = 2 ** 20;
-
-/** Is this word the name of a file, and not of a design? */
-export function isDesignFile(word: string): boolean {
-  return word.endsWith('.json') || word.includes(path.sep);
-}
 
 /** The design in a file. Throws BadInputError with the line, what was expected there and what was found. */
 export function readDesignFile(file: string): DesignTable {
