@@ -1,6 +1,6 @@
 /**
- * The parts of a counterexample file that need no schema: its types, its names, the hash of an image. What checks a file
- * is in schema.ts, which few processes load.
+ * The parts of a counterexample file that need no schema: its types, its names, the hash of an image. What checks a
+ * file is in schema.ts, which few processes load.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,8 +1,8 @@
 /**
- * Rules of the partial-order reduction (checker/search/partial-order.ts). What would couple all CPUs at every instruction are
- * the two counters of events that may still be raised: an NMI on one CPU takes it from the others. So here each event
- * is allotted to a CPU before anything else happens, and is raised by that CPU or never. Then CPUs meet only where a
- * thread changes its CPU.
+ * Rules of the partial-order reduction (checker/search/partial-order.ts). What would couple all CPUs at every
+ * instruction are the two counters of events that may still be raised: an NMI on one CPU takes it from the others. So
+ * here each event is allotted to a CPU before anything else happens, and is raised by that CPU or never. Then CPUs meet
+ * only where a thread changes its CPU.
  */
 
 import type { Bounds } from '../checker/language/schema-types';

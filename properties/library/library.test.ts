@@ -59,7 +59,7 @@ test('what a table has to reach is searched in its own model', () => {
   const gsFirst = editDesign(mainline, [{ exchange: 'load-user-cr3', with: 'swapgs-to-user', of: exits }]);
   const booted = subject(gsFirst, image(imageFile('mainline')));
   const found = sometimesOf(booted).map((sometimes) => directedWalk(booted, sometimes));
-  // The image takes the steps of these exits in the other order, so what needs none of them is reached, and nothing else.
+  // The image takes the steps of these exits in the other order: what needs none of them is reached, and nothing else.
   expect(found.map(({ kind }) => kind)).toContain('reached');
   for (const one of found) if (one.kind === 'unreachable') expect(one.why).not.toContain('no model');
 });

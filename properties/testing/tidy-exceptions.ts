@@ -3,7 +3,6 @@
 /** Files with a comment of more than 120 columns. */
 export const WIDE_COMMENTS: readonly string[] = [
   'abstract-key.ts',
-  'allotment.ts',
   'components.ts',
   'delivery.ts',
   'entry-system.ts',
@@ -11,7 +10,6 @@ export const WIDE_COMMENTS: readonly string[] = [
   'file-cache.ts',
   'kernel.ts',
   'layout.ts',
-  'library.test.ts',
   'local-apic.ts',
   'lockstep.test.ts',
   'ordered-kernel.ts',
@@ -88,7 +86,6 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'ElfSection',
   'ElfSegment',
   'ExecutableImage',
-  'Expected',
   'Explanation',
   'FoundPlaces',
   'Inputs',
