@@ -11,7 +11,8 @@ import * as checker from './checker';
 import { defineDesign, design, editDesign, fuzz, image, replay, subject, traceOf, verify } from './index';
 import './jest';
 
-const SMALL = { cpus: 1, tasks: 1 };
+/** Little memory, because a process that has reserved much cannot start another one. */
+const SMALL = { cpus: 1, tasks: 1, memoryMiB: 64 };
 const mainline = design('mainline');
 const noGsRestored = editDesign(mainline, [{ leaveOut: 'restore-user-gs', of: ['kernel nmi return'] }]);
 const corpus = path.resolve(__dirname, '../../counterexamples/corpus');

@@ -20,15 +20,22 @@ export type Shortest =
 /** From here on the reductions cost less than they save; they change no verdict, and a trace is always unreduced. */
 const TASKS_WORTH_REDUCING = 3;
 
+/**
+ * MiB for the states of one search: room for more than a hundred million. A search reserves four times as much, and a
+ * process that has reserved more than the machine has cannot start another one.
+ */
+const MEMORY_MIB = 512;
+
 /** `shouldStop` is polled every few milliseconds. */
 export function shortestTrace(model: EntryModel, property: number, shouldStop: () => boolean = () => false): Shortest {
   if (!isModelProperty(property)) return { kind: 'none' };
   const { tasks, cpus } = model.bounds;
   const reduced = Math.max(tasks, cpus) >= TASKS_WORTH_REDUCING;
-  const any = searched(() => exploreCompiled(model, { deadlock: false, symmetry: reduced, por: reduced, shouldStop }));
+  const how = { deadlock: false, shouldStop, memoryMiB: MEMORY_MIB };
+  const any = searched(() => exploreCompiled(model, { ...how, symmetry: reduced, por: reduced }));
   // Where the first violation is one of this property, a search that leaves the others out meets it first as well.
   if (any.verdict !== 'violated' || any.property === property) return answer(any);
-  return answer(searched(() => exploreCompiled(model, { property, deadlock: false, shouldStop })));
+  return answer(searched(() => exploreCompiled(model, { ...how, property })));
 }
 
 /** Whether the abstract machine's initial state violates the property: then no trace is shorter than the empty one. */

@@ -41,7 +41,7 @@ const names = () => fs.readdirSync(cachePath() ?? '').sort();
 function answer() {
   const model = entryModel('mainline+cr3-through-rsp', TINY) ?? entryModel('deferred-percpu', TINY);
   if (model === undefined) throw new Error('no such design');
-  return { search: exploreCompiled(model), direct: explore(model) };
+  return { search: exploreCompiled(model, { memoryMiB: 64 }), direct: explore(model) };
 }
 
 const flip = (at: number, bit: number) => (bytes: Buffer) => {
