@@ -4,7 +4,7 @@
  * that somebody writes down should not.
  */
 import { CR3_WINDOW, STACK_NAMES, USER } from '../kinds';
-import type { DesignTable } from './design-table';
+import { type DesignTable, SWITCH_STEPS } from './design-table';
 import { type Environment, type Followed, followDesign } from './environments';
 import { type Sequence, type Step, sequencesOf } from './sequences';
 
@@ -23,8 +23,6 @@ function inWords({ half, gs, stack }: Environment): string {
 }
 
 const LAST_STEPS: readonly Step[] = ['enter-body', 'sysret', 'iret-to-user', 'iret-to-kernel', 'nmi-iret-to-kernel'];
-
-const SWITCH_ORDER: readonly Step[] = ['switch-mm', 'switch-to', 'release-cpu', 'set-current', 'set-top', 'set-sp0'];
 
 /** Every fault of a table, in the order of its sequences. Empty for a table that can be searched. */
 export function checkDesign(table: DesignTable): DesignFault[] {
@@ -94,7 +92,7 @@ function endFault({ steps, fromUser, found, before }: Followed, table: DesignTab
 }
 
 function switchFaults({ name, steps }: Sequence): DesignFault[] {
-  const order = SWITCH_ORDER.filter((step) => steps.includes(step));
+  const order = SWITCH_STEPS.filter((step) => steps.includes(step));
   const wrong = steps.findIndex((step, i) => step !== order[i]);
   const missing = ['switch-mm', 'switch-to', 'release-cpu', 'set-current'].find(
     (step) => !steps.includes(step as Step),

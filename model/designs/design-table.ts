@@ -10,60 +10,67 @@
  */
 
 /** Steps on the way to the body. */
-export type EntryStep =
+export const ENTRY_STEPS = [
   /** `swapgs`. */
-  | 'swapgs-to-kernel'
+  'swapgs-to-kernel',
   /** `mov %cr3, %rsp`: rsp is no stack until the next load of it. */
-  | 'read-cr3-into-rsp'
+  'read-cr3-into-rsp',
   /** CR3 := kernel half. */
-  | 'load-kernel-cr3'
+  'load-kernel-cr3',
   /** rsp := the stack on which events from user mode arrive. */
-  | 'load-entry-stack'
+  'load-entry-stack',
   /** rsp := top of the kernel stack. */
-  | 'load-kernel-stack'
+  'load-kernel-stack',
   /** rsp := the per-CPU IRQ stack; not where rsp is there already. */
-  | 'load-irq-stack'
+  'load-irq-stack',
   /** Interrupts on before the body (no design of ours: a planted bug). */
-  | 'sti'
+  'sti',
   /** The first instruction of instrumentable code. */
-  | 'enter-body';
+  'enter-body',
+] as const;
+export type EntryStep = (typeof ENTRY_STEPS)[number];
 
 /** Steps from the body back to user mode. */
-export type ExitStep =
+export const EXIT_STEPS = [
   /** rsp := the stack from which `load-irq-stack` came. */
-  | 'leave-irq-stack'
+  'leave-irq-stack',
   /** rsp := the PTI stack, where the exit work runs. */
-  | 'return-to-pti-stack'
+  'return-to-pti-stack',
   /** rsp := the entry stack of this CPU, to which the return frame was copied. */
-  | 'leave-to-entry-stack'
-  | 'sti'
+  'leave-to-entry-stack',
+  'sti',
   /** CR3 := user half. */
-  | 'load-user-cr3'
+  'load-user-cr3',
   /** `pop %rsp`: the user's rsp at CPL0, on the way to SYSRET. */
-  | 'load-user-rsp'
+  'load-user-rsp',
   /** `swapgs`. */
-  | 'swapgs-to-user'
+  'swapgs-to-user',
   /** SYSRETQ. */
-  | 'sysret'
+  'sysret',
   /** IRETQ. */
-  | 'iret-to-user';
+  'iret-to-user',
+] as const;
+export type ExitStep = (typeof EXIT_STEPS)[number];
 
 /** Steps from the body back to the kernel. */
-export type ReturnStep =
-  | 'leave-irq-stack'
+export const RETURN_STEPS = [
+  'leave-irq-stack',
   /** CR3 := user half, if the NMI found it. */
-  | 'restore-user-cr3'
+  'restore-user-cr3',
   /** The same, but the code asks whether it found the user's GS (a planted bug). */
-  | 'restore-user-cr3-if-user-gs'
+  'restore-user-cr3-if-user-gs',
   /** `swapgs`, if the NMI found the user's GS. */
-  | 'restore-user-gs'
+  'restore-user-gs',
   /** IRETQ of an NMI to its own repeat range, where a nested NMI has rewritten the frame. */
-  | 'repeat-nmi'
-  | 'nmi-iret-to-kernel'
-  | 'iret-to-kernel';
+  'repeat-nmi',
+  'nmi-iret-to-kernel',
+  'iret-to-kernel',
+] as const;
+export type ReturnStep = (typeof RETURN_STEPS)[number];
 
 /** Steps of a context switch. */
-export type SwitchStep = 'switch-mm' | 'switch-to' | 'release-cpu' | 'set-current' | 'set-top' | 'set-sp0';
+export const SWITCH_STEPS = ['switch-mm', 'switch-to', 'release-cpu', 'set-current', 'set-top', 'set-sp0'] as const;
+export type SwitchStep = (typeof SWITCH_STEPS)[number];
 
 /** An event from user mode: how its body is reached, and each way that leads back (SYSRET and IRET, say). */
 export interface UserPath {
@@ -78,9 +85,11 @@ export interface KernelPath {
 }
 
 /** What an event from user mode can be. */
-export type UserEvent = 'syscall' | 'irq' | 'page-fault' | 'general-protection' | 'nmi';
+export const USER_EVENTS = ['syscall', 'irq', 'page-fault', 'general-protection', 'nmi'] as const;
+export type UserEvent = (typeof USER_EVENTS)[number];
 /** What an event from the kernel can be. */
-export type KernelEvent = 'irq' | 'page-fault' | 'nmi';
+export const KERNEL_EVENTS = ['irq', 'page-fault', 'nmi'] as const;
+export type KernelEvent = (typeof KERNEL_EVENTS)[number];
 
 export interface DesignTable {
   readonly name: string;

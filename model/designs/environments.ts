@@ -20,7 +20,7 @@ import {
   SYSCALL,
   USER,
 } from '../kinds';
-import type { DesignTable, KernelEvent, UserEvent } from './design-table';
+import { type DesignTable, KERNEL_EVENTS, type KernelEvent, USER_EVENTS, type UserEvent } from './design-table';
 import type { Step } from './sequences';
 
 /** Half of the page-table pair (1: user), GS base (1: the user's), and the region that rsp is in. */
@@ -43,9 +43,6 @@ const KIND_OF: Readonly<Record<UserEvent, number>> = {
   'general-protection': GP,
   nmi: NMI,
 };
-
-const USER_EVENTS = Object.keys(KIND_OF) as readonly UserEvent[];
-const KERNEL_EVENTS: readonly KernelEvent[] = ['irq', 'page-fault', 'nmi'];
 
 /** Steps that are told by kind, origin, half, GS and stack of the innermost context. */
 const CONTEXT_STEPS = [

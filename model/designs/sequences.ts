@@ -7,15 +7,17 @@
  *   first-run sysret, first-run iret (where they are not those of a system call)
  *   context-switch
  */
-import type {
-  DesignTable,
-  EntryStep,
-  ExitStep,
-  KernelEvent,
-  ReturnStep,
-  SwitchStep,
-  UserEvent,
-  UserPath,
+import {
+  type DesignTable,
+  type EntryStep,
+  type ExitStep,
+  KERNEL_EVENTS,
+  type KernelEvent,
+  type ReturnStep,
+  type SwitchStep,
+  USER_EVENTS,
+  type UserEvent,
+  type UserPath,
 } from './design-table';
 
 export type Step = EntryStep | ExitStep | ReturnStep | SwitchStep;
@@ -30,9 +32,6 @@ export type Edit =
   | { readonly insert: Step; readonly before: Step; readonly of: readonly string[] }
   | { readonly exchange: Step; readonly with: Step; readonly of: readonly string[] }
   | { readonly replace: Step; readonly by: Step; readonly of: readonly string[] };
-
-const USER_EVENTS: readonly UserEvent[] = ['syscall', 'irq', 'page-fault', 'general-protection', 'nmi'];
-const KERNEL_EVENTS: readonly KernelEvent[] = ['irq', 'page-fault', 'nmi'];
 
 /** `sysret` or `iret`: the last step of a way to user mode. */
 const wayOf = (steps: readonly ExitStep[]) => (steps.at(-1) === 'sysret' ? 'sysret' : 'iret');

@@ -65,7 +65,8 @@ function designs(flags: DesignsFlags): void {
 function exported(id: string): string {
   const table = designTable(expressible({ design: knownDesign(id) }).design);
   if (table === undefined) throw new BadInputError(`expected a design of the abstract machine, found ${id}`);
-  return designText(table);
+  const [, mutant] = id.split('+');
+  return designText(table, mutant?.replaceAll('-', ' '));
 }
 
 export const designsCommand: CommandBody<DesignsFlags> = {

@@ -4,11 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { DESIGN_NAMES, designTable } from '../../model/design-config';
+import { DESIGN_NAMES, designTable, MUTANT_NAMES } from '../../model/design-config';
 import { compileDesign } from '../../model/designs/environments';
 import { mainline } from '../../model/designs/mainline';
 import { emptyFolder } from '../cli/testing/pti-check';
-import { designSchema, designText, readDesignFile } from './design-file';
+import { designOf, designSchema, designText, readDesignFile } from './design-file';
 import { isDesignFile } from './design-file-name';
 import { packageRoot } from './registry';
 
@@ -27,6 +27,13 @@ test.each(DESIGN_NAMES)('%s survives the way through a file', (id) => {
   const read = readDesignFile(file(designText(table)));
   expect(read).toEqual(table);
   expect(compileDesign(read)).toEqual(compileDesign(table));
+});
+
+test.each(MUTANT_NAMES)('%s survives it, too, where the file says that its bug is planted', (id) => {
+  const table = designTable(id);
+  if (table === undefined) throw new Error(`${id} is gone`);
+  expect(readDesignFile(file(designText(table, 'a bug')))).toEqual(table);
+  expect(designOf(JSON.parse(JSON.stringify(table)), 'case.json')).toEqual(table);
 });
 
 test('the schema in the package is the one that files are checked with', () => {
