@@ -156,7 +156,6 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'giveTurn',
   'imageBounds',
   'isUser',
-  'mapOperands',
   'putTree',
   'registerOf',
   'setUser',
