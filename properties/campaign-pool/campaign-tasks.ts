@@ -17,6 +17,7 @@ import {
 import { directedWalk, sometimesOf } from '../exploration/sometimes';
 import type { Subject, SubjectName } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
+import { unchecked } from '../refinement/unchecked';
 import { openSubject } from './open-subject';
 import {
   type Answers,
@@ -50,7 +51,7 @@ function open(name: SubjectName): Opened {
   return {
     bounds: subject.bounds,
     sometimes: sometimesOf(subject).map((s) => s.name),
-    unchecked: subject.guest.manifest.unchecked,
+    unchecked: unchecked(subject.guest.manifest),
   };
 }
 

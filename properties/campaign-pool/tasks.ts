@@ -11,7 +11,7 @@ import type { DesignTable } from '../../model/designs/design-table';
 import type { FailedWalk, Failure } from '../exploration/campaign';
 import type { Directed } from '../exploration/sometimes';
 import type { SubjectName } from '../exploration/subject';
-import type { Manifest } from '../guest/manifest';
+import type { Unchecked } from '../refinement/unchecked';
 
 /** Reads the image, boots it, and says what a campaign on it consists of. */
 export interface OpenTask {
@@ -98,7 +98,7 @@ export interface Opened {
   /** Names of the `sometimes` properties that concern the subject. */
   readonly sometimes: readonly string[];
   /** What cannot be checked, because the image does not say where to look. */
-  readonly unchecked: Manifest['unchecked'];
+  readonly unchecked: readonly Unchecked[];
 }
 
 /** A failure, the file that it becomes, and what to shrink it from. */

@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import type { Action, Counterexample } from '../../counterexamples/format';
 import { imageHash } from '../../counterexamples/format';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import { replayWalk, type Walk } from './random-walk';
 import { runSeed } from './seeded-random';
 import type { Subject } from './subject';

@@ -11,6 +11,7 @@ import { designImage, searchBounds } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { bootGuest, type Guest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
+import { isAbstractable } from '../refinement/unchecked';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { concretiseAny } from '../shrinking/concretise';
 import { type Ends, interleavings } from '../shrinking/interleavings';
@@ -69,7 +70,7 @@ export class Subject {
    */
   #refinement(): Refinement | undefined {
     const { manifest, view } = this.guest;
-    if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
+    if (!isAbstractable(manifest) || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
     const own = entryModel(this.name.table ?? this.name.design, bounds);
     const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;

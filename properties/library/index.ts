@@ -21,6 +21,8 @@ import type { Subject } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
 import { TraceArbitrary } from '../exploration/trace-arbitrary';
 import type { GuestBounds } from '../guest/guest-view';
+import { addProperty } from '../safety/index';
+import type { Property } from '../safety/property';
 import { actionOf } from '../shrinking/concretise';
 
 export type { Action, Counterexample } from '../../counterexamples/format';
@@ -36,6 +38,9 @@ export type { Failure, ReplayResult } from '../exploration/campaign';
 export type { Walk } from '../exploration/random-walk';
 export type { Subject } from '../exploration/subject';
 export type { GuestBounds } from '../guest/guest-view';
+export type { Answer, Moment, Moments } from '../safety/moments';
+export { defineProperty, type Need, type Property } from '../safety/property';
+export type { Scene } from '../safety/scene';
 
 /** A design of ours (`mainline`) or a mutant of one, by its name; or anybody's, as a table. */
 export type Design = string | DesignTable;
@@ -135,6 +140,8 @@ export interface FuzzOptions {
   readonly runs?: number;
   /** No run begins after so many seconds; default: no limit. */
   readonly seconds?: number;
+  /** Properties of your own, asked beside ours: of this machine, and of every one that is booted later. */
+  readonly properties?: readonly Property[];
   /** Afterwards an NMI and an IRQ at every instruction boundary (yes). */
   readonly sweep?: boolean;
 }
@@ -153,6 +160,7 @@ const DEFAULT_RUNS = 100;
 /** Random runs of machine code, judged by every property and by refinement of the design. Blocks this thread. */
 export function fuzz(design: Design, options: FuzzOptions): Fuzzed {
   const { seed, runs = DEFAULT_RUNS, seconds = Number.POSITIVE_INFINITY, sweep: sweeps = true } = options;
+  for (const property of options.properties ?? []) addProperty(property);
   const booted = subject(design, options.image, options.boot);
   const end = performance.now() + seconds * 1000;
   const counts = { runs: 0, actions: 0, instructions: 0 };

@@ -8,7 +8,7 @@ import { type Action, type Counterexample, designName, imageHash, traceLength } 
 import { hexVa } from '../../emulator/words';
 import { DESIGNS, imageFile } from '../designs/registry';
 import type { Subject } from '../exploration/subject';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import type { Outcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';
 import { actionName, boundsInWords } from './names';

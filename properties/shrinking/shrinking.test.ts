@@ -11,7 +11,7 @@ import { campaignRun, type FailedWalk, type Failure, shrinkFailure, unshrunk } f
 import { replayWalk, type Walk } from '../exploration/random-walk';
 import { Subject } from '../exploration/subject';
 import { TraceArbitrary } from '../exploration/trace-arbitrary';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 import { concretise, concretiseAny } from './concretise';
 import { candidates, isSimpler } from './delta-debugging';
 import { interleavings } from './interleavings';

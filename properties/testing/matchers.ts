@@ -21,7 +21,7 @@ import { Coverage, sweep } from '../exploration/sweep';
 import { propertyLabel } from '../report/explain';
 import { actionName } from '../report/names';
 import { counted } from '../report/numbers';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 
 /** Where a failing test leaves the case, relative to the working directory. */
 export const DEFAULT_FOLDER = 'pti-check-found';

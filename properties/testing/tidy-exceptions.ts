@@ -29,7 +29,6 @@ export const LONG_FILES: readonly string[] = [
   'commands.test.ts',
   'delivery.test.ts',
   'entry-system.ts',
-  'monitor.ts',
   'paging.test.ts',
   'rule-language.test.ts',
   'segments.test.ts',
@@ -46,7 +45,6 @@ export const HASH_PRIVATE: readonly string[] = [
   'fuzzing.ts',
   'guest-view.ts',
   'manifest.ts',
-  'monitor.ts',
   'output.ts',
   'probes.ts',
   'random-walk.ts',
@@ -59,7 +57,6 @@ export const HASH_PRIVATE: readonly string[] = [
   'sweep.ts',
   'trace-arbitrary.ts',
   'tracer.ts',
-  'user-table-is-minimal.ts',
   'watched-pages.ts',
   'why-command.ts',
   'worker-pool.ts',
@@ -67,7 +64,6 @@ export const HASH_PRIVATE: readonly string[] = [
 
 /** Exported, and named in no other file. */
 export const UNUSED_EXPORTS: readonly string[] = [
-  'ALLOWED_PAGE_KINDS',
   'AbstractStep',
   'AcceptedDifference',
   'AccessKind',
