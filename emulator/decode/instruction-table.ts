@@ -18,49 +18,9 @@ import { iret } from '../system/iret';
 import * as msr from '../system/msr';
 import * as segments from '../system/segments';
 import { swapgs, syscall, sysret } from '../system/syscall';
-import { takes } from './forms';
+import { type Row, type Shape, takes } from './forms';
 
-/** How operands are to be read from the decoded instruction. */
-export type Shape =
-  | 'none' // implied operands only
-  | 'ignored' // operands that mean nothing
-  | 'vector' // an immediate, or implied
-  | 'binary' // destination, source
-  | 'unary-destination'
-  | 'unary-source'
-  | 'branch' // immediate target
-  | 'return' // bytes to release, or nothing
-  | 'indirect' // target in a register or memory
-  | 'string' // implied operands, width from the mnemonic
-  | 'control-from'
-  | 'control-to'
-  | 'debug-from'
-  | 'debug-to'
-  | 'segment-from'
-  | 'segment-to'
-  | 'segment-push' // FS or GS
-  | 'segment-pop'
-  | 'base-from'
-  | 'base-to'
-  | 'memory' // an address or a structure
-  | 'port';
-
-export interface Entry {
-  readonly run: Handler;
-  readonly shape: Shape;
-  readonly sub: number;
-  readonly flags: number;
-  /** Operand size in bytes when the operands do not say. */
-  readonly size: number;
-  /** Operand sizes in bytes that the handler was written for. */
-  readonly sizes: readonly number[];
-  /** Address size in bytes of implied operands: RCX, or ECX. */
-  readonly addressSize: number;
-  /** A fixed register word (STR, RDGSBASE, ...). */
-  readonly fixed: number;
-}
-
-const TABLE = new Map<number, Entry[]>();
+const TABLE = new Map<number, Row[]>();
 
 const ALL_SIZES = [1, 2, 4, 8] as const;
 /** Shapes whose operands say their size, in all of which the handlers work. */
@@ -76,17 +36,17 @@ const SIZED: ReadonlySet<Shape> = new Set<Shape>([
   'port',
 ]);
 
-function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Entry> = {}): void {
+function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Row> = {}): void {
   const size = more.size ?? 8;
   const sizes = SIZED.has(shape) ? ALL_SIZES : [size];
   for (const mnemonic of Array.isArray(mnemonics) ? mnemonics : [mnemonics]) {
-    const entry = { run, shape, sub: 0, flags: 0, size, sizes, addressSize: 8, fixed: 0, ...more };
-    TABLE.set(mnemonic, [...(TABLE.get(mnemonic) ?? []), entry]);
+    const row = { run, shape, sub: 0, flags: 0, size, sizes, addressSize: 8, fixed: 0, ...more };
+    TABLE.set(mnemonic, [...(TABLE.get(mnemonic) ?? []), row]);
   }
 }
 
 /** Mnemonics whose handlers differ in `sub` alone: the position in the list, or the numbers given. */
-function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Entry> = {}): void {
+function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Row> = {}): void {
   mnemonics.forEach((mnemonic, i) => {
     add(mnemonic, run, shape, { sub: subs?.[i] ?? i, ...more });
   });
@@ -200,7 +160,7 @@ add(M.Leave, moves.leave, 'none', { flags: OP_STACK });
 add(M.Jmp, moves.jmpIndirect, 'indirect');
 add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
 add(M.Ret, moves.retImmediate, 'return', { flags: OP_STACK });
-// The hot switch executes these; the entry gives their condition.
+// The hot switch executes these; the row gives their condition.
 addFamily(
   [M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg],
   flagOps.nop,
@@ -272,19 +232,19 @@ export function isTolerated(mnemonic: number): boolean {
 }
 
 /** The rows of a mnemonic, the general one first; none if it is not implemented. */
-export function rowsOf(mnemonic: number): readonly Entry[] {
+export function rowsOf(mnemonic: number): readonly Row[] {
   return TABLE.get(mnemonic) ?? [];
 }
 
 /** By Code; undefined is not asked yet. */
-const rowOfCode: (Entry | null | undefined)[] = [];
+const rowOfCode: (Row | null | undefined)[] = [];
 
 /** The row that executes instructions of a Code, if one does. */
-export function lookUp(code: number): Entry | undefined {
+export function lookUp(code: number): Row | undefined {
   let row = rowOfCode[code];
   if (row === undefined) {
     const info = CodeExt.opCode(code);
-    row = rowsOf(info.mnemonic).find((entry) => takes(entry, info)) ?? null;
+    row = rowsOf(info.mnemonic).find((each) => takes(each, info)) ?? null;
     info.free();
     rowOfCode[code] = row;
   }

@@ -151,7 +151,7 @@ function portNumber(cpu: Cpu, op: MicroOp): number {
 export function portIn(cpu: Cpu, op: MicroOp): Outcome {
   if (cpu.r[CPL] > iopl(cpu)) return fail(cpu, VEC_GP, 0);
   const port = portNumber(cpu, op);
-  const value = cpu.bus.readPort(cpu, port);
+  const value = cpu.outside.readPort(cpu, port);
   if (value === undefined) throw new UnimplementedError(`a read of port 0x${port.toString(16)}`, op.va);
   cpu.r[RAX] = (cpu.r[RAX] & ~0xff) | value;
   return NEXT;
