@@ -5,9 +5,9 @@
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
 import { MAX_LENGTH } from '../cpu/code-cache';
+import { fail } from '../cpu/outcome';
 import { type Handler, MicroOp } from '../micro-op';
 import { VEC_GP, VEC_UD } from '../registers';
-import { fail } from '../system/syscall';
 import { UnimplementedError } from '../unimplemented';
 import { toBigInt, toVa } from '../words';
 import type { Row } from './forms';

@@ -6,6 +6,7 @@
 import { CodeExt, Mnemonic } from 'iced-x86';
 import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';
 import * as arithmetic from '../cpu/arithmetic';
+import * as branches from '../cpu/branches';
 import * as moves from '../cpu/moves';
 import * as multiply from '../cpu/multiply';
 import { RCL, RCR, ROL, ROR, SAR, SHL, SHR, shift, shiftDouble } from '../cpu/shifts';
@@ -13,9 +14,11 @@ import * as strings from '../cpu/string-ops';
 import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from '../micro-op';
 import { FS_BASE, GS_BASE, TR } from '../registers';
 import * as control from '../system/control-registers';
+import * as events from '../system/event-instructions';
 import * as flagOps from '../system/flag-instructions';
 import { iret } from '../system/iret';
 import * as msr from '../system/msr';
+import * as ports from '../system/ports';
 import * as segments from '../system/segments';
 import { swapgs, syscall, sysret } from '../system/syscall';
 import { type Row, type Shape, takes } from './forms';
@@ -157,18 +160,18 @@ add(M.Pop, moves.popMemory, 'unary-destination', { flags: OP_STACK, sizes: [8] }
 add(M.Pop, segments.popSegment, 'segment-pop', { flags: OP_STACK | OP_CONTROL });
 add(M.Leave, moves.leave, 'none', { flags: OP_STACK });
 
-add(M.Jmp, moves.jmpIndirect, 'indirect');
-add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
-add(M.Ret, moves.retImmediate, 'return', { flags: OP_STACK });
+add(M.Jmp, branches.jmpIndirect, 'indirect');
+add(M.Call, branches.callIndirect, 'indirect', { flags: OP_STACK });
+add(M.Ret, branches.retImmediate, 'return', { flags: OP_STACK });
 // The hot switch executes these; the row gives their condition.
 addFamily(
   [M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg],
-  flagOps.nop,
+  events.nop,
   'branch',
 );
-addFamily([M.Loop, M.Loope, M.Loopne], flagOps.loop, 'branch');
-add(M.Jrcxz, flagOps.jumpIfRcxZero, 'branch');
-add(M.Jecxz, flagOps.jumpIfRcxZero, 'branch', { sub: 1, addressSize: 4 });
+addFamily([M.Loop, M.Loope, M.Loopne], branches.loop, 'branch');
+add(M.Jrcxz, branches.jumpIfRcxZero, 'branch');
+add(M.Jecxz, branches.jumpIfRcxZero, 'branch', { sub: 1, addressSize: 4 });
 
 for (const [mnemonics, run] of [
   [[M.Movsb, M.Movsw, M.Movsd, M.Movsq], strings.movs],
@@ -191,14 +194,14 @@ add(M.Pushfq, flagOps.pushf, 'none', { flags: OP_STACK });
 add(M.Popfq, flagOps.popf, 'none', { flags: OP_STACK | OP_CONTROL });
 add(M.Sti, flagOps.sti, 'none', { flags: OP_CONTROL });
 add(M.Cli, flagOps.cli, 'none', { flags: OP_CONTROL });
-add(M.Hlt, flagOps.hlt, 'none', { flags: OP_CONTROL });
-add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'ignored');
-add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'ignored');
-add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
-add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'ignored');
-add([M.Int, M.Int3], flagOps.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
-add(M.In, flagOps.portIn, 'port', { sizes: [1] });
-add(M.Out, flagOps.portOut, 'port');
+add(M.Hlt, events.hlt, 'none', { flags: OP_CONTROL });
+add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], events.nop, 'ignored');
+add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], events.nop, 'ignored');
+add([M.Wbinvd, M.Invd], events.privilegedNop, 'none');
+add([M.Ud0, M.Ud1, M.Ud2], events.ud2, 'ignored');
+add([M.Int, M.Int3], events.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.In, ports.portIn, 'port', { sizes: [1] });
+add(M.Out, ports.portOut, 'port');
 
 add(M.Syscall, syscall, 'none', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.Sysretq, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF });
