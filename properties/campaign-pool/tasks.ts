@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { CompiledProgress } from '../../model/checker/compiled/progress';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { FailedWalk, Failure } from '../exploration/campaign';
@@ -82,7 +82,7 @@ export interface SearchTask extends SearchMeans {
   readonly design: string;
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
   /** Where to send progress, if anybody listens. */
   readonly progress?: MessagePort;
 }

@@ -2,7 +2,7 @@
  * One exhaustive search, asked for and waited for.
  */
 
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
 import type { WorkerPool } from '../campaign-pool/worker-pool';
@@ -14,7 +14,7 @@ export interface SearchRequest extends SearchMeans {
   readonly design: string;
   /** A design that is none of ours. */
   readonly table?: DesignTable;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
 }
 
 const STOPPED: Answers['search'] = {
