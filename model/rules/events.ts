@@ -4,12 +4,13 @@
  * frame pushed, IF cleared, stack switched by sp0 or IST. CR3 and GS stay.
  */
 
+import { requires } from '../checker/language/requires';
 import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, FOREIGN, GP, IRQ, NMI, NMI_STACK, PF, PTI, SYSCALL, USER } from '../kinds';
 import { S8 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
-import { close, openFromKernel, openFromUser, requires } from './contexts';
+import { close, openFromKernel, openFromUser } from './contexts';
 import {
   executes,
   executesUser,
