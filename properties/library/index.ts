@@ -13,15 +13,15 @@ import { checkDesign } from '../../model/designs/check-design';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
-import { openSubject } from '../campaign-pool/open-subject';
+import { openSubject } from '../campaign/open-subject';
+import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../campaign/run';
+import type { Subject } from '../campaign/subject';
+import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
-import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../exploration/campaign';
-import type { Walk } from '../exploration/random-walk';
-import type { Subject } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
-import { TraceArbitrary } from '../exploration/trace-arbitrary';
 import type { GuestBounds } from '../guest/guest-view';
 import { actionOf } from '../shrinking/concretise';
+import type { Walk } from '../trace/walk';
 
 export type { Action, Counterexample } from '../../counterexamples/format';
 export { readCounterexample, saveCounterexample } from '../../counterexamples/store';
@@ -30,12 +30,12 @@ export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
 export type * from '../../model/designs/design-table';
 export { type Edit, editDesign } from '../../model/designs/sequences';
-export { BadInputError } from '../campaign-pool/bad-input';
+export { BadInputError } from '../bad-input';
+export type { Failure, ReplayResult } from '../campaign/run';
+export type { Subject } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
-export type { Failure, ReplayResult } from '../exploration/campaign';
-export type { Walk } from '../exploration/random-walk';
-export type { Subject } from '../exploration/subject';
 export type { GuestBounds } from '../guest/guest-view';
+export type { Walk } from '../trace/walk';
 
 /** A design of ours (`mainline`) or a mutant of one, by its name; or anybody's, as a table. */
 export type Design = string | DesignTable;

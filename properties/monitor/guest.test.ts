@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3, GS_BASE, KERNEL_GS_BASE, NMI_BLOCKED } from '../../emulator/registers';
-import { designImage } from '../designs/registry';
+import { designImage } from '../designs/images';
 import { L2, S2, S3, S10 } from '../safety/property';
 import { bootGuest, type Guest } from './guest';
 import { Monitor } from './monitor';
