@@ -57,6 +57,27 @@ plant allowed model/checker x.ts "import { x } from '../language/schema-types'; 
 plant refused model/checker x.ts "import { x } from '../../../properties/y'; x();"
 plant refused model/checker x.ts "import { x } from '../../../emulator/y'; x();"
 
+# properties/ is a tower: a floor imports the floors below it, and no neighbour on its own. Tests may look up.
+tower=('guest designs' 'ghost' 'safety' 'monitor' 'refinement' 'trace' 'exploration shrinking' 'campaign' 'report' 'testing library bench cli')
+top=$((${#tower[@]} - 1))
+for ((i = 0; i <= top; i++)); do
+  for from in ${tower[i]}; do
+    for ((j = 0; j <= top; j++)); do
+      for to in ${tower[j]}; do
+        # safety/ still names the type of the monitor.
+        if [ "$from" = "$to" ] || [ "$from $to" = 'safety monitor' ]; then continue; fi
+        if [ "$j" -lt "$i" ] || [ "$i" = "$top" ]; then verdict=allowed; else verdict=refused; fi
+        plant "$verdict" "properties/$from" x.ts "import { x } from '../../$to/y'; x();"
+        plant "$verdict" "properties/$from" deep/x.ts "import type { X } from '../../../$to/y'; export const x: X = 1;"
+        plant allowed "properties/$from" x.test.ts "import { x } from '../../$to/y'; x();"
+      done
+    done
+    plant allowed "properties/$from" x.ts "import { BadInputError } from '../../bad-input'; throw new BadInputError('x');"
+    plant refused "properties/$from" x.ts "import { x } from '../../../scripts/y'; x();"
+    plant refused "properties/$from" x.ts "import seedrandom from 'seedrandom'; seedrandom();"
+  done
+done
+
 # Every random stream has one origin.
 plant allowed properties seeded-random.ts "import seedrandom from 'seedrandom'; seedrandom();"
 plant refused properties seeded-random.ts "import { x } from '../../scripts/y'; x();"
