@@ -6,9 +6,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { readElf } from '../emulator/elf/elf-image';
-import { imageFile } from '../properties/designs/registry';
-import { campaignRun } from '../properties/exploration/campaign';
-import { Subject } from '../properties/exploration/subject';
+import { campaignRun } from '../properties/campaign/run';
+import { Subject } from '../properties/campaign/subject';
+import { imageFile } from '../properties/designs/images';
 import { ManifestError } from '../properties/guest/manifest';
 import { unchecked } from '../properties/refinement/unchecked';
 import { withoutSymbol } from '../properties/testing/stripped-image';

@@ -7,11 +7,13 @@ import type { Limit, OpenBounds } from '../../model/checker/language/schema-type
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS } from '../../model/entry-model';
-import { BadInputError } from '../campaign-pool/bad-input';
-import type { Budget, Shard } from '../campaign-pool/campaign';
-import { DEFAULT_RUNS } from '../campaign-pool/campaign';
+import { BadInputError } from '../bad-input';
+import type { Budget, Shard } from '../campaign/dispatch';
+import { DEFAULT_RUNS } from '../campaign/dispatch';
+import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
 import { isDesignFile } from '../designs/design-file-name';
-import { DESIGNS, designImage, MACHINE_BOUNDS, MUTANTS, searchBounds } from '../designs/registry';
+import { designImage } from '../designs/images';
+import { DESIGNS, MUTANTS } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
 import { didYouMean } from './did-you-mean';

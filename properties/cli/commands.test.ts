@@ -5,7 +5,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
-import { imageFile } from '../designs/registry';
+import { imageFile } from '../designs/images';
 import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer, whyAnswer } from './testing/answers';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 

@@ -2,7 +2,7 @@
  * What a design costs, measured on its image and not declared: stack bytes per task, and pages that its user table maps
  * for the kernel.
  */
-import { designImage } from '../designs/registry';
+import { designImage } from '../designs/images';
 import { type Manifest, readManifest } from '../guest/manifest';
 import { bootGuest } from '../monitor/guest';
 import { userTablePages as leafPages } from '../safety/user-table-is-minimal';

@@ -3,8 +3,8 @@
  * they mean.
  */
 import type { Argv } from 'yargs';
-import { BadInputError } from '../campaign-pool/bad-input';
-import { MACHINE_BOUNDS } from '../designs/registry';
+import { BadInputError } from '../bad-input';
+import { MACHINE_BOUNDS } from '../designs/bounds';
 
 /** A flag with a value. yargs makes a list of a flag that is given twice; which of the two was meant nobody knows. */
 export const VALUE = { type: 'string', requiresArg: true, coerce: once } as const;

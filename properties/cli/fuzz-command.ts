@@ -5,11 +5,11 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
-import { BadInputError } from '../campaign-pool/bad-input';
-import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign-pool/campaign';
-import { checkImage } from '../campaign-pool/open-subject';
-import { defaultWorkers } from '../campaign-pool/worker-pool';
-import type { SubjectName } from '../exploration/subject';
+import { BadInputError } from '../bad-input';
+import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign/dispatch';
+import { checkImage } from '../campaign/open-subject';
+import type { SubjectName } from '../campaign/subject';
+import { defaultWorkers } from '../campaign/worker-pool';
 import {
   type BootFlags,
   bootOf,

@@ -3,12 +3,12 @@
  */
 import { replaceCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
 import type { Bounds } from '../../model/checker/language/schema-types';
-import { badInputMessage } from '../campaign-pool/bad-input';
-import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign-pool/campaign';
-import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign-pool/tasks';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
-import { MACHINE_BOUNDS } from '../designs/registry';
-import type { Failure } from '../exploration/campaign';
+import { badInputMessage } from '../bad-input';
+import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign/dispatch';
+import type { Failure } from '../campaign/run';
+import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign/tasks';
+import type { WorkerPool } from '../campaign/worker-pool';
+import { MACHINE_BOUNDS } from '../designs/bounds';
 import { explain, propertyLabel } from '../report/explain';
 import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';

@@ -7,12 +7,12 @@ import { type Counterexample, designName, imageHash } from '../../counterexample
 import { readCounterexample } from '../../counterexamples/store';
 import { extentOf } from '../../model/checker/language/schema-types';
 import { RULES } from '../../model/rules';
-import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
-import { openSubject } from '../campaign-pool/open-subject';
+import { BadInputError, badInputMessage } from '../bad-input';
+import { openSubject } from '../campaign/open-subject';
+import { type ReplayResult, replayCase } from '../campaign/run';
+import type { Subject } from '../campaign/subject';
 import { designOf } from '../designs/design-file';
-import { designImage, imageFile } from '../designs/registry';
-import { type ReplayResult, replayCase } from '../exploration/campaign';
-import type { Subject } from '../exploration/subject';
+import { designImage, imageFile } from '../designs/images';
 import { narrateReplay } from '../report/narrator';
 import { type StepJson, stepJson } from '../report/step-json';
 import { recordSteps } from '../report/step-record';

@@ -6,14 +6,13 @@ import type { OpenBounds } from '../../model/checker/language/schema-types';
 import type { Exploration } from '../../model/checker/search/explore';
 import { NESTING_CAPACITY } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
-import type { Answers } from '../campaign-pool/tasks';
+import type { Answers, SearchRequest } from '../campaign/tasks';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
 import { REDUCTION_IN_WORDS } from '../report/result-card';
 import { actionOf } from '../shrinking/concretise';
 import { commandName, rounded } from './output';
-import type { SearchRequest } from './search';
 
 /** What `verify --json` answers for one design; the keys are a contract. */
 export interface VerifyResult {

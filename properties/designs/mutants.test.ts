@@ -7,10 +7,11 @@
 import { explore } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
 import { modelPropertySlug } from '../../model/property-names';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
 import { PROPERTIES } from '../safety/index';
 import '../testing/jest';
-import { DESIGNS, MUTANTS, searchBounds } from './registry';
+import { searchBounds } from './bounds';
+import { DESIGNS, MUTANTS } from './registry';
 
 /** The sweep is asked where the walks find nothing. */
 const PLAN = { seed: 'mutants', runs: 40, sweep: true };

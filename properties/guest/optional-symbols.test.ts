@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
-import { imageFile } from '../designs/registry';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
 import { Coverage, SCENARIOS, sweep } from '../exploration/sweep';
 import { unchecked } from '../refinement/unchecked';
 import { ManifestError } from './manifest';

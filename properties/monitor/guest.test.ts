@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3, GS_BASE, KERNEL_GS_BASE, NMI_BLOCKED } from '../../emulator/registers';
-import { designImage } from '../designs/registry';
+import { designImage } from '../designs/images';
 import { ENTRY_STACK_IS_COHERENT } from '../safety/entry-stack-is-coherent';
 import { NMI_IS_DELIVERED } from '../safety/nmi-is-delivered';
 import { USER_MODE_USES_USER_CR3 } from '../safety/user-mode-uses-user-cr3';

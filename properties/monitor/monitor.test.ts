@@ -5,7 +5,7 @@
 import { Mnemonic } from 'iced-x86';
 import { fetchOp } from '../../emulator/fetch';
 import { CPL, CR3 } from '../../emulator/registers';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
 import { propertyNumber, propertySlug } from '../safety/index';
 
 /** Runs CPU 0 of mainline, which answers its choices with `choices`, until `there`. */

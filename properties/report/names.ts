@@ -1,50 +1,11 @@
 /**
- * Names of stacks, events, actions and bounds as a report writes them. Kinds of stacks and contexts have the names of
- * the abstract machine.
+ * Names of actions and bounds as a report writes them.
  */
 import type { Action } from '../../counterexamples/format';
 import type { Bounds, Limit, OpenBounds } from '../../model/checker/language/schema-types';
 import { instanceName } from '../../model/checker/model';
-import {
-  CR3_WINDOW,
-  ENTRY,
-  FOREIGN,
-  GP,
-  IRQ_STACK,
-  KIND_NAMES,
-  NMI_STACK,
-  PF,
-  STACK_NAMES,
-  USER,
-} from '../../model/kinds';
 import { RULES } from '../../model/rules';
 import { counted } from './numbers';
-
-/** Whose stack it is: `entry stack of CPU 0`, `kernel stack of t1`. */
-export function stackName(kind: number, cpu: number, thread: string): string {
-  const name = STACK_NAMES[kind];
-  switch (kind) {
-    case USER:
-      return 'user stack';
-    case CR3_WINDOW:
-      return 'no stack (a CR3 value)';
-    case ENTRY:
-    case IRQ_STACK:
-    case NMI_STACK:
-      return `${name} stack of CPU ${cpu}`;
-    case FOREIGN:
-      return 'a foreign stack';
-    default:
-      return `${name} stack of ${thread}`;
-  }
-}
-
-/** Kind of a context, with the exception that hardware manuals know it by. */
-export function contextName(kind: number): string {
-  const name: string = KIND_NAMES[kind];
-  if (kind === PF) return `${name} (#PF)`;
-  return kind === GP ? `${name} (#GP)` : name;
-}
 
 /** An action as a call: `switch-to(c0, t1)`, `irq(c0, 0x20)`, `run(c1, 12)`. */
 export function actionName(action: Action, bounds: Pick<Bounds, 'tasks'>): string {

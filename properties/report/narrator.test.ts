@@ -7,10 +7,10 @@ import path from 'node:path';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { listCounterexamples, readCounterexample } from '../../counterexamples/store';
 import { schema } from '../../model/schema';
-import { imageFile } from '../designs/registry';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
+import { CONTEXT_FIELDS, CPU_FIELDS, CR3_FIELDS, THREAD_FIELDS, UNTOLD_FIELDS } from '../refinement/changes';
 import { propertyNumber } from '../safety/index';
-import { CONTEXT_FIELDS, CPU_FIELDS, CR3_FIELDS, THREAD_FIELDS, UNTOLD_FIELDS } from './changes';
 import { narrate, narrateActions, narrateReplay } from './narrator';
 import { recordSteps } from './step-record';
 

@@ -6,8 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName, imageHash, traceLength } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';
-import { DESIGNS, imageFile } from '../designs/registry';
-import type { Subject } from '../exploration/subject';
+import type { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
+import { DESIGNS } from '../designs/registry';
 import { propertySlug } from '../safety/index';
 import type { Outcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';

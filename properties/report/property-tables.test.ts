@@ -1,7 +1,8 @@
 /** Promises: docs/properties.md says of each property what its descriptor says, and each has a mutant that is one. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { DESIGNS, designImage, MUTANTS } from '../designs/registry';
+import { designImage } from '../designs/images';
+import { DESIGNS, MUTANTS } from '../designs/registry';
 import { bootGuest } from '../monitor/guest';
 import { PROPERTIES } from '../safety/index';
 import { USER_TABLE_IS_MINIMAL } from '../safety/user-table-is-minimal';

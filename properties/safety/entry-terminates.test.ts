@@ -4,7 +4,7 @@
  * that is fetched on the user half is a panic, and no instrumentable code.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import { designImage } from '../designs/registry';
+import { designImage } from '../designs/images';
 import { bootGuest, type Guest } from '../monitor/guest';
 import { ENTRY_TERMINATES } from './entry-terminates';
 import { KERNEL_CODE_USES_KERNEL_CR3 } from './kernel-code-uses-kernel-cr3';

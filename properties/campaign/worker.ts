@@ -2,7 +2,7 @@
  * The program of a worker. It loads what its first task needs: a search does without the emulator, which takes longer
  * to load than a small model to search.
  */
-import { badInputMessage } from './bad-input';
+import { badInputMessage } from '../bad-input';
 import type { Answers, Envelope, Reply, ShouldStop, Task } from './tasks';
 
 // biome-ignore-start lint/style/noCommonJs: loaded late, and by require because the first import() of a thread loads node's loader of ES modules, too

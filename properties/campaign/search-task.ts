@@ -3,7 +3,7 @@
 import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
 import type { Exploration } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
-import { BadInputError } from './bad-input';
+import { BadInputError } from '../bad-input';
 import type { Searched, SearchProgress, SearchTask, ShouldStop } from './tasks';
 
 const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };

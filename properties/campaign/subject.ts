@@ -7,7 +7,8 @@ import type { Bounds } from '../../model/checker/language/schema-types';
 import { type RuleInstance, violations } from '../../model/checker/model';
 import type { DesignTable } from '../../model/designs/design-table';
 import { type EntryModel, entryModel } from '../../model/entry-model';
-import { designImage, searchBounds } from '../designs/registry';
+import { searchBounds } from '../designs/bounds';
+import { designImage } from '../designs/images';
 import type { GuestBounds } from '../guest/guest-view';
 import { bootGuest, type Guest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
@@ -17,7 +18,7 @@ import { concretiseAny } from '../shrinking/concretise';
 import { type Ends, interleavings } from '../shrinking/interleavings';
 import type { Shortest } from '../shrinking/shortest-trace';
 import { EntrySystem } from '../trace/entry-system';
-import type { Walk } from './random-walk';
+import type { Walk } from '../trace/walk';
 
 /** Plain data that names a subject, so that it can be sent to a worker. */
 export interface SubjectName {
