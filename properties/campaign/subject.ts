@@ -30,6 +30,8 @@ export interface SubjectName {
   readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
   /** What the guest is booted with in place of the bounds of its manifest. */
   readonly boot?: GuestBounds;
+  /** Files with properties of the user's, as absolute paths. */
+  readonly properties?: readonly string[];
 }
 
 /** The design, mutant or image does not exist. One sentence. */

@@ -13,6 +13,9 @@ function searching(): typeof import('./search-task') {
 function campaigning(): typeof import('./campaign-tasks') {
   return require('./campaign-tasks');
 }
+function propertyFiles(): typeof import('./property-file') {
+  return require('./property-file');
+}
 // biome-ignore-end lint/style/noCommonJs: see above
 
 function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
@@ -24,6 +27,8 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
 /** The function that the pool calls. */
 export async function perform({ task, stop }: Envelope): Promise<Reply> {
   try {
+    if ('subject' in task && task.subject.properties !== undefined)
+      await propertyFiles().loadProperties(task.subject.properties);
     return { kind: 'answer', answer: answerOf(task, () => Atomics.load(stop, 0) !== 0) };
   } catch (error) {
     const message = badInputMessage(error);

@@ -37,6 +37,17 @@ export function designFlag<T>(yargs: Argv<T>): Argv<T> {
   });
 }
 
+/** Files with properties of the user's. */
+export function propertyFlag<T>(yargs: Argv<T>): Argv<T> {
+  return yargs.option('property', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    requiresArg: true,
+    describe: 'a JavaScript file with a property of your own, which is run as code; may be given several times',
+  });
+}
+
 /** What the guest is booted with. */
 export function bootFlags<T>(yargs: Argv<T>): Argv<T> {
   const { cpus, tasks, mms } = MACHINE_BOUNDS;

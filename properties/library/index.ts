@@ -27,6 +27,8 @@ import type { Walk } from '../trace/walk';
 
 export type { Action, Counterexample } from '../../counterexamples/format';
 export { readCounterexample, saveCounterexample } from '../../counterexamples/store';
+/** Words of a CPU's registers (`cpu.r[registers.CR4]`), flags and vectors; a 64-bit register is two words, the low one first. */
+export * as registers from '../../emulator/registers';
 export type { Bounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
@@ -36,6 +38,8 @@ export { BadInputError } from '../bad-input';
 export type { Failure, ReplayResult } from '../campaign/run';
 export type { Subject } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
+/** Words of the ghost state: what a property sees of open contexts and of the environment (`scene.ghost.words`). */
+export * as ghost from '../ghost/ghost';
 export type { GuestBounds } from '../guest/guest-view';
 export type { Answer, Moment, Moments } from '../safety/moments';
 export { defineProperty, type Need, type Property } from '../safety/property';
