@@ -27,7 +27,10 @@ import type { Walk } from '../trace/walk';
 
 export type { Action, Counterexample } from '../../counterexamples/format';
 export { readCounterexample, saveCounterexample } from '../../counterexamples/store';
-/** Words of a CPU's registers (`cpu.r[registers.CR4]`), flags and vectors; a 64-bit register is two words, the low one first. */
+/**
+ * Words of a CPU's registers (`cpu.r[registers.CR4]`), flags and vectors. A 64-bit register is two words, the low one
+ * first.
+ */
 export * as registers from '../../emulator/registers';
 export type { Bounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
