@@ -20,6 +20,7 @@ import {
   CR4_SMEP,
   EFLAGS,
   FLAG_AC,
+  FLAG_ALWAYS_1,
   HASHED_WORDS,
   ONLINE,
   REGISTER_WORDS,
@@ -28,7 +29,7 @@ import {
   V,
   VEC_SS,
 } from '../registers';
-import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import { bigHi, bigLo, differenceHigh, sumHigh, toBigInt, toVa } from '../words';
 import { loadSlow, prepareWriteSlow, storeSlow } from './access';
 import type { CodeCache } from './code-cache';
 import { materialise } from './flags';
@@ -84,7 +85,7 @@ export class Cpu {
   }
 
   rflags(): number {
-    return materialise(this.r) | this.r[EFLAGS] | 2;
+    return materialise(this.r) | this.r[EFLAGS] | FLAG_ALWAYS_1;
   }
 
   get64(register: number): bigint {
@@ -288,7 +289,7 @@ export class Cpu {
   push64(valueLo: number, valueHi: number): boolean {
     const r = this.r;
     const lo = (r[RSP] - 8) | 0;
-    const hi = r[RSP] >>> 0 < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
+    const hi = differenceHigh(r[RSP + 1], r[RSP], 8);
     this.observer.stackAccess(this, lo, hi, 8, true);
     if (!this.store64(lo, hi, valueLo, valueHi)) return this.stackFault();
     r[RSP] = lo;
@@ -305,9 +306,8 @@ export class Cpu {
 
   moveRsp(bytes: number): void {
     const r = this.r;
-    const lo = (r[RSP] + bytes) | 0;
-    if (lo >>> 0 < bytes >>> 0) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
-    r[RSP] = lo;
+    r[RSP] = (r[RSP] + bytes) | 0;
+    r[RSP + 1] = sumHigh(r[RSP + 1], r[RSP], bytes);
   }
 
   stackFault(): false {

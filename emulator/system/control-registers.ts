@@ -39,7 +39,7 @@ import {
   VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { isCanonical, sumHigh } from '../words';
 
 const CR0_DEFINED = CR0_PG | CR0_CD | CR0_NW | 0x5003f;
 /** VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, and the ones that matter here. */
@@ -196,7 +196,7 @@ export function invpcid(cpu: Cpu, op: MicroOp): Outcome {
   if (!privileged(cpu)) return FAULT;
   effectiveAddress(r, op);
   const at = (r[EA] + 8) | 0;
-  const atHi = (r[EA + 1] + (at >>> 0 < 8 ? 1 : 0)) | 0;
+  const atHi = sumHigh(r[EA + 1], at, 8);
   if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
   const pcid = r[V];
   const reserved = r[V + 1];

@@ -10,6 +10,7 @@ import {
   CPL,
   EFLAGS,
   FLAG_AC,
+  FLAG_ALWAYS_1,
   FLAG_DF,
   FLAG_IF,
   FLAG_IOPL,
@@ -88,7 +89,7 @@ const LAHF_FLAGS = STATUS_FLAGS & 0xff;
 
 export function lahf(cpu: Cpu): Outcome {
   const r = cpu.r;
-  r[RAX] = (r[RAX] & ~0xff00) | (((materialise(r) & LAHF_FLAGS) | 2) << 8);
+  r[RAX] = (r[RAX] & ~0xff00) | (((materialise(r) & LAHF_FLAGS) | FLAG_ALWAYS_1) << 8);
   return NEXT;
 }
 

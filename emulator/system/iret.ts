@@ -29,7 +29,7 @@ import {
   VEC_SS,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { isCanonical, sumHigh } from '../words';
 import {
   descriptor,
   dplOf,
@@ -37,6 +37,7 @@ import {
   isConforming,
   isLongCode,
   isPresent,
+  isReservedCode,
   isWritableData,
   OUT_OF_LIMIT,
   READ_FAULT,
@@ -79,9 +80,9 @@ function readFrame(cpu: Cpu): boolean {
   const r = cpu.r;
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 40, false);
   for (let i = 0; i < 10; i += 2) {
-    const lo = (r[RSP] + i * 4) | 0;
-    const hi = lo >>> 0 < r[RSP] >>> 0 ? (r[RSP + 1] + 1) | 0 : r[RSP + 1];
-    if (!cpu.load64(lo, hi)) return cpu.stackFault();
+    const offset = i * 4;
+    const lo = (r[RSP] + offset) | 0;
+    if (!cpu.load64(lo, sumHigh(r[RSP + 1], lo, offset))) return cpu.stackFault();
     frame[i] = r[V];
     frame[i + 1] = r[V + 1];
   }
@@ -98,7 +99,7 @@ function checkCode(cpu: Cpu, cs: number, op: MicroOp): boolean {
   if (result === OUT_OF_LIMIT || !isCode(hi) || rpl < cpu.r[CPL]) return cpu.raise(VEC_GP, selector);
   if (isConforming(hi) ? dplOf(hi) > rpl : dplOf(hi) !== rpl) return cpu.raise(VEC_GP, selector);
   if (!isPresent(hi)) return cpu.raise(VEC_NP, selector);
-  if ((hi & 0x600000) === 0x600000) return cpu.raise(VEC_GP, selector);
+  if (isReservedCode(hi)) return cpu.raise(VEC_GP, selector);
   if (!isLongCode(hi)) throw new UnimplementedError('IRET to compatibility mode', op.va);
   if (rpl === 1 || rpl === 2) throw new UnimplementedError(`IRET to ring ${rpl}`, op.va);
   return true;
