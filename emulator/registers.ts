@@ -128,6 +128,8 @@ export const FLAG_RF = 0x10000,
 /** Bit 1 is always 1; it is not kept in EFLAGS. */
 export const FLAG_ALWAYS_1 = 2;
 export const STATUS_FLAGS = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF;
+/** What any instruction may load that replaces RFLAGS, where the privilege level allows it. */
+export const LOADABLE_FLAGS = STATUS_FLAGS | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID;
 
 // CR0 bits (SDM vol. 3, 2.5).
 export const CR0_PE = 1,
@@ -172,6 +174,9 @@ export const VEC_DE = 0,
 export const VEC_GP = 13,
   VEC_PF = 14,
   VEC_AC = 17;
+
+/** In the place of an error code: the vector pushes none. */
+export const NO_ERROR_CODE = -1;
 
 /** Names for messages and for walking a CPU by hand. */
 export const GPR_NAMES = [

@@ -35,9 +35,9 @@ const PF_P = 1,
   PF_ID = 16;
 
 /** Kinds of access, also the index of their names. */
-export const READ = 0,
-  WRITE = 1,
-  EXECUTE = 2;
+const READ = 0,
+  WRITE = 1;
+export const EXECUTE = 2;
 const KIND_NAMES = ['read', 'write', 'execute'] as const;
 
 /** Answers of `mmuAddress` besides a physical RAM address. */
@@ -45,7 +45,7 @@ export const NO_ADDRESS = -1;
 /** The page is a device or nothing; `deviceAddress` has the address. */
 export const DEVICE = -2;
 /** Physical address of the last DEVICE answer, unsigned. */
-export let deviceAddress = 0;
+let deviceAddress = 0;
 
 const walk = newWalk();
 

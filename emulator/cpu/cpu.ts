@@ -22,6 +22,7 @@ import {
   FLAG_AC,
   FLAG_ALWAYS_1,
   HASHED_WORDS,
+  NO_ERROR_CODE,
   ONLINE,
   REGISTER_WORDS,
   RIP,
@@ -53,10 +54,18 @@ export class Cpu {
   readonly codeCache: CodeCache;
   observer: Observer = NULL_OBSERVER;
   /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
-  readonly fault: Fault = { vector: 0, error: -1, addressLo: 0, addressHi: 0, access: 'read', implicit: false, cpl: 0 };
+  readonly fault: Fault = {
+    vector: 0,
+    error: NO_ERROR_CODE,
+    addressLo: 0,
+    addressHi: 0,
+    access: 'read',
+    implicit: false,
+    cpl: 0,
+  };
   /** The fault is a non-canonical address: #GP, but #SS when it came through the stack segment. */
   nonCanonical = false;
-  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: -1 };
+  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: NO_ERROR_CODE };
   /** Non-zero when the next boundary has more to do than execute: see ../system/boundary. */
   attention = 1;
 

@@ -4,7 +4,7 @@
  * from the low half.
  */
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
-import { A, B, RAX, RDX, V, VEC_DE } from '../registers';
+import { A, B, NO_ERROR_CODE, RAX, RDX, V, VEC_DE } from '../registers';
 import { differenceHigh } from '../words';
 import type { Cpu } from './cpu';
 import { setCarryOverflow, setResult } from './flags';
@@ -142,7 +142,7 @@ export function divide(cpu: Cpu, op: MicroOp): Outcome {
   if (negativeDividend) negateLimbs();
   divideUnsigned(r, negativeDivisor ? -bLo | 0 : bLo, negativeDivisor ? differenceHigh(-bHi, 0, bLo) : bHi);
   if ((r[B] | (size === 8 ? r[B + 1] : 0)) === 0 || !quotientFits(size, signed, negativeDividend !== negativeDivisor)) {
-    cpu.raise(VEC_DE, -1);
+    cpu.raise(VEC_DE, NO_ERROR_CODE);
     return FAULT;
   }
   storeQuotient(r, size, negativeDividend !== negativeDivisor, negativeDividend);

@@ -14,7 +14,7 @@ export function jump(cpu: Cpu, lo: number, hi: number): Outcome {
   return JUMPED;
 }
 
-/** Raises a fault; `error` is -1 when the vector pushes no error code. */
+/** Raises a fault; `error` may be NO_ERROR_CODE. */
 export function fail(cpu: Cpu, vector: number, error: number): Outcome {
   cpu.raise(vector, error);
   return FAULT;

@@ -7,7 +7,7 @@ import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpK
 import { MAX_LENGTH } from '../cpu/code-cache';
 import { fail } from '../cpu/outcome';
 import { type Handler, MicroOp } from '../micro-op';
-import { VEC_GP, VEC_UD } from '../registers';
+import { NO_ERROR_CODE, VEC_GP, VEC_UD } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { sumHigh, toBigInt, toVa } from '../words';
 import type { Row } from './forms';
@@ -103,7 +103,7 @@ function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): M
   return op;
 }
 
-const invalid: Handler = (cpu) => fail(cpu, VEC_UD, -1);
+const invalid: Handler = (cpu) => fail(cpu, VEC_UD, NO_ERROR_CODE);
 
 function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
   const text = `instruction "${i.toString()}"`;

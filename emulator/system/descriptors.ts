@@ -13,7 +13,7 @@ import { sumHigh } from '../words';
 /** The last descriptor read; one object, reused. */
 export const descriptor = { lo: 0, hi: 0 };
 
-export const READ_OK = 0;
+const READ_OK = 0;
 /** Beyond the table: the caller decides which vector that is. */
 export const OUT_OF_LIMIT = 1;
 /** Reading it faulted. */

@@ -19,6 +19,8 @@ import {
   FLAG_VIF,
   FLAG_VIP,
   FLAG_VM,
+  LOADABLE_FLAGS,
+  NO_ERROR_CODE,
   RAX,
   STATUS_FLAGS,
   STI_SHADOW,
@@ -48,7 +50,7 @@ export function cli(cpu: Cpu): Outcome {
 /** `op.sub` 0: CLAC, 1: STAC. CR4.SMAP does not matter: this CPU has SMAP, so only CPL > 0 is #UD (SDM vol. 2). */
 export function setAccessCheck(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (r[CPL] !== 0) return fail(cpu, VEC_UD, -1);
+  if (r[CPL] !== 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   r[EFLAGS] = op.sub === 1 ? r[EFLAGS] | FLAG_AC : r[EFLAGS] & ~FLAG_AC;
   cpu.derive();
   return NEXT;
@@ -70,8 +72,6 @@ export function pushf(cpu: Cpu): Outcome {
   return cpu.push64(cpu.rflags() & ~(FLAG_VM | FLAG_RF), 0) ? NEXT : FAULT;
 }
 
-const POPF_FLAGS = 0x247fd5;
-
 /** IOPL changes at CPL 0 only, IF only where CPL <= IOPL; neither is a fault (SDM vol. 2, POPF). RF is cleared. */
 export function popf(cpu: Cpu): Outcome {
   const r = cpu.r;
@@ -80,7 +80,7 @@ export function popf(cpu: Cpu): Outcome {
   let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
   if (r[CPL] !== 0) keep |= FLAG_IOPL;
   if (r[CPL] > iopl(cpu)) keep |= FLAG_IF;
-  setRflags(cpu, (r[V] & POPF_FLAGS & ~keep) | (r[EFLAGS] & keep));
+  setRflags(cpu, (r[V] & LOADABLE_FLAGS & ~keep) | (r[EFLAGS] & keep));
   cpu.derive();
   return NEXT;
 }

@@ -1,8 +1,7 @@
 /**
- * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, selectors
- * before RIP, so a faulting IRET
- * leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to compatibility mode
- * (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
+ * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, selectors before RIP,
+ * so a faulting IRET leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to
+ * compatibility mode (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
  *
  *   rsp ->  | RIP | CS | RFLAGS | RSP | SS |
  */
@@ -17,9 +16,11 @@ import {
   FLAG_IF,
   FLAG_IOPL,
   FLAG_NT,
+  FLAG_RF,
   FLAG_VIF,
   FLAG_VIP,
   FLAG_VM,
+  LOADABLE_FLAGS,
   NMI_BLOCKED,
   RSP,
   SS,
@@ -51,8 +52,8 @@ const F_RIP = 0,
   F_RFLAGS = 4,
   F_RSP = 6,
   F_SS = 8;
-/** Bits that exist in RFLAGS. */
-const DEFINED_FLAGS = 0x3f7fd5;
+/** RFLAGS bits that IRET takes from its frame, where the privilege level allows it. */
+const IRET_FLAGS = LOADABLE_FLAGS | FLAG_RF | FLAG_VM | FLAG_VIF | FLAG_VIP;
 
 export function iret(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
@@ -124,5 +125,5 @@ function mergeFlags(cpu: Cpu, wanted: number): number {
   let keep = FLAG_VM;
   if (r[CPL] !== 0) keep |= FLAG_IOPL | FLAG_VIF | FLAG_VIP;
   if (r[CPL] > (r[EFLAGS] & FLAG_IOPL) >>> 12) keep |= FLAG_IF;
-  return (wanted & DEFINED_FLAGS & ~keep) | (r[EFLAGS] & keep);
+  return (wanted & IRET_FLAGS & ~keep) | (r[EFLAGS] & keep);
 }

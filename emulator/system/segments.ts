@@ -22,6 +22,7 @@ import {
   GS_BASE,
   IDTR_BASE,
   IDTR_LIMIT,
+  NO_ERROR_CODE,
   RSP,
   SS,
   SS_SHADOW,
@@ -60,7 +61,7 @@ const TSS_AVAILABLE = 9,
 
 /** `op.d` is the word index of the selector, `op.sSize` 2. */
 export function movToSegment(cpu: Cpu, op: MicroOp): Outcome {
-  if (op.d === CS) return fail(cpu, VEC_UD, -1);
+  if (op.d === CS) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   if (!loadSource(cpu, op)) return FAULT;
   const selector = cpu.r[B] & 0xffff;
   const ok = op.d === SS ? loadStackSegment(cpu, selector) : loadDataSegment(cpu, op.d, selector);
