@@ -25,6 +25,8 @@ export interface Invariant<S, D> {
   readonly property: number;
   readonly name: string;
   holds(d: D, b: Bounds, s: S): boolean;
+  /** It says of the model that it is large enough, not of what it describes: where it fails there is no verdict. */
+  readonly isLimit?: boolean;
 }
 
 /**
@@ -42,8 +44,11 @@ export interface Model<S extends Transient, D = unknown> {
   /** The field that names the thread that a CPU runs, if the model has threads: a hint for the compiled search. */
   readonly running?: string;
   initial(): S;
-  /** The files with the TypeScript of the rules and the invariants: what is translated (compiled search, exports). */
-  ruleFiles?(): readonly string[];
+  /**
+   * The files with the TypeScript of the rules, the invariants and what they use, as absolute paths or file: URLs: what
+   * is translated (compiled search, exports). Direct execution needs none.
+   */
+  ruleFiles?(): readonly (string | URL)[];
   /** The name of a property that a rule or an invariant has by number. Default: that of the invariant. */
   propertyName?(property: number): string;
   /** What a search by partial order needs, if the model provides for it. */

@@ -4,8 +4,8 @@
 import type { Action } from '../../counterexamples/format';
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { modelPropertySlug } from '../../model/property-names';
-import type { Answers, ProveTask } from '../campaign-pool/tasks';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
+import type { Answers, ProveTask } from '../campaign/tasks';
+import type { WorkerPool } from '../campaign/worker-pool';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';

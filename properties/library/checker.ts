@@ -1,9 +1,11 @@
 /**
  * What a program imports from `pti-check/checker`: the model checker without our machine, for a model of one's own. A
- * model is a schema, rules and invariants in TypeScript; model/checker/search/peterson.ts is Peterson's algorithm.
+ * model is a schema, rules and invariants in TypeScript; docs/model-checker.md has Peterson's algorithm as one.
  */
 export { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
+export { defineModel, type ModelParts } from '../../model/checker/define-model';
 export { every, exists } from '../../model/checker/language/quantifiers';
+export { requires } from '../../model/checker/language/requires';
 export { checkRuleLanguage, type LanguageError } from '../../model/checker/language/rule-language';
 export * from '../../model/checker/language/schema-types';
 export {

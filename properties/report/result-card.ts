@@ -3,7 +3,7 @@
  * name, as every answer has them, so that a card can be printed when it is known and fits 80 columns. Colours only
  * where they are wanted.
  */
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { explain, propertyLabel } from './explain';
 import { boundsInWords } from './names';
 import { counted, grouped } from './numbers';
@@ -27,12 +27,12 @@ export interface Result {
   readonly model?:
     | (Finding & {
         readonly states: number;
-        readonly bounds: Bounds;
+        readonly bounds: OpenBounds;
         readonly reductions: readonly Reduction[];
       })
     | undefined;
   /** The proof for systems of any size: how many values it has, and the smallest bounds that show a violation. */
-  readonly proof?: (Finding & { readonly views: number; readonly bounds?: Bounds }) | undefined;
+  readonly proof?: (Finding & { readonly views: number; readonly bounds?: OpenBounds }) | undefined;
   /** The random interleavings. */
   readonly emulator?:
     | (Finding & { readonly runs: number; readonly actions: number; readonly instructions: number })

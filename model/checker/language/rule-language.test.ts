@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Project } from 'ts-morph';
-import { isBelow } from './check';
 import { checkRuleLanguage, checkSourceFiles } from './rule-language';
+import { isBelow } from './rule-sources';
 
 const MODEL = join(__dirname, '..', '..');
 
@@ -34,7 +34,7 @@ export function someRule(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | 
 
 const HEADER = `
 import { KERNEL, NAME, USER, isUser, setUser, someRule, table, type Bounds, type Cpu, type DesignConfig, type Mm, type State, type Task, type Thread } from '../vocabulary';
-import { every, exists } from '../quantifiers';
+import { every, exists } from '../checker/language/quantifiers';
 `;
 const HEADER_LINES = HEADER.split('\n').length - 1;
 
@@ -326,7 +326,7 @@ const project = new Project({
 });
 project.createSourceFile(`${MODEL}/vocabulary.ts`, VOCABULARY);
 project.createSourceFile(
-  `${MODEL}/quantifiers.ts`,
+  `${MODEL}/checker/language/quantifiers.ts`,
   'export function exists(n: number, f: (k: number) => boolean): boolean { return f(n); }\nexport function every(n: number, f: (k: number) => boolean): boolean { return f(n); }',
 );
 const files = (prefix: string, samples: readonly (readonly string[])[]) =>

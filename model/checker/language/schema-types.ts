@@ -13,8 +13,22 @@ export interface Bounds {
   readonly mms: number;
   /** Open contexts that one thread can have at a time. */
   readonly nesting: number;
+  /** Events of a trace, or UNLIMITED. */
   readonly nmis: number;
   readonly irqs: number;
+}
+
+/** As a bound of events: any number of them, and nothing counts them. Rules ask whether the bound is negative. */
+export const UNLIMITED = -1;
+
+/** A bound, or that there is none. */
+export type Limit = number | 'any';
+
+/** How large a model is asked to be; `Bounds` are what becomes of it. */
+export interface OpenBounds extends Omit<Bounds, 'nesting' | 'nmis' | 'irqs'> {
+  readonly nesting: Limit;
+  readonly nmis: Limit;
+  readonly irqs: Limit;
 }
 
 export type Cpu = number;

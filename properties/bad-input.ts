@@ -23,6 +23,7 @@ const NAMES: readonly string[] = [
   'BootError',
   'CounterexampleError',
   'ElfError',
+  'LoadError',
   'ManifestError',
   'UnimplementedError',
   'UnknownSubjectError',

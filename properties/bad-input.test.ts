@@ -1,16 +1,18 @@
-import { CounterexampleError } from '../../counterexamples/counterexample-error';
-import { ElfError } from '../../emulator/elf/elf-error';
-import { UnimplementedError } from '../../emulator/unimplemented';
-import { UnknownSubjectError } from '../exploration/subject';
-import { ManifestError } from '../guest/manifest';
-import { BootError } from '../monitor/guest';
+import { CounterexampleError } from '../counterexamples/counterexample-error';
+import { LoadError } from '../emulator/boot';
+import { ElfError } from '../emulator/elf/elf-error';
+import { UnimplementedError } from '../emulator/unimplemented';
 import { BadInputError, badInputFrom, badInputMessage } from './bad-input';
+import { UnknownSubjectError } from './campaign/subject';
+import { ManifestError } from './guest/manifest';
+import { BootError } from './monitor/guest';
 
 test.each([
   new BadInputError('such a flag'),
   new BootError('such a guest'),
   new CounterexampleError('newer', 'a.json', 'such a file'),
   new ElfError('not-elf', 'such an image'),
+  new LoadError('such a memory'),
   new ManifestError('such a symbol'),
   new UnimplementedError('fsin', 0x1000),
   new UnknownSubjectError('such a design'),

@@ -5,7 +5,7 @@ import { obstacleInWords } from '../../model/checker/prove/obstacle-words';
 import { type Proof, prove } from '../../model/checker/prove/prove';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from '../../model/entry-model';
 import { modelPropertySlug } from '../../model/property-names';
-import { BadInputError } from './bad-input';
+import { BadInputError } from '../bad-input';
 import type { Proved, ProveTask } from './tasks';
 
 function shown({ verdict, closure, violation, alarm }: Proof): Omit<Proved, 'seconds'> {
