@@ -132,7 +132,6 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'Sometimes',
   'StackKind',
   'StepSide',
-  'Strategy',
   'SweepResult',
   'SweptEvent',
   'SymbolSource',
