@@ -18,10 +18,15 @@ import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
 import { type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
+/** What a compiled search is asked, and what it may use. */
 export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
-  /** Default: 1. */
+  /** Threads of the search (1). The answer is the same with any number. */
   readonly threads?: number;
-  /** Room for values of components to begin with; a search that needs more begins anew with more. */
+  /**
+   * Room for values of components to begin with; a search that needs more begins anew with more.
+   *
+   * @internal
+   */
   readonly capacities?: Capacities;
 }
 
@@ -63,7 +68,6 @@ function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOpti
   }
 }
 
-/** Searches until the layout has a code for everything that is met, and there is room for it. */
 /**
  * A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room
  * for it, the plain one answers.
@@ -83,6 +87,7 @@ function countWithRoom<S extends Transient, D>(
   return asked;
 }
 
+/** Searches until the layout has a code for everything that is met, and there is room for it. */
 function countWith<S extends Transient, D>(
   crew: Crew,
   threads: number,
@@ -184,6 +189,11 @@ function depthOf<S extends Transient, D>(search: OrderedSearch<S, D>): number {
   return search.levels.length === 0 ? 0 : search.depth + 1;
 }
 
+/**
+ * The same question and the same answer as `explore`, by generated code. The model has to name its `ruleFiles`. Blocks
+ * this thread meanwhile. Throws RangeError where the model cannot be translated as it is, and TranslationError, with
+ * file and line, for what is outside of the rule language.
+ */
 export function exploreCompiled<S extends Transient, D>(
   model: Model<S, D>,
   options: CompiledOptions<S> = {},

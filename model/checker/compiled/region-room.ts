@@ -11,6 +11,7 @@ import { BLOCK_WORDS, REDUCED_BLOCK_WORDS, regionLayout } from './state-set';
 export interface Reservation {
   /** With room for as many values as this search had; a longer one may need more. */
   readonly neededMiB: number;
+  /** What was reserved. */
   readonly reservedMiB: number;
   /** The least `memoryMiB` with which so much is reserved; undefined where no array can be as large. */
   readonly memoryMiB?: number;
