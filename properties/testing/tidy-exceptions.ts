@@ -164,5 +164,4 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'sp0Fits',
   'userTableIsMinimal',
   'wholeNumber',
-  'wordsForAll',
 ];
