@@ -123,5 +123,4 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'sp0Fits',
   'userTableIsMinimal',
   'wholeNumber',
-  'wordsForAll',
 ];
