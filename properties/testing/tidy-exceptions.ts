@@ -116,7 +116,6 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'giveTurn',
   'imageBounds',
   'isUser',
-  'mapOperands',
   'putTree',
   'setUser',
   'someRule',
