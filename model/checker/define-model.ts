@@ -3,13 +3,17 @@ import type { Bounds, Schema, State } from './language/schema-types';
 import type { Invariant, Model, Rule } from './model';
 import { makePacking } from './search/packing';
 
+/** What a model is made of. */
 export interface ModelParts<S extends Schema, D> {
+  /** The fields of a state. */
   readonly schema: S;
   /** A bound that is not given is 0. */
   readonly bounds: Partial<Bounds>;
   /** What the rules read as `d`: integers, and tables of integers. */
   readonly config: D;
+  /** In an order that stays the same: it numbers the steps. */
   readonly rules: readonly Rule<State<S>, D>[];
+  /** What every reachable state has to satisfy. */
   readonly invariants: readonly Invariant<State<S>, D>[];
   /** Changes the state in which every value is 0 into the one that the search begins with. Default: no change. */
   readonly initialize?: (s: State<S>) => void;

@@ -18,37 +18,68 @@ export type Answer = string | undefined;
  * does it. The words that a property keeps for itself lie in the ghost state, or a rollback would not undo them.
  */
 export interface Moments {
+  /** After boot. Once, with the first CPU. */
   readonly booted?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before each instruction. */
   readonly executing?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
+  /** Before each fetch of `.text`. */
   readonly fetched?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
+  /** Before the first fetch of `.text` in a context. */
   readonly bodyReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before the NMI handler's first instruction. */
   readonly nmiHandlerReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before the first instruction of the panic. */
   readonly panicReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before each access to user memory (exception table). */
   readonly userMemoryAccessed?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before each %gs-relative instruction at CPL0. */
   readonly gsAccessed?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before SYSRET. */
   readonly sysretReached?: (scene: Scene, cpu: Cpu) => Answer;
-  /** `lo` and `hi` are the words of the lowest address. */
+  /** Before each implicit stack access at CPL0. `lo` and `hi` are the words of the lowest address. */
   readonly stackAccessed?: (scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean) => Answer;
-  /** A store of `bytes` bytes at the virtual address `va`, which is the physical address `pa`. */
+  /**
+   * After each store to a page that holds a stack. `bytes` bytes at the virtual address `va`, which is the physical
+   * address `pa`.
+   */
   readonly storedToStack?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
+  /** After each store to a page that holds a threadsp. */
   readonly storedToTask?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
+  /** After each store to a page of a user page table. */
   readonly storedToTable?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
+  /** When a fault is raised. */
   readonly faulted?: (scene: Scene, cpu: Cpu, fault: Fault) => Answer;
+  /** Before each delivery. */
   readonly delivering?: (scene: Scene, cpu: Cpu, event: Delivery) => Answer;
+  /** After each delivery. */
   readonly delivered?: (scene: Scene, cpu: Cpu, event: Delivery) => Answer;
+  /** At a shutdown. */
   readonly shutDown?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After each instruction. */
   readonly retired?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
+  /** After each branch at CPL0. */
   readonly branched?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After each RET at CPL0. */
   readonly functionReturned?: (scene: Scene, cpu: Cpu) => Answer;
-  /** `before` gives way to `thread`; the ghost still says that `before` runs. */
+  /**
+   * At each load of rsp from the threadsp of another thread. `before` gives way to `thread`; the ghost still says that
+   * `before` runs.
+   */
   readonly threadSwitched?: (scene: Scene, cpu: Cpu, before: number, thread: number) => Answer;
+  /** At CPL0 with IF=1, after each instruction that may change IF, CR3, rsp, GS or CPL, and after each delivery. */
   readonly interruptsOn?: (scene: Scene, cpu: Cpu) => Answer;
-  /** `context` is the first ghost word of the context that ends; it is still open. */
+  /**
+   * After each SYSRET and IRET that ends a context. `context` is the first ghost word of the context, which is still
+   * open.
+   */
   readonly returned?: (scene: Scene, cpu: Cpu, context: number) => Answer;
+  /** After boot, and after each return to CPL3. */
   readonly userModeReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After each instruction with an NMI pending. */
   readonly nmiPending?: (scene: Scene, cpu: Cpu) => Answer;
 }
 
+/** The name of a moment. */
 export type Moment = keyof Moments;
 
 /** When each moment is, in the words of the documents. The order is that of a micro-step. */

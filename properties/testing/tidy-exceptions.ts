@@ -101,7 +101,6 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'Sometimes',
   'StackKind',
   'StepSide',
-  'Strategy',
   'SweepResult',
   'SweptEvent',
   'THREAD_WORDS',
@@ -123,5 +122,4 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'sp0Fits',
   'userTableIsMinimal',
   'wholeNumber',
-  'wordsForAll',
 ];

@@ -10,8 +10,11 @@ import type { RuleSources } from './rule-sources';
 
 /** One construct outside the rule language. The message says what to write instead. */
 export interface LanguageError {
+  /** Relative to the working directory. */
   readonly file: string;
+  /** Counted from 1. */
   readonly line: number;
+  /** What is there, and what to write instead. */
   readonly message: string;
 }
 
