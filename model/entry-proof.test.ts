@@ -2,7 +2,8 @@
  * Promises: what a proof says of the entry model. `scripts/check-proofs.sh` asks the same of every design and mutant.
  */
 
-import type { Bounds } from './checker/language/schema-types';
+import { type Bounds, UNLIMITED } from './checker/language/schema-types';
+import { cutoff } from './checker/prove/cutoff';
 import { prove } from './checker/prove/prove';
 import { StateReader } from './checker/prove/state-views';
 import { keyOf } from './checker/prove/views';
@@ -50,4 +51,26 @@ test.each([
   expect(violation?.bounds).toEqual(bounds);
   expect(violation?.exploration.property).toBe(property);
   expect(violation?.exploration.trace).toHaveLength(length);
+});
+
+test('a cutoff counts what an exhaustive search of the small system meets', () => {
+  const shallow = (bounds: Bounds) => modelAt('mainline')({ ...bounds, nesting: 1 });
+  const { verdict, closure } = prove(shallow, DEFAULT_BOUNDS);
+  const size = { cpus: 2, tasks: 1, mms: 1 };
+  const model = shallow({ ...size, nesting: 1, nmis: UNLIMITED, irqs: UNLIMITED });
+  const reader = new StateReader(closure.system.layout, closure.system.form, model.running);
+  const met = new Set<string>();
+  explore(model, {
+    goal: (state) => {
+      met.add(keyOf(reader.view(state, model.bounds, [0])));
+      for (const { values, kind } of reader.sleepers(state, model.bounds)) met.add(`${kind} ${keyOf(values)}`);
+      return false;
+    },
+  });
+  expect(verdict).toBe('proved');
+  expect(cutoff(shallow, closure, size).met).toBe(met.size);
+  // With one task there is no switch from task to task; with three tasks in two address spaces nothing is missing.
+  expect(met.size).toBeLessThan(closure.fixpoint.views.length);
+  const { met: all, of } = cutoff(shallow, closure);
+  expect(all).toBe(of);
 });

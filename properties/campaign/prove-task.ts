@@ -1,6 +1,7 @@
 /** The proof for systems of any size, as a task. */
 
 import type { Bounds } from '../../model/checker/language/schema-types';
+import { cutoff } from '../../model/checker/prove/cutoff';
 import { obstacleInWords } from '../../model/checker/prove/obstacle-words';
 import { type Proof, prove } from '../../model/checker/prove/prove';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from '../../model/entry-model';
@@ -22,7 +23,7 @@ function shown({ verdict, closure, violation, alarm }: Proof): Omit<Proved, 'sec
   };
 }
 
-export function proveAnswer({ design, table }: ProveTask): Proved {
+export function proveAnswer({ design, table, cutoff: asksForCutoff = false }: ProveTask): Proved {
   const started = performance.now();
   const modelAt = (bounds: Bounds): EntryModel => {
     const model = entryModel(table ?? design, bounds);
@@ -30,6 +31,7 @@ export function proveAnswer({ design, table }: ProveTask): Proved {
       throw new BadInputError(`expected a design that the abstract machine can express, found ${design}`);
     return model;
   };
-  const proof = shown(prove(modelAt, DEFAULT_BOUNDS));
-  return { ...proof, seconds: (performance.now() - started) / 1000 };
+  const proof = prove(modelAt, DEFAULT_BOUNDS);
+  const small = asksForCutoff && proof.verdict === 'proved' ? { cutoff: cutoff(modelAt, proof.closure) } : {};
+  return { ...shown(proof), ...small, seconds: (performance.now() - started) / 1000 };
 }

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { CompiledProgress } from '../../model/checker/compiled/progress';
 import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
+import type { Cutoff } from '../../model/checker/prove/cutoff';
 import type { ObstacleInWords } from '../../model/checker/prove/obstacle-words';
 import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
@@ -96,6 +97,8 @@ export interface SearchTask extends SearchRequest {
 /** The proof that no system of any size violates a property. */
 export interface ProveTask {
   readonly kind: 'prove';
+  /** Ask, too, whether a small system has everything that the proof has. */
+  readonly cutoff?: boolean;
   readonly design: string;
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
@@ -173,6 +176,8 @@ export interface Proved {
   readonly cpusOfView: number;
   /** Rules that ask for more than one CPU with its thread. */
   readonly crossing: readonly string[];
+  /** Of the verdict `proved`, if it was asked for. */
+  readonly cutoff?: Cutoff;
   /** Of the verdict `violated`: the smallest bounds that show it, and the search there. */
   readonly bounds?: Bounds;
   readonly exploration?: Exploration;

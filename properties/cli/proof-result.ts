@@ -8,7 +8,7 @@ import type { Answers, ProveTask } from '../campaign/tasks';
 import type { WorkerPool } from '../campaign/worker-pool';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
-import { counted } from '../report/numbers';
+import { counted, grouped } from '../report/numbers';
 import { actionOf } from '../shrinking/concretise';
 import { commandName, rounded } from './output';
 
@@ -28,6 +28,8 @@ export interface ProveResult {
   /** Rules that ask for more than one CPU with its thread. */
   readonly crossing: readonly string[];
   readonly seconds: number;
+  /** With --cutoff and a proof: how many of these values a system of this size has. */
+  readonly cutoff?: Answers['prove']['cutoff'];
   /** With a violation: the smallest bounds that show it, and the shortest trace there. */
   readonly bounds?: Bounds;
   readonly trace?: readonly Action[];
@@ -44,10 +46,11 @@ const ANY_SIZE = 'any number of CPUs, tasks, address spaces, NMIs and interrupts
 /** Proves a design on a worker. Without an answer when the pool was stopped. */
 export async function proveDesign(pool: WorkerPool, request: Omit<ProveTask, 'kind'>): Promise<ProveResult> {
   const { design } = request;
-  const again = `${commandName()} prove --design ${design}`;
+  const again = `${commandName()} prove --design ${design}${request.cutoff ? ' --cutoff' : ''}`;
   const proved = await pool.run<'prove'>({ kind: 'prove', ...request });
   if (proved === undefined) return { ...NOTHING, design, again };
-  const { verdict, views, sleepers, nesting, cpusOfView, crossing, bounds, exploration, obstacle, seconds } = proved;
+  const { verdict, views, sleepers, nesting, cpusOfView, crossing, cutoff, bounds, exploration, obstacle, seconds } =
+    proved;
   const property = exploration?.property === undefined ? undefined : modelPropertySlug(exploration.property);
   return {
     design,
@@ -59,6 +62,7 @@ export async function proveDesign(pool: WorkerPool, request: Omit<ProveTask, 'ki
     cpusOfView,
     crossing,
     seconds: rounded(seconds),
+    ...(cutoff === undefined ? {} : { cutoff }),
     ...(bounds === undefined ? {} : { bounds }),
     ...(exploration?.trace === undefined ? {} : { trace: exploration.trace.map((instance) => actionOf(instance)) }),
     ...(obstacle === undefined ? {} : { obstacle }),
@@ -100,15 +104,22 @@ function invariantInWords({
   return `${counted(views, 'value')} of ${of} and ${counted(sleepers, 'value')} of a sleeping thread, up to renaming; nesting at most ${nesting}`;
 }
 
+function cutoffInWords({ size, met, of }: NonNullable<ProveResult['cutoff']>): string {
+  const system = `${counted(size.cpus, 'CPU')}, ${counted(size.tasks, 'task')} and ${counted(size.mms, 'address space')}`;
+  const some = met === 0 ? 'it cannot be told which of these values' : `${grouped(met)} of these ${grouped(of)} values`;
+  return met === of ? `${system} have all of these ${grouped(of)} values` : `${some} ${system} have`;
+}
+
 /** The proof for people. */
 export function proofInWords(result: ProveResult): string[] {
-  const { design, message, verdict, property, crossing, seconds, bounds, trace, obstacle } = result;
+  const { design, message, verdict, property, crossing, cutoff, seconds, bounds, trace, obstacle } = result;
   const lines = [`${design}: ${message}`];
   if (verdict === 'proved')
     lines.push(
       `  invariant ${invariantInWords(result)}`,
       `  crossing  ${crossing.length === 0 ? 'no rule asks' : `only ${crossing.join(' and ')} ask`} for more than one CPU with its thread`,
     );
+  if (cutoff !== undefined) lines.push(`  cutoff    ${cutoffInWords(cutoff)}`);
   if (obstacle !== undefined)
     lines.push(
       ...(obstacle.element === undefined ? [] : [`  element   ${obstacle.element}`]),

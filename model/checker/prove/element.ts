@@ -18,10 +18,10 @@ export type Sleeper = Pick<Element, 'values' | 'kind'>;
 /**
  * Why a set is no proof. `property`: one may fail. `range`: an index or a value may be out of range. `thread`: a CPU
  * may take a thread that another one runs. `reach`: a step writes to a thread that may sleep and is none of its
- * arguments. `budget`: a rule asks of an event budget more than whether it is used up. The others are limits, `size`:
- * of views; `names`: of CPUs, tasks and address spaces that one step is about; `nesting`: of contexts.
+ * arguments. The others are limits, `size`: of views; `names`: of CPUs, tasks and address spaces that one step is
+ * about; `nesting`: of contexts.
  */
-export type Obstacle = 'property' | 'range' | 'thread' | 'reach' | 'budget' | 'size' | 'names' | 'nesting';
+export type Obstacle = 'property' | 'range' | 'thread' | 'reach' | 'size' | 'names' | 'nesting';
 
 export interface Alarm {
   readonly kind: Obstacle;

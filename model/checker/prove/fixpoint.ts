@@ -25,12 +25,17 @@ export interface Fixpoint {
   readonly alarm: Alarm | undefined;
   /** Rules that ask for more than the CPU that takes the step, the thread that it runs, and the globals. */
   readonly crossing: ReadonlySet<string>;
+  /** Cells that a step was found to depend on while they were left open. */
+  readonly open: ReadonlySet<number>;
 }
 
 interface FixpointOptions {
-  /** Cells that are budgets of events. */
-  readonly budgets: ReadonlySet<number>;
   readonly mostViews: number;
+  /**
+   * Not for a proof: all CPUs but that of the view stand still, each with its idle thread, and every other thread
+   * sleeps. What is found then is what such states lead to, and nothing else, as long as nothing is left open.
+   */
+  readonly othersRest?: boolean;
 }
 
 type Leaf = Extract<Tree, { kind: 'step' | 'fail' }>;
@@ -47,7 +52,6 @@ interface Waiting {
 class FixpointSearch {
   private readonly system: ProofSystem;
   private readonly options: FixpointOptions;
-  private readonly everything: Int32Array;
   private readonly scene: Scene;
   private readonly judge: ElementJudge;
   private readonly views: Element[] = [];
@@ -64,20 +68,28 @@ class FixpointSearch {
   private element: Element | undefined;
   private action: Action | undefined;
   private readonly open = new Set<number>();
+  private readonly everOpen = new Set<number>();
   private hasLeaf = false;
 
   constructor(system: ProofSystem, options: FixpointOptions) {
     this.system = system;
     this.options = options;
-    this.everything = system.anything();
-    this.scene = new Scene(system.form, system.anything());
+    this.scene = new Scene(system.form, system.anything(), options.othersRest);
     this.judge = new ElementJudge(system);
     this.tracked = Array.from({ length: system.form.tracked }, (_, cpu) => cpu);
-    this.atSteps = { asked: (cell, values) => this.asked(cell, values), leaf: (leaf) => this.leaf(leaf) };
-    const leaf = () => {
-      this.hasLeaf = true;
+    this.atSteps = {
+      asked: (cell) => {
+        this.asked(cell);
+        if (!isSingle(this.scene.sets[cell])) this.everOpen.add(cell);
+      },
+      leaf: (leaf) => this.leaf(leaf),
     };
-    this.atProbe = { asked: this.atSteps.asked, leaf };
+    this.atProbe = {
+      asked: (cell) => this.asked(cell),
+      leaf: () => {
+        this.hasLeaf = true;
+      },
+    };
   }
 
   run(views: readonly Values[], sleepers: readonly Sleeper[]): Fixpoint {
@@ -92,7 +104,7 @@ class FixpointSearch {
       else throw error;
     }
     const all = THREAD_KINDS.flatMap((kind) => this.sleepers[kind]);
-    return { views: this.views, sleepers: all, alarm, crossing: this.crossing };
+    return { views: this.views, sleepers: all, alarm, crossing: this.crossing, open: this.everOpen };
   }
 
   /** Views and sleepers become more on the way: what comes late is tried with what came before it. */
@@ -103,7 +115,7 @@ class FixpointSearch {
       count = this.size();
       const others = this.system.actions.filter(isOther);
       for (const view of this.views.slice(0, done)) this.expand(view, others);
-      for (const { view, action } of [...this.waiting]) this.expand(view, [action]);
+      for (const { view, action } of this.waiting.splice(0)) this.expand(view, [action]);
       for (; done < this.views.length; done++) this.expand(this.views[done], [...own, ...others]);
     }
   }
@@ -186,6 +198,8 @@ class FixpointSearch {
     if (action === undefined) return;
     if (at === threads.length) return this.walk(action.tree, this.atSteps);
     const thread = threads[at];
+    // One that is known to run: the idle thread of a CPU that rests.
+    if (scene.isResting(thread)) return this.place(threads, at + 1);
     const mark = scene.mark();
     scene.asleep.push(thread);
     for (const { values } of [...this.sleepers[system.form.kindOf(thread)]]) {
@@ -194,6 +208,7 @@ class FixpointSearch {
       scene.rollback(mark);
     }
     scene.asleep.pop();
+    if (this.options.othersRest) return;
     for (let cpu = this.tracked.length; cpu < system.bounds.cpus; cpu++) {
       scene.putOn(cpu, thread);
       this.place(threads, at + 1);
@@ -206,14 +221,11 @@ class FixpointSearch {
     return over === 'cpu' ? index < this.tracked.length : over === 'thread' && this.scene.runs.includes(index);
   }
 
-  private asked(cell: number, values: ValueSet): void {
+  private asked(cell: number): void {
     if (this.isOwn(cell)) return;
-    if (this.system.form.owners[cell].over !== 'global') {
-      if (this.action !== undefined && this.action.actor < this.tracked.length) this.crossing.add(this.action.rule);
-    } else if (this.options.budgets.has(cell) && values !== 1 && values !== (this.everything[cell] & ~1)) {
-      // Of a budget of any size nothing is known but whether it is used up.
-      this.raise('budget');
-    }
+    const { action } = this;
+    const isCrossing = this.system.form.owners[cell].over !== 'global';
+    if (isCrossing && action !== undefined && action.actor < this.tracked.length) this.crossing.add(action.rule);
     this.open.add(cell);
   }
 

@@ -69,8 +69,8 @@ export class GrownTree {
 
 /** What a walk of a tree hears of. */
 export interface Walker {
-  /** The cell is asked whether it has one of these values. */
-  asked(cell: number, values: ValueSet): void;
+  /** The outcome depends on the cell. */
+  asked(cell: number): void;
   /** A step or a failure; the sets are those of the states that come to it. */
   leaf(tree: Extract<Tree, { kind: 'step' | 'fail' }>): void;
 }
@@ -93,7 +93,7 @@ export function walk(tree: Tree, sets: ValueSets, walker: Walker): boolean {
       walker.leaf(tree);
       return true;
     case 'test': {
-      walker.asked(tree.cell, tree.values);
+      walker.asked(tree.cell);
       const set = sets[tree.cell];
       const yes = set & tree.values;
       if (yes === set) return walk(tree.yes, sets, walker);
@@ -107,9 +107,9 @@ export function walk(tree: Tree, sets: ValueSets, walker: Walker): boolean {
     }
     case 'split': {
       const set = sets[tree.cell];
+      walker.asked(tree.cell);
       let isComplete = true;
       for (const { values, tree: inner } of tree.cases) {
-        walker.asked(tree.cell, values);
         if ((set & values) === 0) continue;
         sets[tree.cell] = set & values;
         isComplete = walk(inner, sets, walker) && isComplete;
@@ -120,8 +120,8 @@ export function walk(tree: Tree, sets: ValueSets, walker: Walker): boolean {
     case 'same': {
       const [left, right] = [sets[tree.cell], sets[tree.other]];
       const both = left & right;
-      walker.asked(tree.cell, right);
-      walker.asked(tree.other, left);
+      walker.asked(tree.cell);
+      walker.asked(tree.other);
       const areKnown = isSingle(left) && isSingle(right);
       if (areKnown) return walk(both === 0 ? tree.no : tree.yes, sets, walker);
       let isComplete = true;

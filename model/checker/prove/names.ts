@@ -24,6 +24,7 @@ type Sizes = Pick<Bounds, 'cpus' | 'tasks' | 'mms'>;
 export class NameGiver {
   private readonly to: Sizes;
   private from: Sizes;
+  private readonly keepsMms: boolean;
   private readonly cpus = new Map<number, number>();
   private readonly mms = new Map<number, number>();
   private readonly tasks = new Map<number, number>();
@@ -33,9 +34,11 @@ export class NameGiver {
   private mostMms = 0;
   private mostTasks = 0;
 
-  constructor(to: Sizes) {
+  /** `keepsMms`: address spaces keep their names, where they have different numbers of tasks. */
+  constructor(to: Sizes, keepsMms: boolean) {
     this.to = to;
     this.from = to;
+    this.keepsMms = keepsMms;
   }
 
   /** Forgets the names given so far; the next ones come from a system of this size, whose CPUs these are the first. */
@@ -74,6 +77,7 @@ export class NameGiver {
   }
 
   private mm(value: number): number {
+    if (this.keepsMms) return value;
     const image = given(this.mms, value, Math.max(1, this.to.mms));
     this.mostMms = Math.max(this.mostMms, this.mms.size);
     return image;

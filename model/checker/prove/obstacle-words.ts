@@ -30,8 +30,6 @@ function whatMayHappen({ kind, property = 0, action }: Alarm, nameOf: Names): st
       return `${step} may take a thread that another CPU runs`;
     case 'reach':
       return `${step} writes to a thread that may sleep and is not among its arguments`;
-    case 'budget':
-      return `${step} asks of a budget of events more than whether it is used up`;
     case 'size':
       return 'the set has more elements than the limit';
     case 'names':

@@ -82,8 +82,12 @@ function actionOf(executor: GuidedExecutor, instance: Instance, facts: ValueSets
   };
 }
 
-/** `tracked`: how many CPUs a view has. */
-export function proofSystem<S extends Transient, D>(model: Model<S, D>, tracked: number): ProofSystem {
+/** `tracked`: how many CPUs a view has. `keepsMms`: its address spaces keep their names. */
+export function proofSystem<S extends Transient, D>(
+  model: Model<S, D>,
+  tracked: number,
+  keepsMms = false,
+): ProofSystem {
   const program = programOf(model);
   const flat = unrollProgram(program);
   const layout = fullLayout(program);
@@ -101,7 +105,7 @@ export function proofSystem<S extends Transient, D>(model: Model<S, D>, tracked:
     bounds: model.bounds,
     program,
     layout,
-    form: new ViewForm(layout, model.bounds, model.running, tracked),
+    form: new ViewForm(layout, model.bounds, model.running, tracked, keepsMms),
     actions: instancesOf(flat.rules).map((instance) => actionOf(executor, instance, facts)),
     conditions,
     anything: () => facts.slice(),

@@ -3,7 +3,7 @@
  * answer is a proof, a violation with its shortest trace at the smallest bounds that show it, or what stands in the way
  * of both. docs/proof.md has the method and why it is sound.
  */
-import { type Bounds, sizeOf, type Transient } from '../language/schema-types';
+import { type Bounds, sizeOf, type Transient, UNLIMITED } from '../language/schema-types';
 import type { Model } from '../model';
 import type { Alarm, Obstacle, Sleeper } from './element';
 import { type Fixpoint, fixpoint } from './fixpoint';
@@ -14,6 +14,11 @@ import { StateReader } from './state-views';
 import type { Values } from './views';
 
 interface ProveOptions {
+  /**
+   * The system of the proof is at least so large; it grows where that is too small. Default: 3 CPUs, 4 address spaces
+   * with 3 tasks each.
+   */
+  readonly sizes?: Sizes;
   /** Of one fixpoint, after which there is no proof. Default: 200,000. */
   readonly mostViews?: number;
   /** The search for a violation: the largest sum of what bounds are above the least ones. Default: 4. */
@@ -23,7 +28,7 @@ interface ProveOptions {
 }
 
 /** The set that was closed, or that in which an alarm was raised. */
-interface Closure {
+export interface Closure {
   readonly system: ProofSystem;
   readonly fixpoint: Fixpoint;
   /** Contexts that a thread has open at most. */
@@ -39,8 +44,14 @@ export interface Proof {
   readonly alarm?: Alarm;
 }
 
-const DEFAULTS: Required<ProveOptions> = { mostViews: 200_000, mostAbove: 4, mostStates: 2_000_000 };
+const DEFAULTS: Required<ProveOptions> = {
+  sizes: { cpus: 3, tasks: 12, mms: 4 },
+  mostViews: 200_000,
+  mostAbove: 4,
+  mostStates: 2_000_000,
+};
 
+const ANY_EVENTS = { nmis: UNLIMITED, irqs: UNLIMITED };
 const FIRST_NESTING = 8;
 /** A value, such as a count of contexts or a thread, is one of 32 at most (code/layout.ts). */
 const MOST_NESTING = 31;
@@ -96,9 +107,9 @@ class Prover<S extends Transient, D> {
   /** In a system that is large enough for the views that there turn out to be. `isAlone`: with one CPU and no other. */
   private close(tracked: number, isAlone = false): Closure {
     let nesting = Math.min(FIRST_NESTING, this.like.nesting * FIRST_NESTING);
-    let sizes = this.atMost({ cpus: tracked + 2, tasks: 12, mms: 4 });
+    let sizes = this.atMost(this.options.sizes);
     for (;;) {
-      const bounds = { ...sizes, cpus: isAlone ? 1 : sizes.cpus, nesting, nmis: 1, irqs: 1 };
+      const bounds = { ...sizes, cpus: isAlone ? 1 : sizes.cpus, nesting, ...ANY_EVENTS };
       const closure = this.closeAt(bounds, tracked);
       const { alarm } = closure.fixpoint;
       const isDeep = nesting > 0 && closure.nesting >= nesting;
@@ -116,7 +127,7 @@ class Prover<S extends Transient, D> {
   }
 
   private needed({ system }: Closure): Sizes {
-    return sizesFor(system.program, system.form.names());
+    return sizesFor(system.program, system.form.mostNames());
   }
 
   private closeAt(bounds: Bounds, tracked: number): Closure {
@@ -131,7 +142,7 @@ class Prover<S extends Transient, D> {
       sleepers.push(...reader.sleepers(state, at));
     }
     const { mostViews } = this.options;
-    const closed = fixpoint(system, views, sleepers, { budgets: budgetsOf(model, system), mostViews });
+    const closed = fixpoint(system, views, sleepers, { mostViews });
     return { system, fixpoint: closed, nesting: nestingOf(model, system, closed) };
   }
 
@@ -157,13 +168,6 @@ function isWithin(next: Sizes, sizes: Sizes): boolean {
 
 function larger({ cpus, tasks, mms }: Sizes): Sizes {
   return { cpus: cpus + 1, mms: mms + 1, tasks: (tasksOfOneMm({ cpus, tasks, mms }) + 1) * (mms + 1) };
-}
-
-/** Globals of which there are as many values as the bounds have events: a system of any size has any number of them. */
-function budgetsOf<S extends Transient, D>({ schema, bounds }: Model<S, D>, { layout }: ProofSystem): Set<number> {
-  const more = { ...bounds, nmis: bounds.nmis + 1, irqs: bounds.irqs + 1 };
-  const isBudget = (field: string) => sizeOf(schema[field].sort, bounds) !== sizeOf(schema[field].sort, more);
-  return new Set(layout.cells.filter(({ field }) => isBudget(field)).map(({ number }) => number));
 }
 
 /** The most contexts that a view or a sleeper has: the deepest that holds anything, or what a field counts. */

@@ -14,12 +14,20 @@ export class Scene {
   /** Threads that sleep, with the values of a sleeper. */
   readonly asleep: number[] = [];
   private readonly form: ViewForm;
+  private readonly othersRest: boolean;
   /** What has been put: cell, what it was. */
   private readonly log: number[] = [];
 
-  constructor(form: ViewForm, anything: ValueSets) {
+  /** `othersRest`: each CPU that the view does not have runs its idle thread. */
+  constructor(form: ViewForm, anything: ValueSets, othersRest = false) {
     this.form = form;
     this.sets = anything;
+    this.othersRest = othersRest;
+  }
+
+  /** Is it the idle thread of a CPU that rests? */
+  isResting(thread: number): boolean {
+    return this.othersRest && thread >= this.form.bounds.tasks + this.form.tracked;
   }
 
   put(cell: number, values: ValueSet): void {
@@ -65,7 +73,9 @@ export class Scene {
 
   private awayFromOthers(thread: number): void {
     const { running, tracked } = this.form;
-    for (let cpu = tracked; cpu < running.length; cpu++)
-      this.put(running[cpu], this.sets[running[cpu]] & ~(1 << thread));
+    for (let cpu = tracked; cpu < running.length; cpu++) {
+      const idle = 1 << (this.form.bounds.tasks + cpu);
+      this.put(running[cpu], this.othersRest ? idle : this.sets[running[cpu]] & ~(1 << thread));
+    }
   }
 }

@@ -59,6 +59,17 @@ export class StateReader {
     return this.sleeping(state, bounds).map((thread) => this.sleeper(state, bounds, thread));
   }
 
+  /** The values of a CPU, under the names that they have. */
+  raw(state: Transient, cpu: number): number[] {
+    return this.read(state, this.form.cpuCells(0), cpu);
+  }
+
+  /** Does a field of the CPU name a task? */
+  mentionsTask(state: Transient, { tasks }: Bounds, cpu: number): boolean {
+    const { names } = this.form;
+    return this.raw(state, cpu).some((value, i) => names[i] === 'task' || (names[i] === 'thread' && value < tasks));
+  }
+
   /** What the cells of index 0 hold at this index; 0 for a context that the state has no room for. */
   private read(state: Transient, cells: readonly number[], at: number): number[] {
     const fields = fieldsOf(state);

@@ -59,7 +59,7 @@ export class ViewForm {
   private readonly nameGiver: NameGiver;
   private readonly cells = new Map<string, readonly number[]>();
 
-  constructor(layout: Layout, bounds: Bounds, running: string | undefined, tracked: number) {
+  constructor(layout: Layout, bounds: Bounds, running: string | undefined, tracked: number, keepsMms = false) {
     this.bounds = bounds;
     this.tracked = tracked;
     this.owners = layout.cells.map((cell) => ownerOf(layout, cell));
@@ -67,13 +67,18 @@ export class ViewForm {
     this.running = cell.flatMap((each) => (each === undefined ? [] : [each.number]));
     this.cpus = groupOf(layout, 'cpu', bounds.cpus);
     this.threads = groupOf(layout, 'thread', running === undefined ? 0 : bounds.tasks + bounds.cpus);
-    this.nameGiver = new NameGiver(bounds);
+    this.nameGiver = new NameGiver(bounds, keepsMms);
     if (this.threads.names.some((name) => name !== undefined))
       throw new RangeError('a thread has fields with names of CPUs, threads or address spaces: a proof compares none');
   }
 
+  /** By field of a CPU, in the order of `cpuCells`, what its values name. */
+  get names(): readonly (IndexSort | undefined)[] {
+    return this.cpus.names;
+  }
+
   /** Most names that a view has needed so far. */
-  names(): NameCounts {
+  mostNames(): NameCounts {
     return this.nameGiver.most();
   }
 

@@ -36,6 +36,9 @@ export const proveAnswer = z.strictObject({
   nesting: count,
   cpusOfView: z.int().min(1).max(2),
   crossing: z.array(slug),
+  cutoff: z
+    .strictObject({ size: z.strictObject({ cpus: count, tasks: count, mms: count }), met: count, of: count })
+    .optional(),
   seconds,
   bounds: bounds.optional(),
   trace: z.array(action).optional(),
