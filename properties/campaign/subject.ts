@@ -48,7 +48,7 @@ export class Subject {
    * plain design).
    */
   readonly model: EntryModel | undefined;
-  readonly #shortest = new Map<number, Shortest>();
+  private readonly shortest = new Map<number, Shortest>();
 
   constructor(name: SubjectName) {
     this.name = name;
@@ -61,14 +61,14 @@ export class Subject {
     this.guest = bootGuest(image, name.boot);
     this.bounds = searchBounds(name.design, this.guest.view.bounds);
     this.model = entryModel(name.table ?? name.design, this.bounds);
-    this.system = new EntrySystem(this.guest, this.#refinement());
+    this.system = new EntrySystem(this.guest, this.refinement());
   }
 
   /**
    * Refinement is not bounded in events, only by the deepest legal nesting. A mutant that the model expresses is judged
    * against its own model half.
    */
-  #refinement(): Refinement | undefined {
+  private refinement(): Refinement | undefined {
     const { manifest, view } = this.guest;
     if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
@@ -83,13 +83,13 @@ export class Subject {
    * bounds, or where the search was stopped. Searched once for each property.
    */
   shortestTrace(property: number, shouldStop?: () => boolean): readonly RuleInstance[] | undefined {
-    const known = this.#shortest.get(property) ?? this.#search(property, shouldStop);
+    const known = this.shortest.get(property) ?? this.search(property, shouldStop);
     // What was stopped may be asked again.
-    if (known.kind !== 'unknown' || known.reason !== 'interrupted') this.#shortest.set(property, known);
+    if (known.kind !== 'unknown' || known.reason !== 'interrupted') this.shortest.set(property, known);
     return known.kind === 'trace' ? known.trace : undefined;
   }
 
-  #search(property: number, shouldStop?: () => boolean): Shortest {
+  private search(property: number, shouldStop?: () => boolean): Shortest {
     return this.model === undefined ? { kind: 'none' } : searching().shortestTrace(this.model, property, shouldStop);
   }
 

@@ -20,7 +20,7 @@ import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
 import { Coverage, sweep } from '../exploration/sweep';
 import type { GuestBounds } from '../guest/guest-view';
-import { actionOf } from '../shrinking/concretise';
+import { actionOf } from '../trace/change';
 import type { Walk } from '../trace/walk';
 
 export type { Action, Counterexample } from '../../counterexamples/format';

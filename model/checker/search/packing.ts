@@ -2,11 +2,11 @@
  * Packed states: every value of a state in the bits that its sort needs, in 32-bit words. Equal states have equal
  * words, so the search compares and hashes words only.
  *
- *   word 0: | unused | ... row 1, element 0 | row 0, element 1 | row 0, element 0 |   values fill a word from bit 0 upwards;
- *   word 1: | ...                                               next value that fits |   a value never straddles two words
+ *   word 0: | unused | ... row 1, element 0 | row 0, element 1 | row 0, element 0 |
+ *   word 1: | ...                                               next value that fits |
  *
- * Rows (arrays) come in the order of the schema, numbers without an index last. The layout is a flat table that plain
- * loops walk: no code is generated.
+ * Values fill a word from bit 0 upwards; a value never straddles two words. Rows (arrays) come in the order of the
+ * schema, numbers without an index last. The layout is a flat table that plain loops walk: no code is generated.
  */
 import type { Bounds, Field, Schema, State, Transient } from '../language/schema-types';
 import { extentOf, sizeOf } from '../language/schema-types';
