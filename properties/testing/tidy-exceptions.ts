@@ -15,7 +15,6 @@ export const LONG_FILES: readonly string[] = [
   'monitor.ts',
   'paging.test.ts',
   'segments.test.ts',
-  'symbolic.ts',
 ];
 
 /** Files with a member whose name begins with #. */
