@@ -79,7 +79,7 @@ export interface UserPath {
 }
 
 /** An event from the kernel. */
-export interface KernelPath {
+interface KernelPath {
   readonly enter: readonly EntryStep[];
   readonly leave: readonly ReturnStep[];
 }

@@ -4,7 +4,7 @@
  */
 import { type Found, RUNS_AFTER_DIVERGENCE, type RunsDone } from './tasks';
 
-export interface RunCounts {
+interface RunCounts {
   readonly runs: number;
   readonly steps: number;
   readonly instructions: number;

@@ -13,7 +13,7 @@ import type { Subject } from './subject';
 import { type ShortestWalk, TraceArbitrary } from './trace-arbitrary';
 
 /** How a failing trace was found. */
-export type Strategy = 'random' | 'sweep' | 'initial-state';
+type Strategy = 'random' | 'sweep' | 'initial-state';
 
 /** A failing walk as it was found: all that shrinking starts from, and plain data. */
 export interface FailedWalk {
@@ -48,7 +48,7 @@ export interface Failure {
   readonly replay?: { readonly seed: number; readonly path: string };
 }
 
-export interface RunResult {
+interface RunResult {
   readonly run: number;
   /** Actions performed by the walk. */
   readonly steps: number;

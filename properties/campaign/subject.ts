@@ -113,7 +113,7 @@ export class Subject {
   }
 }
 
-export interface ShortestWalkOptions {
+interface ShortestWalkOptions {
   /** Polled while the abstract machine is searched and its trace is replayed. */
   readonly shouldStop?: () => boolean;
   /** The machine fails before its first action. */

@@ -14,7 +14,7 @@ import type { Directed } from './sometimes';
 import type { SubjectName } from './subject';
 
 /** Reads the image, boots it, and says what a campaign on it consists of. */
-export interface OpenTask {
+interface OpenTask {
   readonly kind: 'open';
   readonly subject: SubjectName;
 }

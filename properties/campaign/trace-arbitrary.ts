@@ -11,7 +11,7 @@ import type { TransitionSystem } from '../trace/transition-system';
 import type { Walk } from '../trace/walk';
 
 /** Actions of one walk. */
-export const WALK_ACTIONS = 160;
+const WALK_ACTIONS = 160;
 
 /** What shrinking needs besides the system: the provably shortest walk to the failure of a walk, where there is one. */
 export type ShortestWalk = (failure: NonNullable<Walk['failure']>, walk: Walk) => Walk | undefined;

@@ -6,7 +6,7 @@ import type { Option, TransitionSystem } from '../trace/transition-system';
 import { initialFailure, Trail, type Walk } from '../trace/walk';
 
 /** The part of fast-check's generator that a walk draws from. */
-export interface Draws {
+interface Draws {
   nextInt(min: number, max: number): number;
 }
 

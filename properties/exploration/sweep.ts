@@ -12,7 +12,7 @@ import type { Walk } from '../trace/walk';
  * A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the
  * guest chooses.
  */
-export interface Scenario {
+interface Scenario {
   readonly name: string;
   readonly start: 'user' | 'irq' | 'nmi';
   /** Answers to the guest's choices, in order; then 0. */
@@ -41,7 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** What can happen at a boundary: `switch` is the other CPU switching to the same task. */
-export type SweptEvent = 'nmi' | 'irq' | 'switch';
+type SweptEvent = 'nmi' | 'irq' | 'switch';
 
 /** Pairs of a boundary (symbol+offset) and an event that were hit. */
 export class Coverage {
@@ -71,7 +71,7 @@ export class Coverage {
   }
 }
 
-export interface SweepResult {
+interface SweepResult {
   /** The first failing walk, in the order of scenarios and boundaries. */
   readonly failure: Walk | undefined;
   readonly boundaries: number;

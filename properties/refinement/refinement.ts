@@ -25,7 +25,7 @@ import { changesInWords } from './changes';
 import { StepCache } from './step-cache';
 
 /** Where the machine did what the abstract machine does not allow. */
-export interface Divergence {
+interface Divergence {
   /** The field that says most about it, as `stack[0]`; `requirement` where only a property of the model failed. */
   readonly field: string;
   /** What the machine did, and what a rule would have done, in words. */
@@ -38,7 +38,7 @@ interface Transition {
 }
 
 /** What one boundary did to the abstract state. */
-export type AbstractStep =
+type AbstractStep =
   | { readonly kind: 'stutter' }
   | Transition
   | { readonly kind: 'diverged'; readonly divergence: Divergence };

@@ -6,7 +6,7 @@
  */
 
 /** Slots of the table, a power of two: 1.5 MiB for two CPUs. More slots forget less, and wait for memory. */
-export const STEP_CACHE_SLOTS = 2 ** 14;
+const STEP_CACHE_SLOTS = 2 ** 14;
 
 export class StepCache<T> {
   private readonly words: number;

@@ -37,7 +37,7 @@ export interface CpuView {
 }
 
 /** An instruction as everybody writes it: place and AT&T text. */
-export interface InstructionView {
+interface InstructionView {
   readonly place: string;
   readonly text: string;
 }

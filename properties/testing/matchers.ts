@@ -24,7 +24,7 @@ import { propertySlug } from '../safety/property';
 import type { Walk } from '../trace/walk';
 
 /** Where a failing test leaves the case, relative to the working directory. */
-export const DEFAULT_FOLDER = 'pti-check-found';
+const DEFAULT_FOLDER = 'pti-check-found';
 
 /** Shrinking must end before the test does (Jest gives it 5 s), ms. */
 const SHRINKING_MS = 2500;
@@ -42,7 +42,7 @@ export interface Plan {
 }
 
 /** A walk that was made otherwise, by a sweep or by hand; undefined or without a failure if all went well. */
-export interface Walked {
+interface Walked {
   readonly subject: Subject;
   readonly walk: Walk | undefined;
   readonly save?: string;

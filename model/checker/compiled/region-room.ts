@@ -72,7 +72,7 @@ function assignments({ masks }: Learnable): number[][] {
 }
 
 /** The words of all regions that there can be. */
-export function wordsForAll(learnable: Learnable): number {
+function wordsForAll(learnable: Learnable): number {
   return assignments(learnable).reduce((sum, running) => sum + regionFor(learnable, running).words, 2 * BLOCK_WORDS);
 }
 

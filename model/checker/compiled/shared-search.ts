@@ -68,7 +68,7 @@ export interface Shared {
   readonly reportsDeadlock: boolean;
 }
 
-export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock'> {
+interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock'> {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
 }

@@ -71,7 +71,7 @@ export function crossingStride(words: number): number {
   return 2 * words + 2;
 }
 
-export interface MemorySizes {
+interface MemorySizes {
   readonly slots: Slots;
   /** Words of a state that is not collapsed. */
   readonly wideWords: number;

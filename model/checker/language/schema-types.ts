@@ -47,7 +47,7 @@ export function range(size: Size): Sort {
 export type Dimension = IndexSort | 'context';
 
 /** A sort repeated `bounds.nesting` times: one value for each context that can be open. */
-export interface PerContext {
+interface PerContext {
   readonly contexts: Sort;
 }
 

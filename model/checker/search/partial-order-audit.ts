@@ -10,7 +10,7 @@ import { makeJudge } from './judge';
 import type { BoundState } from './packing';
 import { type Steps, stepsOf } from './partial-order';
 
-export interface Audit {
+interface Audit {
   readonly states: number;
   /** Pairs of a private step and another one that were executed in either order. */
   readonly pairs: number;

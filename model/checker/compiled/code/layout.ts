@@ -13,7 +13,7 @@ import type { FieldInfo, Program } from '../../translate/ir';
 /** A set of values 0..31, one bit each. */
 export type ValueSet = number;
 
-export const MAX_VALUES = 32;
+const MAX_VALUES = 32;
 
 export interface Cell {
   readonly number: number;

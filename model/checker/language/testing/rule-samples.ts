@@ -3,17 +3,17 @@
  */
 
 export const VOCABULARY = `
-export type Cpu = number; export type Task = number; export type Thread = number; export type Mm = number;
-export interface DesignConfig { readonly pti: number; readonly names: readonly string[] }
-export interface Bounds { readonly cpus: number; readonly tasks: number; readonly mms: number }
-export interface State { user: number[]; kind: number[][]; left: number; failed: number }
-export const USER = 1;
-export const KERNEL = USER + 1;
-export const NAME = 'user';
-export function isUser(s: State, c: Cpu): boolean { return s.user[c] === USER; }
-export function setUser(s: State, c: Cpu): void { s.user[c] = USER; }
-export function table(s: State): number[] { return s.user; }
-export function someRule(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void { if (s.left === 0) return false; s.user[c] = d.pti; }
+  export type Cpu = number; export type Task = number; export type Thread = number; export type Mm = number;
+  export interface DesignConfig { readonly pti: number; readonly names: readonly string[] }
+  export interface Bounds { readonly cpus: number; readonly tasks: number; readonly mms: number }
+  export interface State { user: number[]; kind: number[][]; left: number; failed: number }
+  export const USER = 1;
+  export const KERNEL = USER + 1;
+  export const NAME = 'user';
+  export function isUser(s: State, c: Cpu): boolean { return s.user[c] === USER; }
+  export function setUser(s: State, c: Cpu): void { s.user[c] = USER; }
+  export function table(s: State): number[] { return s.user; }
+  export function someRule(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void { if (s.left === 0) return false; s.user[c] = d.pti; }
 `;
 
 export const HEADER = `
