@@ -9,7 +9,8 @@ import type { Bounds } from '../../model/checker/language/schema-types';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { Manifest } from '../guest/manifest';
-import type { FailedWalk, Failure } from './run';
+import type { Failure } from './failure';
+import type { FailedWalk } from './run';
 import type { Directed } from './sometimes';
 import type { SubjectName } from './subject';
 
@@ -146,7 +147,7 @@ export interface SweepDone {
 }
 
 /** How a search ended. `seconds` is its own time, without the wait for a free worker. */
-export interface Searched {
+export interface SearchAnswer {
   readonly exploration: Exploration;
   readonly seconds: number;
 }
@@ -158,7 +159,7 @@ export interface Answers {
   readonly runs: RunsDone;
   readonly sweep: SweepDone;
   readonly shrink: Found;
-  readonly search: Searched;
+  readonly search: SearchAnswer;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

@@ -5,7 +5,7 @@ import { replaceCounterexample, type Saved, saveCounterexample } from '../../cou
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { badInputMessage } from '../bad-input';
 import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign/dispatch';
-import type { Failure } from '../campaign/run';
+import type { Failure } from '../campaign/failure';
 import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign/tasks';
 import type { WorkerPool } from '../campaign/worker-pool';
 import { MACHINE_BOUNDS } from '../designs/bounds';

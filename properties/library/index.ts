@@ -13,8 +13,10 @@ import { checkDesign } from '../../model/designs/check-design';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
+import { type ReplayResult, replayCase } from '../campaign/case';
+import { type Failure, shrinkFailure } from '../campaign/failure';
 import { openSubject } from '../campaign/open-subject';
-import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../campaign/run';
+import { campaignRun } from '../campaign/run';
 import type { Subject } from '../campaign/subject';
 import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
@@ -31,7 +33,7 @@ export { checkDesign, type DesignFault } from '../../model/designs/check-design'
 export type * from '../../model/designs/design-table';
 export { type Edit, editDesign } from '../../model/designs/sequences';
 export { BadInputError } from '../bad-input';
-export type { Failure, ReplayResult } from '../campaign/run';
+export type { Failure } from '../campaign/failure';
 export type { Subject } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
 export type { GuestBounds } from '../guest/guest-view';
@@ -202,3 +204,5 @@ export function design(nameOrFile: string): DesignTable {
   if (table === undefined) throw new RangeError(`expected a design, found ${nameOrFile}`);
   return table;
 }
+
+export type { ReplayResult } from '../campaign/case';

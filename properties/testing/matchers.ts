@@ -6,14 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { saveCounterexample } from '../../counterexamples/store';
-import {
-  campaignRun,
-  type FailedWalk,
-  type Failure,
-  replayCase,
-  shrinkFailure,
-  toCounterexample,
-} from '../campaign/run';
+import { replayCase, toCounterexample } from '../campaign/case';
+import { type Failure, shrinkFailure } from '../campaign/failure';
+import { campaignRun, type FailedWalk } from '../campaign/run';
 import type { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';

@@ -12,7 +12,7 @@ import type { Bounds, Field, Schema, State, Transient } from '../language/schema
 import { extentOf, sizeOf } from '../language/schema-types';
 
 /** Where one value lives. `size` is the number of its legal values. */
-export interface Cell {
+export interface PackedCell {
   readonly field: string;
   readonly index: readonly number[];
   readonly size: number;
@@ -38,13 +38,13 @@ export interface Packing<S> {
   /** A new state, all zero. */
   zero(): S;
   /** The layout, one entry a value. */
-  describe(): readonly Cell[];
+  describe(): readonly PackedCell[];
 }
 
 /** A value that does not fit its sort is a bug in a rule; to mask it would merge two different states. */
 export class ValueRangeError extends Error {
   override readonly name = 'ValueRangeError';
-  constructor(cell: Cell, value: unknown) {
+  constructor(cell: PackedCell, value: unknown) {
     const place = cell.field + cell.index.map((i) => `[${i}]`).join('');
     super(
       `${place} is ${String(value)}, but its sort has the values 0..${cell.size - 1}: a rule stored a value or read an index out of range`,
@@ -54,7 +54,7 @@ export class ValueRangeError extends Error {
 
 const MAX_SIZE = 2 ** 30;
 
-type Unplaced = Omit<Cell, 'word' | 'shift'>;
+type Unplaced = Omit<PackedCell, 'word' | 'shift'>;
 type Loose = Record<string, number | number[] | number[][]>;
 
 function bitsFor(size: number): number {
@@ -77,7 +77,7 @@ function cellsOf(name: string, field: Field, bounds: Bounds): Unplaced[] {
  * Next-fit placement: values are 1 to 4 bits, so hardly any bit is lost, and a walk over the cells is a walk over the
  * words.
  */
-function place(cells: readonly Unplaced[]): Cell[] {
+function place(cells: readonly Unplaced[]): PackedCell[] {
   let word = 0;
   let used = 0;
   return cells.map((cell) => {
@@ -85,13 +85,13 @@ function place(cells: readonly Unplaced[]): Cell[] {
       word++;
       used = 0;
     }
-    const placed: Cell = { ...cell, word, shift: used % 32 };
+    const placed: PackedCell = { ...cell, word, shift: used % 32 };
     used += cell.bits;
     return placed;
   });
 }
 
-function layoutOf(schema: Schema, bounds: Bounds): Cell[] {
+function layoutOf(schema: Schema, bounds: Bounds): PackedCell[] {
   const fields = Object.entries(schema);
   const ordered = [...fields.filter(([, field]) => field.rank > 0), ...fields.filter(([, field]) => field.rank === 0)];
   return place(ordered.flatMap(([name, field]) => cellsOf(name, field, bounds)));
@@ -136,7 +136,7 @@ function rowFinder(schema: Schema): (state: Loose) => number[][] {
  * The columns of the layout that the loops read. `last` marks the last cell of a word; word w has the cells from
  * `starts[w]` up to `starts[w + 1]`.
  */
-function tableOf(cells: readonly Cell[], rows: readonly (readonly number[])[]) {
+function tableOf(cells: readonly PackedCell[], rows: readonly (readonly number[])[]) {
   const words = 1 + Math.max(0, ...cells.map((cell) => cell.word));
   const places = rows.flatMap((row, r) => row.map((_, element) => ({ r, element })));
   return {
