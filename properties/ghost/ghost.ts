@@ -11,7 +11,7 @@
 import { GS } from '../../emulator/registers';
 
 /** One more than L3 allows, and one for the delivery that violates it. */
-export const MAX_CONTEXTS = 8;
+const MAX_CONTEXTS = 8;
 
 // Words of a CPU.
 /** Thread whose threadsp rsp was last loaded from. */
@@ -69,7 +69,7 @@ export const DEPTH = 0;
 export const RSP_SAVED = 1;
 export const USER_GS_LO = 2;
 export const USER_GS_HI = 3;
-export const CONTEXTS = 4;
+const CONTEXTS = 4;
 
 // Words of a context.
 export const CTX_KIND = 0;
@@ -99,7 +99,7 @@ export const CTX_FAULT = 19;
 export const CTX_REGISTERS = 20;
 export const SNAPSHOT_WORDS = GS + 1;
 export const CTX_WORDS = CTX_REGISTERS + SNAPSHOT_WORDS;
-export const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
+const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
 
 /** Word offsets into the ghost array. */
 export class Ghost {
