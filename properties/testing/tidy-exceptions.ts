@@ -14,8 +14,10 @@ export const HASH_PRIVATE: readonly string[] = ['manifest.ts'];
  */
 export const UNUSED_EXPORTS: readonly string[] = [
   'Explanation',
+  'KernelPath',
   'PER_CPU_STACKS',
   'PER_TASK_STACKS',
+  'PerContext',
   'StackKind',
   'giveTurn',
   'imageBounds',
