@@ -1,6 +1,6 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
-import { MAX_LENGTH } from './decode/code-cache';
+import { MAX_LENGTH } from './cpu/code-cache';
 import { isImplemented } from './decode/decoder';
 import type { Machine } from './machine';
 import { toBigInt, vaHi, vaLo } from './words';

@@ -5,8 +5,8 @@
  */
 
 import { DEVICE, EXECUTE, mmuAddress, NO_ADDRESS } from './cpu/access';
+import { type CodePage, MAX_LENGTH } from './cpu/code-cache';
 import type { Cpu } from './cpu/cpu';
-import { type CodePage, MAX_LENGTH } from './decode/code-cache';
 import { decodeAt } from './decode/decoder';
 import type { MicroOp } from './micro-op';
 import { RIP } from './registers';

@@ -5,8 +5,8 @@
  */
 
 import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';
+import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
-import { CodeCache } from './decode/code-cache';
 import { hexLanes, joinLanes } from './hash';
 import { PhysicalMemory } from './memory/physical-memory';
 import { MAX_CPUS } from './memory/undo-log';

@@ -96,6 +96,13 @@ else
   report FAIL 'tsc does not find the types'
 fi
 
+# A property of one's own: the file of docs/your-own-property.md, which holds of our image; one that nothing fulfils is found.
+awk '$0 == "```js file=cr4-is-pinned.mjs" { on = 1; next } /^```$/ { on = 0 } on' "$clone/docs/your-own-property.md" >cr4-is-pinned.mjs
+sed 's/cr4-is-pinned/no-bit-is-clear/; s/const PINNED = .*/const PINNED = -1;/' cr4-is-pinned.mjs >impossible.mjs
+expect 0 'mainline: held in every run' fuzz --design mainline --runs 5 --seed p --property cr4-is-pinned.mjs
+expect 1 'no-bit-is-clear' fuzz --design mainline --runs 5 --seed p --property impossible.mjs --save impossible
+expect 0 'reproduced, no-bit-is-clear' replay --property impossible.mjs impossible/*.json
+
 # A machine of one's own with the model checker: the files of docs/model-checker.md, as they stand there.
 mkdir machine
 cd machine

@@ -172,7 +172,7 @@ export function loadSlow(cpu: Cpu, lo: number, hi: number, size: number, into: n
   if (crosses(lo, size)) return loadCrossing(cpu, lo, hi, size, pa, into);
   r[into + 1] = 0;
   if (pa === DEVICE) {
-    r[into] = cpu.bus.read(cpu, deviceAddress, size);
+    r[into] = cpu.outside.read(cpu, deviceAddress, size);
     if (size === 8) r[into + 1] = -1;
     return true;
   }
@@ -211,7 +211,7 @@ export function storeSlow(cpu: Cpu, lo: number, hi: number, size: number, valueL
   if (pa === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
   if (crosses(lo, size)) return storeCrossing(cpu, lo, hi, size, valueLo, valueHi, pa);
   if (pa === DEVICE) {
-    cpu.bus.write(cpu, deviceAddress, size, valueLo);
+    cpu.outside.write(cpu, deviceAddress, size, valueLo);
     return true;
   }
   const memory = cpu.memory;

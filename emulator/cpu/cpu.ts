@@ -4,7 +4,6 @@
  * is in ./execute and its neighbours; what events do is in ../system.
  */
 
-import type { CodeCache } from '../decode/code-cache';
 import { mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
 import type { MicroOp } from '../micro-op';
@@ -29,17 +28,27 @@ import {
   V,
   VEC_SS,
 } from '../registers';
-import type { Bus } from '../system/bus';
 import { bigHi, bigLo, toBigInt, toVa } from '../words';
 import { loadSlow, prepareWriteSlow, storeSlow } from './access';
+import type { CodeCache } from './code-cache';
 import { materialise } from './flags';
+
+/** What answers where there is no RAM: ../system/bus. Addresses are physical and unsigned, sizes are in bytes. */
+export interface Outside {
+  /** The value as a signed 32-bit number; of 8 bytes the low half, and the high one is all ones. */
+  read(cpu: Cpu, address: number, size: number): number;
+  /** Of 8 bytes only the low half is passed on. */
+  write(cpu: Cpu, address: number, size: number, value: number): void;
+  /** One byte; undefined: there is no such port. */
+  readPort(cpu: Cpu, port: number): number | undefined;
+}
 
 export class Cpu {
   readonly index: number;
   readonly r = new Int32Array(REGISTER_WORDS);
   readonly memory: PhysicalMemory;
   readonly tlb: Tlb;
-  readonly bus: Bus;
+  readonly outside: Outside;
   readonly codeCache: CodeCache;
   observer: Observer = NULL_OBSERVER;
   /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
@@ -66,11 +75,11 @@ export class Cpu {
   codeHi = 0;
   codeOps: (MicroOp | undefined)[] = [];
 
-  constructor(index: number, memory: PhysicalMemory, bus: Bus, codeCache: CodeCache) {
+  constructor(index: number, memory: PhysicalMemory, outside: Outside, codeCache: CodeCache) {
     this.codeCache = codeCache;
     this.index = index;
     this.memory = memory;
-    this.bus = bus;
+    this.outside = outside;
     this.tlb = new Tlb(index, memory.undo);
   }
 

@@ -9,7 +9,7 @@ import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from '../micr
 import { FS_BASE, GS_BASE, RBP, RSP, ZERO } from '../registers';
 import { SEGMENT_WORDS } from '../system/segments';
 import { bigHi, bigLo } from '../words';
-import type * as table from './instruction-table';
+import type { Row } from './forms';
 
 /** Word index, shift and width of a general register. */
 export function registerOf(register: number): { word: number; shift: number; size: number } {
@@ -97,8 +97,8 @@ export function dropSegment(op: MicroOp): void {
   op.flags &= ~(OP_GS | OP_SS);
 }
 
-export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void {
-  switch (entry.shape) {
+export function describe(op: MicroOp, i: Instruction, row: Row): void {
+  switch (row.shape) {
     case 'none':
     case 'ignored':
       return;
@@ -109,7 +109,7 @@ export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void 
       return describeBinary(op, i);
     case 'unary-destination':
       op.size = sizeOf(i, 0);
-      op.s = entry.fixed;
+      op.s = row.fixed;
       return setDestination(op, i, 0);
     case 'unary-source':
       if (i.op0Kind === OpKind.Register || isMemory(i.op0Kind)) op.size = sizeOf(i, 0);
@@ -153,12 +153,12 @@ export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void 
       return;
     case 'base-from':
       op.size = sizeOf(i, 0);
-      op.s = entry.fixed;
+      op.s = row.fixed;
       return setDestination(op, i, 0);
     case 'base-to':
       op.size = sizeOf(i, 0);
       setSource(op, i, 0);
-      op.d = entry.fixed;
+      op.d = row.fixed;
       return;
     case 'memory':
       return setMemory(op, i);

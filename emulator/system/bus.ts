@@ -3,7 +3,7 @@
  * ignores writes. A choice of N alternatives is a byte read at offset N of the choice page, or `in $0xC0+N,%al`: the
  * only nondeterminism a guest sees.
  */
-import type { Cpu } from '../cpu/cpu';
+import type { Cpu, Outside } from '../cpu/cpu';
 import { APIC_BASE, readApic, writeApic } from './local-apic';
 
 export const CHOICE_PAGE = 0xfed00000;
@@ -18,7 +18,7 @@ export interface Chooser {
   choose: (cpu: Cpu, alternatives: number) => number;
 }
 
-export class Bus {
+export class Bus implements Outside {
   private readonly chooser: Chooser;
   private readonly cpus: readonly Cpu[];
 
@@ -40,7 +40,6 @@ export class Bus {
     if ((address & PAGE) >>> 0 === APIC_BASE) writeApic(cpu, this.cpus, address & 0xfff, size, value);
   }
 
-  /** Undefined: no such port. */
   readPort(cpu: Cpu, port: number): number | undefined {
     const alternatives = port - CHOICE_PORT;
     if (alternatives < MIN_ALTERNATIVES || alternatives > MAX_PORT_ALTERNATIVES) return undefined;

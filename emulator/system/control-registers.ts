@@ -7,6 +7,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { effectiveAddress } from '../cpu/operands';
+import { fail, privileged } from '../cpu/outcome';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   APIC_TPR,
@@ -39,7 +40,6 @@ import {
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
-import { fail, privileged } from './syscall';
 
 const CR0_DEFINED = CR0_PG | CR0_CD | CR0_NW | 0x5003f;
 /** VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, and the ones that matter here. */

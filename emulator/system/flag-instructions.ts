@@ -1,15 +1,14 @@
 /**
- * Instructions on RFLAGS and on the processor's own state: STI, CLI, PUSHF, POPF, STAC, CLAC, HLT, LAHF, IN, OUT, INT,
- * UD2, loops.
+ * Instructions on RFLAGS (SDM vol. 1, 5.1.11): STI, CLI, PUSHF, POPF, LAHF, SAHF, CLC, STC, CMC, CLD, STD; and STAC and
+ * CLAC.
  */
 import type { Cpu } from '../cpu/cpu';
 import { carry, loadStatus, materialise, setCarry } from '../cpu/flags';
-import { FAULT, IMM, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
+import { fail, iopl, setRflags } from '../cpu/outcome';
+import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CPL,
   EFLAGS,
-  F_HI,
-  F_LO,
   FLAG_AC,
   FLAG_DF,
   FLAG_IF,
@@ -19,24 +18,13 @@ import {
   FLAG_VIF,
   FLAG_VIP,
   FLAG_VM,
-  HALTED,
   RAX,
-  RCX,
-  RDX,
-  RIP,
   STATUS_FLAGS,
   STI_SHADOW,
   V,
   VEC_GP,
   VEC_UD,
 } from '../registers';
-import { UnimplementedError } from '../unimplemented';
-import { enter } from './delivery';
-import { fail, jump, privileged, setRflags } from './syscall';
-
-function iopl(cpu: Cpu): number {
-  return (cpu.r[EFLAGS] & FLAG_IOPL) >>> 12;
-}
 
 /** Interrupts stay off for one more instruction, when they were off (SDM vol. 2, STI). */
 export function sti(cpu: Cpu): Outcome {
@@ -108,75 +96,4 @@ export function sahf(cpu: Cpu): Outcome {
   const r = cpu.r;
   loadStatus(r, (materialise(r) & FLAG_OF) | ((r[RAX] >>> 8) & LAHF_FLAGS));
   return NEXT;
-}
-
-export function hlt(cpu: Cpu): Outcome {
-  if (!privileged(cpu)) return FAULT;
-  cpu.r[HALTED] = 1;
-  cpu.attention = 1;
-  return NEXT;
-}
-
-export function nop(): Outcome {
-  return NEXT;
-}
-
-/** Caches are not modelled. */
-export function privilegedNop(cpu: Cpu): Outcome {
-  return privileged(cpu) ? NEXT : FAULT;
-}
-
-export function ud2(cpu: Cpu): Outcome {
-  return fail(cpu, VEC_UD, -1);
-}
-
-/**
- * INT3 and INT n push the address after them; a fault on the way is the instruction's own and pushes that of the INT.
- */
-export function softwareInterrupt(cpu: Cpu, op: MicroOp): Outcome {
-  const r = cpu.r;
-  const lo = r[RIP];
-  const hi = r[RIP + 1];
-  jump(cpu, op.nextLo, op.nextHi);
-  if (enter(cpu, op.immLo & 0xff, 'software', -1)) return JUMPED;
-  jump(cpu, lo, hi);
-  return FAULT;
-}
-
-function portNumber(cpu: Cpu, op: MicroOp): number {
-  return op.sKind === IMM ? op.immLo & 0xff : cpu.r[RDX] & 0xffff;
-}
-
-/** No I/O permission bitmap: ports are for CPL <= IOPL. Only choice ports answer. */
-export function portIn(cpu: Cpu, op: MicroOp): Outcome {
-  if (cpu.r[CPL] > iopl(cpu)) return fail(cpu, VEC_GP, 0);
-  const port = portNumber(cpu, op);
-  const value = cpu.bus.readPort(cpu, port);
-  if (value === undefined) throw new UnimplementedError(`a read of port 0x${port.toString(16)}`, op.va);
-  cpu.r[RAX] = (cpu.r[RAX] & ~0xff) | value;
-  return NEXT;
-}
-
-/** Port 0x80 is the traditional delay and is ignored. */
-export function portOut(cpu: Cpu, op: MicroOp): Outcome {
-  if (cpu.r[CPL] > iopl(cpu)) return fail(cpu, VEC_GP, 0);
-  const port = portNumber(cpu, op);
-  if (port !== 0x80) throw new UnimplementedError(`a write to port 0x${port.toString(16)}`, op.va);
-  return NEXT;
-}
-
-/** `op.sub` 0: LOOP, 1: LOOPE, 2: LOOPNE. */
-export function loop(cpu: Cpu, op: MicroOp): Outcome {
-  const r = cpu.r;
-  if (r[RCX] === 0) r[RCX + 1] = (r[RCX + 1] - 1) | 0;
-  r[RCX] = (r[RCX] - 1) | 0;
-  const zero = (r[F_LO] | r[F_HI]) === 0;
-  const wanted = op.sub === 0 || zero === (op.sub === 1);
-  return wanted && (r[RCX] | r[RCX + 1]) !== 0 ? jump(cpu, op.immLo, op.immHi) : NEXT;
-}
-
-/** `op.sub` 0: JRCXZ, 1: JECXZ. */
-export function jumpIfRcxZero(cpu: Cpu, op: MicroOp): Outcome {
-  const r = cpu.r;
-  return (r[RCX] | (op.sub === 0 ? r[RCX + 1] : 0)) === 0 ? jump(cpu, op.immLo, op.immHi) : NEXT;
 }

@@ -7,6 +7,7 @@
  *   rsp ->  | RIP | CS | RFLAGS | RSP | SS |
  */
 import type { Cpu } from '../cpu/cpu';
+import { fail, jump, setRflags } from '../cpu/outcome';
 import type { MicroOp, Outcome } from '../micro-op';
 import { FAULT } from '../micro-op';
 import {
@@ -41,7 +42,6 @@ import {
   READ_FAULT,
   readDescriptor,
 } from './descriptors';
-import { fail, jump, setRflags } from './syscall';
 
 /** The five words as pairs; one buffer, reused. */
 const frame = new Int32Array(10);

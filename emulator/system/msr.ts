@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';
+import { fail, privileged } from '../cpu/outcome';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CR0,
@@ -30,7 +31,6 @@ import {
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
-import { fail, privileged } from './syscall';
 
 const MSR_APIC_BASE = 0x1b,
   MSR_EFER = 0xc0000080,

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
 import { effectiveAddress, loadSource, storeDestination, writeRegister } from '../cpu/operands';
+import { fail, jump, privileged } from '../cpu/outcome';
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   B,
@@ -51,7 +52,6 @@ import {
   readDescriptor,
   systemType,
 } from './descriptors';
-import { fail, jump, privileged } from './syscall';
 
 const TSS_AVAILABLE = 9,
   TSS_BUSY = 11;

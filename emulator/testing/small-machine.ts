@@ -8,6 +8,7 @@
  */
 import { BlockEncoder, BlockEncoderOptions, type Instruction } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
+import { setRflags } from '../cpu/outcome';
 import { Machine } from '../machine';
 import {
   CPL,
@@ -33,7 +34,6 @@ import {
   TR_BASE,
   TR_LIMIT,
 } from '../registers';
-import { setRflags } from '../system/syscall';
 import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 
 /** Sign-folded base of the supervisor mapping of all RAM. */

@@ -32,6 +32,8 @@ export interface Invariant<S, D> {
   readonly name: string;
   /** Does the state satisfy it? */
   holds(d: D, b: Bounds, s: S): boolean;
+  /** It says of the model that it is large enough, not of what it describes: where it fails there is no verdict. */
+  readonly isLimit?: boolean;
 }
 
 /**

@@ -3,9 +3,10 @@
  * share the workers; a card a design says how it came out, as soon as both halves are done.
  */
 import type { Argv } from 'yargs';
-import { badInputMessage } from '../campaign-pool/bad-input';
-import { defaultWorkers, type WorkerPool } from '../campaign-pool/worker-pool';
-import { DESIGNS, type Design, MACHINE_BOUNDS, searchBounds } from '../designs/registry';
+import { badInputMessage } from '../bad-input';
+import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
+import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
+import { DESIGNS, type Design } from '../designs/registry';
 import { type Result, resultCard } from '../report/result-card';
 import type { CommandBody } from './command-body';
 import { extraBytesPerTask } from './design-facts';

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
-import { DESIGNS, MUTANTS, packageRoot } from '../designs/registry';
+import { packageFolder } from '../../model/checker/package-folder';
+import { BadInputError, badInputMessage } from '../bad-input';
+import { DESIGNS, MUTANTS } from '../designs/registry';
 import { terminalWidth } from '../report/terminal';
 import { commandModule, type NamedCommand } from './command-body';
 import { didYouMean } from './did-you-mean';
@@ -75,7 +76,7 @@ const EPILOGUE =
   'Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 no verdict, 4 diverged, 5 vacuous.';
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(path.join(packageFolder(), 'package.json'), 'utf8'));
   return String(version);
 }
 

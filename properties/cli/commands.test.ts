@@ -5,7 +5,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
-import { imageFile } from '../designs/registry';
+import { imageFile } from '../designs/images';
 import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer, whyAnswer } from './testing/answers';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
@@ -314,6 +314,26 @@ test('why names the property that needs a step, and saves the design without it 
   ]);
   expect(read(verifyAnswer, replayed)).toMatchObject({ verdict: 'violated', trace: leftOut?.trace });
   expect(bad.code).toBe(2);
+});
+
+test('a property of a file is asked by fuzz and by replay, which is refused without the file', async () => {
+  const moments = '{ userModeReached: (_scene, cpu) => (cpu.index === 1 ? "expected CPU 0, found 1" : undefined) }';
+  const property = `{ slug: 'cpu-zero-only', promise: 'p', violated: 'Not on CPU 0.', moments: ${moments} }`;
+  writeFileSync(path.join(folder, 'own.mjs'), `export default ${property};`);
+  writeFileSync(path.join(folder, 'none.cjs'), 'module.exports = { slug: "Not one" };');
+  const words = ['fuzz', '--design', 'mainline', '--seed', 'z', '--runs', '1', '--workers', '1', '--save', 'asked'];
+  const [found, none] = await ptiCheckInOne(folder, [
+    [...words, '--property', 'own.mjs', '--json'],
+    [...words, '--property', 'none.cjs'],
+  ]);
+  const { property: slug, again, counterexample = '' } = read(fuzzAnswer, found);
+  expect([slug, again.includes('--property own.mjs')]).toEqual(['cpu-zero-only', true]);
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('expected a slug of lower-case words')]);
+  const without = await ptiCheck(folder, ['replay', counterexample]);
+  expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('name its file with --property')]);
+  const replayed = await ptiCheck(folder, ['replay', '--step', '--property', 'own.mjs', counterexample]);
+  expect(replayed.code).toBe(0);
+  expect(replayed.stdout).toContain('Not on CPU 0.');
 });
 
 test('a campaign that ran little says so, in words and as data', async () => {

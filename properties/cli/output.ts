@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { SingleBar } from 'cli-progress';
-import { packageRoot } from '../designs/registry';
+import { packageFolder } from '../../model/checker/package-folder';
 import { foldedAnswer, terminalWidth } from '../report/terminal';
 
 /** The answer, for people: as wide as their terminal. */
@@ -25,7 +25,7 @@ export function note(line: string): void {
 
 /** How this command line was called, for lines that a person copies. */
 export function commandName(): string {
-  return nameOfCall(process.argv[1] ?? '', process.env, process.cwd(), packageRoot());
+  return nameOfCall(process.argv[1] ?? '', process.env, process.cwd(), packageFolder());
 }
 
 /**
@@ -116,4 +116,9 @@ export class ProgressLine {
 /** A word for a POSIX shell. */
 export function quoted(text: string): string {
   return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The flags that name files with properties of the user's. */
+export function propertyWords(files: readonly string[] = []): string[] {
+  return files.map((file) => `--property ${quoted(path.relative('', file))}`);
 }

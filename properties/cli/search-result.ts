@@ -2,22 +2,22 @@
  * The answer to one exhaustive search, in JSON and in words.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import type { Exploration } from '../../model/checker/search/explore';
+import { NESTING_CAPACITY } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
-import type { Answers } from '../campaign-pool/tasks';
+import type { Answers, SearchRequest } from '../campaign/tasks';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
 import { REDUCTION_IN_WORDS } from '../report/result-card';
 import { actionOf } from '../shrinking/concretise';
 import { commandName, rounded } from './output';
-import type { SearchRequest } from './search';
 
 /** What `verify --json` answers for one design; the keys are a contract. */
 export interface VerifyResult {
   readonly design: string;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
   readonly reductions: readonly ('symmetry' | 'por')[];
   readonly threads: number;
   readonly verdict: Exploration['verdict'];
@@ -137,6 +137,8 @@ function command({ design, bounds, threads, memoryMiB, symmetry, por }: SearchRe
   return [`${commandName()} verify --design ${design}`, ...flags, ...reductions].join(' ');
 }
 
+const NO_ROOM = `a thread has ${NESTING_CAPACITY} open contexts, and \`--nesting any\` has room for no more; a number as --nesting is a bound that the answer names`;
+
 function headline(design: string, property: string | undefined, exploration: Exploration): string {
   const { verdict, reason } = exploration;
   switch (verdict) {
@@ -147,6 +149,7 @@ function headline(design: string, property: string | undefined, exploration: Exp
     case 'deadlock':
       return 'a reachable state has no successor (no-deadlock)';
     case 'unknown':
+      if (reason === 'capacity') return `no verdict: ${NO_ROOM}`;
       return `no verdict: ${reason === 'memory' ? memoryInTheWay(design, exploration) : 'interrupted'}`;
   }
 }

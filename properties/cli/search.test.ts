@@ -1,4 +1,4 @@
-import type { SearchProgress } from '../campaign-pool/tasks';
+import type { SearchProgress } from '../campaign/tasks';
 import { rough } from './output';
 import { searchProgress } from './search';
 import { searched, searchInWords, type VerifyResult } from './search-result';

@@ -6,13 +6,13 @@ import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { sequencesOf } from '../../model/designs/sequences';
 import { exchanged, leftOut, type Variant } from '../../model/designs/variants';
-import { BadInputError } from '../campaign-pool/bad-input';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
+import { BadInputError } from '../bad-input';
+import type { WorkerPool } from '../campaign/worker-pool';
 import { designText } from '../designs/design-file';
 import { type Consequence, isSeen, type WhyRow, whyInWords } from '../report/why-table';
 import { type BoundFlags, boundsOf, chosenDesign, expressible, workerCount } from './arguments';
@@ -103,9 +103,9 @@ function judgedAlone(table: DesignTable): DesignTable {
 /** Searches, and what they answer. */
 class Questions {
   readonly #pool: WorkerPool;
-  readonly #bounds: Bounds;
+  readonly #bounds: OpenBounds;
 
-  constructor(pool: WorkerPool, bounds: Bounds) {
+  constructor(pool: WorkerPool, bounds: OpenBounds) {
     this.#pool = pool;
     this.#bounds = bounds;
   }
@@ -118,7 +118,7 @@ class Questions {
     return isSeen(second) ? { ...second, bounds } : first;
   }
 
-  async #search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: Bounds) {
+  async #search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: OpenBounds) {
     const { result } = await searchDesign(this.#pool, { design: name, table, bounds }, () => {});
     const { verdict, property, trace } = result;
     return {

@@ -2,7 +2,7 @@
  * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A
  * second Ctrl-C ends the process, with the exit code of what was found until then.
  */
-import { WorkerPool } from '../campaign-pool/worker-pool';
+import { WorkerPool } from '../campaign/worker-pool';
 import { NO_VERDICT } from './exit-codes';
 import { note } from './output';
 

@@ -8,7 +8,7 @@ import type { Action } from '../../counterexamples/format';
 import { CPL } from '../../emulator/registers';
 import type { EntrySystem } from '../trace/entry-system';
 import type { Chooser, Option, Taken } from '../trace/transition-system';
-import type { Walk } from './random-walk';
+import type { Walk } from '../trace/walk';
 
 /**
  * A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the

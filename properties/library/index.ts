@@ -14,15 +14,17 @@ import { checkDesign } from '../../model/designs/check-design';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
-import { openSubject } from '../campaign-pool/open-subject';
+import { openSubject } from '../campaign/open-subject';
+import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../campaign/run';
+import type { Subject } from '../campaign/subject';
+import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
-import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../exploration/campaign';
-import type { Walk } from '../exploration/random-walk';
-import type { Subject } from '../exploration/subject';
 import { Coverage, sweep } from '../exploration/sweep';
-import { TraceArbitrary } from '../exploration/trace-arbitrary';
 import type { GuestBounds } from '../guest/guest-view';
+import { addProperty } from '../safety/index';
+import type { Property } from '../safety/property';
 import { actionOf } from '../shrinking/concretise';
+import type { Walk } from '../trace/walk';
 
 export type {
   Action,
@@ -35,6 +37,12 @@ export type {
   StepAction,
 } from '../../counterexamples/format';
 export { readCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
+export type { AccessKind, Delivery, EventSource, Fault } from '../../emulator/observer';
+/**
+ * Words of a CPU's registers (`cpu.r[registers.CR4]`), flags and vectors. A 64-bit register is two words, the low one
+ * first.
+ */
+export * as registers from '../../emulator/registers';
 export type { Bounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
@@ -48,13 +56,18 @@ export {
   type Replace,
   type Step,
 } from '../../model/designs/sequences';
-export { BadInputError } from '../campaign-pool/bad-input';
+export { BadInputError } from '../bad-input';
+export type { Failure, ReplayResult, Strategy } from '../campaign/run';
+export type { Subject, SubjectName } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
-export type { Failure, ReplayResult, Strategy } from '../exploration/campaign';
-export type { Walk } from '../exploration/random-walk';
-export type { Subject, SubjectName } from '../exploration/subject';
+/** Words of the ghost state: what a property sees of open contexts and of the environment (`scene.ghost.words`). */
+export * as ghost from '../ghost/ghost';
 export type { GuestBounds } from '../guest/guest-view';
+export type { Answer, Moment, Moments } from '../safety/moments';
+export { defineProperty, type Need, type Property } from '../safety/property';
+export type { Scene } from '../safety/scene';
 export type { Diverged, Violated } from '../trace/transition-system';
+export type { Walk } from '../trace/walk';
 
 /** A design of ours (`mainline`) or a mutant of one, by its name; or anybody's, as a table. */
 export type Design = string | DesignTable;
@@ -168,6 +181,8 @@ export interface FuzzOptions {
   readonly runs?: number;
   /** No run begins after so many seconds; default: no limit. */
   readonly seconds?: number;
+  /** Properties of your own, asked beside ours: of this machine, and of every one that is booted later. */
+  readonly properties?: readonly Property[];
   /** Afterwards an NMI and an IRQ at every instruction boundary (yes). */
   readonly sweep?: boolean;
 }
@@ -191,6 +206,7 @@ const DEFAULT_RUNS = 100;
 /** Random runs of machine code, judged by every property and by refinement of the design. Blocks this thread. */
 export function fuzz(design: Design, options: FuzzOptions): Fuzzed {
   const { seed, runs = DEFAULT_RUNS, seconds = Number.POSITIVE_INFINITY, sweep: sweeps = true } = options;
+  for (const property of options.properties ?? []) addProperty(property);
   const booted = subject(design, options.image, options.boot);
   const end = performance.now() + seconds * 1000;
   const counts = { runs: 0, actions: 0, instructions: 0 };

@@ -5,8 +5,8 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { imageFile } from '../designs/registry';
-import { directedWalk, sometimesOf } from '../exploration/sometimes';
+import { directedWalk, sometimesOf } from '../campaign/sometimes';
+import { imageFile } from '../designs/images';
 import * as checker from './checker';
 import { defineDesign, design, editDesign, fuzz, image, replay, subject, traceOf, verify } from './index';
 import './jest';

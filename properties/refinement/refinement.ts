@@ -19,9 +19,9 @@ import type { EntryModel } from '../../model/entry-model';
 import { modelPropertySlug } from '../../model/property-names';
 import type { State } from '../../model/schema';
 import type { Monitor } from '../monitor/monitor';
-import { changesInWords } from '../report/changes';
 import { AbstractKey } from './abstract-key';
 import { abstractKey } from './abstraction';
+import { changesInWords } from './changes';
 import { StepCache } from './step-cache';
 
 /** Where the machine did what the abstract machine does not allow. */

@@ -11,14 +11,14 @@ import { threadName } from '../../model/checker/model';
 import { makePacking } from '../../model/checker/search/packing';
 import { CR3_WINDOW } from '../../model/kinds';
 import { type State, schema } from '../../model/schema';
-import type { Subject } from '../exploration/subject';
+import type { Subject } from '../campaign/subject';
 import { INTERRUPTS, STACK, USER_GS, USER_HALF } from '../ghost/ghost';
 import { locationName } from '../guest/location';
 import { regionOf } from '../guest/regions';
 import { abstractMachine } from '../refinement/abstraction';
+import { changesInWords } from '../refinement/changes';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import type { Outcome } from '../trace/transition-system';
-import { changesInWords } from './changes';
 import { type ChoiceRead, Tracer } from './tracer';
 
 /** What a CPU looks like at a boundary. */

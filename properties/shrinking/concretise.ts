@@ -5,9 +5,9 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
-import { sameFailure, type Walk } from '../exploration/random-walk';
 import { GUEST_TIMER_VECTOR } from '../trace/entry-system';
 import type { Outcome, TransitionSystem } from '../trace/transition-system';
+import { sameFailure, type Walk } from '../trace/walk';
 
 /** Actions tried before the search gives up, for the trace itself. */
 const ATTEMPTS = 5_000;

@@ -6,9 +6,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readCounterexample } from '../../counterexamples/store';
-import { campaignRun, replayCase } from '../exploration/campaign';
-import { replayWalk } from '../exploration/random-walk';
-import { Subject } from '../exploration/subject';
+import { campaignRun, replayCase } from '../campaign/run';
+import { Subject } from '../campaign/subject';
+import { replayWalk } from '../trace/walk';
 import './jest';
 
 const unsafe = new Subject({ design: 'deferred-percpu' });

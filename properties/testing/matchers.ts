@@ -6,7 +6,6 @@
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { saveCounterexample } from '../../counterexamples/store';
-import { imageFile } from '../designs/registry';
 import {
   campaignRun,
   type FailedWalk,
@@ -14,14 +13,15 @@ import {
   replayCase,
   shrinkFailure,
   toCounterexample,
-} from '../exploration/campaign';
-import type { Walk } from '../exploration/random-walk';
-import type { Subject } from '../exploration/subject';
+} from '../campaign/run';
+import type { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
 import { propertyLabel } from '../report/explain';
 import { actionName } from '../report/names';
 import { counted } from '../report/numbers';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
+import type { Walk } from '../trace/walk';
 
 /** Where a failing test leaves the case, relative to the working directory. */
 export const DEFAULT_FOLDER = 'pti-check-found';

@@ -30,7 +30,8 @@ import { locationName } from '../guest/location';
 import type { Guest } from '../monitor/guest';
 import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
-import { L1, L5 } from '../safety/property';
+import { ENTRY_TERMINATES } from '../safety/entry-terminates';
+import { NO_DEADLOCK } from '../safety/no-deadlock';
 import { ANY_RULE, type Change, eventOutcome, scripted, stepOutcome } from './change';
 import { SpinDetector } from './spin-detector';
 import type { Chooser, Option, Outcome, Taken, TransitionSystem } from './transition-system';
@@ -369,7 +370,7 @@ export class EntrySystem implements TransitionSystem {
     const stuck = cpus[c].r[CPL] === 0 && !takesInterrupts(cpus[c]);
     if (stuck && !this.#readsInLoop(c)) {
       this.monitor.report(
-        L1,
+        ENTRY_TERMINATES.number,
         cpus[c],
         'expected the entry to return, the CPU repeats its state and reads nothing meanwhile',
       );
@@ -379,13 +380,13 @@ export class EntrySystem implements TransitionSystem {
       const waiting = others.filter((cpu) => inKernel(cpu)).map((cpu) => `CPU ${cpu.index}`);
       if (waiting.length === 0)
         this.monitor.report(
-          L1,
+          ENTRY_TERMINATES.number,
           cpus[c],
           'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel or about to enter it',
         );
       else
         this.monitor.report(
-          L5,
+          NO_DEADLOCK.number,
           cpus[c],
           `expected a CPU that goes on, CPU ${c} and ${waiting.join(', ')} repeat their states with IF=0, each waiting for another`,
         );

@@ -6,7 +6,7 @@
  */
 import type { Transient } from '../language/schema-types';
 import { type Model, ruleInstances } from '../model';
-import { type Exploration, type ExploreOptions, explore } from '../search/explore';
+import { type Exploration, type ExploreOptions, explore, withoutLimit } from '../search/explore';
 import { makeJudge } from '../search/judge';
 import { partialOrderOf } from '../search/partial-order';
 import { applyInstance } from '../search/successors';
@@ -201,7 +201,7 @@ export function exploreCompiled<S extends Transient, D>(
   // A goal is a function of unpacked states: there is nothing to compile.
   if (options.goal !== undefined || options.goalTransition !== undefined) return explore(model, options);
   const reporter = new Reporter(options);
-  const ordered = () => new Ordered(model, options, reporter).run();
+  const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
   const { search, stop, reductions } = countWithRoom(model, options, reporter);

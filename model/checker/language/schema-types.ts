@@ -16,10 +16,26 @@ export interface Bounds {
   readonly mms: number;
   /** Open contexts that one thread can have at a time. */
   readonly nesting: number;
-  /** NMIs that a trace can have. */
+  /** NMIs that a trace can have, or UNLIMITED. */
   readonly nmis: number;
-  /** Maskable interrupts that a trace can have. */
+  /** Maskable interrupts that a trace can have, or UNLIMITED. */
   readonly irqs: number;
+}
+
+/** As a bound of events: any number of them, and nothing counts them. Rules ask whether the bound is negative. */
+export const UNLIMITED = -1;
+
+/** A bound, or that there is none. */
+export type Limit = number | 'any';
+
+/** How large a model is asked to be; `Bounds` are what becomes of it. */
+export interface OpenBounds extends Omit<Bounds, 'nesting' | 'nmis' | 'irqs'> {
+  /** Open contexts that one thread can have at a time. */
+  readonly nesting: Limit;
+  /** NMIs that a trace can have. */
+  readonly nmis: Limit;
+  /** Maskable interrupts that a trace can have. */
+  readonly irqs: Limit;
 }
 
 /** A CPU, 0..cpus-1. */

@@ -69,8 +69,8 @@ export interface Exploration {
   readonly verdict: 'holds' | 'violated' | 'deadlock' | 'unknown';
   /** The violated property. */
   readonly property?: number;
-  /** Why nothing is known for sure. */
-  readonly reason?: 'memory' | 'interrupted' | 'depth';
+  /** Why nothing is known for sure; `capacity`: the model has no room for what it may do (`isLimit`). */
+  readonly reason?: 'memory' | 'interrupted' | 'depth' | 'capacity';
   /** Was there such a state or transition? Where a goal was asked for. */
   readonly goalReached?: boolean;
   /** Distinct states met, without those that the filter of `property` or of a goal dropped. */
@@ -329,12 +329,19 @@ export function explore<S extends Transient, D>(model: Model<S, D>, options: Exp
     symmetry: options.symmetry ?? false,
     por: options.por === true && options.property === undefined,
   };
-  const found = new Search(model, reduced).run();
+  const found = withoutLimit(model, new Search(model, reduced).run());
   if (!(reduced.symmetry || reduced.por) || found.trace === undefined) return found;
   // The steps of a reduced search belong to states that stand for others, or come in an order that is as good as
   // others.
-  const shortest = new Search(model, plain).run();
+  const shortest = withoutLimit(model, new Search(model, plain).run());
   return shortest.verdict === 'unknown' ? withoutTrace(found) : shortest;
+}
+
+/** The answer of a search, which is none if what it has found is that the model is too small. */
+export function withoutLimit<S extends Transient, D>(model: Model<S, D>, found: Exploration): Exploration {
+  if (!model.invariants.some(({ isLimit, property }) => isLimit && property === found.property)) return found;
+  const { states, transitions, depth } = found;
+  return { verdict: 'unknown', reason: 'capacity', states, transitions, depth };
 }
 
 /** What a reduced search has found, where there is no room for a plain one. */

@@ -7,15 +7,10 @@
  * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along; processor and platform.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
-
-/** The package's folder: where package.json is. */
-function packageFolder(): string {
-  for (let at = __dirname; dirname(at) !== at; at = dirname(at)) if (existsSync(join(at, 'package.json'))) return at;
-  throw new Error(`no package.json above ${__dirname}: the model's sources cannot be found`);
-}
+import { packageFolder } from '../package-folder';
 
 /** The package's model/ folder with TypeScript in it: this file may run from there or from dist/. */
 export function modelFolder(): string {

@@ -7,9 +7,9 @@
  * reached is the answer.
  */
 import type { Bounds } from '../../model/checker/language/schema-types';
-import type { Directed } from '../exploration/sometimes';
-import type { SubjectName } from '../exploration/subject';
 import { RunTally } from './run-tally';
+import type { Directed } from './sometimes';
+import type { SubjectName } from './subject';
 import type { CoverageCount, Found, Opened, Provenance } from './tasks';
 import { WorkerLostError, type WorkerPool } from './worker-pool';
 
@@ -141,88 +141,88 @@ class Walks {
   /** Directed walks that have no answer yet. */
   readonly unasked: string[];
   lost: string | undefined;
-  readonly #running: Running;
-  readonly #directed: number;
-  readonly #total: number;
-  readonly #deadline: number;
-  readonly #last = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
-  #next = 0;
-  #directedDone = 0;
+  private readonly running: Running;
+  private readonly directed: number;
+  private readonly total: number;
+  private readonly deadline: number;
+  private readonly last = new Int32Array(new SharedArrayBuffer(4)).fill(NONE);
+  private next = 0;
+  private directedDone = 0;
   /** Time of workers, ms. */
-  readonly #spent = { directed: 0, random: 0 };
+  private readonly spent = { directed: 0, random: 0 };
 
   constructor(running: Running, sometimes: readonly string[]) {
     const { request, started } = running;
     const { budget } = request;
-    this.#running = running;
-    this.#directed = sometimes.length;
+    this.running = running;
+    this.directed = sometimes.length;
     this.unasked = [...sometimes];
-    this.#total = 'runs' in budget ? budget.runs : NONE;
-    this.#deadline = 'seconds' in budget ? started + budget.seconds * 1000 : Number.POSITIVE_INFINITY;
+    this.total = 'runs' in budget ? budget.runs : NONE;
+    this.deadline = 'seconds' in budget ? started + budget.seconds * 1000 : Number.POSITIVE_INFINITY;
   }
 
   async run(): Promise<void> {
     const lane = async () => {
-      for (let task = this.#choose(); task !== undefined; task = this.#choose()) {
+      for (let task = this.choose(); task !== undefined; task = this.choose()) {
         const began = performance.now();
         try {
-          await (task === 'random' ? this.#chunk() : this.#walk());
+          await (task === 'random' ? this.chunk() : this.walk());
         } catch (error) {
           if (!(error instanceof WorkerLostError)) throw error;
           this.lost = error.message;
         }
-        this.#spent[task] += performance.now() - began;
-        this.#tell();
+        this.spent[task] += performance.now() - began;
+        this.tell();
       }
     };
-    await Promise.all(Array.from({ length: this.#running.pool.size }, lane));
+    await Promise.all(Array.from({ length: this.running.pool.size }, lane));
   }
 
-  #choose(): 'directed' | 'random' | undefined {
-    if (this.#running.pool.stopped || this.lost !== undefined || this.#next > this.#lastRun) return undefined;
-    const isInTime = performance.now() < this.#deadline;
-    const isRandomLeft = this.#next < this.#total && (isInTime || this.#next === 0);
-    const isDirectedLeft = this.unasked.length > 0 && isInTime && this.#lastRun === NONE;
-    if (isRandomLeft && (this.#isDirectedShareUsed || !isDirectedLeft)) return 'random';
+  private choose(): 'directed' | 'random' | undefined {
+    if (this.running.pool.stopped || this.lost !== undefined || this.next > this.lastRun) return undefined;
+    const isInTime = performance.now() < this.deadline;
+    const isRandomLeft = this.next < this.total && (isInTime || this.next === 0);
+    const isDirectedLeft = this.unasked.length > 0 && isInTime && this.lastRun === NONE;
+    if (isRandomLeft && (this.isDirectedShareUsed || !isDirectedLeft)) return 'random';
     return isDirectedLeft ? 'directed' : undefined;
   }
 
   /** The last run that is worth its time. */
-  get #lastRun(): number {
-    return Atomics.load(this.#last, 0);
+  private get lastRun(): number {
+    return Atomics.load(this.last, 0);
   }
 
-  get #isDirectedShareUsed(): boolean {
-    const { directed, random } = this.#spent;
+  private get isDirectedShareUsed(): boolean {
+    const { directed, random } = this.spent;
     return directed > DIRECTED_SHARE * (directed + random);
   }
 
-  async #walk(): Promise<void> {
-    const { pool, request } = this.#running;
+  private async walk(): Promise<void> {
+    const { pool, request } = this.running;
     const name = this.unasked.shift() as string;
     const walk = await pool.run({ kind: 'directed', subject: request.subject, name });
     if (walk === undefined) this.unasked.push(name);
-    else this.#directedDone++;
+    else this.directedDone++;
     if (walk?.kind === 'unreachable') this.vacuous.push(walk);
   }
 
-  async #chunk(): Promise<void> {
-    const { pool, request, listener } = this.#running;
+  private async chunk(): Promise<void> {
+    const { pool, request, listener } = this.running;
     const { subject, seed, date, shard } = request;
-    const first = this.#next;
-    const count = Math.min(CHUNK, this.#total - first);
-    this.#next += count;
+    const first = this.next;
+    const count = Math.min(CHUNK, this.total - first);
+    this.next += count;
     const which = { first, count, offset: shard.index - 1, stride: shard.of };
-    const task = { kind: 'runs', subject, seed, date, ...which, last: this.#last } as const;
+    const task = { kind: 'runs', subject, seed, date, ...which, last: this.last } as const;
     const answer = await pool.run(task);
     const found = answer === undefined ? undefined : this.tally.add(first, count, answer);
     if (found !== undefined) listener.onFound?.(found);
   }
 
-  #tell(): void {
-    const { request, listener } = this.#running;
+  private tell(): void {
+    const { request, listener } = this.running;
     const of = 'runs' in request.budget ? request.budget.runs : undefined;
-    const directed = { done: this.#directedDone, of: this.#directed };
+    const directed = { done: this.directedDone, of: this.directed };
     listener.onProgress?.({ phase: 'runs', done: this.tally.done, of, directed });
   }
 }

@@ -5,13 +5,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { CompiledProgress } from '../../model/checker/compiled/progress';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
-import type { FailedWalk, Failure } from '../exploration/campaign';
-import type { Directed } from '../exploration/sometimes';
-import type { SubjectName } from '../exploration/subject';
-import type { Manifest } from '../guest/manifest';
+import type { Unchecked } from '../refinement/unchecked';
+import type { FailedWalk, Failure } from './run';
+import type { Directed } from './sometimes';
+import type { SubjectName } from './subject';
 
 /** Reads the image, boots it, and says what a campaign on it consists of. */
 export interface OpenTask {
@@ -65,7 +65,7 @@ export interface ShrinkTask extends Provenance {
 }
 
 /** How the abstract machine is searched. None of it changes the verdict, but that memory may run out. */
-export interface SearchMeans {
+interface SearchMeans {
   /** Without it, what the search takes by itself. */
   readonly memoryMiB?: number | undefined;
   /** Default: 1. */
@@ -76,13 +76,17 @@ export interface SearchMeans {
   readonly por?: boolean;
 }
 
-/** Exhaustive search of the abstract machine. */
-export interface SearchTask extends SearchMeans {
-  readonly kind: 'search';
+/** What is searched, and how. */
+export interface SearchRequest extends SearchMeans {
   readonly design: string;
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
+}
+
+/** Exhaustive search of the abstract machine. */
+export interface SearchTask extends SearchRequest {
+  readonly kind: 'search';
   /** Where to send progress, if anybody listens. */
   readonly progress?: MessagePort;
 }
@@ -98,7 +102,7 @@ export interface Opened {
   /** Names of the `sometimes` properties that concern the subject. */
   readonly sometimes: readonly string[];
   /** What cannot be checked, because the image does not say where to look. */
-  readonly unchecked: Manifest['unchecked'];
+  readonly unchecked: readonly Unchecked[];
 }
 
 /** A failure, the file that it becomes, and what to shrink it from. */

@@ -5,19 +5,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';
-import { imageFile } from '../designs/registry';
-import {
-  campaignRun,
-  type FailedWalk,
-  type Failure,
-  shrinkFailure,
-  toCounterexample,
-  unshrunk,
-} from '../exploration/campaign';
-import { directedWalk, sometimesOf } from '../exploration/sometimes';
-import type { Subject, SubjectName } from '../exploration/subject';
+import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
+import { unchecked } from '../refinement/unchecked';
 import { openSubject } from './open-subject';
+import { campaignRun, type FailedWalk, type Failure, shrinkFailure, toCounterexample, unshrunk } from './run';
+import { directedWalk, sometimesOf } from './sometimes';
+import type { Subject, SubjectName } from './subject';
 import {
   type Answers,
   type CampaignTask,
@@ -50,7 +44,7 @@ function open(name: SubjectName): Opened {
   return {
     bounds: subject.bounds,
     sometimes: sometimesOf(subject).map((s) => s.name),
-    unchecked: subject.guest.manifest.unchecked,
+    unchecked: unchecked(subject.guest.manifest),
   };
 }
 

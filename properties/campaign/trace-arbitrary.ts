@@ -4,10 +4,11 @@
  * machine replayed on the concrete one, which ends shrinking, then delta debugging and shortcuts.
  */
 import fc from 'fast-check';
+import { randomWalk } from '../exploration/random-walk';
 import { candidates, tryCandidate } from '../shrinking/delta-debugging';
 import { shortcut } from '../shrinking/shortcut';
 import type { TransitionSystem } from '../trace/transition-system';
-import { randomWalk, type Walk } from './random-walk';
+import type { Walk } from '../trace/walk';
 
 /** Actions of one walk. */
 export const WALK_ACTIONS = 160;

@@ -5,9 +5,9 @@
 import { decodeCheck } from '../../emulator/disassemble';
 import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import { hexVa } from '../../emulator/words';
-import { Subject, type SubjectName } from '../exploration/subject';
+import { BadInputError } from '../bad-input';
 import { readManifest } from '../guest/manifest';
-import { BadInputError } from './bad-input';
+import { Subject, type SubjectName } from './subject';
 
 /** Reads an image without booting it. Throws an error that badInputMessage knows for one that cannot be used. */
 export function checkImage(name: string, bytes: Uint8Array): ElfImage {

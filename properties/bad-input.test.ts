@@ -1,10 +1,10 @@
-import { CounterexampleError } from '../../counterexamples/counterexample-error';
-import { ElfError } from '../../emulator/elf/elf-error';
-import { UnimplementedError } from '../../emulator/unimplemented';
-import { UnknownSubjectError } from '../exploration/subject';
-import { ManifestError } from '../guest/manifest';
-import { BootError } from '../monitor/guest';
+import { CounterexampleError } from '../counterexamples/counterexample-error';
+import { ElfError } from '../emulator/elf/elf-error';
+import { UnimplementedError } from '../emulator/unimplemented';
 import { BadInputError, badInputFrom, badInputMessage } from './bad-input';
+import { UnknownSubjectError } from './campaign/subject';
+import { ManifestError } from './guest/manifest';
+import { BootError } from './monitor/guest';
 
 test.each([
   new BadInputError('such a flag'),

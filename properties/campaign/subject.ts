@@ -7,16 +7,18 @@ import type { Bounds } from '../../model/checker/language/schema-types';
 import { type RuleInstance, violations } from '../../model/checker/model';
 import type { DesignTable } from '../../model/designs/design-table';
 import { type EntryModel, entryModel } from '../../model/entry-model';
-import { designImage, searchBounds } from '../designs/registry';
+import { searchBounds } from '../designs/bounds';
+import { designImage } from '../designs/images';
 import type { GuestBounds } from '../guest/guest-view';
 import { bootGuest, type Guest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
+import { isAbstractable } from '../refinement/unchecked';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { concretiseAny } from '../shrinking/concretise';
 import { type Ends, interleavings } from '../shrinking/interleavings';
 import type { Shortest } from '../shrinking/shortest-trace';
 import { EntrySystem } from '../trace/entry-system';
-import type { Walk } from './random-walk';
+import type { Walk } from '../trace/walk';
 
 /** Plain data that names a subject, so that it can be sent to a worker. */
 export interface SubjectName {
@@ -33,6 +35,8 @@ export interface SubjectName {
   };
   /** What the guest is booted with in place of the bounds of its manifest. */
   readonly boot?: GuestBounds;
+  /** Files with properties of the user's, as absolute paths. */
+  readonly properties?: readonly string[];
 }
 
 /** The design, mutant or image does not exist. One sentence. */
@@ -82,7 +86,7 @@ export class Subject {
    */
   #refinement(): Refinement | undefined {
     const { manifest, view } = this.guest;
-    if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
+    if (!isAbstractable(manifest) || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
     const own = entryModel(this.name.table ?? this.name.design, bounds);
     const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;

@@ -6,9 +6,9 @@
 import fc from 'fast-check';
 import type { Action, Counterexample } from '../../counterexamples/format';
 import { imageHash } from '../../counterexamples/format';
-import { propertySlug } from '../safety/property';
-import { replayWalk, type Walk } from './random-walk';
-import { runSeed } from './seeded-random';
+import { runSeed } from '../exploration/seeded-random';
+import { propertySlug } from '../safety/index';
+import { replayWalk, type Walk } from '../trace/walk';
 import type { Subject } from './subject';
 import { type ShortestWalk, TraceArbitrary } from './trace-arbitrary';
 

@@ -6,13 +6,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type CampaignResult, runCampaign } from './campaign';
+import { type CampaignResult, runCampaign } from './dispatch';
 import type { Found } from './tasks';
 import { WorkerPool } from './worker-pool';
 
 jest.setTimeout(30_000);
 
-const PROGRAM = '../../dist/properties/campaign-pool/testing/dying-worker';
+const PROGRAM = '../../dist/properties/campaign/testing/dying-worker';
 
 let folder: string;
 let pool: WorkerPool;

@@ -9,19 +9,19 @@ import { Decoder, DecoderOptions } from 'iced-x86';
 import { CPL, NMI_BLOCKED, RSP } from '../../emulator/registers';
 import { entryModel } from '../../model/entry-model';
 import { NMI_STACK } from '../../model/kinds';
-import { designImage, imageFile } from '../designs/registry';
+import { designImage, imageFile } from '../designs/images';
 import { locationName } from '../guest/location';
 import type { Range } from '../guest/manifest';
 import { bootGuest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 import '../testing/jest';
+import { runSeed } from '../exploration/seeded-random';
+import { Coverage, SCENARIOS, sweep } from '../exploration/sweep';
 import { EntrySystem } from '../trace/entry-system';
-import type { Walk } from './random-walk';
-import { runSeed } from './seeded-random';
+import type { Walk } from '../trace/walk';
 import { directedWalk, sometimesOf } from './sometimes';
 import { Subject } from './subject';
-import { Coverage, SCENARIOS, sweep } from './sweep';
 import { TraceArbitrary } from './trace-arbitrary';
 
 /** More than the images boot by themselves: the bounds of `verify` and `fuzz` in bare `pti-check`. */

@@ -2,7 +2,7 @@
  * The program of a worker. It loads what its first task needs: a search does without the emulator, which takes longer
  * to load than a small model to search.
  */
-import { badInputMessage } from './bad-input';
+import { badInputMessage } from '../bad-input';
 import type { Answers, Envelope, Reply, ShouldStop, Task } from './tasks';
 
 // biome-ignore-start lint/style/noCommonJs: loaded late, and by require because the first import() of a thread loads node's loader of ES modules, too
@@ -12,6 +12,9 @@ function searching(): typeof import('./search-task') {
 
 function campaigning(): typeof import('./campaign-tasks') {
   return require('./campaign-tasks');
+}
+function propertyFiles(): typeof import('./property-file') {
+  return require('./property-file');
 }
 // biome-ignore-end lint/style/noCommonJs: see above
 
@@ -24,6 +27,8 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
 /** The function that the pool calls. */
 export async function perform({ task, stop }: Envelope): Promise<Reply> {
   try {
+    if ('subject' in task && task.subject.properties !== undefined)
+      await propertyFiles().loadProperties(task.subject.properties);
     return { kind: 'answer', answer: answerOf(task, () => Atomics.load(stop, 0) !== 0) };
   } catch (error) {
     const message = badInputMessage(error);

@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { designName, imageHash } from '../../counterexamples/format';
 import { listCounterexamples, readCounterexample } from '../../counterexamples/store';
-import { imageFile, packageRoot } from '../designs/registry';
+import { packageFolder } from '../../model/checker/package-folder';
+import { imageFile } from '../designs/images';
 import '../testing/jest';
 import { Subject } from './subject';
 
-const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
+const CORPUS = path.join(packageFolder(), 'counterexamples', 'corpus');
 const files = listCounterexamples(CORPUS);
 
 test('the headline case is in the corpus', () => {

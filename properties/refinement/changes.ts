@@ -8,7 +8,7 @@ import type { Bounds } from '../../model/checker/language/schema-types';
 import { threadName } from '../../model/checker/model';
 import { USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
-import { contextName, stackName } from './names';
+import { contextName, stackName } from './state-names';
 
 export interface Setting {
   readonly bounds: Pick<Bounds, 'cpus' | 'tasks'>;

@@ -9,7 +9,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 // Before any thread starts: all of them inherit what makes a line about the cache be said once.
 import '../../model/checker/translate/file-cache';
-import { BadInputError, badInputFrom } from './bad-input';
+import { BadInputError, badInputFrom } from '../bad-input';
 import type { Answers, Envelope, Progresses, Reply, SearchProgress, Task } from './tasks';
 
 /** How long a task may take to notice that it has to stop. */
