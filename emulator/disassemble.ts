@@ -6,17 +6,17 @@ import type { Machine } from './machine';
 import { toBigInt, vaHi, vaLo } from './words';
 
 /** Where a name for an address comes from; an ElfImage is one. */
-export interface SymbolSource {
+interface SymbolSource {
   symbolAt(va: number): { name: string; offset: number } | undefined;
 }
 
-export interface ExecutableImage {
+interface ExecutableImage {
   readonly sections: readonly { name: string; addr: number; size: number; flags: number }[];
   readonly segments: readonly { vaddr: number; filesz: number; data: Uint8Array }[];
 }
 
 /** The first instruction that would throw. */
-export interface UnimplementedInstruction {
+interface UnimplementedInstruction {
   section: string;
   va: number;
   bytes: string;

@@ -1,3 +1,5 @@
+import { type LoadableImage, LoadError } from './boot';
+import { Machine } from './machine';
 import { CPL, CS, RAX, RBX, RCX, RSP, SS } from './registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
 import {
@@ -65,5 +67,17 @@ describe('machine', () => {
     expect(small.machine.fingerprint()).not.toBe(before);
     small.machine.rollback(mark);
     expect(small.machine.fingerprint()).toBe(before);
+  });
+
+  test('refuses an image that it cannot load or start, and says what is missing', () => {
+    const segment = { vaddr: 0, paddr: 0x2000, memsz: 8, data: new Uint8Array(8) };
+    const loading = (image: LoadableImage) => () => new Machine(image, { cpus: 1, ramBytes: 0x2000 });
+    const outside = { entry: 0, segments: [segment], symbol: () => 0x1000 };
+    expect(loading(outside)).toThrow(LoadError);
+    expect(loading(outside)).toThrow(
+      'segment at physical 0x2000, 8 bytes, does not fit RAM of 8192 bytes: usually p_paddr is not set',
+    );
+    const nameless = new Machine({ entry: 0, segments: [], symbol: () => undefined }, { cpus: 1, ramBytes: 0x2000 });
+    expect(() => nameless.boot(0, { cpus: 1, tasks: 1, mms: 1 })).toThrow(LoadError);
   });
 });

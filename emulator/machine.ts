@@ -19,11 +19,9 @@ import { Bus } from './system/bus';
 import { requestInterrupt } from './system/local-apic';
 import { raiseNmi } from './system/nmi-line';
 
-export { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
-
 const DEFAULT_RAM = 4 << 20;
 
-export interface MachineOptions {
+interface MachineOptions {
   cpus: number;
   ramBytes?: number;
 }

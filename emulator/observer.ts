@@ -10,7 +10,7 @@ import type { MicroOp } from './micro-op';
 export type AccessKind = 'read' | 'write' | 'execute';
 
 /**
- * A fault as data: `error` is -1 when the vector pushes no error code. The address is the one that goes to CR2 for a
+ * A fault as data: `error` is NO_ERROR_CODE when the vector pushes none. The address is the one that goes to CR2 for a
  * #PF.
  */
 export interface Fault {

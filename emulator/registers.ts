@@ -97,7 +97,8 @@ export const HASHED_WORDS = 112;
  * Status flags in lazy form: the last result and its carries, from which each flag is one or two operations away.
  *   F_LO, F_HI  result; a narrow one is repeated in F_HI shifted to the top, so that SF is always a sign
  *   F_CHI       bit 31 carry out of the top bit = CF, bit 30 carry into it: OF = bit 31 xor bit 30
- *   F_CLO       bit 3 carry out of bit 3 = AF; bit 31 inverts SF and bit 0 inverts PF (for flags loaded by POPF, IRET, ...)
+ *   F_CLO       bit 3 carry out of bit 3 = AF; bit 31 inverts SF and bit 0 inverts PF (for flags that POPF, IRET or
+ *               another load of RFLAGS sets, which no result has)
  */
 export const F_LO = 112,
   F_HI = 113,
@@ -137,8 +138,12 @@ export const FLAG_RF = 0x10000,
   FLAG_VIF = 0x80000,
   FLAG_VIP = 0x100000,
   FLAG_ID = 0x200000;
+/** Bit 1 is always 1; it is not kept in EFLAGS. */
+export const FLAG_ALWAYS_1 = 2;
 /** The flags that arithmetic sets. */
 export const STATUS_FLAGS = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF;
+/** What any instruction may load that replaces RFLAGS, where the privilege level allows it. */
+export const LOADABLE_FLAGS = STATUS_FLAGS | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID;
 
 /** CR0 bits (SDM vol. 3, 2.5). */
 export const CR0_PE = 1,
@@ -186,6 +191,9 @@ export const VEC_DE = 0,
 export const VEC_GP = 13,
   VEC_PF = 14,
   VEC_AC = 17;
+
+/** In the place of an error code: the vector pushes none. */
+export const NO_ERROR_CODE = -1;
 
 /** Names for messages and for walking a CPU by hand. */
 export const GPR_NAMES = [

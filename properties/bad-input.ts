@@ -25,6 +25,7 @@ const NAMES: readonly string[] = [
   'BootError',
   'CounterexampleError',
   'ElfError',
+  'LoadError',
   'ManifestError',
   'UnimplementedError',
   'UnknownSubjectError',

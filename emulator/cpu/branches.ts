@@ -4,7 +4,7 @@
  */
 import { FAULT, type MicroOp, NEXT, type Outcome, REG } from '../micro-op';
 import { A, EA, F_HI, F_LO, RCX, V, VEC_GP } from '../registers';
-import { isCanonical } from '../words';
+import { differenceHigh, isCanonical } from '../words';
 import type { Cpu } from './cpu';
 import { effectiveAddress } from './operands';
 import { fail, jump } from './outcome';
@@ -46,7 +46,7 @@ export function retImmediate(cpu: Cpu, op: MicroOp): Outcome {
 /** `op.sub` 0: LOOP, 1: LOOPE, 2: LOOPNE. */
 export function loop(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (r[RCX] === 0) r[RCX + 1] = (r[RCX + 1] - 1) | 0;
+  r[RCX + 1] = differenceHigh(r[RCX + 1], r[RCX], 1);
   r[RCX] = (r[RCX] - 1) | 0;
   const zero = (r[F_LO] | r[F_HI]) === 0;
   const wanted = op.sub === 0 || zero === (op.sub === 1);

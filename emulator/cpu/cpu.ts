@@ -20,7 +20,9 @@ import {
   CR4_SMEP,
   EFLAGS,
   FLAG_AC,
+  FLAG_ALWAYS_1,
   HASHED_WORDS,
+  NO_ERROR_CODE,
   ONLINE,
   REGISTER_WORDS,
   RIP,
@@ -28,7 +30,7 @@ import {
   V,
   VEC_SS,
 } from '../registers';
-import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import { bigHi, bigLo, differenceHigh, sumHigh, toBigInt, toVa } from '../words';
 import { loadSlow, prepareWriteSlow, storeSlow } from './access';
 import type { CodeCache } from './code-cache';
 import { materialise } from './flags';
@@ -52,10 +54,18 @@ export class Cpu {
   readonly codeCache: CodeCache;
   observer: Observer = NULL_OBSERVER;
   /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
-  readonly fault: Fault = { vector: 0, error: -1, addressLo: 0, addressHi: 0, access: 'read', implicit: false, cpl: 0 };
+  readonly fault: Fault = {
+    vector: 0,
+    error: NO_ERROR_CODE,
+    addressLo: 0,
+    addressHi: 0,
+    access: 'read',
+    implicit: false,
+    cpl: 0,
+  };
   /** The fault is a non-canonical address: #GP, but #SS when it came through the stack segment. */
   nonCanonical = false;
-  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: -1 };
+  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: NO_ERROR_CODE };
   /** Non-zero when the next boundary has more to do than execute: see ../system/boundary. */
   attention = 1;
 
@@ -84,7 +94,7 @@ export class Cpu {
   }
 
   rflags(): number {
-    return materialise(this.r) | this.r[EFLAGS] | 2;
+    return materialise(this.r) | this.r[EFLAGS] | FLAG_ALWAYS_1;
   }
 
   get64(register: number): bigint {
@@ -288,7 +298,7 @@ export class Cpu {
   push64(valueLo: number, valueHi: number): boolean {
     const r = this.r;
     const lo = (r[RSP] - 8) | 0;
-    const hi = r[RSP] >>> 0 < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
+    const hi = differenceHigh(r[RSP + 1], r[RSP], 8);
     this.observer.stackAccess(this, lo, hi, 8, true);
     if (!this.store64(lo, hi, valueLo, valueHi)) return this.stackFault();
     r[RSP] = lo;
@@ -305,9 +315,8 @@ export class Cpu {
 
   moveRsp(bytes: number): void {
     const r = this.r;
-    const lo = (r[RSP] + bytes) | 0;
-    if (lo >>> 0 < bytes >>> 0) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
-    r[RSP] = lo;
+    r[RSP] = (r[RSP] + bytes) | 0;
+    r[RSP + 1] = sumHigh(r[RSP + 1], r[RSP], bytes);
   }
 
   stackFault(): false {

@@ -3,7 +3,7 @@
  * replacement of RFLAGS as a whole.
  */
 import { FAULT, JUMPED, type Outcome } from '../micro-op';
-import { CPL, EFLAGS, FLAG_IOPL, RIP, STATUS_FLAGS, VEC_GP } from '../registers';
+import { CPL, EFLAGS, FLAG_ALWAYS_1, FLAG_IOPL, RIP, STATUS_FLAGS, VEC_GP } from '../registers';
 import type { Cpu } from './cpu';
 import { loadStatus } from './flags';
 
@@ -14,7 +14,7 @@ export function jump(cpu: Cpu, lo: number, hi: number): Outcome {
   return JUMPED;
 }
 
-/** Raises a fault; `error` is -1 when the vector pushes no error code. */
+/** Raises a fault; `error` may be NO_ERROR_CODE. */
 export function fail(cpu: Cpu, vector: number, error: number): Outcome {
   cpu.raise(vector, error);
   return FAULT;
@@ -33,6 +33,6 @@ export function iopl(cpu: Cpu): number {
 /** Replaces RFLAGS as a whole and everything that hangs on it. */
 export function setRflags(cpu: Cpu, flags: number): void {
   loadStatus(cpu.r, flags);
-  cpu.r[EFLAGS] = flags & ~STATUS_FLAGS & ~2;
+  cpu.r[EFLAGS] = flags & ~STATUS_FLAGS & ~FLAG_ALWAYS_1;
   cpu.attention = 1;
 }

@@ -7,9 +7,9 @@ import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpK
 import { MAX_LENGTH } from '../cpu/code-cache';
 import { fail } from '../cpu/outcome';
 import { type Handler, MicroOp } from '../micro-op';
-import { VEC_GP, VEC_UD } from '../registers';
+import { NO_ERROR_CODE, VEC_GP, VEC_UD } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { toBigInt, toVa } from '../words';
+import { sumHigh, toBigInt, toVa } from '../words';
 import type { Row } from './forms';
 import * as table from './instruction-table';
 import { addFlags, chooseHotCode } from './op-classes';
@@ -91,7 +91,7 @@ function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): M
   op.mnemonic = i.mnemonic;
   op.icedCode = i.code;
   op.nextLo = (lo + i.length) | 0;
-  op.nextHi = op.nextLo >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi;
+  op.nextHi = sumHigh(hi, op.nextLo, i.length);
   if (row === undefined) return op;
   op.sub = row.sub;
   op.flags = row.flags;
@@ -103,7 +103,7 @@ function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): M
   return op;
 }
 
-const invalid: Handler = (cpu) => fail(cpu, VEC_UD, -1);
+const invalid: Handler = (cpu) => fail(cpu, VEC_UD, NO_ERROR_CODE);
 
 function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
   const text = `instruction "${i.toString()}"`;

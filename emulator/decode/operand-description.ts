@@ -6,13 +6,13 @@
 import { type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { WHILE_EQUAL, WHILE_NOT_EQUAL } from '../cpu/string-ops';
 import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from '../micro-op';
-import { FS_BASE, GS_BASE, RBP, RSP, ZERO } from '../registers';
+import { FS_BASE, GS_BASE, RBP, RSP, VEC_BP, ZERO } from '../registers';
 import { SEGMENT_WORDS } from '../system/segments';
 import { bigHi, bigLo } from '../words';
 import type { Row } from './forms';
 
 /** Word index, shift and width of a general register. */
-export function registerOf(register: number): { word: number; shift: number; size: number } {
+function registerOf(register: number): { word: number; shift: number; size: number } {
   if (register >= Register.RAX) return { word: (register - Register.RAX) * 2, shift: 0, size: 8 };
   if (register >= Register.EAX) return { word: (register - Register.EAX) * 2, shift: 0, size: 4 };
   if (register >= Register.AX) return { word: (register - Register.AX) * 2, shift: 0, size: 2 };
@@ -103,7 +103,7 @@ export function describe(op: MicroOp, i: Instruction, row: Row): void {
     case 'ignored':
       return;
     case 'vector':
-      op.immLo = i.opCount > 0 ? i.immediate8 : 3;
+      op.immLo = i.opCount > 0 ? i.immediate8 : VEC_BP;
       return;
     case 'binary':
       return describeBinary(op, i);

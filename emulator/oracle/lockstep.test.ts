@@ -208,18 +208,21 @@ test('a known difference is repaired on the other side, counted, and the run goe
 });
 
 test('a guest that halts with interrupts off, or shuts down, ends the run', async () => {
-  expect(await endOf(smallImage('90 f4'))).toMatchObject({ reason: 'halted', step: 2, differences: [] }); // nop; hlt
-  expect(await endOf(smallImage('0f0b'))).toMatchObject({ reason: 'shutdown', step: 1, differences: [] }); // ud2, no IDT
+  const halting = smallImage('90 f4'); // nop; hlt
+  expect(await endOf(halting)).toMatchObject({ reason: 'halted', step: 2, differences: [] });
+  const faultingWithoutIdt = smallImage('0f0b'); // ud2
+  expect(await endOf(faultingWithoutIdt)).toMatchObject({ reason: 'shutdown', step: 1, differences: [] });
 });
 
 test('PAUSE is one step with the instruction after it', async () => {
-  const { counts, end } = await run(smallImage('f390 f390 90 ebf9'), () => {}, { steps: 999 }); // pause; pause; nop; jmp
+  const image = smallImage('f390 f390 90 ebf9'); // pause; pause; nop; jmp to the first pause
+  const { counts, end } = await run(image, () => {}, { steps: 999 });
   expect(end).toBeUndefined();
   expect(counts.steps).toBeGreaterThanOrEqual(999);
 });
 
 test('what cannot be compared is refused', async () => {
-  const image = smallImage('90');
+  const image = smallImage('90'); // nop
   const segments = image.segments.map((segment) => ({ ...segment, paddr: 0x80000 }));
   await expect(run({ ...image, segments })).rejects.toThrow(LockstepError);
   await expect(run({ ...image, segments })).rejects.toThrow(

@@ -40,7 +40,7 @@ export interface LockstepOptions {
   readonly interval: number;
 }
 
-export interface LockstepCounts {
+interface LockstepCounts {
   steps: number;
   /** Steps until user mode was first reached. */
   boot: number;

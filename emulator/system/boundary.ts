@@ -14,6 +14,7 @@ import {
   IN_SHUTDOWN,
   NMI_BLOCKED,
   NMI_PENDING,
+  NO_ERROR_CODE,
   ONLINE,
   SS_SHADOW,
   STI_SHADOW,
@@ -53,14 +54,14 @@ export function attend(cpu: Cpu): number {
 
 function takeTrap(cpu: Cpu): number {
   cpu.r[DB_PENDING] = 0;
-  return deliver(cpu, VEC_DB, 'trap', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, VEC_DB, 'trap', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }
 
 function takeNmi(cpu: Cpu): number {
-  return deliver(cpu, VEC_NMI, 'nmi', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, VEC_NMI, 'nmi', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }
 
 function takeIrq(cpu: Cpu, vector: number): number {
   acknowledge(cpu.r, vector);
-  return deliver(cpu, vector, 'irq', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, vector, 'irq', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }

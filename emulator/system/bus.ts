@@ -6,15 +6,15 @@
 import type { Cpu, Outside } from '../cpu/cpu';
 import { APIC_BASE, readApic, writeApic } from './local-apic';
 
-export const CHOICE_PAGE = 0xfed00000;
-export const CHOICE_PORT = 0xc0;
+const CHOICE_PAGE = 0xfed00000;
+const CHOICE_PORT = 0xc0;
 const MIN_ALTERNATIVES = 2;
 const MAX_PORT_ALTERNATIVES = 15;
 const MAX_PAGE_ALTERNATIVES = 255;
 const PAGE = 0xfffff000;
 
 /** Who decides; the machine, which its harness tells how. */
-export interface Chooser {
+interface Chooser {
   choose: (cpu: Cpu, alternatives: number) => number;
 }
 

@@ -294,7 +294,7 @@ describe('interrupt shadows and traps', () => {
 
   test('MOV SS holds back interrupts and NMIs', () => {
     const small = smallMachine();
-    kernelAt(small, '8ed09090'); // mov %eax,%ss
+    kernelAt(small, '8ed09090'); // mov %eax,%ss; nop; nop
     setRegister(small.cpu, RAX, 0x18);
     setFlags(small.cpu, FLAG_IF);
     small.machine.step(0);

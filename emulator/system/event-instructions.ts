@@ -5,7 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { fail, jump, privileged } from '../cpu/outcome';
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
-import { HALTED, RIP, VEC_UD } from '../registers';
+import { HALTED, NO_ERROR_CODE, RIP, VEC_UD } from '../registers';
 import { enter } from './delivery';
 
 /**
@@ -16,13 +16,13 @@ export function softwareInterrupt(cpu: Cpu, op: MicroOp): Outcome {
   const lo = r[RIP];
   const hi = r[RIP + 1];
   jump(cpu, op.nextLo, op.nextHi);
-  if (enter(cpu, op.immLo & 0xff, 'software', -1)) return JUMPED;
+  if (enter(cpu, op.immLo & 0xff, 'software', NO_ERROR_CODE)) return JUMPED;
   jump(cpu, lo, hi);
   return FAULT;
 }
 
 export function ud2(cpu: Cpu): Outcome {
-  return fail(cpu, VEC_UD, -1);
+  return fail(cpu, VEC_UD, NO_ERROR_CODE);
 }
 
 export function hlt(cpu: Cpu): Outcome {

@@ -10,6 +10,7 @@ import {
   CPL,
   EFLAGS,
   FLAG_AC,
+  FLAG_ALWAYS_1,
   FLAG_DF,
   FLAG_IF,
   FLAG_IOPL,
@@ -18,6 +19,8 @@ import {
   FLAG_VIF,
   FLAG_VIP,
   FLAG_VM,
+  LOADABLE_FLAGS,
+  NO_ERROR_CODE,
   RAX,
   STATUS_FLAGS,
   STI_SHADOW,
@@ -47,7 +50,7 @@ export function cli(cpu: Cpu): Outcome {
 /** `op.sub` 0: CLAC, 1: STAC. CR4.SMAP does not matter: this CPU has SMAP, so only CPL > 0 is #UD (SDM vol. 2). */
 export function setAccessCheck(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if (r[CPL] !== 0) return fail(cpu, VEC_UD, -1);
+  if (r[CPL] !== 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   r[EFLAGS] = op.sub === 1 ? r[EFLAGS] | FLAG_AC : r[EFLAGS] & ~FLAG_AC;
   cpu.derive();
   return NEXT;
@@ -69,8 +72,6 @@ export function pushf(cpu: Cpu): Outcome {
   return cpu.push64(cpu.rflags() & ~(FLAG_VM | FLAG_RF), 0) ? NEXT : FAULT;
 }
 
-const POPF_FLAGS = 0x247fd5;
-
 /** IOPL changes at CPL 0 only, IF only where CPL <= IOPL; neither is a fault (SDM vol. 2, POPF). RF is cleared. */
 export function popf(cpu: Cpu): Outcome {
   const r = cpu.r;
@@ -79,7 +80,7 @@ export function popf(cpu: Cpu): Outcome {
   let keep = FLAG_VM | FLAG_VIF | FLAG_VIP;
   if (r[CPL] !== 0) keep |= FLAG_IOPL;
   if (r[CPL] > iopl(cpu)) keep |= FLAG_IF;
-  setRflags(cpu, (r[V] & POPF_FLAGS & ~keep) | (r[EFLAGS] & keep));
+  setRflags(cpu, (r[V] & LOADABLE_FLAGS & ~keep) | (r[EFLAGS] & keep));
   cpu.derive();
   return NEXT;
 }
@@ -88,7 +89,7 @@ const LAHF_FLAGS = STATUS_FLAGS & 0xff;
 
 export function lahf(cpu: Cpu): Outcome {
   const r = cpu.r;
-  r[RAX] = (r[RAX] & ~0xff00) | (((materialise(r) & LAHF_FLAGS) | 2) << 8);
+  r[RAX] = (r[RAX] & ~0xff00) | (((materialise(r) & LAHF_FLAGS) | FLAG_ALWAYS_1) << 8);
   return NEXT;
 }
 

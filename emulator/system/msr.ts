@@ -22,6 +22,7 @@ import {
   GS_BASE,
   KERNEL_GS_BASE,
   LSTAR,
+  NO_ERROR_CODE,
   RAX,
   RCX,
   RDX,
@@ -108,7 +109,7 @@ function writeEfer(cpu: Cpu, lo: number, hi: number): Outcome {
 /** RDFSBASE, RDGSBASE: `op.s` is the base's pair. #UD unless CR4.FSGSBASE. */
 export function readBase(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   writeRegister(r, op.d, 0, op.size, r[op.s], r[op.s + 1]);
   return NEXT;
 }
@@ -116,7 +117,7 @@ export function readBase(cpu: Cpu, op: MicroOp): Outcome {
 /** WRFSBASE, WRGSBASE: `op.d` is the base's pair. Allowed at CPL 3. */
 export function writeBase(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   const lo = readRegister(r, op.s, 0, op.size);
   const hi = op.size === 8 ? r[op.s + 1] : 0;
   if (!isCanonical(lo, hi)) return fail(cpu, VEC_GP, 0);

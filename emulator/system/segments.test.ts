@@ -370,7 +370,9 @@ describe('LSL, LAR, VERR and VERW', () => {
     expect(hasLimit ? found : undefined).toBe(limit);
     const [hasRights, access] = value('0f02d8'); // lar %ax,%ebx
     expect(hasRights ? access : undefined).toBe(rights);
-    expect([value('0f00e0')[0], value('0f00e8')[0]]).toEqual([readable, writable]); // verr %ax; verw %ax
+    const [isReadable] = value('0f00e0'); // verr %ax
+    const [isWritable] = value('0f00e8'); // verw %ax
+    expect([isReadable, isWritable]).toEqual([readable, writable]);
   });
 });
 

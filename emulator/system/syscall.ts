@@ -15,10 +15,14 @@ import {
   EFLAGS,
   FLAG_RF,
   FLAG_TF,
+  FLAG_VIF,
+  FLAG_VIP,
   FMASK,
   GS_BASE,
   KERNEL_GS_BASE,
+  LOADABLE_FLAGS,
   LSTAR,
+  NO_ERROR_CODE,
   R11,
   RCX,
   SS,
@@ -29,11 +33,11 @@ import {
 import { isCanonical } from '../words';
 
 /** RFLAGS bits that SYSRET takes from R11. */
-const SYSRET_FLAGS = 0x3c7fd7;
+const SYSRET_FLAGS = LOADABLE_FLAGS | FLAG_VIF | FLAG_VIP;
 
 export function syscall(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   const flags = cpu.rflags();
   r[RCX] = op.nextLo;
   r[RCX + 1] = op.nextHi;
@@ -51,7 +55,7 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
 /** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
 export function sysret(cpu: Cpu): Outcome {
   const r = cpu.r;
-  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
   if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
   const selectors = r[STAR + 1] >>> 16;

@@ -223,15 +223,15 @@ describe('privilege', () => {
     ['hlt', 'f4'],
     ['cli', 'fa'],
     ['sti', 'fb'],
-    ['in', 'e4c2'],
+    ['in $0xc2,%al', 'e4c2'],
     ['rdmsr', '0f32'],
     ['wrmsr', '0f30'],
     ['mov %cr3,%rax', '0f20d8'],
     ['mov %rax,%cr3', '0f22d8'],
     ['mov %rax,%dr7', '0f23f8'],
-    ['lidt', '0f011c24'],
-    ['ltr', '0f00d8'],
-    ['invlpg', '0f013c24'],
+    ['lidt (%rsp)', '0f011c24'],
+    ['ltr %ax', '0f00d8'],
+    ['invlpg (%rsp)', '0f013c24'],
     ['clts', '0f06'],
     ['wbinvd', '0f09'],
   ])('%s is #GP(0) at CPL 3', (_name, hex) => {
@@ -250,8 +250,10 @@ describe('privilege', () => {
       expect(small.machine.step(0)).toBe(RETIRED);
       expect(small.cpu.rflags()).toBe(2);
     }
-    for (const hex of ['0f01cb', '0f01ca']) {
-      // stac, clac
+    for (const hex of [
+      '0f01cb', // stac
+      '0f01ca', // clac
+    ]) {
       // stac, clac
       userAt(small, hex);
       expectFault(small, 6);
@@ -286,7 +288,7 @@ describe('local APIC and choices', () => {
     small.machine.raiseIrq(0, 0x51);
     expect(small.machine.step(0)).toBe(DELIVERED);
     expect(small.cpu.rip()).toBe(handlerOf(0x60));
-    kernelAt(small, 'c70300000000 9090'); // movl $0,(%rbx)
+    kernelAt(small, 'c70300000000 9090'); // movl $0,(%rbx); nop; nop
     setRegister(small.cpu, RBX, APIC + 0xb0);
     setFlags(small.cpu, FLAG_IF);
     expect(small.machine.step(0)).toBe(RETIRED);

@@ -39,7 +39,7 @@ import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 /** Sign-folded base of the supervisor mapping of all RAM. */
 export const KERNEL = -0x7f000000;
 export const USER = 0x400000;
-export const USER_PA = 0x40000;
+const USER_PA = 0x40000;
 export const KERNEL_CODE = KERNEL + 0x20000;
 export const PML4 = 0x1000;
 export const KERNEL_CS = 0x10,
@@ -175,11 +175,11 @@ export function place(machine: Machine, va: number, code: string | Instruction[]
   machine.memory.writeBytes(physical(va), typeof code === 'string' ? fromHex(code) : assemble(va, code));
 }
 
-export function fromHex(hex: string): Uint8Array {
+function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replace(/\s+/g, ''), 'hex'));
 }
 
-export function assemble(va: number, instructions: Instruction[]): Uint8Array {
+function assemble(va: number, instructions: Instruction[]): Uint8Array {
   const encoder = new BlockEncoder(64, BlockEncoderOptions.DontFixBranches);
   for (const instruction of instructions) encoder.add(instruction);
   return encoder.encode(toBigInt(vaLo(va), vaHi(va)));
@@ -197,7 +197,7 @@ export function userAt(small: SmallMachine, code: string | Instruction[]): void 
   enterUser(small.cpu, USER);
 }
 
-export function enterUser(cpu: Cpu, rip: number): void {
+function enterUser(cpu: Cpu, rip: number): void {
   cpu.r[CPL] = 3;
   cpu.r[CS] = USER_CS;
   cpu.r[SS] = USER_SS;
