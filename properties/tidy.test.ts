@@ -9,8 +9,11 @@ import { HASH_PRIVATE, LONG_FILES, UNUSED_EXPORTS, WIDE_COMMENTS } from './testi
 
 const root = path.join(__dirname, '..');
 
+/** In the middle of a merge git names a file more than once. */
 const filesLike = (pattern: string) =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', pattern], { cwd: root })
+  execFileSync('git', ['ls-files', '--deduplicate', '--cached', '--others', '--exclude-standard', pattern], {
+    cwd: root,
+  })
     .toString()
     .trim()
     .split('\n')
