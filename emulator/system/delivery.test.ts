@@ -1,5 +1,4 @@
-import type { Delivery, Fault, Observer } from '../observer';
-import { NULL_OBSERVER } from '../observer';
+import type { Delivery, Fault } from '../observer';
 import {
   CPL,
   CR2,
@@ -10,21 +9,19 @@ import {
   FLAG_TF,
   IDTR_LIMIT,
   NMI_BLOCKED,
-  NMI_PENDING,
-  RAX,
   RSP,
   SS,
   TR_LIMIT,
 } from '../registers';
-import { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN } from '../step-result';
+import { DELIVERED, FAULTED, RETIRED, SHUTDOWN } from '../step-result';
 import {
   handlerOf,
   IST1,
   KERNEL_STACK,
   kernelAt,
   leafEntry,
+  observe,
   peek,
-  poke,
   put64,
   RSP0,
   type SmallMachine,
@@ -45,11 +42,6 @@ const HANDLER = 0x18000;
 /** Gate of `vector` to its own handler with an IST stack. */
 function useIst(small: SmallMachine, vector: number, ist: number): void {
   setGate(small.machine, vector, HANDLER + vector * 2, ist);
-}
-
-function observe(small: SmallMachine, hooks: Partial<Observer>): void {
-  const observer = Object.create(NULL_OBSERVER) as Observer;
-  small.machine.observer = Object.assign(observer, hooks);
 }
 
 describe('delivery in 64-bit mode', () => {
@@ -214,118 +206,6 @@ describe('double faults and shutdown', () => {
     userAt(small, '0f0b'); // ud2
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(faults).toEqual([6, 10, 10, 10]);
-  });
-});
-
-describe('NMI', () => {
-  test('blocks further NMIs, latches one, and delivers it right after IRET', () => {
-    const small = smallMachine();
-    const { machine, cpu } = small;
-    let latched = 0;
-    observe(small, {
-      nmiLatched: () => {
-        latched++;
-      },
-    });
-    machine.memory.writeBytes(HANDLER + 4, Uint8Array.of(0x48, 0xcf));
-    kernelAt(small, '90909090'); // nop; nop; nop; nop
-    machine.raiseNmi(0);
-    machine.step(0);
-    machine.raiseNmi(0);
-    machine.raiseNmi(0);
-    expect([cpu.r[NMI_BLOCKED], cpu.r[NMI_PENDING], latched]).toEqual([1, 1, 1]);
-    expect(machine.step(0)).toBe(RETIRED);
-    expect(cpu.r[NMI_BLOCKED]).toBe(0);
-    expect(machine.step(0)).toBe(DELIVERED);
-    expect(cpu.r[NMI_PENDING]).toBe(0);
-  });
-
-  test('an IRET that faults unblocks NMIs too', () => {
-    const small = smallMachine();
-    kernelAt(small, '48cf'); // iretq
-    small.cpu.r[NMI_BLOCKED] = 1;
-    expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
-  });
-
-  test('INT 2 does not block NMIs', () => {
-    const small = smallMachine();
-    kernelAt(small, 'cd02'); // int $2
-    small.machine.step(0);
-    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
-  });
-
-  test('wakes a halted CPU', () => {
-    const small = smallMachine();
-    kernelAt(small, 'f490'); // hlt; nop
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.machine.step(0)).toBe(HALTED);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-  });
-});
-
-describe('interrupt shadows and traps', () => {
-  test('STI holds interrupts back for one instruction, but not an NMI', () => {
-    const small = smallMachine();
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    small.machine.raiseIrq(0, 0x50);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
-      RETIRED,
-      RETIRED,
-      DELIVERED,
-    ]);
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    setFlags(small.cpu, 0);
-    small.machine.step(0);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
-  });
-
-  test('STI with IF already set opens no shadow', () => {
-    const small = smallMachine();
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    setFlags(small.cpu, FLAG_IF);
-    small.machine.step(0);
-    small.machine.raiseIrq(0, 0x50);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-  });
-
-  test('MOV SS holds back interrupts and NMIs', () => {
-    const small = smallMachine();
-    kernelAt(small, '8ed09090'); // mov %eax,%ss; nop; nop
-    setRegister(small.cpu, RAX, 0x18);
-    setFlags(small.cpu, FLAG_IF);
-    small.machine.step(0);
-    small.machine.raiseNmi(0);
-    small.machine.raiseIrq(0, 0x50);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
-  });
-
-  test('TF traps after the instruction, before a pending NMI', () => {
-    const small = smallMachine();
-    kernelAt(small, '9090'); // nop; nop
-    setFlags(small.cpu, FLAG_TF);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(1));
-    expect(small.cpu.r[NMI_PENDING]).toBe(1);
-  });
-
-  test('POPF that sets TF traps one instruction later', () => {
-    const small = smallMachine();
-    kernelAt(small, '9d9090'); // popf; nop; nop
-    poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
-    setRegister(small.cpu, RSP, KERNEL_STACK - 8);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
-      RETIRED,
-      RETIRED,
-      DELIVERED,
-    ]);
   });
 });
 

@@ -22,12 +22,9 @@ export const WIDE_COMMENTS: readonly string[] = [
 /** Files of more than 350 lines. */
 export const LONG_FILES: readonly string[] = [
   'commands.test.ts',
-  'delivery.test.ts',
   'entry-system.ts',
   'monitor.ts',
-  'paging.test.ts',
   'rule-language.test.ts',
-  'segments.test.ts',
   'symbolic.ts',
 ];
 

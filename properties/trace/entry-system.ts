@@ -13,8 +13,8 @@ import {
   DB_PENDING,
   EFLAGS,
   FLAG_IF,
-  HALTED as HALTED_WORD,
   ICOUNT,
+  IN_HLT,
   NMI_BLOCKED,
   NMI_PENDING,
   RIP,
@@ -458,7 +458,7 @@ export class EntrySystem implements TransitionSystem {
 
 /** Neither in user mode nor halted. */
 function inKernel({ r }: Cpu): boolean {
-  return r[CPL] === 0 && r[HALTED_WORD] === 0;
+  return r[CPL] === 0 && r[IN_HLT] === 0;
 }
 
 function takesInterrupts({ r }: Cpu): boolean {

@@ -1,0 +1,106 @@
+import { CPL, CS, EFLAGS, FLAG_IF, FLAG_NT, FLAG_VIF, FLAG_VIP, RSP, SS } from '../registers';
+import { RETIRED } from '../step-result';
+import { expectFault } from '../testing/expectations';
+import {
+  KERNEL_CODE,
+  KERNEL_STACK,
+  kernelAt,
+  peek,
+  place,
+  poke,
+  put64,
+  type SmallMachine,
+  setFlags,
+  setRegister,
+  smallMachine,
+  USER,
+  USER_CS,
+  USER_SS,
+  USER_STACK,
+} from '../testing/small-machine';
+import { UnimplementedError } from '../unimplemented';
+
+describe('IRETQ', () => {
+  const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
+    kernelAt(small, '48cf'); // iretq
+    [rip, cs, flags, USER_STACK, ss].forEach((word, i) => {
+      poke(small.machine, KERNEL_STACK - 40 + i * 8, word);
+    });
+    setRegister(small.cpu, RSP, KERNEL_STACK - 40);
+  };
+
+  test('returns to user mode with all five words', () => {
+    const small = smallMachine();
+    frame(small, USER_CS, USER_SS, USER, FLAG_IF | 2);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    const { cpu } = small;
+    expect([cpu.r[CPL], cpu.rip(), cpu.rsp(), cpu.r[CS], cpu.r[SS]]).toEqual([3, USER, USER_STACK, USER_CS, USER_SS]);
+    expect(cpu.r[EFLAGS] & FLAG_IF).toBe(FLAG_IF);
+  });
+
+  test.each([
+    ['a null CS', 3, USER_SS, 13, 0],
+    ['a data segment as CS', USER_SS, USER_SS, 13, 0x28],
+    ['CS with RPL above DPL', (KERNEL_CODE & 0) | 0x13, USER_SS, 13, 0x10],
+    ['CS beyond the GDT', 0x7b, USER_SS, 13, 0x78],
+    ['CS in an LDT that does not exist', 0x37, USER_SS, 13, 0x34],
+    ['a null SS on the way to CPL 3', USER_CS, 3, 13, 0],
+    ['SS with another RPL', USER_CS, 0x28, 13, 0x28],
+    ['a code segment as SS', USER_CS, USER_CS, 13, 0x30],
+  ])('%s is a fault at CPL 0 that leaves rsp at the frame', (_name, cs, ss, vector, error) => {
+    const small = smallMachine();
+    frame(small, cs, ss);
+    expectFault(small, vector, error);
+    expect(peek(small.machine, small.cpu.rsp() + 32)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK - 40)));
+    expect(peek(small.machine, small.cpu.rsp() + 8)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
+  });
+
+  test('a non-present CS is #NP, a non-present SS is #SS', () => {
+    const small = smallMachine();
+    frame(small, USER_CS, USER_SS);
+    put64(small.machine, 0x10030, 0xffff, 0x00af7b00);
+    expectFault(small, 11, 0x30);
+    put64(small.machine, 0x10030, 0xffff, 0x00affb00);
+    put64(small.machine, 0x10028, 0xffff, 0x00cf7300);
+    frame(small, USER_CS, USER_SS);
+    expectFault(small, 12, 0x28);
+  });
+
+  test('a non-canonical RIP and NT are #GP(0)', () => {
+    const small = smallMachine();
+    frame(small, USER_CS, USER_SS, 0x8000_0000_0000n);
+    expectFault(small, 13, 0);
+    frame(small, USER_CS, USER_SS);
+    setFlags(small.cpu, FLAG_NT);
+    expectFault(small, 13, 0);
+  });
+
+  test('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
+    const small = smallMachine();
+    frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_SS & ~3);
+    frame(small, USER_CS, USER_CS, 0x8000_0000_0000n);
+    expectFault(small, 13, USER_CS & ~3);
+  });
+
+  test('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
+    const small = smallMachine();
+    const virtual = FLAG_VIF | FLAG_VIP;
+    frame(small, USER_CS, USER_SS, USER, virtual | 2);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
+    place(small.machine, USER, '48cf'); // iretq
+    [USER, USER_CS, 2, USER_STACK, USER_SS].forEach((word, i) => {
+      poke(small.machine, USER_STACK - 40 + i * 8, word);
+    });
+    setRegister(small.cpu, RSP, USER_STACK - 40);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect(small.cpu.rflags()).toBe(virtual | 2);
+  });
+
+  test('compatibility mode is not implemented, and says so', () => {
+    const small = smallMachine();
+    frame(small, 0x23, USER_SS);
+    expect(() => small.machine.step(0)).toThrow(UnimplementedError);
+  });
+});
