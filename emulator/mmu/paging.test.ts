@@ -7,6 +7,7 @@ import {
   KERNEL,
   kernelAt,
   leafEntry,
+  PML4,
   peek,
   poke,
   put64,
@@ -84,6 +85,19 @@ describe('rights', () => {
     expect([0x1ff8, 0x2ff0, 0x3040, leafEntry(PAGE)].map(bits)).toEqual([A, A, A, A]);
     access(small, STORE, PAGE);
     expect(bits(leafEntry(PAGE))).toBe(A | D);
+  });
+
+  test('1 GiB pages; a table beyond RAM reads as all ones, which is a reserved bit', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x2000 + 509 * 8, 0x83);
+    poke(small.machine, PAGE, 0x1122334455667788n);
+    const large = KERNEL - 0x41000000;
+    expect(access(small, LOAD, large + 0x50000)).toBe(RETIRED);
+    expect(small.cpu.get64(RAX)).toBe(0x1122334455667788n);
+    expect(small.machine.translate(PML4, large + 0x50000)).toMatchObject({ pa: 0x50000, size: 0x40000000 });
+    put64(small.machine, 0x2000 + 509 * 8, 0x100003);
+    small.cpu.tlb.flushAll();
+    expectPageFault(small, access(small, LOAD, large), 9);
   });
 
   test('2 MiB pages, and a non-canonical address is #GP, through rsp #SS', () => {

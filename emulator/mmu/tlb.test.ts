@@ -84,6 +84,19 @@ describe('TLB', () => {
     expect(reads(small)).toBe(2);
   });
 
+  test('keeps what each of many PCIDs has cached', () => {
+    const small = withPcid();
+    const pcids = Array.from({ length: 12 }, (_, i) => BigInt(2 + i));
+    for (const pcid of pcids) {
+      writeCr3(small, 0x1000n | pcid);
+      stale(small);
+    }
+    for (const pcid of pcids) {
+      writeCr3(small, (1n << 63n) | 0x1000n | pcid);
+      expect(reads(small)).toBe(1);
+    }
+  });
+
   test('a Global entry matches any PCID; toggling CR4.PGE flushes it', () => {
     const small = withPcid();
     stale(small, P | W | G);

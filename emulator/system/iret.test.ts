@@ -1,10 +1,15 @@
-import { CPL, CS, EFLAGS, FLAG_IF, FLAG_NT, FLAG_VIF, FLAG_VIP, RSP, SS } from '../registers';
+import { CPL, CR2, CS, EFLAGS, FLAG_IF, FLAG_NT, FLAG_VIF, FLAG_VIP, GDTR_BASE, RSP, SS } from '../registers';
 import { RETIRED } from '../step-result';
 import { expectFault } from '../testing/expectations';
 import {
+  KERNEL,
   KERNEL_CODE,
+  KERNEL_CS,
+  KERNEL_SS,
   KERNEL_STACK,
   kernelAt,
+  leafEntry,
+  observe,
   peek,
   place,
   poke,
@@ -19,6 +24,7 @@ import {
   USER_STACK,
 } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
+import { vaHi, vaLo } from '../words';
 
 describe('IRETQ', () => {
   const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
@@ -98,9 +104,69 @@ describe('IRETQ', () => {
     expect(small.cpu.rflags()).toBe(virtual | 2);
   });
 
-  test('compatibility mode is not implemented, and says so', () => {
+  test('a frame that cannot be read is #PF, and #SS where rsp is not canonical; rsp stays', () => {
+    const small = smallMachine();
+    frame(small, USER_CS, USER_SS);
+    const below = KERNEL_STACK - 0x1000;
+    setRegister(small.cpu, RSP, below - 8);
+    put64(small.machine, leafEntry(below), 0);
+    expectFault(small, 14, 0);
+    expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(below), vaHi(below)]);
+    frame(small, USER_CS, USER_SS);
+    setRegister(small.cpu, RSP, 1n << 60n);
+    const faults: number[] = [];
+    observe(small, { faulted: (_cpu, fault) => faults.push(fault.vector) });
+    small.machine.step(0);
+    expect(faults[0]).toBe(12);
+  });
+
+  test('a descriptor that cannot be read is a page fault of the processor’s own, for CS and for SS', () => {
+    const small = smallMachine();
+    const gdtEnd = KERNEL + 0x50000;
+    put64(small.machine, leafEntry(gdtEnd), 0);
+    // The last descriptors of the GDT, from 0x28 on, lie on a page that is not mapped.
+    setRegister(small.cpu, GDTR_BASE, BigInt(gdtEnd - 0x28));
+    for (const [at, lo, hi] of [
+      [0x10, 0xffff, 0x00af9b00],
+      [0x18, 0xffff, 0x00af9f00],
+    ])
+      put64(small.machine, 0x50000 - 0x28 + at, lo, hi);
+    frame(small, USER_CS, USER_SS);
+    expectFault(small, 14, 0);
+    expect([small.cpu.r[CR2], small.cpu.fault.implicit]).toEqual([vaLo(gdtEnd + 8), true]);
+    frame(small, 0x1b, USER_SS);
+    expectFault(small, 14, 0);
+    expect([small.cpu.r[CR2], small.cpu.fault.implicit]).toEqual([vaLo(gdtEnd), true]);
+  });
+
+  test('goes to conforming code at the CPL of the selector, and to CPL 0 with a null SS', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x10030, 0xffff, 0x00af9f00);
+    frame(small, USER_CS, USER_SS);
+    expect(small.machine.step(0)).toBe(RETIRED);
+    expect([small.cpu.r[CPL], small.cpu.r[CS]]).toEqual([3, USER_CS]);
+    const kernel = smallMachine();
+    frame(kernel, KERNEL_CS, 0, KERNEL_CODE);
+    expect(kernel.machine.step(0)).toBe(RETIRED);
+    expect([kernel.cpu.r[CPL], kernel.cpu.r[SS], kernel.cpu.rsp()]).toEqual([0, 0, USER_STACK]);
+  });
+
+  test('conforming code above the CPL of the selector, and code with L and D, are #GP(selector)', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x10030, 0xffff, 0x00afff00);
+    frame(small, 0x30, KERNEL_SS);
+    expectFault(small, 13, 0x30);
+    put64(small.machine, 0x10030, 0xffff, 0x00effb00);
+    frame(small, USER_CS, USER_SS);
+    expectFault(small, 13, 0x30);
+  });
+
+  test('compatibility mode and rings 1 and 2 are not implemented, and say so', () => {
     const small = smallMachine();
     frame(small, 0x23, USER_SS);
     expect(() => small.machine.step(0)).toThrow(UnimplementedError);
+    put64(small.machine, 0x10030, 0xffff, 0x00afbb00);
+    frame(small, 0x31, USER_SS);
+    expect(() => small.machine.step(0)).toThrow('IRET to ring 1');
   });
 });

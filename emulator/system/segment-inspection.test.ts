@@ -1,4 +1,5 @@
-import { CS, FLAG_ZF, RAX, RBX, RSP } from '../registers';
+import type { Fault } from '../observer';
+import { CS, FLAG_ZF, GDTR_BASE, RAX, RBX, RSP } from '../registers';
 import { FAULTED } from '../step-result';
 import {
   ABSENT_CODE,
@@ -11,7 +12,15 @@ import {
   outcome,
   READ_ONLY,
 } from '../testing/segments';
-import { KERNEL_CODE, KERNEL_STACK, kernelAt, poke, type SmallMachine, setRegister } from '../testing/small-machine';
+import {
+  KERNEL_CODE,
+  KERNEL_STACK,
+  kernelAt,
+  observe,
+  poke,
+  type SmallMachine,
+  setRegister,
+} from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 
 describe('LSL, LAR, VERR and VERW', () => {
@@ -73,6 +82,15 @@ describe('LRETQ', () => {
     ['data and a non-canonical RIP', 0x18, 1n << 47n, [13, 0x18]],
   ])('to %s faults', (_name, cs, rip, expected) => {
     expect(returnTo(machineWithDescriptors(), rip, cs)).toEqual(expected);
+  });
+
+  test('with a CS in a GDT that is not mapped is a page fault of the processor’s own', () => {
+    const small = machineWithDescriptors();
+    setRegister(small.cpu, GDTR_BASE, 0x7000_0000n);
+    const faults: Fault[] = [];
+    observe(small, { faulted: (_cpu, fault) => faults.push({ ...fault }) });
+    returnTo(small, TARGET, 0x10);
+    expect(faults[0]).toMatchObject({ vector: 14, addressLo: 0x70000010, implicit: true });
   });
 
   test('to another CPL or mode is not implemented; a bad stack is #SS or #PF', () => {

@@ -101,7 +101,9 @@ describe('a load of DS, ES, FS or GS', () => {
       '8ed8', // mov %eax,%ds
       '8ed0', // mov %eax,%ss
       '0f00e0', // verr %ax
+      '0f00e8', // verw %ax
       '0f03c0', // lsl %ax,%eax
+      '0f02c0', // lar %ax,%eax
       '0f00d8', // ltr %ax
     ]) {
       const small = machineWithDescriptors();
@@ -176,6 +178,32 @@ describe('a load of SS', () => {
 
   test('of CS is #UD', () => {
     expect(outcome(machineWithDescriptors(), '8ec8')).toEqual([6, -1]); // mov %eax,%cs
+  });
+});
+
+describe('an operand in memory that is not mapped', () => {
+  const UNMAPPED = 0x7000_0000;
+
+  test.each([
+    ['mov (%rbx),%ds', '8e1b', 0, UNMAPPED],
+    ['mov (%rbx),%ss', '8e13', 0, UNMAPPED],
+    ['ltr (%rbx)', '0f001b', 0, UNMAPPED],
+    ['lsl (%rbx),%eax', '0f0303', 0, UNMAPPED],
+    ['lar (%rbx),%eax', '0f0203', 0, UNMAPPED],
+    ['verr (%rbx)', '0f0023', 0, UNMAPPED],
+    ['verw (%rbx)', '0f002b', 0, UNMAPPED],
+    ['mov %ds,(%rbx)', '8c1b', 2, UNMAPPED],
+    ['str (%rbx)', '0f000b', 2, UNMAPPED],
+    ['sgdt (%rbx)', '0f0103', 2, UNMAPPED],
+    ['sidt (%rbx)', '0f010b', 2, UNMAPPED],
+    ['lgdt (%rbx)', '0f0113', 0, UNMAPPED],
+    ['lidt (%rbx)', '0f011b', 0, UNMAPPED],
+  ])('%s is a page fault of the program’s own', (_text, hex, error, cr2) => {
+    const small = machineWithDescriptors();
+    const before = small.cpu.r.slice(ES, IDTR_LIMIT + 1);
+    setRegister(small.cpu, RBX, BigInt(UNMAPPED));
+    expect(firstFault(small, hex)).toMatchObject({ vector: 14, error, addressLo: cr2, implicit: false });
+    expect(small.cpu.r.slice(ES, IDTR_LIMIT + 1)).toEqual(before);
   });
 });
 
@@ -269,6 +297,18 @@ describe('LTR', () => {
     const small = machineWithDescriptors();
     setRegister(small.cpu, RAX, BigInt(selector));
     expect(outcome(small, '0f00d8')).toEqual(expected); // ltr %ax
+    expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
+  });
+
+  test('whose upper half is not mapped is a page fault of the processor’s own', () => {
+    const small = machineWithDescriptors();
+    const end = KERNEL + 0x51000;
+    put64(small.machine, 0x51000 - 8, 0x67, 0x00008900);
+    put64(small.machine, leafEntry(end), 0);
+    setRegister(small.cpu, GDTR_BASE, BigInt(end - 8 - LAST_TSS));
+    small.cpu.r[GDTR_LIMIT] = 0xa7;
+    setRegister(small.cpu, RAX, BigInt(LAST_TSS));
+    expect(firstFault(small, '0f00d8')).toMatchObject({ vector: 14, addressLo: vaLo(end), implicit: true }); // ltr %ax
     expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
   });
 

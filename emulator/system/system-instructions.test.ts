@@ -10,6 +10,7 @@ import {
   EFLAGS,
   FLAG_AC,
   FLAG_IF,
+  FLAG_IOPL,
   FLAG_TF,
   FMASK,
   GS_BASE,
@@ -17,10 +18,11 @@ import {
   R11,
   RAX,
   RCX,
+  RDX,
   RSP,
   SS,
 } from '../registers';
-import { DELIVERED, RETIRED } from '../step-result';
+import { DELIVERED, FAULTED, RETIRED } from '../step-result';
 import { expectFault } from '../testing/expectations';
 import {
   handlerOf,
@@ -28,6 +30,7 @@ import {
   KERNEL_STACK,
   kernelAt,
   peek,
+  poke,
   setFlags,
   setRegister,
   smallMachine,
@@ -37,6 +40,7 @@ import {
   USER_STACK,
   userAt,
 } from '../testing/small-machine';
+import { UnimplementedError } from '../unimplemented';
 
 describe('SYSCALL and SYSRET', () => {
   test('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
@@ -156,6 +160,44 @@ describe('privilege', () => {
       expectFault(small, 6);
       small.cpu.r[CPL] = 0;
     }
+  });
+
+  test('POPF changes IOPL at CPL 0 only, and IF only where CPL <= IOPL; it never faults for them', () => {
+    const popf = (cpl: number, flags: number): number => {
+      const small = smallMachine();
+      if (cpl === 3)
+        userAt(small, '9d'); // popfq
+      else kernelAt(small, '9d'); // popfq
+      setFlags(small.cpu, flags);
+      poke(small.machine, small.cpu.rsp() - 8, FLAG_IF ^ FLAG_IOPL ^ flags);
+      setRegister(small.cpu, RSP, small.cpu.rsp() - 8);
+      expect(small.machine.step(0)).toBe(RETIRED);
+      return small.cpu.rflags() & (FLAG_IF | FLAG_IOPL);
+    };
+    expect(popf(0, 0)).toBe(FLAG_IF | FLAG_IOPL);
+    expect(popf(3, 0)).toBe(0);
+    expect(popf(3, FLAG_IF)).toBe(FLAG_IF);
+    expect(popf(3, FLAG_IOPL)).toBe(FLAG_IF | FLAG_IOPL);
+  });
+
+  test('IN and OUT are for CPL <= IOPL; OUT to the delay port does nothing, any other port is not implemented', () => {
+    const run = (hex: string, iopl: number) => {
+      const small = smallMachine();
+      userAt(small, hex);
+      setFlags(small.cpu, iopl);
+      setRegister(small.cpu, RDX, 0x80n);
+      const result = small.machine.step(0);
+      return result === FAULTED ? small.cpu.event.vector : result;
+    };
+    expect([run('e4c2', FLAG_IOPL), run('e4c2', 0x2000)]).toEqual([RETIRED, 13]); // in $0xc2,%al
+    expect([run('e680', FLAG_IOPL), run('ee', FLAG_IOPL), run('ee', 0x2000)]).toEqual([RETIRED, RETIRED, 13]); // out
+    for (const hex of [
+      'e460', // in $0x60,%al
+      'e4c1', // in $0xc1,%al
+      'e4d0', // in $0xd0,%al
+      'e681', // out %al,$0x81
+    ])
+      expect(() => run(hex, FLAG_IOPL)).toThrow(UnimplementedError);
   });
 
   test('RDGSBASE is #UD unless CR4.FSGSBASE', () => {

@@ -40,7 +40,7 @@ import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 /** Sign-folded base of the supervisor mapping of all RAM. */
 export const KERNEL = -0x7f000000;
 export const USER = 0x400000;
-const USER_PA = 0x40000;
+export const USER_PA = 0x40000;
 export const KERNEL_CODE = KERNEL + 0x20000;
 export const PML4 = 0x1000;
 export const KERNEL_CS = 0x10,
