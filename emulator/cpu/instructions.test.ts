@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { NULL_OBSERVER } from '../observer';
-import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
+import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, VEC_GP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import {
   KERNEL,
@@ -190,7 +190,7 @@ describe('stack', () => {
     poke(machine, DATA, 1n << 60n);
     kernelAt(small, 'ff23'); // jmpq *(%rbx)
     expect(machine.step(0)).toBe(FAULTED);
-    expect(cpu.event.vector).toBe(13);
+    expect(cpu.event.vector).toBe(VEC_GP);
   });
 });
 

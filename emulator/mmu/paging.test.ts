@@ -1,4 +1,4 @@
-import { CR0, CR0_AM, CR0_WP, FLAG_AC, RAX, RBX, RCX, RSP } from '../registers';
+import { CR0, CR0_AM, CR0_WP, FLAG_AC, RAX, RBX, RCX, RSP, VEC_AC, VEC_DF, VEC_GP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import { expectPageFault } from '../testing/expectations';
 import { A, access, D, LOAD, P, PAGE, STORE, setLeaf, U, USER_PAGE, W, XD } from '../testing/page-access';
@@ -108,11 +108,11 @@ describe('rights', () => {
     expect(small.cpu.get64(RAX)).toBe(0x1122334455667788n);
     expect(small.machine.translate(0x1000, KERNEL + 0x250000)).toMatchObject({ pa: 0x50000, size: 0x200000 });
     access(small, LOAD, 1n << 47n);
-    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_GP));
     kernelAt(small, '58'); // pop %rax
     setRegister(small.cpu, RSP, (1n << 47n) + 0n);
     small.machine.step(0);
-    expect(small.cpu.event.vector).toBe(8);
+    expect(small.cpu.event.vector).toBe(VEC_DF);
   });
 });
 
@@ -125,7 +125,7 @@ describe('alignment check', () => {
     userAt(small, LOAD);
     setRegister(small.cpu, RBX, USER_PAGE + 1);
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(17));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_AC));
   });
 });
 

@@ -1,4 +1,4 @@
-import { CR3, CR4, CR4_PCIDE, CR4_PGE, RAX, RCX } from '../registers';
+import { CR3, CR4, CR4_PCIDE, CR4_PGE, RAX, RCX, VEC_GP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import { expectPageFault } from '../testing/expectations';
 import { access, G, LOAD, P, PAGE, STORE, setLeaf, W } from '../testing/page-access';
@@ -143,7 +143,7 @@ describe('TLB', () => {
     expect(invpcid(small, 1, 0x1000, 0)).toBe(FAULTED);
     const plain = smallMachine();
     expect(invpcid(plain, 1, 1, 0)).toBe(FAULTED);
-    expect(plain.cpu.rip()).toBe(handlerOf(13));
+    expect(plain.cpu.rip()).toBe(handlerOf(VEC_GP));
   });
 
   test('a stale entry that is too strict faults once, then the tables count', () => {

@@ -1,4 +1,4 @@
-import { FLAG_IF, FLAG_TF, NMI_BLOCKED, NMI_PENDING, RAX, RSP } from '../registers';
+import { FLAG_IF, FLAG_TF, NMI_BLOCKED, NMI_PENDING, RAX, RSP, VEC_DB, VEC_NMI } from '../registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from '../step-result';
 import {
   handlerOf,
@@ -76,7 +76,7 @@ describe('interrupt shadows and traps', () => {
     small.machine.step(0);
     small.machine.raiseNmi(0);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_NMI));
   });
 
   test('STI with IF already set opens no shadow', () => {
@@ -98,7 +98,7 @@ describe('interrupt shadows and traps', () => {
     small.machine.raiseIrq(0, 0x50);
     expect(small.machine.step(0)).toBe(RETIRED);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_NMI));
   });
 
   test('TF traps after the instruction, before a pending NMI', () => {
@@ -108,7 +108,7 @@ describe('interrupt shadows and traps', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
     small.machine.raiseNmi(0);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DB));
     expect(small.cpu.r[NMI_PENDING]).toBe(1);
   });
 

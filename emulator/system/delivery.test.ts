@@ -12,6 +12,12 @@ import {
   RSP,
   SS,
   TR_LIMIT,
+  VEC_DF,
+  VEC_GP,
+  VEC_NMI,
+  VEC_PF,
+  VEC_TS,
+  VEC_UD,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED, SHUTDOWN } from '../step-result';
 import {
@@ -54,7 +60,7 @@ describe('delivery in 64-bit mode', () => {
     expect(frame).toEqual([4, USER, USER_CS, FLAG_IF | FLAG_RF | 3, USER_STACK, USER_SS]);
     expect([small.cpu.r[CPL], small.cpu.r[CS], small.cpu.r[SS]]).toEqual([0, 0x10, 0]);
     expect(small.cpu.r[EFLAGS] & FLAG_IF).toBe(0);
-    expect(small.cpu.rip()).toBe(handlerOf(14));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   });
 
   test('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
@@ -69,7 +75,7 @@ describe('delivery in 64-bit mode', () => {
 
   test('an IST gate switches unconditionally, also when already on that stack', () => {
     const small = smallMachine();
-    useIst(small, 2, 1);
+    useIst(small, VEC_NMI, 1);
     kernelAt(small, '90'); // nop
     for (let round = 0; round < 2; round++) {
       small.cpu.r[NMI_BLOCKED] = 0;
@@ -102,7 +108,7 @@ describe('delivery in 64-bit mode', () => {
     setGate(small.machine, 0x50, HANDLER, 0, 14, 0);
     userAt(small, 'cd50'); // int $0x50
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_GP));
     expect(peek(small.machine, RSP0 - 48)).toBe(BigInt(0x50 * 8 + 2));
     expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER));
   });
@@ -122,7 +128,7 @@ describe('delivery in 64-bit mode', () => {
       [KERNEL_STACK + 16, KERNEL_STACK - 8],
       [KERNEL_STACK + 32, KERNEL_STACK - 8],
     ]) {
-      useIst(small, 8, 1);
+      useIst(small, VEC_DF, 1);
       kernelAt(small, '0f0b'); // ud2
       setRegister(small.cpu, RSP, BigInt(rsp));
       small.machine.step(0);
@@ -143,7 +149,7 @@ describe('delivery in 64-bit mode', () => {
     setFlags(small.cpu, FLAG_IF);
     small.machine.raiseIrq(0, 0x60);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_GP));
     expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(0x60 * 8 + 3));
   });
 });
@@ -151,11 +157,11 @@ describe('delivery in 64-bit mode', () => {
 describe('double faults and shutdown', () => {
   test('a page fault whose stack is not mapped becomes #DF(0) on its IST stack', () => {
     const small = smallMachine();
-    useIst(small, 8, 1);
+    useIst(small, VEC_DF, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
     userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(8));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DF));
     expect(small.cpu.rsp()).toBe(IST1 - 48);
     expect(peek(small.machine, IST1 - 48)).toBe(0n);
     expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 8));
@@ -163,11 +169,11 @@ describe('double faults and shutdown', () => {
 
   test('#GP then #PF is serial: the page fault is delivered', () => {
     const small = smallMachine();
-    useIst(small, 14, 1);
+    useIst(small, VEC_PF, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
     userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(14));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   });
 
   test('#GP then #GP is a double fault', () => {
@@ -175,7 +181,7 @@ describe('double faults and shutdown', () => {
     small.machine.memory.write32((0x11000 + 13 * 16 + 4) >> 2, 0);
     userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(8));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DF));
   });
 
   test('a fault during #DF delivery is shutdown, which is final', () => {
@@ -195,7 +201,7 @@ describe('double faults and shutdown', () => {
 
   test('a TSS that is too short is #TS', () => {
     const small = smallMachine();
-    useIst(small, 10, 0);
+    useIst(small, VEC_TS, 0);
     small.cpu.r[TR_LIMIT] = 3;
     const faults: number[] = [];
     observe(small, {
@@ -230,7 +236,7 @@ describe('observer calls', () => {
         calls.push(`stack ${lo === vaLo(RSP0 - 40)} ${bytes} ${write}`);
       },
       delivered: (cpu) => {
-        calls.push(`delivered ${cpu.rip() === handlerOf(6)}`);
+        calls.push(`delivered ${cpu.rip() === handlerOf(VEC_UD)}`);
       },
     });
     userAt(small, '0f0b'); // ud2

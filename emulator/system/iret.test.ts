@@ -1,4 +1,20 @@
-import { CPL, CR2, CS, EFLAGS, FLAG_IF, FLAG_NT, FLAG_VIF, FLAG_VIP, GDTR_BASE, RSP, SS } from '../registers';
+import {
+  CPL,
+  CR2,
+  CS,
+  EFLAGS,
+  FLAG_IF,
+  FLAG_NT,
+  FLAG_VIF,
+  FLAG_VIP,
+  GDTR_BASE,
+  RSP,
+  SS,
+  VEC_GP,
+  VEC_NP,
+  VEC_PF,
+  VEC_SS,
+} from '../registers';
 import { RETIRED } from '../step-result';
 import { expectFault } from '../testing/expectations';
 import {
@@ -45,14 +61,14 @@ describe('IRETQ', () => {
   });
 
   test.each([
-    ['a null CS', 3, USER_SS, 13, 0],
-    ['a data segment as CS', USER_SS, USER_SS, 13, 0x28],
-    ['CS with RPL above DPL', (KERNEL_CODE & 0) | 0x13, USER_SS, 13, 0x10],
-    ['CS beyond the GDT', 0x7b, USER_SS, 13, 0x78],
-    ['CS in an LDT that does not exist', 0x37, USER_SS, 13, 0x34],
-    ['a null SS on the way to CPL 3', USER_CS, 3, 13, 0],
-    ['SS with another RPL', USER_CS, 0x28, 13, 0x28],
-    ['a code segment as SS', USER_CS, USER_CS, 13, 0x30],
+    ['a null CS', 3, USER_SS, VEC_GP, 0],
+    ['a data segment as CS', USER_SS, USER_SS, VEC_GP, 0x28],
+    ['CS with RPL above DPL', KERNEL_CS | 3, USER_SS, VEC_GP, 0x10],
+    ['CS beyond the GDT', 0x7b, USER_SS, VEC_GP, 0x78],
+    ['CS in an LDT that does not exist', 0x37, USER_SS, VEC_GP, 0x34],
+    ['a null SS on the way to CPL 3', USER_CS, 3, VEC_GP, 0],
+    ['SS with another RPL', USER_CS, 0x28, VEC_GP, 0x28],
+    ['a code segment as SS', USER_CS, USER_CS, VEC_GP, 0x30],
   ])('%s is a fault at CPL 0 that leaves rsp at the frame', (_name, cs, ss, vector, error) => {
     const small = smallMachine();
     frame(small, cs, ss);
@@ -65,28 +81,28 @@ describe('IRETQ', () => {
     const small = smallMachine();
     frame(small, USER_CS, USER_SS);
     put64(small.machine, 0x10030, 0xffff, 0x00af7b00);
-    expectFault(small, 11, 0x30);
+    expectFault(small, VEC_NP, 0x30);
     put64(small.machine, 0x10030, 0xffff, 0x00affb00);
     put64(small.machine, 0x10028, 0xffff, 0x00cf7300);
     frame(small, USER_CS, USER_SS);
-    expectFault(small, 12, 0x28);
+    expectFault(small, VEC_SS, 0x28);
   });
 
   test('a non-canonical RIP and NT are #GP(0)', () => {
     const small = smallMachine();
     frame(small, USER_CS, USER_SS, 0x8000_0000_0000n);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     frame(small, USER_CS, USER_SS);
     setFlags(small.cpu, FLAG_NT);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
   });
 
   test('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
     const small = smallMachine();
     frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
-    expectFault(small, 13, USER_SS & ~3);
+    expectFault(small, VEC_GP, USER_SS & ~3);
     frame(small, USER_CS, USER_CS, 0x8000_0000_0000n);
-    expectFault(small, 13, USER_CS & ~3);
+    expectFault(small, VEC_GP, USER_CS & ~3);
   });
 
   test('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
@@ -110,7 +126,7 @@ describe('IRETQ', () => {
     const below = KERNEL_STACK - 0x1000;
     setRegister(small.cpu, RSP, below - 8);
     put64(small.machine, leafEntry(below), 0);
-    expectFault(small, 14, 0);
+    expectFault(small, VEC_PF, 0);
     expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(below), vaHi(below)]);
     frame(small, USER_CS, USER_SS);
     setRegister(small.cpu, RSP, 1n << 60n);
@@ -132,10 +148,10 @@ describe('IRETQ', () => {
     ])
       put64(small.machine, 0x50000 - 0x28 + at, lo, hi);
     frame(small, USER_CS, USER_SS);
-    expectFault(small, 14, 0);
+    expectFault(small, VEC_PF, 0);
     expect([small.cpu.r[CR2], small.cpu.fault.implicit]).toEqual([vaLo(gdtEnd + 8), true]);
     frame(small, 0x1b, USER_SS);
-    expectFault(small, 14, 0);
+    expectFault(small, VEC_PF, 0);
     expect([small.cpu.r[CR2], small.cpu.fault.implicit]).toEqual([vaLo(gdtEnd), true]);
   });
 
@@ -155,10 +171,10 @@ describe('IRETQ', () => {
     const small = smallMachine();
     put64(small.machine, 0x10030, 0xffff, 0x00afff00);
     frame(small, 0x30, KERNEL_SS);
-    expectFault(small, 13, 0x30);
+    expectFault(small, VEC_GP, 0x30);
     put64(small.machine, 0x10030, 0xffff, 0x00effb00);
     frame(small, USER_CS, USER_SS);
-    expectFault(small, 13, 0x30);
+    expectFault(small, VEC_GP, 0x30);
   });
 
   test('compatibility mode and rings 1 and 2 are not implemented, and say so', () => {

@@ -1,4 +1,4 @@
-import { APIC_IRR, APIC_ISR, FLAG_IF, RAX, RBX } from '../registers';
+import { APIC_IRR, APIC_ISR, FLAG_IF, RAX, RBX, VEC_NMI } from '../registers';
 import { DELIVERED, RETIRED } from '../step-result';
 import {
   handlerOf,
@@ -45,7 +45,7 @@ describe('local APIC and choices', () => {
     setRegister(small.cpu, RBX, APIC);
     small.machine.run(0, 3);
     expect(small.machine.step(1)).toBe(DELIVERED);
-    expect(small.machine.cpus[1].rip()).toBe(handlerOf(2));
+    expect(small.machine.cpus[1].rip()).toBe(handlerOf(VEC_NMI));
     setFlags(small.machine.cpus[1], FLAG_IF);
     expect(small.machine.step(1)).toBe(DELIVERED);
     expect(small.machine.cpus[1].rip()).toBe(handlerOf(0xfd));

@@ -1,5 +1,5 @@
 import type { Fault } from '../observer';
-import { CS, FLAG_ZF, GDTR_BASE, RAX, RBX, RSP } from '../registers';
+import { CS, FLAG_ZF, GDTR_BASE, RAX, RBX, RSP, VEC_GP, VEC_NP, VEC_PF, VEC_SS } from '../registers';
 import { FAULTED } from '../step-result';
 import {
   ABSENT_CODE,
@@ -74,12 +74,12 @@ describe('LRETQ', () => {
   });
 
   test.each([
-    ['a null CS', 0, TARGET, [13, 0]],
-    ['data', 0x18, TARGET, [13, 0x18]],
-    ['what is beyond the GDT', 0xa0, TARGET, [13, 0xa0]],
-    ['code that is not present', ABSENT_CODE, TARGET, [11, ABSENT_CODE]],
-    ['a non-canonical RIP', 8, 1n << 47n, [13, 0]],
-    ['data and a non-canonical RIP', 0x18, 1n << 47n, [13, 0x18]],
+    ['a null CS', 0, TARGET, [VEC_GP, 0]],
+    ['data', 0x18, TARGET, [VEC_GP, 0x18]],
+    ['what is beyond the GDT', 0xa0, TARGET, [VEC_GP, 0xa0]],
+    ['code that is not present', ABSENT_CODE, TARGET, [VEC_NP, ABSENT_CODE]],
+    ['a non-canonical RIP', 8, 1n << 47n, [VEC_GP, 0]],
+    ['data and a non-canonical RIP', 0x18, 1n << 47n, [VEC_GP, 0x18]],
   ])('to %s faults', (_name, cs, rip, expected) => {
     expect(returnTo(machineWithDescriptors(), rip, cs)).toEqual(expected);
   });
@@ -90,16 +90,16 @@ describe('LRETQ', () => {
     const faults: Fault[] = [];
     observe(small, { faulted: (_cpu, fault) => faults.push({ ...fault }) });
     returnTo(small, TARGET, 0x10);
-    expect(faults[0]).toMatchObject({ vector: 14, addressLo: 0x70000010, implicit: true });
+    expect(faults[0]).toMatchObject({ vector: VEC_PF, addressLo: 0x70000010, implicit: true });
   });
 
   test('to another CPL or mode is not implemented; a bad stack is #SS or #PF', () => {
     const small = machineWithDescriptors();
     expect(() => returnTo(small, TARGET, 0x33)).toThrow(UnimplementedError);
     setRegister(small.cpu, RSP, 1n << 60n);
-    expect(firstFault(small, '48cb')).toMatchObject({ vector: 12, error: 0 }); // lretq
+    expect(firstFault(small, '48cb')).toMatchObject({ vector: VEC_SS, error: 0 }); // lretq
     const other = machineWithDescriptors();
     setRegister(other.cpu, RSP, 0x7000_0000n);
-    expect(firstFault(other, '48cb')).toMatchObject({ vector: 14, error: 0, addressLo: 0x70000008 }); // lretq
+    expect(firstFault(other, '48cb')).toMatchObject({ vector: VEC_PF, error: 0, addressLo: 0x70000008 }); // lretq
   });
 });

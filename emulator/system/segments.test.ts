@@ -18,6 +18,11 @@ import {
   TR,
   TR_BASE,
   TR_LIMIT,
+  VEC_GP,
+  VEC_NP,
+  VEC_PF,
+  VEC_SS,
+  VEC_UD,
 } from '../registers';
 import { FAULTED } from '../step-result';
 import {
@@ -55,16 +60,16 @@ describe('a load of DS, ES, FS or GS', () => {
     ['user data', 0x2b, 3, []],
     ['user data with RPL 0', 0x28, 3, []],
     ['kernel data', 0x18, 0, []],
-    ['kernel data with RPL 3', 0x1b, 0, [13, 0x18]],
-    ['kernel data at CPL 3', 0x18, 3, [13, 0x18]],
+    ['kernel data with RPL 3', 0x1b, 0, [VEC_GP, 0x18]],
+    ['kernel data at CPL 3', 0x18, 3, [VEC_GP, 0x18]],
     ['readable code', 0x33, 3, []],
     ['conforming code of ring 0 at CPL 3', CONFORMING | 3, 3, []],
-    ['execute-only code', EXECUTE_ONLY | 3, 3, [13, EXECUTE_ONLY]],
+    ['execute-only code', EXECUTE_ONLY | 3, 3, [VEC_GP, EXECUTE_ONLY]],
     ['read-only data', READ_ONLY | 3, 3, []],
-    ['a TSS', TSS_SELECTOR, 0, [13, TSS_SELECTOR]],
-    ['what is not present', NOT_PRESENT, 0, [11, NOT_PRESENT]],
-    ['what is beyond the GDT', 0xa0, 0, [13, 0xa0]],
-    ['an LDT that does not exist', 0x2c, 0, [13, 0x2c]],
+    ['a TSS', TSS_SELECTOR, 0, [VEC_GP, TSS_SELECTOR]],
+    ['what is not present', NOT_PRESENT, 0, [VEC_NP, NOT_PRESENT]],
+    ['what is beyond the GDT', 0xa0, 0, [VEC_GP, 0xa0]],
+    ['an LDT that does not exist', 0x2c, 0, [VEC_GP, 0x2c]],
   ])('of %s', (_name, selector, cpl, expected) => {
     const small = machineWithDescriptors();
     for (const [hex, register] of [
@@ -109,7 +114,7 @@ describe('a load of DS, ES, FS or GS', () => {
       const small = machineWithDescriptors();
       setRegister(small.cpu, GDTR_BASE, 0x7000_0000n);
       setRegister(small.cpu, RAX, 0x18n);
-      expect(firstFault(small, hex)).toMatchObject({ vector: 14, error: 0, addressLo: 0x70000018, implicit: true });
+      expect(firstFault(small, hex)).toMatchObject({ vector: VEC_PF, error: 0, addressLo: 0x70000018, implicit: true });
     }
   });
 });
@@ -143,13 +148,13 @@ describe('POP FS and POP GS', () => {
       const small = machineWithDescriptors();
       setRegister(small.cpu, base, 0x123456789abcn);
       setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
-      expect(popped(small, hex, 0x123456789abcdefn, 0)).toEqual([13, 0xcdec]);
+      expect(popped(small, hex, 0x123456789abcdefn, 0)).toEqual([VEC_GP, 0xcdec]);
       expect([small.cpu.r[register], small.cpu.get64(base)]).toEqual([0, 0x123456789abcn]);
       expect(peek(small.machine, small.cpu.rsp() + 32)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK - 64)));
       setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
-      expect(popped(small, hex, BigInt(NOT_PRESENT), 0)).toEqual([11, NOT_PRESENT]);
+      expect(popped(small, hex, BigInt(NOT_PRESENT), 0)).toEqual([VEC_NP, NOT_PRESENT]);
       setRegister(small.cpu, RSP, 1n << 60n);
-      expect(firstFault(small, hex)).toMatchObject({ vector: 12, error: 0 });
+      expect(firstFault(small, hex)).toMatchObject({ vector: VEC_SS, error: 0 });
     }
   });
 });
@@ -157,16 +162,16 @@ describe('POP FS and POP GS', () => {
 describe('a load of SS', () => {
   test.each([
     ['null at CPL 0', 0, 0, []],
-    ['null with RPL 3 at CPL 0', 3, 0, [13, 0]],
-    ['null at CPL 3', 3, 3, [13, 0]],
+    ['null with RPL 3 at CPL 0', 3, 0, [VEC_GP, 0]],
+    ['null at CPL 3', 3, 3, [VEC_GP, 0]],
     ['kernel data', 0x18, 0, []],
     ['user data at CPL 3', 0x2b, 3, []],
-    ['user data with another RPL', 0x28, 3, [13, 0x28]],
-    ['user data at CPL 0', 0x28, 0, [13, 0x28]],
-    ['read-only data', READ_ONLY | 3, 3, [13, READ_ONLY]],
-    ['code', 0x10, 0, [13, 0x10]],
-    ['what is not present', NOT_PRESENT | 3, 3, [12, NOT_PRESENT]],
-    ['what is beyond the GDT', 0xa0, 0, [13, 0xa0]],
+    ['user data with another RPL', 0x28, 3, [VEC_GP, 0x28]],
+    ['user data at CPL 0', 0x28, 0, [VEC_GP, 0x28]],
+    ['read-only data', READ_ONLY | 3, 3, [VEC_GP, READ_ONLY]],
+    ['code', 0x10, 0, [VEC_GP, 0x10]],
+    ['what is not present', NOT_PRESENT | 3, 3, [VEC_SS, NOT_PRESENT]],
+    ['what is beyond the GDT', 0xa0, 0, [VEC_GP, 0xa0]],
   ])('of %s', (_name, selector, cpl, expected) => {
     const small = machineWithDescriptors();
     put64(small.machine, GDT + NOT_PRESENT, 0xffff, 0x00cf7300);
@@ -177,7 +182,7 @@ describe('a load of SS', () => {
   });
 
   test('of CS is #UD', () => {
-    expect(outcome(machineWithDescriptors(), '8ec8')).toEqual([6, -1]); // mov %eax,%cs
+    expect(outcome(machineWithDescriptors(), '8ec8')).toEqual([VEC_UD, -1]); // mov %eax,%cs
   });
 });
 
@@ -202,7 +207,7 @@ describe('an operand in memory that is not mapped', () => {
     const small = machineWithDescriptors();
     const before = small.cpu.r.slice(ES, IDTR_LIMIT + 1);
     setRegister(small.cpu, RBX, BigInt(UNMAPPED));
-    expect(firstFault(small, hex)).toMatchObject({ vector: 14, error, addressLo: cr2, implicit: false });
+    expect(firstFault(small, hex)).toMatchObject({ vector: VEC_PF, error, addressLo: cr2, implicit: false });
     expect(small.cpu.r.slice(ES, IDTR_LIMIT + 1)).toEqual(before);
   });
 });
@@ -254,7 +259,7 @@ describe('stores of selectors and of table registers', () => {
     ]) {
       poke(small.machine, DATA + 0xff8, 0x1122334455667788n);
       setRegister(small.cpu, RBX, BigInt(at));
-      expect(outcome(small, '0f0103')).toEqual([14, 2]); // sgdt (%rbx)
+      expect(outcome(small, '0f0103')).toEqual([VEC_PF, 2]); // sgdt (%rbx)
       expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(cr2), vaHi(cr2)]);
       expect(peek(small.machine, DATA + 0xff8)).toBe(0x1122334455667788n);
     }
@@ -265,7 +270,7 @@ describe('stores of selectors and of table registers', () => {
     setRegister(small.cpu, RBX, BigInt(DATA));
     poke(small.machine, DATA, (0x0000_8000_0000_1234n << 16n) | 0x77n);
     poke(small.machine, DATA + 8, 0x8000n);
-    expect(outcome(small, '0f0113')).toEqual([13, 0]); // lgdt (%rbx)
+    expect(outcome(small, '0f0113')).toEqual([VEC_GP, 0]); // lgdt (%rbx)
     poke(small.machine, DATA, 0x77n);
     poke(small.machine, DATA + 8, 0n);
     expect(outcome(small, '0f011b')).toEqual([]); // lidt (%rbx)
@@ -279,7 +284,7 @@ describe('stores of selectors and of table registers', () => {
       const fresh = machineWithDescriptors();
       put64(fresh.machine, leafEntry(DATA + 0x1000), 0);
       setRegister(fresh.cpu, RBX, BigInt(at));
-      expect(outcome(fresh, '0f0113')).toEqual([14, 0]); // lgdt (%rbx)
+      expect(outcome(fresh, '0f0113')).toEqual([VEC_PF, 0]); // lgdt (%rbx)
       expect([fresh.cpu.r[CR2], fresh.cpu.r[GDTR_LIMIT]]).toEqual([vaLo(cr2), 0x9f]);
     }
   });
@@ -287,12 +292,12 @@ describe('stores of selectors and of table registers', () => {
 
 describe('LTR', () => {
   test.each([
-    ['null', 3, [13, 0]],
-    ['a busy TSS', TSS_SELECTOR, [13, TSS_SELECTOR]],
-    ['data', 0x18, [13, 0x18]],
-    ['a TSS that is not present', ABSENT_TSS, [11, ABSENT_TSS]],
-    ['a TSS whose upper half is beyond the GDT', LAST_TSS, [13, LAST_TSS]],
-    ['what is beyond the GDT', 0xa0, [13, 0xa0]],
+    ['null', 3, [VEC_GP, 0]],
+    ['a busy TSS', TSS_SELECTOR, [VEC_GP, TSS_SELECTOR]],
+    ['data', 0x18, [VEC_GP, 0x18]],
+    ['a TSS that is not present', ABSENT_TSS, [VEC_NP, ABSENT_TSS]],
+    ['a TSS whose upper half is beyond the GDT', LAST_TSS, [VEC_GP, LAST_TSS]],
+    ['what is beyond the GDT', 0xa0, [VEC_GP, 0xa0]],
   ])('of %s faults and loads nothing', (_name, selector, expected) => {
     const small = machineWithDescriptors();
     setRegister(small.cpu, RAX, BigInt(selector));
@@ -308,7 +313,8 @@ describe('LTR', () => {
     setRegister(small.cpu, GDTR_BASE, BigInt(end - 8 - LAST_TSS));
     small.cpu.r[GDTR_LIMIT] = 0xa7;
     setRegister(small.cpu, RAX, BigInt(LAST_TSS));
-    expect(firstFault(small, '0f00d8')).toMatchObject({ vector: 14, addressLo: vaLo(end), implicit: true }); // ltr %ax
+    const fault = firstFault(small, '0f00d8'); // ltr %ax
+    expect(fault).toMatchObject({ vector: VEC_PF, addressLo: vaLo(end), implicit: true });
     expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
   });
 
@@ -319,7 +325,7 @@ describe('LTR', () => {
     put64(small.machine, GDT + LAST_TSS + 8, -1);
     put64(small.machine, leafEntry(KERNEL + GDT), GDT | 1);
     setRegister(small.cpu, RAX, BigInt(LAST_TSS));
-    expect(outcome(small, '0f00d8')).toEqual([14, 3]); // ltr %ax
+    expect(outcome(small, '0f00d8')).toEqual([VEC_PF, 3]); // ltr %ax
     put64(small.machine, leafEntry(KERNEL + GDT), GDT | 3);
     small.cpu.tlb.flushAll();
     expect(outcome(small, '0f00d8')).toEqual([]); // ltr %ax

@@ -21,6 +21,9 @@ import {
   RDX,
   RSP,
   SS,
+  VEC_DB,
+  VEC_GP,
+  VEC_UD,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
 import { expectFault } from '../testing/expectations';
@@ -67,14 +70,14 @@ describe('SYSCALL and SYSRET', () => {
     expect(cpu.rflags()).toBe((0x3ffff & 0x3c7fd7) | 2);
     // TF came with R11: the trap is taken before the first user instruction.
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(cpu.rip()).toBe(handlerOf(1));
+    expect(cpu.rip()).toBe(handlerOf(VEC_DB));
   });
 
   test('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
     const small = smallMachine();
     kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, 0x800000000000n);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     expect(small.cpu.rsp()).toBe(KERNEL_STACK - 48);
     expect(peek(small.machine, KERNEL_STACK - 40)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
   });
@@ -82,10 +85,10 @@ describe('SYSCALL and SYSRET', () => {
   test('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
     const small = smallMachine();
     userAt(small, '480f07'); // sysretq
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     userAt(small, '0f05'); // syscall
     small.cpu.r[EFER] &= ~EFER_SCE;
-    expectFault(small, 6);
+    expectFault(small, VEC_UD);
   });
 
   test('SYSCALL under TF takes no trap when FMASK clears TF', () => {
@@ -104,7 +107,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
     setRegister(small.cpu, RSP, KERNEL_STACK);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DB));
     expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt.asUintN(64, BigInt(handlerOf(0))));
   });
 
@@ -116,7 +119,7 @@ describe('SYSCALL and SYSRET', () => {
     small.machine.step(0);
     expect([small.cpu.get64(GS_BASE), small.cpu.get64(KERNEL_GS_BASE)]).toEqual([0xffff888000000000n, 1n]);
     userAt(small, '0f01f8'); // swapgs
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
   });
 });
 
@@ -139,7 +142,7 @@ describe('privilege', () => {
   ])('%s is #GP(0) at CPL 3', (_name, hex) => {
     const small = smallMachine();
     userAt(small, hex);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
   });
 
   test('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
@@ -157,7 +160,7 @@ describe('privilege', () => {
       '0f01ca', // clac
     ]) {
       userAt(small, hex);
-      expectFault(small, 6);
+      expectFault(small, VEC_UD);
       small.cpu.r[CPL] = 0;
     }
   });
@@ -203,7 +206,7 @@ describe('privilege', () => {
   test('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
     const small = smallMachine();
     userAt(small, 'f3480faec8'); // rdgsbase %rax
-    expectFault(small, 6);
+    expectFault(small, VEC_UD);
     userAt(small, 'f3480faec8'); // rdgsbase %rax
     small.cpu.r[CR4] |= CR4_FSGSBASE;
     setRegister(small.cpu, GS_BASE, 0x5555n);

@@ -1,4 +1,5 @@
 /** What tests expect of a fault that was delivered on a small machine, whose handlers tell vectors apart. */
+import { VEC_PF } from '../registers';
 import { FAULTED } from '../step-result';
 import { handlerOf, peek, type SmallMachine } from './small-machine';
 
@@ -12,6 +13,6 @@ export function expectFault(small: SmallMachine, vector: number, error?: number)
 /** `result` is that of a step which had to be a page fault with that error code. */
 export function expectPageFault(small: SmallMachine, result: number, error: number): void {
   expect(result).toBe(FAULTED);
-  expect(small.cpu.rip()).toBe(handlerOf(14));
+  expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(error));
 }
