@@ -1,10 +1,11 @@
 /**
  * The text of the kernel: expand-source.ts, rename-source.ts, and the small functions here, unrolled over the words of
  * a state: w0, w1, ... are those of an entry or of a state, v0 ... those of one state of an entry, y0 ... those of a
- * successor, q0 ... those that a crossing step is remembered by.
+ * successor, q0 ... those that a crossing step is remembered by. `pti-check export --to javascript` prints it.
  */
 import { expandText } from './expand-source';
 import { batchStride, entryStride, isReduced, type KernelShape, R_PAGES, R_STATES } from './kernel';
+import type { Learnable } from './lesson';
 import { renamerText } from './rename-source';
 import {
   at,
@@ -19,7 +20,7 @@ import {
   regionText,
 } from './source-text';
 import { BLOCK_BITS, BLOCK_STATES, PAGE_BITS } from './state-set';
-import { crossingStride } from './step-memory';
+import { crossingStride, rowsOf } from './step-memory';
 
 /**
  * `cross(crossings, q0, q1, ..., instance)`: where the change of the crossing step stands in `crossings`; 0 if there is
@@ -126,6 +127,18 @@ function touch(set, batch, filled) {
   for (let position = ${words}; position < filled; position += ${batchStride(words)}) touched ^= set[batch[position]];
   return touched;
 }`;
+}
+
+/** The form of the kernel for what is learnable, and for the room that it has. */
+export function kernelShape({ slots, footprints, capacities, por, renamings = [] }: Learnable): KernelShape {
+  return {
+    slots,
+    footprints,
+    crossingSlots: capacities.crossings,
+    por: por !== undefined,
+    renamings: renamings.map(({ images }) => images),
+    rows: rowsOf(slots),
+  };
 }
 
 export function kernelSource(shape: KernelShape): string {
