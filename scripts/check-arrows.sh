@@ -97,6 +97,25 @@ plant_at refused emulator/step.ts "import { x } from './oracle/y'; x();"
 plant_at refused emulator/machine.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.test.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.bench.ts "import { x } from './testing/y'; x();"
+# properties/ is a tower: a floor imports the floors below it, and no neighbour on its own. Tests may look up.
+tower=('guest designs' 'ghost' 'safety' 'monitor' 'refinement' 'trace' 'exploration shrinking' 'campaign' 'report' 'testing library bench cli')
+top=$((${#tower[@]} - 1))
+for ((i = 0; i <= top; i++)); do
+  for from in ${tower[i]}; do
+    for ((j = 0; j <= top; j++)); do
+      for to in ${tower[j]}; do
+        if [ "$from" = "$to" ]; then continue; fi
+        if [ "$j" -lt "$i" ] || [ "$i" = "$top" ]; then verdict=allowed; else verdict=refused; fi
+        plant "$verdict" "properties/$from" x.ts "import { x } from '../../$to/y'; x();"
+        plant "$verdict" "properties/$from" deep/x.ts "import type { X } from '../../../$to/y'; export const x: X = 1;"
+        plant allowed "properties/$from" x.test.ts "import { x } from '../../$to/y'; x();"
+      done
+    done
+    plant allowed "properties/$from" x.ts "import { BadInputError } from '../../bad-input'; throw new BadInputError('x');"
+    plant refused "properties/$from" x.ts "import { x } from '../../../scripts/y'; x();"
+    plant refused "properties/$from" x.ts "import seedrandom from 'seedrandom'; seedrandom();"
+  done
+done
 
 # Every random stream has one origin.
 plant allowed properties seeded-random.ts "import seedrandom from 'seedrandom'; seedrandom();"

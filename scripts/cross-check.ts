@@ -22,7 +22,8 @@ import { DESIGN_NAMES } from '../model/design-config';
 import { type EntryModel, entryModel } from '../model/entry-model';
 import { modelPropertySlug } from '../model/property-names';
 import { type Answer, RUMUR_FLAGS, readRumur, readSpin } from '../properties/bench/checkers/checker-output';
-import { MUTANTS, searchBounds } from '../properties/designs/registry';
+import { searchBounds } from '../properties/designs/bounds';
+import { MUTANTS } from '../properties/designs/registry';
 import { alignedTable } from '../properties/report/aligned-table';
 import { boundsInWords } from '../properties/report/names';
 

@@ -9,11 +9,12 @@ import path from 'node:path';
 import { type Action, designName, imageHash } from '../counterexamples/format';
 import { serializeCounterexample } from '../counterexamples/serialize';
 import { listCounterexamples, readCounterexample } from '../counterexamples/store';
-import { imageFile, packageRoot } from '../properties/designs/registry';
-import { replayCase } from '../properties/exploration/campaign';
-import { Subject } from '../properties/exploration/subject';
+import { packageFolder } from '../model/checker/package-folder';
+import { replayCase } from '../properties/campaign/case';
+import { Subject } from '../properties/campaign/subject';
+import { imageFile } from '../properties/designs/images';
 
-const CORPUS = path.join(packageRoot(), 'counterexamples', 'corpus');
+const CORPUS = path.join(packageFolder(), 'counterexamples', 'corpus');
 
 function fingerprints({ system }: Subject, actions: readonly Action[]): string[] {
   system.reset();

@@ -4,10 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { packageFolder } from '../model/checker/package-folder';
 import { designSchema } from '../properties/designs/design-file';
-import { packageRoot } from '../properties/designs/registry';
 
 writeFileSync(
-  path.join(packageRoot(), 'docs', 'design.schema.json'),
+  path.join(packageFolder(), 'docs', 'design.schema.json'),
   `${JSON.stringify(designSchema(), undefined, 2)}\n`,
 );

@@ -5,13 +5,13 @@
  */
 import { NULL_OBSERVER } from '../../emulator/observer';
 import { CPL, ICOUNT } from '../../emulator/registers';
-import { designImage } from '../designs/registry';
-import { campaignRun } from '../exploration/campaign';
-import { Subject } from '../exploration/subject';
+import { campaignRun } from '../campaign/run';
+import { Subject } from '../campaign/subject';
+import { designImage } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
 import { bootGuest, type Guest } from '../monitor/guest';
 
-export interface Measurement {
+interface Measurement {
   readonly name: string;
   readonly unit: string;
   readonly better: 'more' | 'less';

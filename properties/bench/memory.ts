@@ -3,8 +3,8 @@
  * 10,000) random walks of a campaign and after four times as many, with what they cost. Exit code 1 if it has grown by
  * more than a tenth and 4 MiB in between: a campaign of any length needs the same memory.
  */
-import { campaignRun } from '../exploration/campaign';
-import { Subject } from '../exploration/subject';
+import { campaignRun } from '../campaign/run';
+import { Subject } from '../campaign/subject';
 import { grouped } from '../report/numbers';
 
 const WALKS = 10_000;

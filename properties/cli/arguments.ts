@@ -3,15 +3,17 @@
  * that says what was expected.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Limit, OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS } from '../../model/entry-model';
-import { BadInputError } from '../campaign-pool/bad-input';
-import type { Budget, Shard } from '../campaign-pool/campaign';
-import { DEFAULT_RUNS } from '../campaign-pool/campaign';
+import { BadInputError } from '../bad-input';
+import type { Budget, Shard } from '../campaign/dispatch';
+import { DEFAULT_RUNS } from '../campaign/dispatch';
+import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
 import { isDesignFile } from '../designs/design-file-name';
-import { DESIGNS, designImage, MACHINE_BOUNDS, MUTANTS, searchBounds } from '../designs/registry';
+import { designImage } from '../designs/images';
+import { DESIGNS, MUTANTS } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
 import { didYouMean } from './did-you-mean';
@@ -33,7 +35,7 @@ const MOST = {
 } as const;
 
 /** A whole number from `least` to `most`; `why` says where that ends, if it is not obvious. */
-export function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
+function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new BadInputError(
@@ -91,18 +93,20 @@ export interface BoundFlags {
 }
 
 /** Bounds of a search: those of the design's image where nothing else is asked for. A table has no image. */
-export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): Bounds {
+export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): OpenBounds {
   const { cpus, tasks, mms } = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
   const defaults = searchBounds(design, { cpus, tasks, mms });
-  const bound = (name: keyof BoundFlags, least: number) =>
-    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
+  const bound = (name: keyof BoundFlags, least: number, why?: string) =>
+    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name], why);
+  const limit = (name: 'nesting' | 'nmis' | 'irqs', least: number): Limit =>
+    flags[name] === 'any' ? 'any' : bound(name, least, ', or any');
   return {
     cpus: bound('cpus', 1),
     tasks: bound('tasks', 1),
     mms: bound('mms', 1),
-    nesting: bound('nesting', 1),
-    nmis: bound('nmis', 0),
-    irqs: bound('irqs', 0),
+    nesting: limit('nesting', 1),
+    nmis: limit('nmis', 0),
+    irqs: limit('irqs', 0),
   };
 }
 

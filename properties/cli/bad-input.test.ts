@@ -7,7 +7,7 @@ import path from 'node:path';
 import { readElf } from '../../emulator/elf/elf-image';
 import { mainline } from '../../model/designs/mainline';
 import { designText } from '../designs/design-file';
-import { imageFile } from '../designs/registry';
+import { imageFile } from '../designs/images';
 import { type Ended, emptyFolder, filesBelow, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
-import { DESIGNS, MUTANTS, packageRoot } from '../designs/registry';
+import { packageFolder } from '../../model/checker/package-folder';
+import { BadInputError, badInputMessage } from '../bad-input';
+import { DESIGNS, MUTANTS } from '../designs/registry';
 import { terminalWidth } from '../report/terminal';
 import { commandModule, type NamedCommand } from './command-body';
 import { didYouMean } from './did-you-mean';
@@ -23,6 +24,11 @@ const COMMANDS: readonly NamedCommand[] = [
     name: 'verify',
     describe: 'search the abstract machine of a design exhaustively',
     body: () => (require('./verify-command') as typeof import('./verify-command')).verifyCommand,
+  },
+  {
+    name: 'prove',
+    describe: 'prove a design for any number of CPUs, tasks and events, or find what breaks it',
+    body: () => (require('./prove-command') as typeof import('./prove-command')).proveCommand,
   },
   {
     name: 'fuzz',
@@ -71,11 +77,11 @@ class UsageError extends Error {}
 
 const EPILOGUE =
   'pti-check asks whether x86-64 kernel entry code can be interrupted, scheduled out or migrated at any instruction without breaking page-table isolation or losing ' +
-  'a frame. It asks twice: an abstract machine is searched exhaustively (verify), and the real machine code runs under random interleavings (fuzz).\n\n' +
+  'a frame. It asks twice: an abstract machine is searched exhaustively (verify) and proved for systems of any size (prove), and the real machine code runs under random interleavings (fuzz).\n\n' +
   'Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 no verdict, 4 diverged, 5 vacuous.';
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(path.join(packageFolder(), 'package.json'), 'utf8'));
   return String(version);
 }
 

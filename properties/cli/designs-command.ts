@@ -3,7 +3,7 @@
  */
 import type { Argv } from 'yargs';
 import { designTable } from '../../model/design-config';
-import { BadInputError } from '../campaign-pool/bad-input';
+import { BadInputError } from '../bad-input';
 import { designText } from '../designs/design-file';
 import { DESIGNS, type Design, MUTANTS } from '../designs/registry';
 import { grouped } from '../report/numbers';

@@ -6,15 +6,16 @@ export const VIOLATED = 1;
 export const BAD_INPUT = 2;
 export const NO_VERDICT = 3;
 export const DIVERGED = 4;
-export const VACUOUS = 5;
+const VACUOUS = 5;
 /** A bug of pti-check itself (EX_SOFTWARE of sysexits.h); the only case in which a stack trace is printed. */
 export const INTERNAL = 70;
 
 export type Verdict = 'holds' | 'violated' | 'deadlock' | 'diverged' | 'vacuous' | 'unknown';
 
-export function exitCode(verdict: Verdict): number {
+export function exitCode(verdict: Verdict | 'proved'): number {
   switch (verdict) {
     case 'holds':
+    case 'proved':
       return HOLDS;
     case 'violated':
     case 'deadlock':

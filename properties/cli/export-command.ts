@@ -4,7 +4,7 @@
 import type { Argv } from 'yargs';
 import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/checker/translate/export';
 import { entryModel } from '../../model/entry-model';
-import { BadInputError } from '../campaign-pool/bad-input';
+import { BadInputError } from '../bad-input';
 import { type BoundFlags, boundsOf, chosenDesign, expressible } from './arguments';
 import type { CommandBody } from './command-body';
 import { boundFlags, designFlag, VALUE } from './flags';

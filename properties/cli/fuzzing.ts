@@ -1,19 +1,20 @@
 /**
  * One campaign as `fuzz` reports it, in JSON and in words.
  */
+
 import { replaceCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
 import type { Bounds } from '../../model/checker/language/schema-types';
-import { badInputMessage } from '../campaign-pool/bad-input';
-import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign-pool/campaign';
-import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign-pool/tasks';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
-import { MACHINE_BOUNDS } from '../designs/registry';
-import type { Failure } from '../exploration/campaign';
+import { badInputMessage } from '../bad-input';
+import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign/dispatch';
+import type { Failure } from '../campaign/failure';
+import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign/tasks';
+import type { WorkerPool } from '../campaign/worker-pool';
+import { MACHINE_BOUNDS } from '../designs/bounds';
 import { explain, propertyLabel } from '../report/explain';
 import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
-import { commandName, quoted, rounded } from './output';
+import { commandName, propertyWords, quoted, rounded } from './output';
 
 /** A campaign with a time that ended fewer random runs than this says so: its silence means little. */
 const FEW_RUNS = 50;
@@ -68,23 +69,23 @@ export interface Fuzzed {
 
 /** Where the failure of a campaign is kept: in one file, from the moment that it is found. */
 class Keeper {
-  readonly #folder: string | undefined;
-  #saved: Saved | undefined;
+  private readonly folder: string | undefined;
+  private saved: Saved | undefined;
   /** Why there is no file. */
   problem: string | undefined;
 
   constructor(folder: string | undefined) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Saves a failure in the place of the one before. A full disk must not take the answer with it. */
   keep({ counterexample }: Found): void {
-    if (this.#folder === undefined) return;
+    if (this.folder === undefined) return;
     try {
-      this.#saved =
-        this.#saved === undefined
-          ? saveCounterexample(this.#folder, counterexample)
-          : replaceCounterexample(this.#folder, this.#saved, counterexample);
+      this.saved =
+        this.saved === undefined
+          ? saveCounterexample(this.folder, counterexample)
+          : replaceCounterexample(this.folder, this.saved, counterexample);
       this.problem = undefined;
     } catch (error) {
       const message = badInputMessage(error);
@@ -94,7 +95,7 @@ class Keeper {
   }
 
   get file(): string | undefined {
-    return this.#saved?.path;
+    return this.saved?.path;
   }
 }
 
@@ -309,7 +310,7 @@ function sweepInWords({ coverage: { hit, of }, found, interrupted }: CampaignRes
   return interrupted ? 'not done, because it was interrupted' : 'nothing to sweep';
 }
 
-function failureInWords({ result, campaign }: Fuzzed, failure: Failure): string[] {
+function failureInWords({ result, campaign, request }: Fuzzed, failure: Failure): string[] {
   return [
     `  found     ${failure.message}`,
     ...(failure.property === undefined ? [] : [`  meaning   ${explain(failure.property).violated}`]),
@@ -318,7 +319,7 @@ function failureInWords({ result, campaign }: Fuzzed, failure: Failure): string[
       ? []
       : [
           `  saved     ${result.counterexample}`,
-          `  watch it  ${commandName()} replay --step ${quoted(result.counterexample)}`,
+          `  watch it  ${[`${commandName()} replay --step ${quoted(result.counterexample)}`, ...propertyWords(request.subject.properties)].join(' ')}`,
         ]),
     ...(failure.replay === undefined
       ? []
@@ -337,6 +338,7 @@ function command(request: CampaignRequest, campaign: CampaignResult): string {
   const { subject, seed, shard } = request;
   const parts = [`${commandName()} fuzz`, `--design ${subject.design}`];
   if (subject.elf !== undefined) parts.push(`--entry ${quoted(subject.elf.name)}`);
+  parts.push(...propertyWords(subject.properties));
   // The other bounds are what the command has without them.
   const boot = subject.boot ?? campaign.bounds;
   for (const bound of ['cpus', 'tasks', 'mms'] as const)

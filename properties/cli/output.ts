@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { SingleBar } from 'cli-progress';
-import { packageRoot } from '../designs/registry';
+import { packageFolder } from '../../model/checker/package-folder';
 import { foldedAnswer, terminalWidth } from '../report/terminal';
 
 /** The answer, for people: as wide as their terminal. */
@@ -25,7 +25,7 @@ export function note(line: string): void {
 
 /** How this command line was called, for lines that a person copies. */
 export function commandName(): string {
-  return nameOfCall(process.argv[1] ?? '', process.env, process.cwd(), packageRoot());
+  return nameOfCall(process.argv[1] ?? '', process.env, process.cwd(), packageFolder());
 }
 
 /**
@@ -75,45 +75,50 @@ const HEARTBEAT_MS = 30_000;
  * own, every 30 s.
  */
 export class ProgressLine {
-  readonly #stream: NodeJS.WriteStream;
-  #bar: SingleBar | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
-  #beats = 0;
-  #text: () => string = () => '';
+  private readonly stream: NodeJS.WriteStream;
+  private bar: SingleBar | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private beats = 0;
+  private text: () => string = () => '';
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
-    this.#stream = stream;
+    this.stream = stream;
   }
 
   show(text: () => string): void {
-    this.#text = text;
-    if (!this.#stream.isTTY) {
+    this.text = text;
+    if (!this.stream.isTTY) {
       // Work that is never done must not be kept going by its heartbeat.
-      this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+      this.heartbeat ??= setInterval(() => this.beat(), HEARTBEAT_MS).unref();
       return;
     }
-    if (this.#bar === undefined) {
+    if (this.bar === undefined) {
       // biome-ignore lint/style/noCommonJs: loaded late, because few processes have a terminal to draw on
       const { SingleBar } = require('cli-progress') as typeof import('cli-progress');
-      this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: this.#stream });
-      this.#bar.start(1, 0, { text: text() });
+      this.bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: this.stream });
+      this.bar.start(1, 0, { text: text() });
     }
-    this.#bar.update({ text: text().slice(0, (this.#stream.columns || 80) - 1) });
+    this.bar.update({ text: text().slice(0, (this.stream.columns || 80) - 1) });
   }
 
   clear(): void {
-    this.#bar?.stop();
-    this.#bar = undefined;
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = undefined;
+    this.bar?.stop();
+    this.bar = undefined;
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
   }
 
-  #beat(): void {
-    this.#stream.write(`${(++this.#beats * HEARTBEAT_MS) / 1000} s: ${this.#text()}\n`);
+  private beat(): void {
+    this.stream.write(`${(++this.beats * HEARTBEAT_MS) / 1000} s: ${this.text()}\n`);
   }
 }
 
 /** A word for a POSIX shell. */
 export function quoted(text: string): string {
   return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The flags that name files with properties of the user's. */
+export function propertyWords(files: readonly string[] = []): string[] {
+  return files.map((file) => `--property ${quoted(path.relative('', file))}`);
 }

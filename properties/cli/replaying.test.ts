@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Action } from '../../counterexamples/format';
 import { imageHash } from '../../counterexamples/format';
 import { listCounterexamples, readCounterexample, saveCounterexample } from '../../counterexamples/store';
-import { imageFile } from '../designs/registry';
+import { imageFile } from '../designs/images';
 import { replayFile } from './replaying';
 import { emptyFolder } from './testing/pti-check';
 

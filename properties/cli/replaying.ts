@@ -7,17 +7,18 @@ import { type Counterexample, designName, imageHash } from '../../counterexample
 import { readCounterexample } from '../../counterexamples/store';
 import { extentOf } from '../../model/checker/language/schema-types';
 import { RULES } from '../../model/rules';
-import { BadInputError, badInputMessage } from '../campaign-pool/bad-input';
-import { openSubject } from '../campaign-pool/open-subject';
+import { BadInputError, badInputMessage } from '../bad-input';
+import { type ReplayResult, replayCase } from '../campaign/case';
+import { openSubject } from '../campaign/open-subject';
+import type { Subject } from '../campaign/subject';
 import { designOf } from '../designs/design-file';
-import { designImage, imageFile } from '../designs/registry';
-import { type ReplayResult, replayCase } from '../exploration/campaign';
-import type { Subject } from '../exploration/subject';
+import { designImage, imageFile } from '../designs/images';
 import { narrateReplay } from '../report/narrator';
 import { type StepJson, stepJson } from '../report/step-json';
 import { recordSteps } from '../report/step-record';
+import { propertyNumber } from '../safety/index';
 import { ANY_RULE } from '../trace/change';
-import { commandName, quoted } from './output';
+import { commandName, propertyWords, quoted } from './output';
 
 /** What `replay --json` answers for one file; the keys are a contract. */
 export interface Replayed {
@@ -41,17 +42,18 @@ export interface ReplayedFile {
 }
 
 /** Replays a file. Whatever is wrong with the file is in the answer, so that the other files get theirs. */
-export function replayFile(file: string, step: boolean): ReplayedFile {
+export function replayFile(file: string, step: boolean, properties: readonly string[] = []): ReplayedFile {
   try {
     const saved = readCounterexample(file);
     checkRules(saved, file);
+    checkProperty(saved, file);
     const subject = subjectOf(saved, file);
     const { field, ...judgement } = judged(subject, saved);
     const result = {
       file,
       ...judgement,
       ...(field === undefined ? {} : { field }),
-      again: `${commandName()} replay --step ${quoted(file)}`,
+      again: [`${commandName()} replay --step ${quoted(file)}`, ...propertyWords(properties)].join(' '),
     };
     if (!step) return { result, narration: [] };
     const replay = recordSteps(subject, saved.actions);
@@ -81,6 +83,14 @@ function checkRules({ actions, bounds }: Counterexample, file: string): void {
         `${file}: expected actions[${i}].args to fit ${[name, ...sorts].join(' ')} at the bounds of the case, found ${args[wrong]}; restore the file`,
       );
   }
+}
+
+/** A property that nobody asks never fails, and the case would pass. */
+function checkProperty({ property }: Counterexample, file: string): void {
+  if (property === 'refinement' || propertyNumber(property) !== undefined) return;
+  throw new BadInputError(
+    `${file}: expected a property of this pti-check, found "${property}"; if it is one of your own, name its file with --property`,
+  );
 }
 
 /** The guest of the case, booted as it was then. */

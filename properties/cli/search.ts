@@ -1,21 +1,11 @@
 /**
  * One exhaustive search, asked for and waited for.
  */
-
-import type { Bounds } from '../../model/checker/language/schema-types';
-import type { DesignTable } from '../../model/designs/design-table';
-import type { Answers, SearchMeans, SearchProgress } from '../campaign-pool/tasks';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
+import type { Answers, SearchProgress, SearchRequest } from '../campaign/tasks';
+import type { WorkerPool } from '../campaign/worker-pool';
 import { grouped } from '../report/numbers';
 import { rough } from './output';
 import type { Searched } from './search-result';
-
-export interface SearchRequest extends SearchMeans {
-  readonly design: string;
-  /** A design that is none of ours. */
-  readonly table?: DesignTable;
-  readonly bounds: Bounds;
-}
 
 const STOPPED: Answers['search'] = {
   exploration: { verdict: 'unknown', reason: 'interrupted', states: 0, transitions: 0, depth: 0 },

@@ -6,13 +6,13 @@ import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { sequencesOf } from '../../model/designs/sequences';
 import { exchanged, leftOut, type Variant } from '../../model/designs/variants';
-import { BadInputError } from '../campaign-pool/bad-input';
-import type { WorkerPool } from '../campaign-pool/worker-pool';
+import { BadInputError } from '../bad-input';
+import type { WorkerPool } from '../campaign/worker-pool';
 import { designText } from '../designs/design-file';
 import { type Consequence, isSeen, type WhyRow, whyInWords } from '../report/why-table';
 import { type BoundFlags, boundsOf, chosenDesign, expressible, workerCount } from './arguments';
@@ -102,24 +102,24 @@ function judgedAlone(table: DesignTable): DesignTable {
 
 /** Searches, and what they answer. */
 class Questions {
-  readonly #pool: WorkerPool;
-  readonly #bounds: Bounds;
+  private readonly pool: WorkerPool;
+  private readonly bounds: OpenBounds;
 
-  constructor(pool: WorkerPool, bounds: Bounds) {
-    this.#pool = pool;
-    this.#bounds = bounds;
+  constructor(pool: WorkerPool, bounds: OpenBounds) {
+    this.pool = pool;
+    this.bounds = bounds;
   }
 
   async consequence(design: { readonly name: string; readonly table: DesignTable }): Promise<Consequence> {
-    const first = await this.#search(design, this.#bounds);
+    const first = await this.search(design, this.bounds);
     if (first.verdict !== 'holds') return first;
-    const bounds = { ...this.#bounds, ...SECOND_NMI };
-    const second = await this.#search(design, bounds);
+    const bounds = { ...this.bounds, ...SECOND_NMI };
+    const second = await this.search(design, bounds);
     return isSeen(second) ? { ...second, bounds } : first;
   }
 
-  async #search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: Bounds) {
-    const { result } = await searchDesign(this.#pool, { design: name, table, bounds }, () => {});
+  private async search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: OpenBounds) {
+    const { result } = await searchDesign(this.pool, { design: name, table, bounds }, () => {});
     const { verdict, property, trace } = result;
     return {
       verdict,

@@ -2,7 +2,7 @@
  * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A
  * second Ctrl-C ends the process, with the exit code of what was found until then.
  */
-import { WorkerPool } from '../campaign-pool/worker-pool';
+import { WorkerPool } from '../campaign/worker-pool';
 import { NO_VERDICT } from './exit-codes';
 import { note } from './output';
 
@@ -22,6 +22,11 @@ let prepared: WorkerPool | undefined;
  */
 export function prepareForSearch(): void {
   prepared = new WorkerPool(1, 'search-worker');
+}
+
+/** The same for a proof. */
+export function prepareForProof(): void {
+  prepared = new WorkerPool(1, 'prove-worker');
 }
 
 /** The workers that were prepared, if they are as many; new ones otherwise. */

@@ -4,13 +4,13 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { packageFolder } from '../../model/checker/package-folder';
 import { DESIGN_NAMES, designTable, MUTANT_NAMES } from '../../model/design-config';
 import { compileDesign } from '../../model/designs/environments';
 import { mainline } from '../../model/designs/mainline';
 import { emptyFolder } from '../cli/testing/pti-check';
 import { designOf, designSchema, designText, readDesignFile } from './design-file';
 import { isDesignFile } from './design-file-name';
-import { packageRoot } from './registry';
 
 const { folder, remove } = emptyFolder();
 afterAll(remove);
@@ -37,7 +37,7 @@ test.each(MUTANT_NAMES)('%s survives it, too, where the file says that its bug i
 });
 
 test('the schema in the package is the one that files are checked with', () => {
-  const published = readFileSync(path.join(packageRoot(), 'docs', 'design.schema.json'), 'utf8');
+  const published = readFileSync(path.join(packageFolder(), 'docs', 'design.schema.json'), 'utf8');
   expect(JSON.parse(published)).toEqual(JSON.parse(JSON.stringify(designSchema())));
 });
 

@@ -20,7 +20,7 @@ import {
   RETURN_STEPS,
   SWITCH_STEPS,
 } from '../../model/designs/design-table';
-import { BadInputError } from '../campaign-pool/bad-input';
+import { BadInputError } from '../bad-input';
 
 const enter = z.array(z.enum(ENTRY_STEPS)).min(1).describe('the steps from the delivery to the body, in their order');
 const leave = z

@@ -3,9 +3,6 @@
  * of it. A mutant is a design with one planted bug, and names the property that catches it. The table is the single
  * source for `designs`, for bare `pti-check` and for the tests.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { type ElfImage, readElf } from '../../emulator/elf/elf-image';
 import type { Bounds } from '../../model/checker/language/schema-types';
 
 export interface Design {
@@ -102,40 +99,3 @@ export const MUTANTS: readonly Mutant[] = [
     'pti-stack-unmapped': 'entry-stack-is-coherent',
   }),
 ];
-
-/**
- * What both machines have in bare `pti-check` and in `fuzz`, as far as the image can boot it: with a third task one
- * waits for a CPU while two run, and of the three two share an address space and one does not.
- */
-export const MACHINE_BOUNDS = { cpus: 2, tasks: 3, mms: 2 } as const;
-
-/** Events and contexts of one trace of the bounded search. */
-export const SEARCH_BOUNDS = { nesting: 2, nmis: 1, irqs: 2 } as const;
-
-/** Bounds of the search for a design or mutant whose image is booted as given. */
-export function searchBounds(id: string, image: Pick<Bounds, 'cpus' | 'tasks' | 'mms'>): Bounds {
-  return { ...image, ...SEARCH_BOUNDS, ...MUTANTS.find((mutant) => mutant.id === id)?.bounds };
-}
-
-/** Folder of the package: where package.json names it. */
-export function packageRoot(): string {
-  let folder = __dirname;
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-  return folder;
-}
-
-/** File of the guest image of a design or mutant. */
-export function imageFile(id: string): string {
-  const [base] = id.split('+');
-  return path.join(packageRoot(), 'emulator', 'guest', base, `${id}.elf`);
-}
-
-const images = new Map<string, ElfImage>();
-
-/** The guest image of a design or mutant; undefined if there is none of that name. */
-export function designImage(id: string): ElfImage | undefined {
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\+[a-z0-9]+(-[a-z0-9]+)*)?$/.test(id) || !existsSync(imageFile(id))) return undefined;
-  const known = images.get(id) ?? readElf(readFileSync(imageFile(id)), id);
-  images.set(id, known);
-  return known;
-}

@@ -2,20 +2,12 @@
  * One random walk: options are drawn among those that are enabled, because a drawn action that cannot happen teaches
  * nothing. The walk is a pure function of the system's initial state and of the generator.
  */
-import type { Action } from '../../counterexamples/format';
-import type { Option, Outcome, TransitionSystem } from '../trace/transition-system';
+import type { Option, TransitionSystem } from '../trace/transition-system';
+import { initialFailure, Trail, type Walk } from '../trace/walk';
 
 /** The part of fast-check's generator that a walk draws from. */
-export interface Draws {
+interface Draws {
   nextInt(min: number, max: number): number;
-}
-
-/** A trace, and how its last action ended; `undefined` if all went well. */
-export interface Walk {
-  readonly actions: readonly Action[];
-  /** Transitions of the abstract machine among the actions. */
-  readonly length: number;
-  readonly failure: Extract<Outcome, { kind: 'violated' | 'diverged' }> | undefined;
 }
 
 /**
@@ -65,15 +57,15 @@ function pick(options: readonly Option[], draws: Draws): Option {
  * Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
  */
 class Focus {
-  readonly #draws: Draws;
-  readonly #cpus: number;
-  #cpu: number;
-  #mean: number = SHORT_FOCUS;
+  private readonly draws: Draws;
+  private readonly cpus: number;
+  private cpu: number;
+  private mean: number = SHORT_FOCUS;
 
   constructor(draws: Draws, cpus: number) {
-    this.#draws = draws;
-    this.#cpus = cpus;
-    this.#cpu = draws.nextInt(0, cpus - 1);
+    this.draws = draws;
+    this.cpus = cpus;
+    this.cpu = draws.nextInt(0, cpus - 1);
   }
 
   /**
@@ -81,53 +73,19 @@ class Focus {
    * somewhere.
    */
   lookAway(): void {
-    if (this.#draws.nextInt(0, 1) === 0) return;
-    this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
-    this.#mean = LONG_FOCUS;
+    if (this.draws.nextInt(0, 1) === 0) return;
+    this.cpu = this.draws.nextInt(0, this.cpus - 1);
+    this.mean = LONG_FOCUS;
   }
 
   narrow(options: readonly Option[]): readonly Option[] {
-    if (this.#draws.nextInt(1, this.#mean) === 1) {
-      this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
-      this.#mean = SHORT_FOCUS;
+    if (this.draws.nextInt(1, this.mean) === 1) {
+      this.cpu = this.draws.nextInt(0, this.cpus - 1);
+      this.mean = SHORT_FOCUS;
     }
-    const own = options.filter((option) => option.cpu === this.#cpu);
+    const own = options.filter((option) => option.cpu === this.cpu);
     return own.some((option) => option.kind === 'step') ? own : options;
   }
-}
-
-/** What a walk has come to so far. */
-class Trail {
-  readonly actions: Action[] = [];
-  length = 0;
-  #diverged: Walk | undefined;
-
-  /** Adds an action; answers the walk if it ends here. */
-  add(action: Action, outcome: Outcome): Walk | undefined {
-    this.actions.push(action);
-    if (outcome.kind === 'violated') return { actions: this.actions, length: this.length + 1, failure: outcome };
-    if (outcome.kind === 'done') this.length += outcome.length;
-    if (outcome.kind !== 'diverged') return undefined;
-    this.length++;
-    this.#diverged ??= { actions: [...this.actions], length: this.length, failure: outcome };
-    return undefined;
-  }
-
-  get diverged(): boolean {
-    return this.#diverged !== undefined;
-  }
-
-  /** The walk that ends without a violation: at its divergence, if there was one. */
-  end(): Walk {
-    return this.#diverged ?? { actions: this.actions, length: this.length, failure: undefined };
-  }
-}
-
-function initialFailure(system: TransitionSystem): Walk | undefined {
-  const before = system.initially();
-  return before?.kind === 'violated' || before?.kind === 'diverged'
-    ? { actions: [], length: 0, failure: before }
-    : undefined;
 }
 
 /**
@@ -141,7 +99,7 @@ export function randomWalk(system: TransitionSystem, draws: Draws, steps: number
   if (before !== undefined) return before;
   const trail = new Trail();
   const focus = new Focus(draws, system.cpus);
-  for (let i = 0; i < (trail.diverged ? steps + AFTER_DIVERGENCE : steps); i++) {
+  for (let i = 0; i < (trail.hasDiverged ? steps + AFTER_DIVERGENCE : steps); i++) {
     const options = focus.narrow(withParts(system.options(), draws));
     if (options.length === 0) break;
     const { action, outcome } = system.take(pick(options, draws), (alternatives) => draws.nextInt(0, alternatives - 1));
@@ -150,28 +108,4 @@ export function randomWalk(system: TransitionSystem, draws: Draws, steps: number
     if (action.action === 'run') focus.lookAway();
   }
   return trail.end();
-}
-
-/** Performs a trace; actions that are not enabled are left out. The walk that results is what really happened. */
-export function replayWalk(system: TransitionSystem, trace: readonly Action[]): Walk {
-  system.reset();
-  const before = initialFailure(system);
-  if (before !== undefined) return before;
-  const trail = new Trail();
-  for (const action of trace) {
-    const mark = system.mark();
-    const outcome = system.perform(action);
-    if (outcome.kind === 'disabled') system.rollback(mark);
-    system.release(mark);
-    const ended = outcome.kind === 'disabled' ? undefined : trail.add(action, outcome);
-    if (ended !== undefined) return ended;
-  }
-  return trail.end();
-}
-
-/** The same failure: the same property, or a divergence in the same field. */
-export function sameFailure(a: Walk['failure'], b: Walk['failure']): boolean {
-  if (a === undefined || b === undefined) return false;
-  if (a.kind === 'violated') return b.kind === 'violated' && a.property === b.property;
-  return b.kind === 'diverged' && a.field === b.field;
 }

@@ -5,10 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { readElf } from '../../emulator/elf/elf-image';
-import { imageFile } from '../designs/registry';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
 import { BootError, bootGuest, type Guest } from '../monitor/guest';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 
 const MAINLINE = readFileSync(imageFile('mainline'));
 

@@ -3,7 +3,7 @@
  * the faults that followed from it; a fault that was handled is not named; a CPU that halts in a handler does not idle.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import { designImage } from '../designs/registry';
+import { designImage } from '../designs/images';
 import { BootError, bootGuest } from '../monitor/guest';
 
 function mainline(): ElfImage {

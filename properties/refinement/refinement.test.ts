@@ -1,10 +1,10 @@
 /**
- * Promises: refinement notices a machine that does something which its abstract machine does not allow, says in words what
- * that is, names the field, and goes on checking properties afterwards; what it accepts it names by the rule.
+ * Promises: refinement notices a machine that does something which its abstract machine does not allow, says in words
+ * what that is, names the field, and goes on checking properties afterwards; what it accepts it names by the rule.
  */
 import { entryModel } from '../../model/entry-model';
-import { designImage } from '../designs/registry';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
+import { designImage } from '../designs/images';
 import { bootGuest } from '../monitor/guest';
 import { EntrySystem } from '../trace/entry-system';
 import { Refinement } from './refinement';

@@ -6,9 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName, imageHash, traceLength } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';
-import { DESIGNS, imageFile } from '../designs/registry';
-import type { Subject } from '../exploration/subject';
-import { propertySlug } from '../safety/property';
+import type { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
+import { DESIGNS } from '../designs/registry';
+import { propertySlug } from '../safety/index';
 import type { Outcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';
 import { actionName, boundsInWords } from './names';
@@ -16,7 +17,7 @@ import { counted } from './numbers';
 import { type CpuView, type Replay, recordSteps, type StepRecord } from './step-record';
 import { folded, hanging, type Style, styleOf, terminalWidth } from './terminal';
 
-export interface NarratorOptions {
+interface NarratorOptions {
   /** Terminal colours; by default where they are wanted. */
   readonly colour?: boolean;
   /** Columns that a line may take; by default as many as the terminal has. */

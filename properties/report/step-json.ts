@@ -6,8 +6,8 @@ import type { Action } from '../../counterexamples/format';
 import { hexVa } from '../../emulator/words';
 import type { Bounds } from '../../model/checker/language/schema-types';
 import type { State } from '../../model/schema';
-import { propertySlug } from '../safety/property';
-import { UNTOLD_FIELDS } from './changes';
+import { UNTOLD_FIELDS } from '../refinement/changes';
+import { propertySlug } from '../safety/index';
 import { actionName } from './names';
 import type { CpuView, StepRecord } from './step-record';
 
@@ -15,7 +15,7 @@ import type { CpuView, StepRecord } from './step-record';
 type StateNumbers = Omit<State, (typeof UNTOLD_FIELDS)[number]>;
 
 /** A CPU at a boundary in words, and the whole abstract state in numbers: null where the machine is in none. */
-export interface StepSide extends Omit<CpuView, 'rsp'> {
+interface StepSide extends Omit<CpuView, 'rsp'> {
   /** Hexadecimal, 16 digits: a JSON number does not hold every address. */
   readonly rsp: string;
   readonly state: StateNumbers | null;

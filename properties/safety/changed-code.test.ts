@@ -4,8 +4,8 @@
  * with the designs.
  */
 import { readFileSync } from 'node:fs';
-import { imageFile } from '../designs/registry';
-import { Subject } from '../exploration/subject';
+import { Subject } from '../campaign/subject';
+import { imageFile } from '../designs/images';
 import '../testing/jest';
 
 /** mainline with the bytes of one instruction, which occurs once, in place of another. */

@@ -5,8 +5,8 @@
  * Input", 2002, with the trace as the input).
  */
 import type { Action } from '../../counterexamples/format';
-import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
 import type { TransitionSystem } from '../trace/transition-system';
+import { replayWalk, sameFailure, type Walk } from '../trace/walk';
 
 /** A trace is simpler if it has fewer transitions, or as many and fewer actions, or as many and fewer details. */
 export function isSimpler(a: Walk, b: Walk): boolean {

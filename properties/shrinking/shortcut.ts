@@ -4,8 +4,8 @@
  * or for the failure itself, and splices the shorter way in.
  */
 import type { Action } from '../../counterexamples/format';
-import { replayWalk, sameFailure, type Walk } from '../exploration/random-walk';
 import type { Option, TransitionSystem } from '../trace/transition-system';
+import { replayWalk, sameFailure, type Walk } from '../trace/walk';
 
 /** States expanded from each state of the trace. */
 const EXPANSIONS = 60;

@@ -3,13 +3,14 @@
  * a state is stored as the numbers of its components, each of which is a value met before. The components are those of
  * interaction.ts: a CPU with the thread that it runs, a thread that no CPU runs, the globals.
  *
- *   word 0: | cpu 1 | cpu 0 | globals | 1 |    word 1: | ... | thread 1 | thread 0 | 1 |    bit 0 of every word is 1, bit 31 is 0
+ *   word 0: | cpu 1 | cpu 0 | globals | 1 |    word 1: | ... | thread 1 | thread 0 | 1 |
  *   cpu:    | thread that it runs | number among the values with this thread |
  *
- * In the place of a thread that some CPU runs stands 0: its values are part of that CPU's component.
+ * Bit 0 of every word is 1, bit 31 is 0. In the place of a thread that some CPU runs stands 0: its values are part of
+ * that CPU's component.
  */
 import { runningCell } from './code/interaction';
-import { type Layout, members, type PlacedCell } from './code/layout';
+import type { Layout, PlacedCell } from './code/layout';
 
 /** Where the number of a component lies in a collapsed state. */
 export interface Slot {
@@ -139,11 +140,6 @@ export function makeMasks(
 }
 
 const bitsOf = (cell: PlacedCell) => (cell.bits === 0 ? 0 : -1 >>> (32 - cell.bits));
-
-/** The values that the layout expects of a cell. */
-export function cellValues(cell: PlacedCell): number[] {
-  return members(cell.values);
-}
 
 /** The value of a cell in packed words. */
 export function cellValue(words: Int32Array, cell: PlacedCell): number {

@@ -75,7 +75,7 @@ export type Statement =
 
 /** Where something was written, for messages and for comments in exports. */
 export interface Origin {
-  /** Relative to model/. */
+  /** For ours from the package on (`model/rules/entry.ts`), else from the folder that the rule files have in common. */
   readonly file: string;
   readonly line: number;
 }
@@ -111,7 +111,7 @@ export interface FieldInfo {
   readonly size: number;
 }
 
-export interface RuleParameter {
+interface RuleParameter {
   /** Name of the `local` in the body. */
   readonly name: string;
   /** The sort `thread` has the values 0..tasks-1 (user tasks) and tasks+c (the idle thread of CPU c). */
@@ -180,6 +180,6 @@ export function isCondition(expr: Expr): boolean {
 export class TranslationError extends Error {
   override readonly name = 'TranslationError';
   constructor(origin: Origin, message: string) {
-    super(`model/${origin.file}:${origin.line}: ${message}`);
+    super(`${origin.file}:${origin.line}: ${message}`);
   }
 }

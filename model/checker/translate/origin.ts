@@ -4,18 +4,14 @@
  *
  * - the sources of the model, which the translator reads,
  * - the code of model/ that runs now (dist/ may be older than the sources),
- * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along; processor and platform.
+ * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along,
+ * - processor and platform.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
-
-/** The package's folder: where package.json is. */
-function packageFolder(): string {
-  for (let at = __dirname; dirname(at) !== at; at = dirname(at)) if (existsSync(join(at, 'package.json'))) return at;
-  throw new Error(`no package.json above ${__dirname}: the model's sources cannot be found`);
-}
+import { packageFolder } from '../package-folder';
 
 /** The package's model/ folder with TypeScript in it: this file may run from there or from dist/. */
 export function modelFolder(): string {
@@ -67,8 +63,9 @@ export function versions(): string[] {
 const hashes = new Map<string, string>();
 
 /** A name for all of it, and for the contents of `files`, which are read once in a process. */
-export function contentHash(files: readonly string[] = [], root = modelFolder()): string {
-  const key = [root, ...files].join('\0');
+export function contentHash(files: readonly string[] = []): string {
+  const root = modelFolder();
+  const key = files.join('\0');
   const known = hashes.get(key);
   if (known !== undefined) return known;
   const hash = createHash('sha256').update(`${versions().join('\n')}\0`);

@@ -2,6 +2,14 @@
  * For tests: what each command answers with --json. Strict objects: a key that is not in the contract fails here.
  */
 import { z } from 'zod';
+import type { Ended } from './pti-check';
+
+/** The one line of JSON that a command has answered, checked. */
+export function read<T extends z.ZodType>(schema: T, { stdout }: Pick<Ended, 'stdout'>): z.infer<T> {
+  const lines = stdout.trimEnd().split('\n');
+  if (lines.length !== 1) throw new RangeError(`expected one line of JSON, found ${lines.length}: ${stdout}`);
+  return schema.parse(JSON.parse(stdout));
+}
 
 const count = z.int().min(0);
 const seconds = z.number().min(0);
@@ -25,6 +33,25 @@ export const verifyAnswer = z.strictObject({
   trace: z.array(action).optional(),
   message: z.string().min(1),
   again: z.string().regex(/ verify --design /),
+});
+
+export const proveAnswer = z.strictObject({
+  design: id,
+  verdict: z.enum(['proved', 'violated', 'unknown']),
+  property: slug.optional(),
+  views: count,
+  sleepers: count,
+  nesting: count,
+  cpusOfView: z.int().min(1).max(2),
+  crossing: z.array(slug),
+  seconds,
+  bounds: bounds.optional(),
+  trace: z.array(action).optional(),
+  obstacle: z
+    .strictObject({ what: z.string(), element: z.string().optional(), open: z.array(z.string()), refine: z.string() })
+    .optional(),
+  message: z.string().min(1),
+  again: z.string().regex(/ prove --design /),
 });
 
 export const fuzzAnswer = z.strictObject({
@@ -160,6 +187,7 @@ export const checkAnswer = z.strictObject({
       asDeclared: z.boolean(),
       extraBytesPerTask: z.int(),
       verify: verifyAnswer,
+      prove: proveAnswer,
       fuzz: fuzzAnswer,
     }),
   ),
