@@ -6,6 +6,7 @@
 import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './micro-op';
 
+/** What an access does. */
 type AccessKind = 'read' | 'write' | 'execute';
 
 /**
@@ -13,22 +14,34 @@ type AccessKind = 'read' | 'write' | 'execute';
  * #PF.
  */
 export interface Fault {
+  /** The exception's vector. */
   vector: number;
+  /** Its error code, or -1. */
   error: number;
+  /** Low word of the address. */
   addressLo: number;
+  /** High word of the address. */
   addressHi: number;
+  /** The access that failed. */
   access: AccessKind;
   /** The processor's own access (descriptor tables, TSS, delivery pushes), a supervisor one whatever CPL says. */
   implicit: boolean;
+  /** The privilege level at which it was raised. */
   cpl: number;
 }
 
+/** What raised the event of a delivery. */
 export type EventSource = 'fault' | 'trap' | 'nmi' | 'irq' | 'software';
 
+/** A delivery through the IDT. */
 export interface Delivery {
+  /** The vector. */
   vector: number;
+  /** What raised it. */
   source: EventSource;
+  /** The gate's IST, 0 for none. */
   ist: number;
+  /** The error code that is pushed, or -1. */
   error: number;
 }
 

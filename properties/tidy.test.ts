@@ -9,8 +9,11 @@ import { HASH_PRIVATE, LONG_FILES, UNUSED_EXPORTS, WIDE_COMMENTS } from './testi
 
 const root = path.join(__dirname, '..');
 
+/** In the middle of a merge git names a file more than once. */
 const filesLike = (pattern: string) =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', pattern], { cwd: root })
+  execFileSync('git', ['ls-files', '--deduplicate', '--cached', '--others', '--exclude-standard', pattern], {
+    cwd: root,
+  })
     .toString()
     .trim()
     .split('\n')
@@ -56,7 +59,7 @@ test('a test is called test', () => {
 
 test('a private member is called private', () => {
   expectExactly(
-    namesOf(({ text }) => /^\s*((readonly|static|async|get|set) )*#\w+/m.test(text)),
+    namesOf(({ text }) => /^\s*((readonly|static|async|get|set) )*#(?!include)\w+/m.test(text)),
     HASH_PRIVATE,
   );
 });
