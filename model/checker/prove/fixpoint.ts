@@ -168,8 +168,8 @@ class FixpointSearch {
   }
 
   private walk(tree: GrownTree, walker: Walker): void {
-    const { sets } = this.scene;
-    while (!walk(tree.tree, sets, walker)) tree.grow(sets);
+    const { sets, own } = this.scene;
+    while (!walk(tree.tree, sets, own, walker)) tree.grow(sets);
   }
 
   private expand(view: Element, actions: readonly Action[]): void {
@@ -179,7 +179,7 @@ class FixpointSearch {
     for (const action of actions) {
       this.action = action;
       this.open.clear();
-      const threads = action.threads.filter((thread) => !runs.includes(thread));
+      const threads = action.threads.length === 0 ? [] : action.threads.filter((thread) => !runs.includes(thread));
       if (threads.length === 0) {
         this.walk(action.tree, this.atSteps);
         continue;
@@ -216,13 +216,8 @@ class FixpointSearch {
     }
   }
 
-  private isOwn(cell: number): boolean {
-    const { over, index } = this.system.form.owners[cell];
-    return over === 'cpu' ? index < this.tracked.length : over === 'thread' && this.scene.runs.includes(index);
-  }
-
+  /** A cell that is not the view's. */
   private asked(cell: number): void {
-    if (this.isOwn(cell)) return;
     const { action } = this;
     const isCrossing = this.system.form.owners[cell].over !== 'global';
     if (isCrossing && action !== undefined && action.actor < this.tracked.length) this.crossing.add(action.rule);
@@ -278,7 +273,7 @@ class FixpointSearch {
 
   /** Does the write change a view or a sleeper of this scene? */
   private isWithin(cell: number, isOthers: boolean): boolean {
-    if (this.isOwn(cell)) return true;
+    if (this.scene.own[cell] === 1) return true;
     const { over, index } = this.system.form.owners[cell];
     if (over === 'global' || isOthers) return false;
     if (over === 'thread' && this.scene.asleep.includes(index)) return true;

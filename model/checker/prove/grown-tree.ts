@@ -81,7 +81,7 @@ export class GrownTree {
 
 /** What a walk of a tree hears of. */
 export interface Walker {
-  /** The outcome depends on the cell. */
+  /** The outcome depends on a cell that is none of the walk's own. */
   asked(cell: number): void;
   /** A step or a failure; the sets are those of the states that come to it. */
   leaf(tree: Extract<Tree, { kind: 'step' | 'fail' }>): void;
@@ -91,9 +91,20 @@ const isSingle = (set: ValueSet) => (set & (set - 1)) === 0;
 
 /**
  * Comes to each leaf that a state within the sets comes to; the sets are narrowed on the way, and are as before in the
- * end. False if it came to a part that is not grown: then it has to be grown and walked again.
+ * end. `own`: by cell, 1 for those of which the walker hears nothing. False if it came to a part that is not grown:
+ * then it has to be grown and walked again.
  */
-export function walk(tree: Tree, sets: ValueSets, walker: Walker): boolean {
+export function walk(from: Tree, sets: ValueSets, own: Uint8Array, walker: Walker): boolean {
+  let tree = from;
+  // As long as every answer is known.
+  for (; tree.kind === 'test'; ) {
+    const { cell, values } = tree;
+    if (own[cell] === 0) walker.asked(cell);
+    const yes = sets[cell] & values;
+    if (yes === sets[cell]) tree = tree.yes;
+    else if (yes === 0) tree = tree.no;
+    else return walkBoth(tree, sets, own, walker);
+  }
   switch (tree.kind) {
     case 'none':
       return true;
@@ -104,49 +115,54 @@ export function walk(tree: Tree, sets: ValueSets, walker: Walker): boolean {
     case 'step':
       walker.leaf(tree);
       return true;
-    case 'test': {
-      walker.asked(tree.cell);
-      const set = sets[tree.cell];
-      const yes = set & tree.values;
-      if (yes === set) return walk(tree.yes, sets, walker);
-      if (yes === 0) return walk(tree.no, sets, walker);
-      sets[tree.cell] = yes;
-      const isComplete = walk(tree.yes, sets, walker);
-      sets[tree.cell] = set & ~tree.values;
-      const both = walk(tree.no, sets, walker) && isComplete;
-      sets[tree.cell] = set;
-      return both;
-    }
-    case 'split': {
-      const set = sets[tree.cell];
-      walker.asked(tree.cell);
-      let isComplete = true;
-      for (const { values, tree: inner } of tree.cases) {
-        if ((set & values) === 0) continue;
-        sets[tree.cell] = set & values;
-        isComplete = walk(inner, sets, walker) && isComplete;
-      }
-      sets[tree.cell] = set;
-      return isComplete;
-    }
-    case 'same': {
-      const [left, right] = [sets[tree.cell], sets[tree.other]];
-      const both = left & right;
-      walker.asked(tree.cell);
-      walker.asked(tree.other);
-      const areKnown = isSingle(left) && isSingle(right);
-      if (areKnown) return walk(both === 0 ? tree.no : tree.yes, sets, walker);
-      let isComplete = true;
-      if (both !== 0) {
-        sets[tree.cell] = both;
-        sets[tree.other] = both;
-        isComplete = walk(tree.yes, sets, walker);
-        sets[tree.cell] = left;
-        sets[tree.other] = right;
-      }
-      return walk(tree.no, sets, walker) && isComplete;
-    }
+    case 'split':
+      return walkCases(tree, sets, own, walker);
+    case 'same':
+      return walkSame(tree, sets, own, walker);
     case 'all':
-      return tree.trees.every((inner) => walk(inner, sets, walker));
+      return tree.trees.every((inner) => walk(inner, sets, own, walker));
   }
+}
+
+type Of<Kind extends Tree['kind']> = Extract<Tree, { kind: Kind }>;
+
+function walkBoth({ cell, values, yes, no }: Of<'test'>, sets: ValueSets, own: Uint8Array, walker: Walker): boolean {
+  const set = sets[cell];
+  sets[cell] = set & values;
+  const isComplete = walk(yes, sets, own, walker);
+  sets[cell] = set & ~values;
+  const both = walk(no, sets, own, walker) && isComplete;
+  sets[cell] = set;
+  return both;
+}
+
+function walkCases({ cell, cases }: Of<'split'>, sets: ValueSets, own: Uint8Array, walker: Walker): boolean {
+  if (own[cell] === 0) walker.asked(cell);
+  const set = sets[cell];
+  let isComplete = true;
+  for (let i = 0; i < cases.length; i++) {
+    const { values, tree } = cases[i];
+    if ((set & values) === 0) continue;
+    sets[cell] = set & values;
+    isComplete = walk(tree, sets, own, walker) && isComplete;
+  }
+  sets[cell] = set;
+  return isComplete;
+}
+
+function walkSame({ cell, other, yes, no }: Of<'same'>, sets: ValueSets, own: Uint8Array, walker: Walker): boolean {
+  if (own[cell] === 0) walker.asked(cell);
+  if (own[other] === 0) walker.asked(other);
+  const [left, right] = [sets[cell], sets[other]];
+  const both = left & right;
+  if (isSingle(left) && isSingle(right)) return walk(both === 0 ? no : yes, sets, own, walker);
+  let isComplete = true;
+  if (both !== 0) {
+    sets[cell] = both;
+    sets[other] = both;
+    isComplete = walk(yes, sets, own, walker);
+    sets[cell] = left;
+    sets[other] = right;
+  }
+  return walk(no, sets, own, walker) && isComplete;
 }

@@ -53,7 +53,7 @@ export class ElementJudge {
 
   /** undefined if the condition holds. */
   private openAtFailure(tree: GrownTree): number[] | undefined {
-    const { sets } = this.scene;
+    const { sets, own } = this.scene;
     const open = new Set<number>();
     let fails = false;
     const walker = {
@@ -64,7 +64,7 @@ export class ElementJudge {
         fails = true;
       },
     };
-    while (!walk(tree.tree, sets, walker)) tree.grow(sets);
+    while (!walk(tree.tree, sets, own, walker)) tree.grow(sets);
     return fails ? [...open] : undefined;
   }
 }

@@ -9,6 +9,8 @@ import type { Values, ViewForm } from './views';
 
 export class Scene {
   readonly sets: ValueSets;
+  /** By cell: 1 for those of the view. */
+  readonly own: Uint8Array;
   /** Threads that the CPUs of the view run. */
   runs: readonly number[] = [];
   /** Threads that sleep, with the values of a sleeper. */
@@ -22,6 +24,7 @@ export class Scene {
   constructor(form: ViewForm, anything: ValueSets, othersRest = false) {
     this.form = form;
     this.sets = anything;
+    this.own = new Uint8Array(anything.length);
     this.othersRest = othersRest;
   }
 
@@ -52,9 +55,13 @@ export class Scene {
   begin(view: Values): void {
     this.rollback(0);
     this.asleep.length = 0;
+    this.own.fill(0);
     this.runs = this.form.runsOf(view);
     const cells = this.form.cellsOf(this.runs);
-    for (let i = 0; i < cells.length; i++) this.put(cells[i], 1 << view[i]);
+    for (let i = 0; i < cells.length; i++) {
+      this.put(cells[i], 1 << view[i]);
+      this.own[cells[i]] = 1;
+    }
     for (const thread of this.runs) this.awayFromOthers(thread);
   }
 

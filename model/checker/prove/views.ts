@@ -3,6 +3,7 @@
  * one is not enough), and *sleepers*, each the values of a thread that no CPU runs. Values stand in the order of the
  * schema, under their first names (names.ts).
  */
+import { Buffer } from 'node:buffer';
 import { runningCell } from '../compiled/code/interaction';
 import type { Layout, PlacedCell } from '../compiled/code/layout';
 import type { Bounds, IndexSort, Sort } from '../language/schema-types';
@@ -148,5 +149,5 @@ export class ViewForm {
 
 /** The values as text: a key for look-ups. */
 export function keyOf(values: Values): string {
-  return String.fromCharCode(...values);
+  return Buffer.from(values.buffer, values.byteOffset, values.length).toString('latin1');
 }
