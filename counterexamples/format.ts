@@ -4,7 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 
-export type { Action, Bounds, Counterexample, Expected, Origin } from './schema';
+export type {
+  Action,
+  Bounds,
+  Counterexample,
+  Expected,
+  IrqAction,
+  NmiAction,
+  Origin,
+  RunAction,
+  StepAction,
+} from './schema';
 
 import type { Action } from './schema';
 

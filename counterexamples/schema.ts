@@ -27,46 +27,90 @@ const choices = z.array(upTo(255)).max(10_000).optional();
 
 /** A model rule on a CPU: it runs until the abstract state changes, and the change must be this rule. */
 const step = z.strictObject({
+  /** A step of the abstract machine. */
   action: z.literal('step'),
+  /** The CPU that takes it. */
   cpu,
+  /** Its rule. */
   rule: name,
+  /** Its arguments after the CPU. */
   args: z.array(upTo(0xffff_ffff)).max(8).optional(),
+  /** What the guest reads from its choice port meanwhile. */
   choices,
 });
 /** `count` instructions that are no model transition. */
-const run = z.strictObject({ action: z.literal('run'), cpu, count: upTo(10_000_000), choices });
+const run = z.strictObject({
+  /** Instructions that the abstract machine does not see. */
+  action: z.literal('run'),
+  /** The CPU that executes them. */
+  cpu,
+  /** How many. */
+  count: upTo(10_000_000),
+  /** What the guest reads from its choice port meanwhile. */
+  choices,
+});
 /** An event raises a line; with `at`, the CPU first runs to that boundary. */
-const irq = z.strictObject({ action: z.literal('irq'), cpu, vector: upTo(255, 16), at: place.optional() });
-const nmi = z.strictObject({ action: z.literal('nmi'), cpu, at: place.optional() });
+const irq = z.strictObject({
+  /** A maskable interrupt. */
+  action: z.literal('irq'),
+  /** The CPU that it is for. */
+  cpu,
+  /** Its vector. */
+  vector: upTo(255, 16),
+  /** The instruction before which it comes, as symbol+offset. */
+  at: place.optional(),
+});
+const nmi = z.strictObject({
+  /** An NMI. */
+  action: z.literal('nmi'),
+  /** The CPU that it is for. */
+  cpu,
+  /** The instruction before which it comes, as symbol+offset. */
+  at: place.optional(),
+});
 
 const action = z.discriminatedUnion('action', [step, run, irq, nmi]);
 
 const bounds = z.strictObject({
+  /** CPUs. */
   cpus: upTo(64, 1),
+  /** User tasks. */
   tasks: upTo(1024, 1),
+  /** Address spaces. */
   mms: upTo(1024, 1),
+  /** Open contexts of a thread. */
   nesting: upTo(64),
+  /** NMIs of a trace. */
   nmis: upTo(1024),
+  /** Maskable interrupts of a trace. */
   irqs: upTo(1024),
 });
 
 const expected = z.strictObject({
+  /** A property failed, or the machine did what the abstract machine does not allow. */
   kind: z.enum(['violated', 'diverged']),
+  /** Slug of the property, or `refinement`. */
   property: name,
   /** How many actions are done when it shows; 0 is the initial state. */
   step: upTo(1_000_000),
   /** The first differing field, if it diverged. */
   field: z.string().max(200).optional(),
+  /** What was expected, and what was found. */
   message: z.string(),
   /** The state after each step. */
   fingerprints: z.array(fingerprint),
 });
 
 const origin = z.strictObject({
+  /** Seed of the campaign. */
   seed: z.string(),
+  /** The run that found it. */
   run: upTo(Number.MAX_SAFE_INTEGER),
+  /** How that run went. */
   strategy: z.string(),
+  /** Transitions of the trace as it was found. */
   lengthBeforeShrinking: upTo(Number.MAX_SAFE_INTEGER),
+  /** When. */
   date: day,
 });
 
@@ -95,32 +139,61 @@ const elf = z
   });
 
 /** The guest image: the hash of the file, and its bytes when the image is not one of the project's own. */
-const image = z.strictObject({ sha256, elf: elf.optional() });
+const image = z.strictObject({
+  /** SHA-256 of the file, in hexadecimal. */
+  sha256,
+  /** The file in base64, where it is none of ours. */
+  elf: elf.optional(),
+});
 
 /** The design itself, where it is none of the project's own. What it says is for the reader of the model. */
 const table = z.record(z.string().max(64), z.unknown());
 
 const schema = z
   .strictObject({
+    /** What kind of file this is. */
     format: z.literal(FORMAT),
+    /** Of the format. */
     version: z.literal(VERSION),
+    /** Slug of the property that fails, or `refinement`. */
     property: name,
+    /** The design that the code follows. */
     design: name,
+    /** Its planted bug. */
     mutant: name.optional(),
+    /** The design itself, where it is none of ours. */
     table: table.optional(),
+    /** What the guest is booted with, and what the abstract machine was searched with. */
     bounds,
+    /** The machine code. */
     image,
+    /** The trace. */
     actions: z.array(action).max(1_000_000),
+    /** What a replay has to find. */
     expected,
+    /** Where it comes from. No replay reads it. */
     origin,
   })
   .superRefine(checkCoherence);
 
-export type Action = z.infer<typeof action>;
+/** A model rule on a CPU: it runs until the abstract state changes, and the change must be this rule. */
+export interface StepAction extends z.infer<typeof step> {}
+/** Instructions that are no model transition. */
+export interface RunAction extends z.infer<typeof run> {}
+/** A maskable interrupt is raised; with `at`, the CPU first runs to that boundary. */
+export interface IrqAction extends z.infer<typeof irq> {}
+/** An NMI is raised; with `at`, the CPU first runs to that boundary. */
+export interface NmiAction extends z.infer<typeof nmi> {}
+/** One action of a trace. */
+export type Action = StepAction | RunAction | IrqAction | NmiAction;
+/** What the guest is booted with, and what the abstract machine was searched with. */
 export type Bounds = z.infer<typeof bounds>;
-export type Expected = z.infer<typeof expected>;
-export type Origin = z.infer<typeof origin>;
-export type Counterexample = z.infer<typeof schema>;
+/** What a replay has to find. */
+export interface Expected extends z.infer<typeof expected> {}
+/** Where a case comes from. */
+export interface Origin extends z.infer<typeof origin> {}
+/** A saved case: one failing trace with everything that a replay needs. */
+export interface Counterexample extends z.infer<typeof schema> {}
 
 // What no single field can say: the parts must fit each other.
 function checkCoherence(c: Counterexample, context: z.RefinementCtx): void {

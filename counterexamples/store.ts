@@ -17,7 +17,9 @@ const serialize = (): typeof import('./serialize') => require('./serialize');
 /** Far above any trace with an embedded image; a larger file is a mistake that would only fill the memory. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** Where a case is. */
 export interface Saved {
+  /** Its file. */
   readonly path: string;
   /** False if the folder already held this case; its file is untouched. */
   readonly created: boolean;
@@ -60,6 +62,7 @@ export function replaceCounterexample(folder: string, old: Saved, c: Counterexam
   return saved;
 }
 
+/** The case in a file. Throws CounterexampleError, which says what is wrong with it and what to do. */
 export function readCounterexample(file: string): Counterexample {
   return schema().parseCounterexample(decode(readBounded(file), file), file);
 }

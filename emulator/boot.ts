@@ -46,7 +46,7 @@ export interface LoadableImage {
   symbol(name: string): number | undefined;
 }
 
-export interface LoadableSegment {
+interface LoadableSegment {
   readonly vaddr: number;
   readonly paddr: number;
   readonly memsz: number;
@@ -59,9 +59,9 @@ export interface BootOptions {
   mms: number;
 }
 
-/** An image that cannot be started: the message says what is missing. */
-export class BootError extends Error {
-  override readonly name = 'BootError';
+/** An image that the machine cannot load or start: the message says what is missing. */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
 }
 
 const BOOT_CS = 8;
@@ -69,7 +69,7 @@ const BOOT_CS = 8;
 export function loadImage(memory: PhysicalMemory, image: LoadableImage): void {
   for (const segment of image.segments) {
     if (segment.paddr < 0 || segment.paddr + segment.memsz > memory.size) {
-      throw new BootError(
+      throw new LoadError(
         `segment at physical 0x${segment.paddr.toString(16)}, ${segment.memsz} bytes, does not fit RAM of ${memory.size} bytes: usually p_paddr is not set (AT() in the linker script)`,
       );
     }
@@ -105,7 +105,7 @@ export function bootCpu(cpu: Cpu, image: LoadableImage, options: BootOptions): v
 function physicalSymbol(image: LoadableImage, name: string): number {
   const value = image.symbol(name);
   if (value === undefined)
-    throw new BootError(`the image has no symbol "${name}" (the boot page table's address): the manifest requires it`);
+    throw new LoadError(`the image has no symbol "${name}" (the boot page table's address): the manifest requires it`);
   for (const segment of image.segments) {
     if (value >= segment.vaddr && value < segment.vaddr + segment.memsz) return segment.paddr + (value - segment.vaddr);
   }

@@ -1,22 +1,22 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
-import { MAX_LENGTH } from './decode/code-cache';
+import { MAX_LENGTH } from './cpu/code-cache';
 import { isImplemented } from './decode/decoder';
 import type { Machine } from './machine';
 import { toBigInt, vaHi, vaLo } from './words';
 
 /** Where a name for an address comes from; an ElfImage is one. */
-export interface SymbolSource {
+interface SymbolSource {
   symbolAt(va: number): { name: string; offset: number } | undefined;
 }
 
-export interface ExecutableImage {
+interface ExecutableImage {
   readonly sections: readonly { name: string; addr: number; size: number; flags: number }[];
   readonly segments: readonly { vaddr: number; filesz: number; data: Uint8Array }[];
 }
 
 /** The first instruction that would throw. */
-export interface UnimplementedInstruction {
+interface UnimplementedInstruction {
   section: string;
   va: number;
   bytes: string;

@@ -12,8 +12,8 @@ import { kernelAt, smallMachine } from './testing/small-machine';
 
 /**
  * mov $-1,%rcx; mov %rsp,%rdi; 1: mov %rcx,-64(%rdi); mov -64(%rdi),%rax; add %rax,%rbx; lea 8(%rbx,%rax,2),%rdx; and
- * $0xffff,%rdx; xor %rdx,%rsi; push %rsi; call 2f; mov -64(%rdi),%r8; pop %r9; sub $1,%rcx; jnz 1b; 2: test %rax,%rax;
- * ret
+ * $0xffff,%rdx; xor %rdx,%rsi; push %rsi; call 2f; mov -64(%rdi),%r8; pop %r9; sub $1,%rcx; jnz 1b; hlt; 2: test
+ * %rax,%rax; ret
  */
 const LOOP =
   '48c7c1ffffffff4889e748894fc0488b47c04801c3488d5443084881e2ffff00004831d656e80d0000004c8b47c041594883e90175d4f44885c0c3';

@@ -8,8 +8,10 @@ import { add64, logicFlags64, step, sub64 } from './cpu/alu';
 import type { Cpu } from './cpu/cpu';
 import { condition } from './cpu/flags';
 import { effectiveAddress } from './cpu/operands';
+import { fail, jump } from './cpu/outcome';
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from './micro-op';
-import { EA, RIP, RSP, V, VEC_GP } from './registers';
+import { EA, RIP, V, VEC_GP } from './registers';
+import { isCanonical } from './words';
 
 export function execute(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
@@ -156,14 +158,7 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
 function ret(cpu: Cpu): Outcome {
   if (!cpu.peek64()) return FAULT;
   const r = cpu.r;
-  const hi = r[V + 1];
-  if ((hi << 16) >> 16 !== hi) {
-    cpu.raise(VEC_GP, 0);
-    return FAULT;
-  }
-  r[RIP] = r[V];
-  r[RIP + 1] = hi;
-  if (r[RSP] === -8) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
-  r[RSP] = (r[RSP] + 8) | 0;
-  return JUMPED;
+  if (!isCanonical(r[V], r[V + 1])) return fail(cpu, VEC_GP, 0);
+  cpu.moveRsp(8);
+  return jump(cpu, r[V], r[V + 1]);
 }

@@ -5,13 +5,13 @@
  */
 
 import { DEVICE, EXECUTE, mmuAddress, NO_ADDRESS } from './cpu/access';
+import { type CodePage, MAX_LENGTH } from './cpu/code-cache';
 import type { Cpu } from './cpu/cpu';
-import { type CodePage, MAX_LENGTH } from './decode/code-cache';
 import { decodeAt } from './decode/decoder';
 import type { MicroOp } from './micro-op';
 import { RIP } from './registers';
 import { UnimplementedError } from './unimplemented';
-import { toVa } from './words';
+import { sumHigh, toVa } from './words';
 
 export function fetchOp(cpu: Cpu): MicroOp | undefined {
   const lo = cpu.r[RIP];
@@ -57,7 +57,7 @@ function fetchCrossing(
   room: number,
 ): MicroOp | undefined {
   const nextLo = ((lo & -4096) + 4096) | 0;
-  const next = fetchAddress(cpu, nextLo, nextLo === 0 ? (hi + 1) | 0 : hi);
+  const next = fetchAddress(cpu, nextLo, sumHigh(hi, nextLo, 4096));
   if (next === NO_ADDRESS) return undefined;
   const bytes = new Uint8Array(MAX_LENGTH);
   bytes.set(cpu.memory.readBytes(pa, room));

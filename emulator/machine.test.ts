@@ -1,4 +1,6 @@
-import { CPL, CS, RAX, RBX, RCX, RSP, SS } from './registers';
+import { type LoadableImage, LoadError } from './boot';
+import { Machine } from './machine';
+import { CPL, CS, RAX, RBX, RCX, RSP, SS, VEC_NMI, VEC_PF } from './registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
 import {
   handlerOf,
@@ -44,7 +46,7 @@ describe('machine', () => {
     userAt(small, '48c7c00000f0ff 488b00'); // mov $-0x100000,%rax; mov (%rax),%rax
     expect(machine.step(0)).toBe(RETIRED);
     expect(machine.step(0)).toBe(FAULTED);
-    expect(cpu.rip()).toBe(handlerOf(14));
+    expect(cpu.rip()).toBe(handlerOf(VEC_PF));
     expect(cpu.rsp()).toBe(RSP0 - 48);
     expect(peek(machine, RSP0 - 48)).toBe(4n);
     expect(peek(machine, RSP0 - 32)).toBe(BigInt(USER_CS));
@@ -52,7 +54,7 @@ describe('machine', () => {
 
     machine.raiseNmi(0);
     expect(machine.step(0)).toBe(DELIVERED);
-    expect(cpu.rip()).toBe(handlerOf(2));
+    expect(cpu.rip()).toBe(handlerOf(VEC_NMI));
     expect(cpu.r[RSP] & 15).toBe(8);
   });
 
@@ -65,5 +67,17 @@ describe('machine', () => {
     expect(small.machine.fingerprint()).not.toBe(before);
     small.machine.rollback(mark);
     expect(small.machine.fingerprint()).toBe(before);
+  });
+
+  test('refuses an image that it cannot load or start, and says what is missing', () => {
+    const segment = { vaddr: 0, paddr: 0x2000, memsz: 8, data: new Uint8Array(8) };
+    const loading = (image: LoadableImage) => () => new Machine(image, { cpus: 1, ramBytes: 0x2000 });
+    const outside = { entry: 0, segments: [segment], symbol: () => 0x1000 };
+    expect(loading(outside)).toThrow(LoadError);
+    expect(loading(outside)).toThrow(
+      'segment at physical 0x2000, 8 bytes, does not fit RAM of 8192 bytes: usually p_paddr is not set',
+    );
+    const nameless = new Machine({ entry: 0, segments: [], symbol: () => undefined }, { cpus: 1, ramBytes: 0x2000 });
+    expect(() => nameless.boot(0, { cpus: 1, tasks: 1, mms: 1 })).toThrow(LoadError);
   });
 });

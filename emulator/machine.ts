@@ -5,8 +5,8 @@
  */
 
 import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';
+import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
-import { CodeCache } from './decode/code-cache';
 import { hexLanes, joinLanes } from './hash';
 import { PhysicalMemory } from './memory/physical-memory';
 import { MAX_CPUS } from './memory/undo-log';
@@ -19,11 +19,9 @@ import { Bus } from './system/bus';
 import { requestInterrupt } from './system/local-apic';
 import { raiseNmi } from './system/nmi-line';
 
-export { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
-
 const DEFAULT_RAM = 4 << 20;
 
-export interface MachineOptions {
+interface MachineOptions {
   cpus: number;
   ramBytes?: number;
 }

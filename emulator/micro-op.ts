@@ -25,10 +25,10 @@ export const OP_MEM_READ = 32;
 export const OP_MEM_WRITE = 64;
 /** The memory operand is relative to rsp or rbp: a non-canonical address is #SS, not #GP (SDM vol. 1, 3.3.7.1). */
 export const OP_SS = 128;
-/** SYSCALL, SYSRET, INT n: single-stepping looks at TF after the instruction, not before. */
-export const OP_LATE_TF = 512;
 /** A string instruction with a REP prefix: one iteration a step. */
 export const OP_REP = 256;
+/** SYSCALL, SYSRET, INT n: single-stepping looks at TF after the instruction, not before. */
+export const OP_LATE_TF = 512;
 
 /** Operand places. */
 export const REG = 0,

@@ -6,29 +6,42 @@
 import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './micro-op';
 
-export type AccessKind = 'read' | 'write' | 'execute';
+/** What an access does. */
+type AccessKind = 'read' | 'write' | 'execute';
 
 /**
- * A fault as data: `error` is -1 when the vector pushes no error code. The address is the one that goes to CR2 for a
+ * A fault as data: `error` is NO_ERROR_CODE when the vector pushes none. The address is the one that goes to CR2 for a
  * #PF.
  */
 export interface Fault {
+  /** The exception's vector. */
   vector: number;
+  /** Its error code, or -1. */
   error: number;
+  /** Low word of the address. */
   addressLo: number;
+  /** High word of the address. */
   addressHi: number;
+  /** The access that failed. */
   access: AccessKind;
   /** The processor's own access (descriptor tables, TSS, delivery pushes), a supervisor one whatever CPL says. */
   implicit: boolean;
+  /** The privilege level at which it was raised. */
   cpl: number;
 }
 
+/** What raised the event of a delivery. */
 export type EventSource = 'fault' | 'trap' | 'nmi' | 'irq' | 'software';
 
+/** A delivery through the IDT. */
 export interface Delivery {
+  /** The vector. */
   vector: number;
+  /** What raised it. */
   source: EventSource;
+  /** The gate's IST, 0 for none. */
   ist: number;
+  /** The error code that is pushed, or -1. */
   error: number;
 }
 

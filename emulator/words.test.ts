@@ -12,6 +12,9 @@ test('the high words of a sum and of a difference are those of 64-bit arithmetic
         const value = (BigInt(hi) << 32n) | BigInt(lo);
         expect(sumHigh(hi | 0, (lo + n) | 0, n | 0)).toBe(highOf(value + BigInt(n)));
         expect(differenceHigh(hi | 0, lo | 0, n | 0)).toBe(highOf(value - BigInt(n)));
+        const pair = (BigInt(n) << 32n) | BigInt(n);
+        expect(sumHigh(hi + n, (lo + n) | 0, n | 0)).toBe(highOf(value + pair));
+        expect(differenceHigh(hi - n, lo | 0, n | 0)).toBe(highOf(value - pair));
       }
     }
   }

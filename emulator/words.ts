@@ -51,13 +51,13 @@ export function hexVa(va: number): string {
 
 /**
  * The high word of hi:x + n, where lo = x + n modulo 2^32 and 0 <= n < 2^32: the sum of the low words has carried if
- * and only if lo < n, so it is hi + (lo < n).
+ * and only if lo < n, so it is hi + (lo < n). Of a sum of two pairs it is the high word if `hi` is the sum of both.
  */
 export function sumHigh(hi: number, lo: number, n: number): number {
   return (hi + (lo >>> 0 < n >>> 0 ? 1 : 0)) | 0;
 }
 
-/** The high word of hi:lo - n, where 0 <= n < 2^32: hi - (lo < n). */
+/** The high word of hi:lo - n, where 0 <= n < 2^32: hi - (lo < n). The same holds for the difference of two pairs. */
 export function differenceHigh(hi: number, lo: number, n: number): number {
   return (hi - (lo >>> 0 < n >>> 0 ? 1 : 0)) | 0;
 }

@@ -3,12 +3,14 @@
  * (a changed rule changes them, and has to say so here), and no rule reads outside the arrays of a state.
  */
 
-import type { Bounds } from './checker/language/schema-types';
+import { exploreCompiled } from './checker/compiled/explore-compiled';
+import type { Bounds, OpenBounds } from './checker/language/schema-types';
 import { instanceName, type RuleInstance } from './checker/model';
 import { explore } from './checker/search/explore';
 import { guardedModel } from './checker/search/guarded';
 import { DESIGN_NAMES, designConfig } from './design-config';
 import { DEFAULT_BOUNDS, type EntryModel, entryModel } from './entry-model';
+import { nestingHasRoom } from './invariants';
 import { NMI } from './kinds';
 import { NO_DEADLOCK, S9, S12 } from './property-names';
 import type { State } from './schema';
@@ -19,7 +21,9 @@ const TWO_CPUS: Bounds = { ...DEFAULT_BOUNDS, nmis: 0, irqs: 0 };
 const LATCHED_NMIS: Bounds = { cpus: 1, tasks: 1, mms: 1, nesting: 3, nmis: 3, irqs: 1 };
 const NO_NESTING: Bounds = { ...LATCHED_NMIS, nesting: 1 };
 
-function model(id: string, bounds: Bounds): EntryModel {
+const ANY: OpenBounds = { cpus: 1, tasks: 1, mms: 1, nesting: 'any', nmis: 'any', irqs: 'any' };
+
+function model(id: string, bounds: OpenBounds): EntryModel {
   const made = entryModel(id, bounds);
   if (made === undefined) throw new Error(`no model of ${id}`);
   return made;
@@ -95,6 +99,42 @@ describe('an NMI that was nested in one from the kernel makes that one repeat', 
 test.each(FOLLOWED)('%s reads no array out of range', (id) => {
   const guarded = guardedModel(model(id, { ...DEFAULT_BOUNDS, mms: 2 }));
   expect(explore(guarded, { property: NO_DEADLOCK, stopAtDepth: 7 }).reason).toBe('depth');
+});
+
+describe('any number of events, nested to any depth', () => {
+  test.each(['mainline', 'asm-return', 'deferred-pertask'])(
+    '%s holds, never nests more than 6 deep, and a bound beyond that adds no state',
+    (id) => {
+      let deepest = 0;
+      const sees = (s: State) => {
+        deepest = Math.max(deepest, ...s.depth);
+        return false;
+      };
+      const { states, transitions } = explore(model(id, ANY), { goal: sees });
+      expect(deepest).toBe(6);
+      for (const nesting of ['any', 6, 7] as const)
+        expect(explore(model(id, { ...ANY, nesting }))).toMatchObject({ verdict: 'holds', states, transitions });
+    },
+  );
+
+  test('counters of what is not counted take no bit, and there is nothing to allot to CPUs', () => {
+    const { packing, partialOrder } = model('mainline', ANY);
+    const counters = packing.describe().filter(({ field }) => field === 'irqsLeft' || field === 'nmisLeft');
+    expect(counters.map(({ bits }) => bits)).toEqual([0, 0]);
+    expect(partialOrder).toBeUndefined();
+  });
+
+  test('a search that needs all the room for contexts has no verdict, whatever it was asked for', () => {
+    const { invariants, ...small } = model('mainline', { ...ANY, nesting: 2 });
+    const [limit] = model('mainline', ANY).invariants.filter(({ holds }) => holds === nestingHasRoom);
+    const narrow = { ...small, invariants: [...invariants, limit] };
+    for (const options of [{}, { property: S9 }, { goal: () => false }, { symmetry: true }]) {
+      const found = explore(narrow, options);
+      expect(found).toMatchObject({ verdict: 'unknown', reason: 'capacity' });
+      expect(found.trace).toBeUndefined();
+      expect(exploreCompiled(narrow, options)).toMatchObject({ verdict: 'unknown', reason: 'capacity' });
+    }
+  });
 });
 
 test('a name that is no design, or a mutant below the abstraction, has no model', () => {

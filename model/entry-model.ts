@@ -3,13 +3,13 @@
  * search.
  */
 
-import type { Bounds } from './checker/language/schema-types';
+import { type Bounds, type Limit, type OpenBounds, UNLIMITED } from './checker/language/schema-types';
 import type { Model, PartialOrder } from './checker/model';
 import { makePacking } from './checker/search/packing';
 import { type DesignConfig, designTable } from './design-config';
 import type { DesignTable } from './designs/design-table';
 import { compileDesign } from './designs/environments';
-import { INVARIANTS } from './invariants';
+import { ANY_NESTING, INVARIANTS } from './invariants';
 import { KERNEL, SYSCALL } from './kinds';
 import { modelPropertySlug } from './property-names';
 import { ruleFiles } from './rule-files';
@@ -26,6 +26,24 @@ export type EntryModel = Model<State, DesignConfig>;
  * needed).
  */
 export const DEFAULT_BOUNDS: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
+
+/**
+ * Contexts that a thread of a model of any nesting has room for. The deepest nesting of the safe designs is 6; a search
+ * that needs all of this room has no verdict.
+ */
+export const NESTING_CAPACITY = 8;
+
+const eventsOf = (limit: Limit): number => (limit === 'any' ? UNLIMITED : limit);
+
+/** The bounds that rules see. */
+function closedBounds({ nesting, nmis, irqs, ...sizes }: OpenBounds): Bounds {
+  return {
+    ...sizes,
+    nesting: nesting === 'any' ? NESTING_CAPACITY : nesting,
+    nmis: eventsOf(nmis),
+    irqs: eventsOf(irqs),
+  };
+}
 
 /**
  * A user task runs in user mode on each CPU that has one; an idle thread elsewhere; the other tasks wait with a
@@ -49,8 +67,8 @@ function initialState(model: Pick<EntryModel, 'bounds' | 'packing' | 'config'>):
   }
   for (let t = b.cpus; t < b.tasks; t++) firstRunFrame(d, s, t);
   for (let c = 0; c < b.cpus; c++) if (s.running[c] !== b.tasks + c) s.savedStack[b.tasks + c] = KERNEL;
-  s.irqsLeft = b.irqs;
-  s.nmisLeft = b.nmis;
+  s.irqsLeft = Math.max(0, b.irqs);
+  s.nmisLeft = Math.max(0, b.nmis);
   return s;
 }
 
@@ -67,10 +85,11 @@ function firstRunFrame(d: DesignConfig, s: State, t: number): void {
  * The abstract machine of a design or mutant; undefined for a name that the model does not have (see designTable). A
  * table that somebody else wrote is taken as it is: checkDesign says whether it makes sense.
  */
-export function entryModel(design: string | DesignTable, bounds: Bounds = DEFAULT_BOUNDS): EntryModel | undefined {
+export function entryModel(design: string | DesignTable, asked: OpenBounds = DEFAULT_BOUNDS): EntryModel | undefined {
   const table = typeof design === 'string' ? designTable(design) : design;
   if (table === undefined) return undefined;
   const config = compileDesign(table);
+  const bounds = closedBounds(asked);
   const packing = makePacking(schema, bounds);
   const half = {
     schema,
@@ -78,12 +97,14 @@ export function entryModel(design: string | DesignTable, bounds: Bounds = DEFAUL
     config,
     packing,
     rules: RULES,
-    invariants: INVARIANTS,
+    invariants: asked.nesting === 'any' ? [...INVARIANTS, ANY_NESTING] : INVARIANTS,
     running: 'running',
     ruleFiles,
     propertyName: modelPropertySlug,
   };
   const model = { ...half, initial: () => initialState(half) };
+  // Events without a limit can go round for ever on one CPU, which is then not private (C3 of partial-order.ts).
+  if (bounds.nmis === UNLIMITED || bounds.irqs === UNLIMITED) return model;
   return { ...model, partialOrder: () => allotted(model) };
 }
 

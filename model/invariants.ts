@@ -9,7 +9,7 @@ import type { Bounds } from './checker/language/schema-types';
 import type { Invariant } from './checker/model';
 import type { DesignConfig } from './design-config';
 import { ENTRY, FOREIGN, USER } from './kinds';
-import { modelPropertySlug, S2, S3, S8, S10, S12, S19 } from './property-names';
+import { modelPropertySlug, NESTING_ROOM, S2, S3, S8, S10, S12, S19 } from './property-names';
 import { isTask, mmOf } from './rules/predicates';
 import type { State } from './schema';
 
@@ -60,6 +60,14 @@ export function interruptsOffInWindow(d: DesignConfig, b: Bounds, s: State): boo
   );
 }
 
+/**
+ * No thread has as many open contexts as there is room for: then no rule was held up by that, and the states are those
+ * of a model of any nesting.
+ */
+export function nestingHasRoom(_d: DesignConfig, b: Bounds, s: State): boolean {
+  return every(b.tasks + b.cpus, (t) => s.depth[t] < b.nesting);
+}
+
 function invariant(property: number, holds: Invariant<State, DesignConfig>['holds']): Invariant<State, DesignConfig> {
   return { property, name: modelPropertySlug(property), holds };
 }
@@ -73,3 +81,9 @@ export const INVARIANTS: readonly Invariant<State, DesignConfig>[] = [
   invariant(S12, userTableIsMinimal),
   invariant(S19, interruptsOffInWindow),
 ];
+
+/** Besides them, in a model of any nesting. */
+export const ANY_NESTING: Invariant<State, DesignConfig> = {
+  ...invariant(NESTING_ROOM, nestingHasRoom),
+  isLimit: true,
+};

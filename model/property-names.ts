@@ -17,6 +17,8 @@ export const S16 = 16;
 export const S19 = 19;
 /** Not a property of the design but of the search: a state that has no successor. */
 export const NO_DEADLOCK = 99;
+/** Nor is this: that the model has room for the deepest nesting. */
+export const NESTING_ROOM = 98;
 
 const SLUGS: Readonly<Record<number, string>> = {
   [S1]: 'accesses-are-mapped',
@@ -31,6 +33,7 @@ const SLUGS: Readonly<Record<number, string>> = {
   [S12]: 'user-table-is-minimal',
   [S16]: 'nmi-is-kept',
   [S19]: 'interrupts-off-in-window',
+  [NESTING_ROOM]: 'nesting-has-room',
   [NO_DEADLOCK]: 'no-deadlock',
 };
 

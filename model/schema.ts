@@ -18,8 +18,14 @@ import {
   range,
   type State as StateOf,
   thread,
+  UNLIMITED,
 } from './checker/language/schema-types';
 import { KINDS, STACKS } from './kinds';
+
+/** Values of a counter of events that has this bound. One of a single value takes no bit of a state. */
+export function eventCounts(bound: number): number {
+  return bound === UNLIMITED ? 1 : bound + 1;
+}
 
 export const schema = {
   /** CPL is 3. */
@@ -65,9 +71,9 @@ export const schema = {
   fromStack: perThread(perContext(range(STACKS))),
   /** Stack that holds the live hardware frame of the context; 0 if it has none (any more). */
   frame: perThread(perContext(range(STACKS))),
-  /** Events that the search may still raise; not part of the abstraction. */
-  irqsLeft: global(range((b) => b.irqs + 1)),
-  nmisLeft: global(range((b) => b.nmis + 1)),
+  /** Events that the search may still raise; not part of the abstraction. Unlimited ones are not counted: always 0. */
+  irqsLeft: global(range((b) => eventCounts(b.irqs))),
+  nmisLeft: global(range((b) => eventCounts(b.nmis))),
 } as const;
 
 export type State = StateOf<typeof schema>;

@@ -1,4 +1,5 @@
 import { CounterexampleError } from '../counterexamples/counterexample-error';
+import { LoadError } from '../emulator/boot';
 import { ElfError } from '../emulator/elf/elf-error';
 import { UnimplementedError } from '../emulator/unimplemented';
 import { BadInputError, badInputFrom, badInputMessage } from './bad-input';
@@ -11,6 +12,7 @@ test.each([
   new BootError('such a guest'),
   new CounterexampleError('newer', 'a.json', 'such a file'),
   new ElfError('not-elf', 'such an image'),
+  new LoadError('such a memory'),
   new ManifestError('such a symbol'),
   new UnimplementedError('fsin', 0x1000),
   new UnknownSubjectError('such a design'),

@@ -8,7 +8,9 @@
  * Bad usage or bad input. One sentence: what was expected, what was found, how to mend it; lines of details may follow.
  */
 export class BadInputError extends Error {
+  /** What tells it from a bug, also where the class is another one. */
   override readonly name = 'BadInputError';
+  /** Further lines for the user. */
   readonly details: readonly string[];
 
   constructor(message: string, details: readonly string[] = []) {
@@ -23,6 +25,7 @@ const NAMES: readonly string[] = [
   'BootError',
   'CounterexampleError',
   'ElfError',
+  'LoadError',
   'ManifestError',
   'UnimplementedError',
   'UnknownSubjectError',

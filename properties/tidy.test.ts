@@ -3,18 +3,24 @@
  * what is not so yet. The lists may only shrink: an entry that is no longer needed fails, too.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { HASH_PRIVATE, LONG_FILES, UNUSED_EXPORTS, WIDE_COMMENTS } from './testing/tidy-exceptions';
 
 const root = path.join(__dirname, '..');
 
-const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], { cwd: root })
-  .toString()
-  .trim()
-  .split('\n')
-  .filter((file) => existsSync(path.join(root, file)))
-  .map((file) => ({ file, name: path.basename(file), text: readFileSync(path.join(root, file), 'utf8') }));
+/** In the middle of a merge git names a file more than once. */
+const filesLike = (pattern: string) =>
+  execFileSync('git', ['ls-files', '--deduplicate', '--cached', '--others', '--exclude-standard', pattern], {
+    cwd: root,
+  })
+    .toString()
+    .trim()
+    .split('\n')
+    .filter((file) => existsSync(path.join(root, file)))
+    .map((file) => ({ file, name: path.basename(file), text: readFileSync(path.join(root, file), 'utf8') }));
+
+const sources = filesLike('*.ts');
 
 type Source = (typeof sources)[number];
 
@@ -76,7 +82,7 @@ test('what is exported is used in another file', () => {
 
 test('a document that is named in the code exists, and so does its section', () => {
   const named =
-    /(?:"([A-Z][^"\n]*)" (?:in|of) )?((?:[\w-]+\/)*(?:[A-Z]+|[a-z]+(?:-[a-z]+)+)\.md)(?:, "([A-Z][^"\n]*)")?/g;
+    /(?:"([A-Z][^"\n]*)" (?:in|of) )?((?:[\w-]+\/)*(?:[A-Z]+|[a-z\d]+(?:-[a-z\d]+)+)\.md)(?:, "([A-Z][^"\n]*)")?/g;
   const dangling = sources
     .filter(({ file }) => !file.endsWith('.test.ts'))
     .flatMap(({ file, text }) =>
@@ -91,4 +97,40 @@ test('a document that is named in the code exists, and so does its section', () 
       }),
     );
   expect(dangling).toEqual([]);
+});
+
+/** The anchor that a heading has where a document is shown: its letters, digits and hyphens. */
+const anchorOf = (heading: string) =>
+  heading
+    .replace(/^#+ /, '')
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
+test('a link of a document leads to a file and a section that exist', () => {
+  const dangling = filesLike('*.md').flatMap(({ file, text }) =>
+    [...text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(([link, target, anchor]) => {
+      const to = path.join(root, target === '' ? file : path.join(path.dirname(file), target));
+      if (!existsSync(to)) return [`${file}: ${link}`];
+      if (anchor === undefined) return [];
+      const headings = readFileSync(to, 'utf8').match(/^#+ .*$/gm) ?? [];
+      return headings.some((heading) => anchorOf(heading) === anchor) ? [] : [`${file}: ${link}`];
+    }),
+  );
+  expect(dangling).toEqual([]);
+});
+
+test('the decisions are numbered without a gap, and the index has each', () => {
+  const folder = path.join(root, 'docs/decisions');
+  const pages = readdirSync(folder).filter((name) => name !== 'README.md');
+  const index = readFileSync(path.join(folder, 'README.md'), 'utf8');
+  expect(pages.map((name) => Number(name.slice(0, 4))).sort((a, b) => a - b)).toEqual(pages.map((_, i) => i + 1));
+  for (const page of pages) {
+    const title = readFileSync(path.join(folder, page), 'utf8').match(/^# \d+\. (.*)$/m)?.[1];
+    expect(index).toContain(`[${page.slice(0, 4)}](${page}) | ${title} |`);
+  }
+});
+
+test('ARCHITECTURE.md is short enough to be read', () => {
+  expect(readFileSync(path.join(root, 'ARCHITECTURE.md'), 'utf8').split(/\s+/).length).toBeLessThanOrEqual(1600);
 });

@@ -96,4 +96,37 @@ else
   report FAIL 'tsc does not find the types'
 fi
 
+# A property of one's own: the file of docs/your-own-property.md, which holds of our image; one that nothing fulfils is found.
+awk '$0 == "```js file=cr4-is-pinned.mjs" { on = 1; next } /^```$/ { on = 0 } on' "$clone/docs/your-own-property.md" >cr4-is-pinned.mjs
+sed 's/cr4-is-pinned/no-bit-is-clear/; s/const PINNED = .*/const PINNED = -1;/' cr4-is-pinned.mjs >impossible.mjs
+expect 0 'mainline: held in every run' fuzz --design mainline --runs 5 --seed p --property cr4-is-pinned.mjs
+expect 1 'no-bit-is-clear' fuzz --design mainline --runs 5 --seed p --property impossible.mjs --save impossible
+expect 0 'reproduced, no-bit-is-clear' replay --property impossible.mjs impossible/*.json
+
+# A machine of one's own with the model checker: the files of docs/model-checker.md, as they stand there.
+mkdir machine
+cd machine
+for file in peterson.ts run.ts; do
+  awk -v heading="\`\`\`ts file=$file" '$0 == heading { on = 1; next } /^```$/ { on = 0 } on' "$clone/docs/model-checker.md" >$file
+done
+tsc=("$clone/node_modules/.bin/tsc" --strict --skipLibCheck --module node16 --target es2022 --typeRoots "$clone/node_modules/@types" --types node)
+"${tsc[@]}" run.ts >"$out" 2>&1 && node run.js >>"$out" 2>&1 || true
+printed=$(awk '/^prints$/ { seen = 1 } seen && /^```$/ { on = !on; if (!on) exit; next } on' "$clone/docs/model-checker.md")
+if [ -n "$printed" ] && [ "$(cat "$out")" = "$printed" ]; then
+  report 'ok  ' "docs/model-checker.md: Peterson's algorithm, searched"
+else
+  report FAIL "docs/model-checker.md: expected what the page says that it prints, found:"
+  tail -n 10 "$out"
+fi
+states=$(grep -Eo '^compiled .* [0-9]+ states' "$out" | grep -Eo '[0-9]+ states' || true)
+if ! command -v spin >/dev/null || ! command -v gcc >/dev/null; then
+  echo 'NOT RUN  the exported machine in SPIN, because spin or gcc is not installed (Debian: apt-get install spin gcc)'
+elif spin -o2 -a peterson.pml >"$out" 2>&1 && gcc -w -DSAFETY -DNOREDUCE -o pan pan.c >>"$out" 2>&1 && ./pan -m1000 >>"$out" 2>&1 &&
+  grep -q 'errors: 0' "$out" && grep -Eq "^ +$states, stored" "$out"; then
+  report 'ok  ' "docs/model-checker.md: SPIN finds no error in the exported machine, and $states as well"
+else
+  report FAIL "docs/model-checker.md: expected SPIN to find no error in the exported machine, and $states, found:"
+  tail -n 20 "$out"
+fi
+
 [ "$bad" = 0 ]

@@ -1,8 +1,6 @@
 /**
  * The slow half of every memory access: what to do when the TLB fast path of a CPU said no. Decides between a refill,
  * the D bit, devices, unaligned and page-crossing accesses, and faults (SDM vol. 3, 4.6, 4.7, 4.10.4).
- *
- * #PF error code:   | 4 I/D | 3 RSVD | 2 U/S | 1 W/R | 0 P |
  */
 
 import { PAGE_WATCHED } from '../memory/physical-memory';
@@ -26,13 +24,20 @@ import {
   VEC_GP,
   VEC_PF,
 } from '../registers';
-import { isCanonical } from '../words';
+import { isCanonical, sumHigh } from '../words';
 import type { Cpu } from './cpu';
 
+/** Bits of the #PF error code (SDM vol. 3, 4.7). */
+const PF_P = 1,
+  PF_WR = 2,
+  PF_US = 4,
+  PF_RSVD = 8,
+  PF_ID = 16;
+
 /** Kinds of access, also the index of their names. */
-export const READ = 0,
-  WRITE = 1,
-  EXECUTE = 2;
+const READ = 0,
+  WRITE = 1;
+export const EXECUTE = 2;
 const KIND_NAMES = ['read', 'write', 'execute'] as const;
 
 /** Answers of `mmuAddress` besides a physical RAM address. */
@@ -40,7 +45,7 @@ export const NO_ADDRESS = -1;
 /** The page is a device or nothing; `deviceAddress` has the address. */
 export const DEVICE = -2;
 /** Physical address of the last DEVICE answer, unsigned. */
-export let deviceAddress = 0;
+let deviceAddress = 0;
 
 const walk = newWalk();
 
@@ -59,10 +64,10 @@ export function mmuAddress(cpu: Cpu, lo: number, hi: number, kind: number): numb
   }
   const entry = i < 0 ? 0 : tlb.entries[i + 2];
   if (i < 0 || (kind === WRITE && (entry & TLB_D) === 0)) {
-    if (i >= 0 && !permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, 1);
+    if (i >= 0 && !permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, PF_P);
     return refill(cpu, lo, hi, kind);
   }
-  if (!permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, 1);
+  if (!permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, PF_P);
   return place(entry, lo);
 }
 
@@ -93,9 +98,9 @@ function refill(cpu: Cpu, lo: number, hi: number, kind: number): number {
   for (let level = 0; level < walk.levels - (result === WALK_LEAF ? 1 : 0); level++)
     setBits(cpu, walk.used[level], PTE_A);
   if (result === WALK_NOT_PRESENT) return raisePageFault(cpu, lo, hi, kind, 0);
-  if (result !== WALK_LEAF) return raisePageFault(cpu, lo, hi, kind, 9);
+  if (result !== WALK_LEAF) return raisePageFault(cpu, lo, hi, kind, PF_P | PF_RSVD);
   let entry = walk.entry;
-  if (!permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, 1);
+  if (!permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, PF_P);
   setBits(cpu, walk.used[walk.levels - 1], kind === WRITE ? PTE_A | PTE_D : PTE_A);
   if (kind === WRITE) entry |= TLB_D;
   if ((r[CR4] & CR4_PGE) === 0) entry &= ~TLB_G;
@@ -130,14 +135,15 @@ function raiseNonCanonical(cpu: Cpu, lo: number, hi: number, kind: number): numb
 
 /**
  * A page fault also invalidates the entries of its address, present or not in the tables (SDM vol. 3, 4.10.4.1), so a
- * stale one faults only once. There are no paging-structure caches that would have to forget it, too.
+ * stale one faults only once. There are no paging-structure caches that would have to forget it, too. `base` has the
+ * bits P and RSVD of the error code.
  */
 function raisePageFault(cpu: Cpu, lo: number, hi: number, kind: number, base: number): number {
   const r = cpu.r;
   const user = r[CPL] === 3 && !cpu.system;
   // I/D is reported only where a fetch can be refused for being one.
   const fetch = kind === EXECUTE && ((r[CR4] & CR4_SMEP) !== 0 || (r[EFER] & EFER_NXE) !== 0);
-  const error = base | (kind === WRITE ? 2 : 0) | (user ? 4 : 0) | (fetch ? 16 : 0);
+  const error = base | (kind === WRITE ? PF_WR : 0) | (user ? PF_US : 0) | (fetch ? PF_ID : 0);
   cpu.tlb.invalidatePage(lo, hi);
   cpu.dropCode();
   return setFault(cpu, VEC_PF, error, lo, hi, kind);
@@ -160,8 +166,13 @@ function crosses(lo: number, size: number): boolean {
   return (lo & 0xfff) + size > 4096;
 }
 
+/** Low and high word of the first address on the next page. */
+function nextPageLo(lo: number): number {
+  return ((lo & -4096) + 4096) | 0;
+}
+
 function nextPageHi(lo: number, hi: number): number {
-  return (lo & -4096) === -4096 ? (hi + 1) | 0 : hi;
+  return sumHigh(hi, nextPageLo(lo), 4096);
 }
 
 /** Loads 1, 2, 4 or 8 bytes into the pair `into`, zero-extended. */
@@ -172,7 +183,7 @@ export function loadSlow(cpu: Cpu, lo: number, hi: number, size: number, into: n
   if (crosses(lo, size)) return loadCrossing(cpu, lo, hi, size, pa, into);
   r[into + 1] = 0;
   if (pa === DEVICE) {
-    r[into] = cpu.bus.read(cpu, deviceAddress, size);
+    r[into] = cpu.outside.read(cpu, deviceAddress, size);
     if (size === 8) r[into + 1] = -1;
     return true;
   }
@@ -185,7 +196,7 @@ export function loadSlow(cpu: Cpu, lo: number, hi: number, size: number, into: n
 
 /** Both pages are translated before a byte is read; device bytes across a page boundary read as ones. */
 function loadCrossing(cpu: Cpu, lo: number, hi: number, size: number, first: number, into: number): boolean {
-  const next = mmuAddress(cpu, ((lo & -4096) + 4096) | 0, nextPageHi(lo, hi), READ);
+  const next = mmuAddress(cpu, nextPageLo(lo), nextPageHi(lo, hi), READ);
   if (next === NO_ADDRESS) return false;
   const r = cpu.r;
   const inFirst = 4096 - (lo & 0xfff);
@@ -203,7 +214,7 @@ function loadCrossing(cpu: Cpu, lo: number, hi: number, size: number, first: num
 export function prepareWriteSlow(cpu: Cpu, lo: number, hi: number, size: number): boolean {
   if (mmuAddress(cpu, lo, hi, WRITE) === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
   if (!crosses(lo, size)) return true;
-  return mmuAddress(cpu, ((lo & -4096) + 4096) | 0, nextPageHi(lo, hi), WRITE) !== NO_ADDRESS;
+  return mmuAddress(cpu, nextPageLo(lo), nextPageHi(lo, hi), WRITE) !== NO_ADDRESS;
 }
 
 export function storeSlow(cpu: Cpu, lo: number, hi: number, size: number, valueLo: number, valueHi: number): boolean {
@@ -211,7 +222,7 @@ export function storeSlow(cpu: Cpu, lo: number, hi: number, size: number, valueL
   if (pa === NO_ADDRESS || misaligned(cpu, lo, size)) return false;
   if (crosses(lo, size)) return storeCrossing(cpu, lo, hi, size, valueLo, valueHi, pa);
   if (pa === DEVICE) {
-    cpu.bus.write(cpu, deviceAddress, size, valueLo);
+    cpu.outside.write(cpu, deviceAddress, size, valueLo);
     return true;
   }
   const memory = cpu.memory;
@@ -232,7 +243,7 @@ function storeCrossing(
   valueHi: number,
   first: number,
 ): boolean {
-  const nextLo = ((lo & -4096) + 4096) | 0;
+  const nextLo = nextPageLo(lo);
   const nextHi = nextPageHi(lo, hi);
   const next = mmuAddress(cpu, nextLo, nextHi, WRITE);
   if (next === NO_ADDRESS) return false;

@@ -4,7 +4,6 @@
  * is in ./execute and its neighbours; what events do is in ../system.
  */
 
-import type { CodeCache } from '../decode/code-cache';
 import { mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
 import type { MicroOp } from '../micro-op';
@@ -21,7 +20,9 @@ import {
   CR4_SMEP,
   EFLAGS,
   FLAG_AC,
+  FLAG_ALWAYS_1,
   HASHED_WORDS,
+  NO_ERROR_CODE,
   ONLINE,
   REGISTER_WORDS,
   RIP,
@@ -29,24 +30,42 @@ import {
   V,
   VEC_SS,
 } from '../registers';
-import type { Bus } from '../system/bus';
-import { bigHi, bigLo, toBigInt, toVa } from '../words';
+import { bigHi, bigLo, differenceHigh, sumHigh, toBigInt, toVa } from '../words';
 import { loadSlow, prepareWriteSlow, storeSlow } from './access';
+import type { CodeCache } from './code-cache';
 import { materialise } from './flags';
+
+/** What answers where there is no RAM: ../system/bus. Addresses are physical and unsigned, sizes are in bytes. */
+export interface Outside {
+  /** The value as a signed 32-bit number; of 8 bytes the low half, and the high one is all ones. */
+  read(cpu: Cpu, address: number, size: number): number;
+  /** Of 8 bytes only the low half is passed on. */
+  write(cpu: Cpu, address: number, size: number, value: number): void;
+  /** One byte; undefined: there is no such port. */
+  readPort(cpu: Cpu, port: number): number | undefined;
+}
 
 export class Cpu {
   readonly index: number;
   readonly r = new Int32Array(REGISTER_WORDS);
   readonly memory: PhysicalMemory;
   readonly tlb: Tlb;
-  readonly bus: Bus;
+  readonly outside: Outside;
   readonly codeCache: CodeCache;
   observer: Observer = NULL_OBSERVER;
   /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
-  readonly fault: Fault = { vector: 0, error: -1, addressLo: 0, addressHi: 0, access: 'read', implicit: false, cpl: 0 };
+  readonly fault: Fault = {
+    vector: 0,
+    error: NO_ERROR_CODE,
+    addressLo: 0,
+    addressHi: 0,
+    access: 'read',
+    implicit: false,
+    cpl: 0,
+  };
   /** The fault is a non-canonical address: #GP, but #SS when it came through the stack segment. */
   nonCanonical = false;
-  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: -1 };
+  readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: NO_ERROR_CODE };
   /** Non-zero when the next boundary has more to do than execute: see ../system/boundary. */
   attention = 1;
 
@@ -66,16 +85,16 @@ export class Cpu {
   codeHi = 0;
   codeOps: (MicroOp | undefined)[] = [];
 
-  constructor(index: number, memory: PhysicalMemory, bus: Bus, codeCache: CodeCache) {
+  constructor(index: number, memory: PhysicalMemory, outside: Outside, codeCache: CodeCache) {
     this.codeCache = codeCache;
     this.index = index;
     this.memory = memory;
-    this.bus = bus;
+    this.outside = outside;
     this.tlb = new Tlb(index, memory.undo);
   }
 
   rflags(): number {
-    return materialise(this.r) | this.r[EFLAGS] | 2;
+    return materialise(this.r) | this.r[EFLAGS] | FLAG_ALWAYS_1;
   }
 
   get64(register: number): bigint {
@@ -279,7 +298,7 @@ export class Cpu {
   push64(valueLo: number, valueHi: number): boolean {
     const r = this.r;
     const lo = (r[RSP] - 8) | 0;
-    const hi = r[RSP] >>> 0 < 8 ? (r[RSP + 1] - 1) | 0 : r[RSP + 1];
+    const hi = differenceHigh(r[RSP + 1], r[RSP], 8);
     this.observer.stackAccess(this, lo, hi, 8, true);
     if (!this.store64(lo, hi, valueLo, valueHi)) return this.stackFault();
     r[RSP] = lo;
@@ -296,9 +315,8 @@ export class Cpu {
 
   moveRsp(bytes: number): void {
     const r = this.r;
-    const lo = (r[RSP] + bytes) | 0;
-    if (lo >>> 0 < bytes >>> 0) r[RSP + 1] = (r[RSP + 1] + 1) | 0;
-    r[RSP] = lo;
+    r[RSP] = (r[RSP] + bytes) | 0;
+    r[RSP + 1] = sumHigh(r[RSP + 1], r[RSP], bytes);
   }
 
   stackFault(): false {

@@ -33,7 +33,7 @@ export function loadStatus(r: Int32Array, flags: number): void {
 /** Bits 0..15 of this constant say whether a nibble has even parity. */
 const EVEN_NIBBLES = 0x9669;
 
-export function parity(r: Int32Array): boolean {
+function parity(r: Int32Array): boolean {
   const byte = r[F_LO] ^ (r[F_CLO] & 1);
   return ((EVEN_NIBBLES >>> ((byte ^ (byte >>> 4)) & 0xf)) & 1) !== 0;
 }

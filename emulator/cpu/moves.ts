@@ -2,9 +2,8 @@
  * Data movement: MOV of every width, MOVZX, MOVSX, XCHG, CMOVcc, SETcc, BSWAP, sign extensions, and the stack forms
  * outside the hot switch.
  */
-import { FAULT, JUMPED, MEM, type MicroOp, NEXT, type Outcome, REG } from '../micro-op';
-import { A, B, EA, RAX, RBP, RDX, RIP, RSP, V, VEC_GP } from '../registers';
-import { isCanonical } from '../words';
+import { FAULT, MEM, type MicroOp, NEXT, type Outcome, REG } from '../micro-op';
+import { B, EA, RAX, RBP, RDX, RSP, V } from '../registers';
 import type { Cpu } from './cpu';
 import { condition } from './flags';
 import { effectiveAddress, loadSource, readRegister, storeDestination, writeRegister } from './operands';
@@ -140,45 +139,4 @@ export function leave(cpu: Cpu): Outcome {
   r[RBP] = r[V];
   r[RBP + 1] = r[V + 1];
   return NEXT;
-}
-
-function jumpToSource(cpu: Cpu, op: MicroOp): boolean {
-  const r = cpu.r;
-  if (op.sKind === REG) {
-    r[A] = r[op.s];
-    r[A + 1] = r[op.s + 1];
-  } else {
-    effectiveAddress(r, op);
-    if (!cpu.load64(r[EA], r[EA + 1])) return false;
-    r[A] = r[V];
-    r[A + 1] = r[V + 1];
-  }
-  return isCanonical(r[A], r[A + 1]) || cpu.raise(VEC_GP, 0);
-}
-
-export function jmpIndirect(cpu: Cpu, op: MicroOp): Outcome {
-  if (!jumpToSource(cpu, op)) return FAULT;
-  cpu.r[RIP] = cpu.r[A];
-  cpu.r[RIP + 1] = cpu.r[A + 1];
-  return JUMPED;
-}
-
-export function callIndirect(cpu: Cpu, op: MicroOp): Outcome {
-  if (!jumpToSource(cpu, op) || !cpu.push64(op.nextLo, op.nextHi)) return FAULT;
-  cpu.r[RIP] = cpu.r[A];
-  cpu.r[RIP + 1] = cpu.r[A + 1];
-  return JUMPED;
-}
-
-export function retImmediate(cpu: Cpu, op: MicroOp): Outcome {
-  const r = cpu.r;
-  if (!cpu.peek64()) return FAULT;
-  if (!isCanonical(r[V], r[V + 1])) {
-    cpu.raise(VEC_GP, 0);
-    return FAULT;
-  }
-  cpu.moveRsp(8 + op.immLo);
-  r[RIP] = r[V];
-  r[RIP + 1] = r[V + 1];
-  return JUMPED;
 }

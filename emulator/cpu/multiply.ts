@@ -4,7 +4,8 @@
  * from the low half.
  */
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
-import { A, B, RAX, RDX, V, VEC_DE } from '../registers';
+import { A, B, NO_ERROR_CODE, RAX, RDX, V, VEC_DE } from '../registers';
+import { differenceHigh } from '../words';
 import type { Cpu } from './cpu';
 import { setCarryOverflow, setResult } from './flags';
 import { loadSource, readRegister, writeRegister } from './operands';
@@ -53,9 +54,8 @@ function signCorrect(aLo: number, aHi: number, bLo: number, bHi: number): void {
 }
 
 function subtractUpper(lo: number, hi: number): void {
-  const difference = (limbs[2] >>> 0) - (lo >>> 0);
-  limbs[2] = difference | 0;
-  limbs[3] = (limbs[3] - hi - (difference < 0 ? 1 : 0)) | 0;
+  limbs[3] = differenceHigh(limbs[3] - hi, limbs[2], lo);
+  limbs[2] = (limbs[2] - lo) | 0;
 }
 
 function signExtend(value: number, size: number): number {
@@ -140,9 +140,9 @@ export function divide(cpu: Cpu, op: MicroOp): Outcome {
   const negativeDividend = signed && limbs[3] < 0;
   const negativeDivisor = signed && bHi < 0;
   if (negativeDividend) negateLimbs();
-  divideUnsigned(r, negativeDivisor ? -bLo | 0 : bLo, negativeDivisor ? (~bHi + (bLo === 0 ? 1 : 0)) | 0 : bHi);
+  divideUnsigned(r, negativeDivisor ? -bLo | 0 : bLo, negativeDivisor ? differenceHigh(-bHi, 0, bLo) : bHi);
   if ((r[B] | (size === 8 ? r[B + 1] : 0)) === 0 || !quotientFits(size, signed, negativeDividend !== negativeDivisor)) {
-    cpu.raise(VEC_DE, -1);
+    cpu.raise(VEC_DE, NO_ERROR_CODE);
     return FAULT;
   }
   storeQuotient(r, size, negativeDividend !== negativeDivisor, negativeDividend);
@@ -186,9 +186,8 @@ function divideUnsigned(r: Int32Array, bLo: number, bHi: number): void {
     limbs[0] <<= 1;
     const reaches = out !== 0 || remHi >>> 0 > bHi >>> 0 || (remHi === bHi && remLo >>> 0 >= bLo >>> 0);
     if (!reaches) continue;
-    const difference = (remLo >>> 0) - (bLo >>> 0);
-    remLo = difference | 0;
-    remHi = (remHi - bHi - (difference < 0 ? 1 : 0)) | 0;
+    remHi = differenceHigh(remHi - bHi, remLo, bLo);
+    remLo = (remLo - bLo) | 0;
     limbs[0] |= 1;
   }
   r[V] = remLo;
@@ -213,7 +212,7 @@ function storeQuotient(r: Int32Array, size: number, negateQuotient: boolean, neg
   let remLo = r[V];
   let remHi = r[V + 1];
   if (negateRemainder) {
-    remHi = (~remHi + (remLo === 0 ? 1 : 0)) | 0;
+    remHi = differenceHigh(-remHi, 0, remLo);
     remLo = -remLo | 0;
   }
   if (size === 1) {

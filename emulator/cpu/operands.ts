@@ -5,6 +5,7 @@
  */
 import { IMM, MEM, type MicroOp, REG } from '../micro-op';
 import { A, B, EA, V } from '../registers';
+import { sumHigh } from '../words';
 import type { Cpu } from './cpu';
 
 /**
@@ -12,21 +13,19 @@ import type { Cpu } from './cpu';
  * base.
  */
 export function effectiveAddress(r: Int32Array, op: MicroOp): void {
-  const baseLo = r[op.base];
-  const lo = (baseLo + op.dispLo) | 0;
+  const lo = (r[op.base] + op.dispLo) | 0;
   r[EA] = lo;
-  r[EA + 1] = r[op.base + 1] + op.dispHi + (lo >>> 0 < baseLo >>> 0 ? 1 : 0);
+  r[EA + 1] = sumHigh(r[op.base + 1] + op.dispHi, lo, op.dispLo);
   if (op.complex) addIndexAndSegment(r, op);
 }
 
 /** The same for a bit string, whose bit offset moves the address by `bytesLo/bytesHi` before it is cut and based. */
 export function displacedAddress(r: Int32Array, op: MicroOp, bytesLo: number, bytesHi: number): void {
-  const baseLo = r[op.base];
-  const atLo = (baseLo + op.dispLo) | 0;
+  const atLo = (r[op.base] + op.dispLo) | 0;
+  const atHi = sumHigh(r[op.base + 1] + op.dispHi, atLo, op.dispLo);
   const lo = (atLo + bytesLo) | 0;
   r[EA] = lo;
-  r[EA + 1] =
-    r[op.base + 1] + op.dispHi + bytesHi + (atLo >>> 0 < baseLo >>> 0 ? 1 : 0) + (lo >>> 0 < bytesLo >>> 0 ? 1 : 0);
+  r[EA + 1] = sumHigh(atHi + bytesHi, lo, bytesLo);
   if (op.complex) addIndexAndSegment(r, op);
 }
 
@@ -38,13 +37,12 @@ function addIndexAndSegment(r: Int32Array, op: MicroOp): void {
     const xLo = r[op.index] << scale;
     const xHi = scale === 0 ? r[op.index + 1] : (r[op.index + 1] << scale) | (r[op.index] >>> (32 - scale));
     lo = (lo + xLo) | 0;
-    hi = (hi + xHi + (lo >>> 0 < xLo >>> 0 ? 1 : 0)) | 0;
+    hi = sumHigh(hi + xHi, lo, xLo);
   }
   if (op.addr32 !== 0) hi = 0;
   if (op.seg >= 0) {
-    const sLo = r[op.seg];
-    lo = (lo + sLo) | 0;
-    hi = (hi + r[op.seg + 1] + (lo >>> 0 < sLo >>> 0 ? 1 : 0)) | 0;
+    lo = (lo + r[op.seg]) | 0;
+    hi = sumHigh(hi + r[op.seg + 1], lo, r[op.seg]);
   }
   r[EA] = lo;
   r[EA + 1] = hi;

@@ -3,7 +3,7 @@
  * masked count of zero changes no flag. OF after a count other than 1 is undefined; it gets the value that the one-bit
  * formula has.
  */
-import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
+import { FAULT, IMM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import { A, B, RCX } from '../registers';
 import type { Cpu } from './cpu';
 import { carry, setCarryOverflow, setResult } from './flags';
@@ -64,7 +64,7 @@ function truncate(size: number): void {
 
 /** The count operand: an immediate, CL, or the implied 1 (an immediate too). */
 function countOf(cpu: Cpu, op: MicroOp): number {
-  const raw = op.sKind === 1 ? op.immLo : cpu.r[RCX];
+  const raw = op.sKind === IMM ? op.immLo : cpu.r[RCX];
   return raw & (op.size === 8 ? 63 : 31);
 }
 

@@ -5,6 +5,7 @@
  */
 import { FAULT, JUMPED, type MicroOp, NEXT, OP_REP, type Outcome } from '../micro-op';
 import { A, EA, EFLAGS, F_HI, F_LO, FLAG_DF, FLAG_RF, RAX, RCX, RDI, RSI, V, W } from '../registers';
+import { differenceHigh, sumHigh } from '../words';
 import { alu, CMP } from './alu';
 import type { Cpu } from './cpu';
 import { readRegister, writeRegister } from './operands';
@@ -14,10 +15,14 @@ export const WHILE_EQUAL = 1,
   WHILE_NOT_EQUAL = 2;
 
 function advance(r: Int32Array, register: number, bytes: number): void {
-  const back = (r[EFLAGS] & FLAG_DF) !== 0;
   const old = r[register];
-  r[register] = (back ? old - bytes : old + bytes) | 0;
-  if (back ? old >>> 0 < bytes : r[register] >>> 0 < bytes) r[register + 1] = (r[register + 1] + (back ? -1 : 1)) | 0;
+  if ((r[EFLAGS] & FLAG_DF) !== 0) {
+    r[register] = (old - bytes) | 0;
+    r[register + 1] = differenceHigh(r[register + 1], old, bytes);
+  } else {
+    r[register] = (old + bytes) | 0;
+    r[register + 1] = sumHigh(r[register + 1], r[register], bytes);
+  }
 }
 
 /** Nothing to do: a repeated instruction with rcx = 0. */
@@ -29,7 +34,7 @@ function exhausted(r: Int32Array, op: MicroOp): boolean {
 function again(cpu: Cpu, op: MicroOp, compared: boolean): Outcome {
   const r = cpu.r;
   if ((op.flags & OP_REP) === 0) return NEXT;
-  if (r[RCX] === 0) r[RCX + 1] = (r[RCX + 1] - 1) | 0;
+  r[RCX + 1] = differenceHigh(r[RCX + 1], r[RCX], 1);
   r[RCX] = (r[RCX] - 1) | 0;
   if ((r[RCX] | r[RCX + 1]) === 0) return NEXT;
   const equal = (r[F_LO] | r[F_HI]) === 0;
@@ -45,7 +50,7 @@ function sourceAddress(r: Int32Array, op: MicroOp): void {
   let hi = r[RSI + 1];
   if (op.seg >= 0) {
     lo = (lo + r[op.seg]) | 0;
-    hi = (hi + r[op.seg + 1] + (lo >>> 0 < r[op.seg] >>> 0 ? 1 : 0)) | 0;
+    hi = sumHigh(hi + r[op.seg + 1], lo, r[op.seg]);
   }
   r[EA] = lo;
   r[EA + 1] = hi;

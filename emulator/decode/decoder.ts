@@ -4,12 +4,13 @@
  * one that raises #GP(0); known but unsupported instructions one that throws.
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
+import { MAX_LENGTH } from '../cpu/code-cache';
+import { fail } from '../cpu/outcome';
 import { type Handler, MicroOp } from '../micro-op';
-import { VEC_GP, VEC_UD } from '../registers';
-import { fail } from '../system/syscall';
+import { NO_ERROR_CODE, VEC_GP, VEC_UD } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { toBigInt, toVa } from '../words';
-import { MAX_LENGTH } from './code-cache';
+import { sumHigh, toBigInt, toVa } from '../words';
+import type { Row } from './forms';
 import * as table from './instruction-table';
 import { addFlags, chooseHotCode } from './op-classes';
 import { describe, dropSegment } from './operand-description';
@@ -83,26 +84,26 @@ function faulting(run: Handler, length: number, lo: number, hi: number): MicroOp
 const tooLong: Handler = (cpu) => fail(cpu, VEC_GP, 0);
 
 function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): MicroOp {
-  const entry = entryOf(i);
-  const op = new MicroOp(entry?.run ?? (i.code === Code.INVALID ? invalid : unimplemented(i, bytes)));
+  const row = rowOf(i);
+  const op = new MicroOp(row?.run ?? (i.code === Code.INVALID ? invalid : unimplemented(i, bytes)));
   op.va = toVa(lo, hi);
   op.length = i.length;
   op.mnemonic = i.mnemonic;
   op.icedCode = i.code;
   op.nextLo = (lo + i.length) | 0;
-  op.nextHi = op.nextLo >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi;
-  if (entry === undefined) return op;
-  op.sub = entry.sub;
-  op.flags = entry.flags;
-  op.size = entry.size;
-  describe(op, i, entry);
+  op.nextHi = sumHigh(hi, op.nextLo, i.length);
+  if (row === undefined) return op;
+  op.sub = row.sub;
+  op.flags = row.flags;
+  op.size = row.size;
+  describe(op, i, row);
   if (i.mnemonic === Mnemonic.Lea) dropSegment(op);
   chooseHotCode(op, i);
   addFlags(op, i);
   return op;
 }
 
-const invalid: Handler = (cpu) => fail(cpu, VEC_UD, -1);
+const invalid: Handler = (cpu) => fail(cpu, VEC_UD, NO_ERROR_CODE);
 
 function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
   const text = `instruction "${i.toString()}"`;
@@ -114,13 +115,13 @@ function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
 
 /** May an image contain it? Asked by the check of whole images, which cannot know what is executed. */
 export function isImplemented(i: Instruction): boolean {
-  return i.code === Code.INVALID || entryOf(i) !== undefined || table.isTolerated(i.mnemonic);
+  return i.code === Code.INVALID || rowOf(i) !== undefined || table.isTolerated(i.mnemonic);
 }
 
-function entryOf(i: Instruction): table.Entry | undefined {
-  const entry = table.lookUp(i.code);
+function rowOf(i: Instruction): Row | undefined {
+  const row = table.lookUp(i.code);
   // An address-size prefix on a string instruction would need 32-bit rsi, rdi and rcx.
-  return entry?.shape === 'string' && usesShortString(i) ? undefined : entry;
+  return row?.shape === 'string' && usesShortString(i) ? undefined : row;
 }
 
 function usesShortString(i: Instruction): boolean {

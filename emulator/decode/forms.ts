@@ -1,11 +1,52 @@
 /**
- * Which encodings a row of the instruction table executes. iced-x86 has one Code for each form of a mnemonic; a row
- * takes a Code if the kinds of its operands are those of the row's shape, its operand size is among the row's sizes and
- * its address size is the row's. Whatever no row takes is refused, so no handler sees an operand that it was not
- * written for.
+ * The rows of the instruction table, and which encodings each executes. iced-x86 has one Code for each form of a
+ * mnemonic; a row takes a Code if the kinds of its operands are those of the row's shape, its operand size is among the
+ * row's sizes and its address size is the row's. Whatever no row takes is refused, so no handler sees an operand that
+ * it was not written for.
  */
 import { EncodingKind, type OpCodeInfo, OpCodeOperandKind } from 'iced-x86';
-import type { Entry, Shape } from './instruction-table';
+import type { Handler } from '../micro-op';
+
+/** How operands are to be read from the decoded instruction. */
+export type Shape =
+  | 'none' // implied operands only
+  | 'ignored' // operands that mean nothing
+  | 'vector' // an immediate, or implied
+  | 'binary' // destination, source
+  | 'unary-destination'
+  | 'unary-source'
+  | 'branch' // immediate target
+  | 'return' // bytes to release, or nothing
+  | 'indirect' // target in a register or memory
+  | 'string' // implied operands, width from the mnemonic
+  | 'control-from'
+  | 'control-to'
+  | 'debug-from'
+  | 'debug-to'
+  | 'segment-from'
+  | 'segment-to'
+  | 'segment-push' // FS or GS
+  | 'segment-pop'
+  | 'base-from'
+  | 'base-to'
+  | 'memory' // an address or a structure
+  | 'port';
+
+/** What the instruction table says of a mnemonic, or of some of its forms. */
+export interface Row {
+  readonly run: Handler;
+  readonly shape: Shape;
+  readonly sub: number;
+  readonly flags: number;
+  /** Operand size in bytes when the operands do not say. */
+  readonly size: number;
+  /** Operand sizes in bytes that the handler was written for. */
+  readonly sizes: readonly number[];
+  /** Address size in bytes of implied operands: RCX, or ECX. */
+  readonly addressSize: number;
+  /** A fixed register word (STR, RDGSBASE, ...). */
+  readonly fixed: number;
+}
 
 const K = OpCodeOperandKind;
 
@@ -89,13 +130,13 @@ const OPERANDS: Readonly<Record<Shape, RegExp>> = {
 };
 
 /** Does the row execute instructions of this Code? */
-export function takes(entry: Entry, info: OpCodeInfo): boolean {
+export function takes(row: Row, info: OpCodeInfo): boolean {
   if (info.encoding !== EncodingKind.Legacy || !info.mode64) return false;
   const kinds = Array.from({ length: info.opCount }, (_, n) => info.opKind(n));
-  if (!OPERANDS[entry.shape].test(kinds.map(letter).join(''))) return false;
-  if (info.addressSize !== 0 && info.addressSize !== entry.addressSize * 8) return false;
+  if (!OPERANDS[row.shape].test(kinds.map(letter).join(''))) return false;
+  if (info.addressSize !== 0 && info.addressSize !== row.addressSize * 8) return false;
   const size = operandSize(info, kinds);
-  return size === 0 || entry.sizes.includes(size);
+  return size === 0 || row.sizes.includes(size);
 }
 
 /** In bytes: of the first general operand, else what the operand-size prefixes say; 0 when nothing depends on one. */

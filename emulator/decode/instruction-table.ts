@@ -6,6 +6,7 @@
 import { CodeExt, Mnemonic } from 'iced-x86';
 import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';
 import * as arithmetic from '../cpu/arithmetic';
+import * as branches from '../cpu/branches';
 import * as moves from '../cpu/moves';
 import * as multiply from '../cpu/multiply';
 import { RCL, RCR, ROL, ROR, SAR, SHL, SHR, shift, shiftDouble } from '../cpu/shifts';
@@ -13,54 +14,16 @@ import * as strings from '../cpu/string-ops';
 import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from '../micro-op';
 import { FS_BASE, GS_BASE, TR } from '../registers';
 import * as control from '../system/control-registers';
+import * as events from '../system/event-instructions';
 import * as flagOps from '../system/flag-instructions';
 import { iret } from '../system/iret';
 import * as msr from '../system/msr';
+import * as ports from '../system/ports';
 import * as segments from '../system/segments';
 import { swapgs, syscall, sysret } from '../system/syscall';
-import { takes } from './forms';
+import { type Row, type Shape, takes } from './forms';
 
-/** How operands are to be read from the decoded instruction. */
-export type Shape =
-  | 'none' // implied operands only
-  | 'ignored' // operands that mean nothing
-  | 'vector' // an immediate, or implied
-  | 'binary' // destination, source
-  | 'unary-destination'
-  | 'unary-source'
-  | 'branch' // immediate target
-  | 'return' // bytes to release, or nothing
-  | 'indirect' // target in a register or memory
-  | 'string' // implied operands, width from the mnemonic
-  | 'control-from'
-  | 'control-to'
-  | 'debug-from'
-  | 'debug-to'
-  | 'segment-from'
-  | 'segment-to'
-  | 'segment-push' // FS or GS
-  | 'segment-pop'
-  | 'base-from'
-  | 'base-to'
-  | 'memory' // an address or a structure
-  | 'port';
-
-export interface Entry {
-  readonly run: Handler;
-  readonly shape: Shape;
-  readonly sub: number;
-  readonly flags: number;
-  /** Operand size in bytes when the operands do not say. */
-  readonly size: number;
-  /** Operand sizes in bytes that the handler was written for. */
-  readonly sizes: readonly number[];
-  /** Address size in bytes of implied operands: RCX, or ECX. */
-  readonly addressSize: number;
-  /** A fixed register word (STR, RDGSBASE, ...). */
-  readonly fixed: number;
-}
-
-const TABLE = new Map<number, Entry[]>();
+const TABLE = new Map<number, Row[]>();
 
 const ALL_SIZES = [1, 2, 4, 8] as const;
 /** Shapes whose operands say their size, in all of which the handlers work. */
@@ -76,17 +39,17 @@ const SIZED: ReadonlySet<Shape> = new Set<Shape>([
   'port',
 ]);
 
-function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Entry> = {}): void {
+function add(mnemonics: number | number[], run: Handler, shape: Shape, more: Partial<Row> = {}): void {
   const size = more.size ?? 8;
   const sizes = SIZED.has(shape) ? ALL_SIZES : [size];
   for (const mnemonic of Array.isArray(mnemonics) ? mnemonics : [mnemonics]) {
-    const entry = { run, shape, sub: 0, flags: 0, size, sizes, addressSize: 8, fixed: 0, ...more };
-    TABLE.set(mnemonic, [...(TABLE.get(mnemonic) ?? []), entry]);
+    const row = { run, shape, sub: 0, flags: 0, size, sizes, addressSize: 8, fixed: 0, ...more };
+    TABLE.set(mnemonic, [...(TABLE.get(mnemonic) ?? []), row]);
   }
 }
 
 /** Mnemonics whose handlers differ in `sub` alone: the position in the list, or the numbers given. */
-function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Entry> = {}): void {
+function addFamily(mnemonics: number[], run: Handler, shape: Shape, subs?: number[], more: Partial<Row> = {}): void {
   mnemonics.forEach((mnemonic, i) => {
     add(mnemonic, run, shape, { sub: subs?.[i] ?? i, ...more });
   });
@@ -197,18 +160,18 @@ add(M.Pop, moves.popMemory, 'unary-destination', { flags: OP_STACK, sizes: [8] }
 add(M.Pop, segments.popSegment, 'segment-pop', { flags: OP_STACK | OP_CONTROL });
 add(M.Leave, moves.leave, 'none', { flags: OP_STACK });
 
-add(M.Jmp, moves.jmpIndirect, 'indirect');
-add(M.Call, moves.callIndirect, 'indirect', { flags: OP_STACK });
-add(M.Ret, moves.retImmediate, 'return', { flags: OP_STACK });
-// The hot switch executes these; the entry gives their condition.
+add(M.Jmp, branches.jmpIndirect, 'indirect');
+add(M.Call, branches.callIndirect, 'indirect', { flags: OP_STACK });
+add(M.Ret, branches.retImmediate, 'return', { flags: OP_STACK });
+// The hot switch executes these; the row gives their condition.
 addFamily(
   [M.Jo, M.Jno, M.Jb, M.Jae, M.Je, M.Jne, M.Jbe, M.Ja, M.Js, M.Jns, M.Jp, M.Jnp, M.Jl, M.Jge, M.Jle, M.Jg],
-  flagOps.nop,
+  events.nop,
   'branch',
 );
-addFamily([M.Loop, M.Loope, M.Loopne], flagOps.loop, 'branch');
-add(M.Jrcxz, flagOps.jumpIfRcxZero, 'branch');
-add(M.Jecxz, flagOps.jumpIfRcxZero, 'branch', { sub: 1, addressSize: 4 });
+addFamily([M.Loop, M.Loope, M.Loopne], branches.loop, 'branch');
+add(M.Jrcxz, branches.jumpIfRcxZero, 'branch');
+add(M.Jecxz, branches.jumpIfRcxZero, 'branch', { sub: 1, addressSize: 4 });
 
 for (const [mnemonics, run] of [
   [[M.Movsb, M.Movsw, M.Movsd, M.Movsq], strings.movs],
@@ -231,14 +194,14 @@ add(M.Pushfq, flagOps.pushf, 'none', { flags: OP_STACK });
 add(M.Popfq, flagOps.popf, 'none', { flags: OP_STACK | OP_CONTROL });
 add(M.Sti, flagOps.sti, 'none', { flags: OP_CONTROL });
 add(M.Cli, flagOps.cli, 'none', { flags: OP_CONTROL });
-add(M.Hlt, flagOps.hlt, 'none', { flags: OP_CONTROL });
-add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], flagOps.nop, 'ignored');
-add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], flagOps.nop, 'ignored');
-add([M.Wbinvd, M.Invd], flagOps.privilegedNop, 'none');
-add([M.Ud0, M.Ud1, M.Ud2], flagOps.ud2, 'ignored');
-add([M.Int, M.Int3], flagOps.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
-add(M.In, flagOps.portIn, 'port', { sizes: [1] });
-add(M.Out, flagOps.portOut, 'port');
+add(M.Hlt, events.hlt, 'none', { flags: OP_CONTROL });
+add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], events.nop, 'ignored');
+add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], events.nop, 'ignored');
+add([M.Wbinvd, M.Invd], events.privilegedNop, 'none');
+add([M.Ud0, M.Ud1, M.Ud2], events.ud2, 'ignored');
+add([M.Int, M.Int3], events.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
+add(M.In, ports.portIn, 'port', { sizes: [1] });
+add(M.Out, ports.portOut, 'port');
 
 add(M.Syscall, syscall, 'none', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.Sysretq, sysret, 'none', { flags: OP_CONTROL | OP_LATE_TF });
@@ -272,19 +235,19 @@ export function isTolerated(mnemonic: number): boolean {
 }
 
 /** The rows of a mnemonic, the general one first; none if it is not implemented. */
-export function rowsOf(mnemonic: number): readonly Entry[] {
+export function rowsOf(mnemonic: number): readonly Row[] {
   return TABLE.get(mnemonic) ?? [];
 }
 
 /** By Code; undefined is not asked yet. */
-const rowOfCode: (Entry | null | undefined)[] = [];
+const rowOfCode: (Row | null | undefined)[] = [];
 
 /** The row that executes instructions of a Code, if one does. */
-export function lookUp(code: number): Entry | undefined {
+export function lookUp(code: number): Row | undefined {
   let row = rowOfCode[code];
   if (row === undefined) {
     const info = CodeExt.opCode(code);
-    row = rowsOf(info.mnemonic).find((entry) => takes(entry, info)) ?? null;
+    row = rowsOf(info.mnemonic).find((each) => takes(each, info)) ?? null;
     info.free();
     rowOfCode[code] = row;
   }

@@ -6,13 +6,13 @@
 import { type Instruction, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { WHILE_EQUAL, WHILE_NOT_EQUAL } from '../cpu/string-ops';
 import { IMM, MEM, type MicroOp, OP_BRANCH, OP_GS, OP_REP, OP_SS } from '../micro-op';
-import { FS_BASE, GS_BASE, RBP, RSP, ZERO } from '../registers';
+import { FS_BASE, GS_BASE, RBP, RSP, VEC_BP, ZERO } from '../registers';
 import { SEGMENT_WORDS } from '../system/segments';
 import { bigHi, bigLo } from '../words';
-import type * as table from './instruction-table';
+import type { Row } from './forms';
 
 /** Word index, shift and width of a general register. */
-export function registerOf(register: number): { word: number; shift: number; size: number } {
+function registerOf(register: number): { word: number; shift: number; size: number } {
   if (register >= Register.RAX) return { word: (register - Register.RAX) * 2, shift: 0, size: 8 };
   if (register >= Register.EAX) return { word: (register - Register.EAX) * 2, shift: 0, size: 4 };
   if (register >= Register.AX) return { word: (register - Register.AX) * 2, shift: 0, size: 2 };
@@ -97,19 +97,19 @@ export function dropSegment(op: MicroOp): void {
   op.flags &= ~(OP_GS | OP_SS);
 }
 
-export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void {
-  switch (entry.shape) {
+export function describe(op: MicroOp, i: Instruction, row: Row): void {
+  switch (row.shape) {
     case 'none':
     case 'ignored':
       return;
     case 'vector':
-      op.immLo = i.opCount > 0 ? i.immediate8 : 3;
+      op.immLo = i.opCount > 0 ? i.immediate8 : VEC_BP;
       return;
     case 'binary':
       return describeBinary(op, i);
     case 'unary-destination':
       op.size = sizeOf(i, 0);
-      op.s = entry.fixed;
+      op.s = row.fixed;
       return setDestination(op, i, 0);
     case 'unary-source':
       if (i.op0Kind === OpKind.Register || isMemory(i.op0Kind)) op.size = sizeOf(i, 0);
@@ -153,12 +153,12 @@ export function describe(op: MicroOp, i: Instruction, entry: table.Entry): void 
       return;
     case 'base-from':
       op.size = sizeOf(i, 0);
-      op.s = entry.fixed;
+      op.s = row.fixed;
       return setDestination(op, i, 0);
     case 'base-to':
       op.size = sizeOf(i, 0);
       setSource(op, i, 0);
-      op.d = entry.fixed;
+      op.d = row.fixed;
       return;
     case 'memory':
       return setMemory(op, i);

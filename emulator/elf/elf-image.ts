@@ -9,30 +9,25 @@ import { type ElfSymbol, labelsBySection, nearestLabel, readSymbols, SYMBOL_SIZE
 
 export { ElfError, type ElfErrorKind } from './elf-error';
 
-/** Bits of ElfSegment.flags (p_flags). */
-export const PF_X = 1;
-export const PF_W = 2;
-export const PF_R = 4;
-
-/** Bits of ElfSection.flags (sh_flags). */
-export const SHF_WRITE = 1;
-export const SHF_ALLOC = 2;
-export const SHF_EXECINSTR = 4;
+/** In `ElfSection.flags`: the section is in memory. */
+const SHF_ALLOC = 2;
 
 /** A PT_LOAD segment; `data` has `filesz` bytes and the rest up to `memsz` is zero. */
-export interface ElfSegment {
+interface ElfSegment {
   readonly vaddr: number;
   readonly paddr: number;
   readonly filesz: number;
   readonly memsz: number;
+  /** p_flags: 1 execute, 2 write, 4 read. */
   readonly flags: number;
   readonly data: Uint8Array;
 }
 
-export interface ElfSection {
+interface ElfSection {
   readonly name: string;
   readonly addr: number;
   readonly size: number;
+  /** sh_flags. */
   readonly flags: number;
 }
 

@@ -16,19 +16,19 @@ export const PTE_P = 1,
   PTE_US = 4,
   PTE_A = 0x20,
   PTE_D = 0x40,
-  PTE_PS = 0x80,
-  PTE_G = 0x100;
+  PTE_PS = 0x80;
+const PTE_G = 0x100;
 /** In the high word. */
 export const PTE_XD = 0x80000000 | 0;
 const RESERVED_HI = 0xfffff;
 
 /** How a walk ended: a leaf, nothing mapped, or a malformed entry (which faults with the RSVD bit). */
 export const WALK_LEAF = 0,
-  WALK_NOT_PRESENT = 1,
-  WALK_RESERVED = 2;
+  WALK_NOT_PRESENT = 1;
+const WALK_RESERVED = 2;
 
 /** One result object, reused. */
-export interface Walk {
+interface Walk {
   /** Physical page of the 4 KiB piece and rights, in the form of a TLB entry (without the IO flag). */
   entry: number;
   /** Bytes that the leaf maps. */

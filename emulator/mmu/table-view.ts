@@ -129,7 +129,7 @@ function toLeaf(va: number, low: number, level: number, rights: number): MappedL
 }
 
 /** One entry that a walk read. */
-export interface WalkedEntry {
+interface WalkedEntry {
   /** PML4, PDPT, PD or PT. */
   table: string;
   index: number;

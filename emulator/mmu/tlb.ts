@@ -27,7 +27,7 @@ export const TLB_IO = 128;
 
 const ENTRIES = 256;
 const HEADER = 4;
-export const TABLE_WORDS = HEADER + ENTRIES * 4;
+const TABLE_WORDS = HEADER + ENTRIES * 4;
 const MAX_GENERATION = 0xfff;
 /** Slot 0 is the table of Global entries. */
 const GLOBAL_TABLE = 0;

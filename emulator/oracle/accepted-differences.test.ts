@@ -15,6 +15,7 @@ import {
   RSI,
   RSP,
   VEC_DF,
+  VEC_NMI,
   VEC_PF,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
@@ -71,7 +72,7 @@ test('every row says whose behaviour it is, where the manual stands, why, and th
 });
 
 describe('rf-not-pushed', () => {
-  const ud2 = () => afterOne((small) => kernelAt(small, '0f0b'));
+  const ud2 = () => afterOne((small) => kernelAt(small, '0f0b')); // ud2
   const frame = (observed: ObservedCpu) => observed.pushedFlags as number;
 
   test('is RF missing in the frame of a fault', () => {
@@ -96,7 +97,7 @@ describe('rf-not-pushed', () => {
     expect(nameOf(observed, reversed)).toBeUndefined();
     expect(nameOf(observed, flagsChanged(observed, FLAG_RF))).toBeUndefined();
     const nmi = afterOne((s) => {
-      kernelAt(s, '90');
+      kernelAt(s, '90'); // nop
       setFlags(s.cpu, FLAG_RF);
       s.machine.raiseNmi(0);
     });
@@ -118,7 +119,7 @@ describe('rf-of-double-fault', () => {
     afterOne((small) => {
       setGate(small.machine, VEC_DF, 0x18000, 1);
       setGate(small.machine, VEC_PF, 0x18000, pageFaultIst);
-      kernelAt(small, '90');
+      kernelAt(small, '90'); // nop
       setFlags(small.cpu, FLAG_IF | 2);
       setRegister(small.cpu, RSP, 0x5000);
       small.machine.raiseIrq(0, 0x20);
@@ -160,7 +161,7 @@ describe('rf-in-repetition', () => {
     expect(nameOf(between, flagsChanged(between, FLAG_CF))).toBeUndefined();
     const done = repMovs(1).observed;
     expect(nameOf(done, flagsChanged(done, FLAG_RF))).toBeUndefined();
-    const nop = afterOne((small) => kernelAt(small, '90')).observed;
+    const nop = afterOne((small) => kernelAt(small, '90')).observed; // nop
     expect(nameOf(nop, flagsChanged(nop, FLAG_RF))).toBeUndefined();
   });
 });
@@ -168,7 +169,7 @@ describe('rf-in-repetition', () => {
 describe('syscall-clears-flags', () => {
   const syscall = () =>
     afterOne((small) => {
-      userAt(small, '0f05');
+      userAt(small, '0f05'); // syscall
       setFlags(small.cpu, FLAG_CF | FLAG_ZF | FLAG_DF | FLAG_IF | 2);
       small.cpu.r[FMASK] = FLAG_IF;
     }).observed;
@@ -186,7 +187,7 @@ describe('syscall-clears-flags', () => {
     expect(nameOf(observed, flagsChanged(observed, FLAG_AF))).toBeUndefined();
     expect(nameOf(observed, register('r11', FLAG_CF, 0))).toBeUndefined();
     const nop = afterOne((small) => {
-      kernelAt(small, '90');
+      kernelAt(small, '90'); // nop
       setFlags(small.cpu, FLAG_CF | 2);
     }).observed;
     expect(nameOf(nop, flagsChanged(nop, FLAG_CF))).toBeUndefined();
@@ -196,8 +197,8 @@ describe('syscall-clears-flags', () => {
 describe('ss-after-ist', () => {
   const nmi = (ist: number, user = false) =>
     afterOne((small) => {
-      setGate(small.machine, 2, 0x18000, ist);
-      (user ? userAt : kernelAt)(small, '90');
+      setGate(small.machine, VEC_NMI, 0x18000, ist);
+      (user ? userAt : kernelAt)(small, '90'); // nop
       small.machine.raiseNmi(0);
     }).observed;
 
@@ -256,7 +257,7 @@ describe('undefined-flags', () => {
   });
 
   test('are not accepted together with another flag, in another register, or after a fault', () => {
-    const observed = executing('48c1e80c');
+    const observed = executing('48c1e80c'); // shr $12,%rax
     expect(nameOf(observed, flagsChanged(observed, FLAG_OF | FLAG_AF))).toBe('undefined-flags');
     expect(nameOf(observed, flagsChanged(observed, FLAG_OF | FLAG_CF))).toBeUndefined();
     expect(nameOf(observed, flagsChanged(observed, FLAG_OF | FLAG_TF))).toBeUndefined();

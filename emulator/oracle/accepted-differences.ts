@@ -17,7 +17,7 @@ export type Difference =
   /** `pa` is the physical byte address of an aligned 32-bit word. */
   | { readonly kind: 'memory'; readonly pa: number; readonly ours: number; readonly theirs: number };
 
-export interface AcceptedDifference {
+interface AcceptedDifference {
   readonly name: string;
   /** Whose processors do what the emulator does; `open` where the manual does not say. */
   readonly vendor: 'Intel and AMD' | 'Intel' | 'open';

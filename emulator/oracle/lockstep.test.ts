@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
+import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
 import { Machine } from '../machine';
-import { CS, EFLAGS, FLAG_RF, GPR_NAMES, HALTED, RIP } from '../registers';
+import { CS, EFLAGS, FLAG_RF, GPR_NAMES, IN_HLT, RIP } from '../registers';
 import { FAULTED } from '../step-result';
-import { setRflags } from '../system/syscall';
 import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small-machine';
 import { readState, type State } from './architectural-state';
 import { type LockstepEnd, LockstepError, type LockstepOptions, type LockstepResult, lockstep } from './lockstep';
@@ -44,7 +44,7 @@ class Twin implements OracleMachine {
     else {
       this.steps++;
       this.observed.step();
-      while (cpu.r[HALTED] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
+      while (cpu.r[IN_HLT] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
       this.afterStep(this);
     }
     readState(cpu, state);
@@ -208,18 +208,21 @@ test('a known difference is repaired on the other side, counted, and the run goe
 });
 
 test('a guest that halts with interrupts off, or shuts down, ends the run', async () => {
-  expect(await endOf(smallImage('90 f4'))).toMatchObject({ reason: 'halted', step: 2, differences: [] }); // nop; hlt
-  expect(await endOf(smallImage('0f0b'))).toMatchObject({ reason: 'shutdown', step: 1, differences: [] }); // ud2, no IDT
+  const halting = smallImage('90 f4'); // nop; hlt
+  expect(await endOf(halting)).toMatchObject({ reason: 'halted', step: 2, differences: [] });
+  const faultingWithoutIdt = smallImage('0f0b'); // ud2
+  expect(await endOf(faultingWithoutIdt)).toMatchObject({ reason: 'shutdown', step: 1, differences: [] });
 });
 
 test('PAUSE is one step with the instruction after it', async () => {
-  const { counts, end } = await run(smallImage('f390 f390 90 ebf9'), () => {}, { steps: 999 }); // pause; pause; nop; jmp
+  const image = smallImage('f390 f390 90 ebf9'); // pause; pause; nop; jmp to the first pause
+  const { counts, end } = await run(image, () => {}, { steps: 999 });
   expect(end).toBeUndefined();
   expect(counts.steps).toBeGreaterThanOrEqual(999);
 });
 
 test('what cannot be compared is refused', async () => {
-  const image = smallImage('90');
+  const image = smallImage('90'); // nop
   const segments = image.segments.map((segment) => ({ ...segment, paddr: 0x80000 }));
   await expect(run({ ...image, segments })).rejects.toThrow(LockstepError);
   await expect(run({ ...image, segments })).rejects.toThrow(

@@ -5,9 +5,9 @@
  * - An interrupt is raised by the write that a device would make to the local APIC (an MSI), from outside the CPU's
  *   thread; QEMU then polls the APIC at the next boundary, and that poll counts as a step in which nothing executes.
  * - A selector that `P` sets is loaded from the guest's GDT, through the guest's page tables, as they are then.
- * - Long mode is entered by setting registers. CS only becomes a 64-bit segment if the descriptor that it is loaded from
- *   says so, and GDTR, base 0, cannot be set; so page tables and a GDT in RAM that the guest does not know serve for
- *   that one load.
+ * - Long mode is entered by setting registers. CS only becomes a 64-bit segment if the descriptor that it is loaded
+ *   from says so, and GDTR, base 0, cannot be set; so page tables and a GDT in RAM that the guest does not know serve
+ *   for that one load.
  */
 import { readSync, writeSync } from 'node:fs';
 import type { LoadableImage } from '../boot';

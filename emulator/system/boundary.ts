@@ -10,17 +10,18 @@ import {
   FLAG_IF,
   FLAG_RF,
   FLAG_TF,
-  HALTED,
+  IN_HLT,
   IN_SHUTDOWN,
   NMI_BLOCKED,
   NMI_PENDING,
+  NO_ERROR_CODE,
   ONLINE,
   SS_SHADOW,
   STI_SHADOW,
   VEC_DB,
   VEC_NMI,
 } from '../registers';
-import { DELIVERED, SHUTDOWN, HALTED as STEP_HALTED } from '../step-result';
+import { DELIVERED, HALTED, SHUTDOWN } from '../step-result';
 import { deliver } from './delivery';
 import { acknowledge, deliverableVector, hasRequest } from './local-apic';
 
@@ -29,7 +30,7 @@ export const PROCEED = -1;
 
 export function attend(cpu: Cpu): number {
   const r = cpu.r;
-  if (r[ONLINE] === 0) return STEP_HALTED;
+  if (r[ONLINE] === 0) return HALTED;
   if (r[IN_SHUTDOWN] !== 0) return SHUTDOWN;
   // MOV SS holds everything back, STI only maskable interrupts (SDM vol. 3, 6.8.3).
   if (r[SS_SHADOW] === 0) {
@@ -40,7 +41,7 @@ export function attend(cpu: Cpu): number {
       if (vector >= 0) return takeIrq(cpu, vector);
     }
   }
-  if (r[HALTED] !== 0) return STEP_HALTED;
+  if (r[IN_HLT] !== 0) return HALTED;
   // A shadow covers the boundary before one instruction: that one.
   r[STI_SHADOW] = 0;
   r[SS_SHADOW] = 0;
@@ -53,14 +54,14 @@ export function attend(cpu: Cpu): number {
 
 function takeTrap(cpu: Cpu): number {
   cpu.r[DB_PENDING] = 0;
-  return deliver(cpu, VEC_DB, 'trap', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, VEC_DB, 'trap', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }
 
 function takeNmi(cpu: Cpu): number {
-  return deliver(cpu, VEC_NMI, 'nmi', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, VEC_NMI, 'nmi', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }
 
 function takeIrq(cpu: Cpu, vector: number): number {
   acknowledge(cpu.r, vector);
-  return deliver(cpu, vector, 'irq', -1) ? DELIVERED : SHUTDOWN;
+  return deliver(cpu, vector, 'irq', NO_ERROR_CODE) ? DELIVERED : SHUTDOWN;
 }

@@ -3,22 +3,22 @@
  * ignores writes. A choice of N alternatives is a byte read at offset N of the choice page, or `in $0xC0+N,%al`: the
  * only nondeterminism a guest sees.
  */
-import type { Cpu } from '../cpu/cpu';
+import type { Cpu, Outside } from '../cpu/cpu';
 import { APIC_BASE, readApic, writeApic } from './local-apic';
 
-export const CHOICE_PAGE = 0xfed00000;
-export const CHOICE_PORT = 0xc0;
+const CHOICE_PAGE = 0xfed00000;
+const CHOICE_PORT = 0xc0;
 const MIN_ALTERNATIVES = 2;
 const MAX_PORT_ALTERNATIVES = 15;
 const MAX_PAGE_ALTERNATIVES = 255;
 const PAGE = 0xfffff000;
 
 /** Who decides; the machine, which its harness tells how. */
-export interface Chooser {
+interface Chooser {
   choose: (cpu: Cpu, alternatives: number) => number;
 }
 
-export class Bus {
+export class Bus implements Outside {
   private readonly chooser: Chooser;
   private readonly cpus: readonly Cpu[];
 
@@ -40,7 +40,6 @@ export class Bus {
     if ((address & PAGE) >>> 0 === APIC_BASE) writeApic(cpu, this.cpus, address & 0xfff, size, value);
   }
 
-  /** Undefined: no such port. */
   readPort(cpu: Cpu, port: number): number | undefined {
     const alternatives = port - CHOICE_PORT;
     if (alternatives < MIN_ALTERNATIVES || alternatives > MAX_PORT_ALTERNATIVES) return undefined;

@@ -7,16 +7,22 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { effectiveAddress } from '../cpu/operands';
+import { fail, privileged } from '../cpu/outcome';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   APIC_TPR,
   CR0,
+  CR0_AM,
   CR0_CD,
+  CR0_EM,
   CR0_ET,
+  CR0_MP,
+  CR0_NE,
   CR0_NW,
   CR0_PE,
   CR0_PG,
   CR0_TS,
+  CR0_WP,
   CR2,
   CR3,
   CR4,
@@ -33,15 +39,15 @@ import {
   DR6,
   DR7,
   EA,
+  NO_ERROR_CODE,
   V,
   VEC_GP,
   VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
-import { fail, privileged } from './syscall';
+import { isCanonical, sumHigh } from '../words';
 
-const CR0_DEFINED = CR0_PG | CR0_CD | CR0_NW | 0x5003f;
+const CR0_DEFINED = CR0_PG | CR0_CD | CR0_NW | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_TS | CR0_EM | CR0_MP | CR0_PE;
 /** VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, and the ones that matter here. */
 const CR4_DEFINED = 0x7ff | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
 /** Exist in hardware, mean something here that is not implemented: UMIP LA57 VMXE SMXE OSXSAVE PKE CET PKS. */
@@ -147,7 +153,7 @@ export function clts(cpu: Cpu): Outcome {
 /** DR4 and DR5 are other names of DR6 and DR7, unless CR4.DE makes them #UD (SDM vol. 3, 17.2.2). */
 function debugRegisterExists(cpu: Cpu, number: number): boolean {
   const alias = number === 4 || number === 5;
-  return !alias || (cpu.r[CR4] & CR4_DE) === 0 || cpu.raise(VEC_UD, -1);
+  return !alias || (cpu.r[CR4] & CR4_DE) === 0 || cpu.raise(VEC_UD, NO_ERROR_CODE);
 }
 
 /** Debug registers are stored; a breakpoint in DR7 would have to hit, so enabling one is not implemented. */
@@ -196,7 +202,7 @@ export function invpcid(cpu: Cpu, op: MicroOp): Outcome {
   if (!privileged(cpu)) return FAULT;
   effectiveAddress(r, op);
   const at = (r[EA] + 8) | 0;
-  const atHi = (r[EA + 1] + (at >>> 0 < 8 ? 1 : 0)) | 0;
+  const atHi = sumHigh(r[EA + 1], at, 8);
   if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
   const pcid = r[V];
   const reserved = r[V + 1];

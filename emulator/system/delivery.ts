@@ -1,7 +1,8 @@
 /**
  * Interrupt and exception delivery in 64-bit mode (SDM vol. 3, 6.14), double faults and shutdown (6.15).
  *
- *   IDT gate, 16 bytes:  | offset 15:0 | selector | IST 2:0 .. type 11:8, DPL, P | offset 31:16 | offset 63:32 | reserved |
+ *   IDT gate, 16 bytes, bit 0 first:
+ *     | offset 15:0 | selector | IST 2:0, type 11:8, DPL, P | offset 31:16 | offset 63:32 | reserved |
  *   frame, downwards from the 16-byte aligned stack top:  SS RSP RFLAGS CS RIP [error code]
  *   64-bit TSS:  rsp0 at +4, rsp1, rsp2, reserved, ist1 at +36 .. ist7
  *
@@ -20,9 +21,9 @@ import {
   FLAG_RF,
   FLAG_TF,
   FLAG_VM,
-  HALTED,
   IDTR_BASE,
   IDTR_LIMIT,
+  IN_HLT,
   IN_SHUTDOWN,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -256,7 +257,7 @@ function switchTo(cpu: Cpu): void {
   r[RIP + 1] = target.ripHi;
   r[CS] = (target.selector & ~3) | target.cpl;
   r[EFLAGS] &= ~(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (target.interruptGate ? FLAG_IF : 0));
-  r[HALTED] = 0;
+  r[IN_HLT] = 0;
   r[STI_SHADOW] = 0;
   r[SS_SHADOW] = 0;
   if (target.cpl !== r[CPL]) {

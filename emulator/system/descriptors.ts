@@ -8,11 +8,12 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { GDTR_BASE, GDTR_LIMIT, V } from '../registers';
+import { sumHigh } from '../words';
 
 /** The last descriptor read; one object, reused. */
 export const descriptor = { lo: 0, hi: 0 };
 
-export const READ_OK = 0;
+const READ_OK = 0;
 /** Beyond the table: the caller decides which vector that is. */
 export const OUT_OF_LIMIT = 1;
 /** Reading it faulted. */
@@ -31,7 +32,7 @@ export function readDescriptor(cpu: Cpu, selector: number): number {
 export function loadTable(cpu: Cpu, base: number, offset: number): boolean {
   const r = cpu.r;
   const lo = (r[base] + offset) | 0;
-  return cpu.loadSystem64(lo, (r[base + 1] + (lo >>> 0 < r[base] >>> 0 ? 1 : 0)) | 0);
+  return cpu.loadSystem64(lo, sumHigh(r[base + 1], lo, offset));
 }
 
 export function isPresent(hi: number): boolean {
@@ -56,9 +57,27 @@ export function isWritableData(hi: number): boolean {
   return (hi & 0x1a00) === 0x1200;
 }
 
+/** S set: data, or code that may be read. */
+export function isReadable(hi: number): boolean {
+  return (hi & 0x1000) !== 0 && (!isCode(hi) || (hi & 0x200) !== 0);
+}
+
+const LONG = 0x200000,
+  DEFAULT_32 = 0x400000;
+
 /** L set and D clear. */
 export function isLongCode(hi: number): boolean {
-  return (hi & 0x600000) === 0x200000;
+  return (hi & (LONG | DEFAULT_32)) === LONG;
+}
+
+/** L and D both set: reserved. */
+export function isReservedCode(hi: number): boolean {
+  return (hi & LONG) !== 0 && (hi & DEFAULT_32) !== 0;
+}
+
+/** The high word of the same TSS descriptor with the type of a busy one. */
+export function busyTss(hi: number): number {
+  return hi | 0x200;
 }
 
 export function systemType(hi: number): number {

@@ -1,12 +1,12 @@
 /**
- * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, selectors
- * before RIP, so a faulting IRET
- * leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to compatibility mode
- * (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
+ * IRETQ in 64-bit mode (SDM vol. 2, IRET/IRETQ). Every check is made before anything is loaded, selectors before RIP,
+ * so a faulting IRET leaves all registers as they were: CPL 0, RIP at the IRETQ, rsp at its frame. Left out: returns to
+ * compatibility mode (typed error), task returns, and nulling of data segments whose DPL is below the new CPL.
  *
  *   rsp ->  | RIP | CS | RFLAGS | RSP | SS |
  */
 import type { Cpu } from '../cpu/cpu';
+import { fail, jump, setRflags } from '../cpu/outcome';
 import type { MicroOp, Outcome } from '../micro-op';
 import { FAULT } from '../micro-op';
 import {
@@ -16,9 +16,11 @@ import {
   FLAG_IF,
   FLAG_IOPL,
   FLAG_NT,
+  FLAG_RF,
   FLAG_VIF,
   FLAG_VIP,
   FLAG_VM,
+  LOADABLE_FLAGS,
   NMI_BLOCKED,
   RSP,
   SS,
@@ -28,7 +30,7 @@ import {
   VEC_SS,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { isCanonical, sumHigh } from '../words';
 import {
   descriptor,
   dplOf,
@@ -36,12 +38,12 @@ import {
   isConforming,
   isLongCode,
   isPresent,
+  isReservedCode,
   isWritableData,
   OUT_OF_LIMIT,
   READ_FAULT,
   readDescriptor,
 } from './descriptors';
-import { fail, jump, setRflags } from './syscall';
 
 /** The five words as pairs; one buffer, reused. */
 const frame = new Int32Array(10);
@@ -50,8 +52,8 @@ const F_RIP = 0,
   F_RFLAGS = 4,
   F_RSP = 6,
   F_SS = 8;
-/** Bits that exist in RFLAGS. */
-const DEFINED_FLAGS = 0x3f7fd5;
+/** RFLAGS bits that IRET takes from its frame, where the privilege level allows it. */
+const IRET_FLAGS = LOADABLE_FLAGS | FLAG_RF | FLAG_VM | FLAG_VIF | FLAG_VIP;
 
 export function iret(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
@@ -79,9 +81,9 @@ function readFrame(cpu: Cpu): boolean {
   const r = cpu.r;
   cpu.observer.stackAccess(cpu, r[RSP], r[RSP + 1], 40, false);
   for (let i = 0; i < 10; i += 2) {
-    const lo = (r[RSP] + i * 4) | 0;
-    const hi = lo >>> 0 < r[RSP] >>> 0 ? (r[RSP + 1] + 1) | 0 : r[RSP + 1];
-    if (!cpu.load64(lo, hi)) return cpu.stackFault();
+    const offset = i * 4;
+    const lo = (r[RSP] + offset) | 0;
+    if (!cpu.load64(lo, sumHigh(r[RSP + 1], lo, offset))) return cpu.stackFault();
     frame[i] = r[V];
     frame[i + 1] = r[V + 1];
   }
@@ -98,7 +100,7 @@ function checkCode(cpu: Cpu, cs: number, op: MicroOp): boolean {
   if (result === OUT_OF_LIMIT || !isCode(hi) || rpl < cpu.r[CPL]) return cpu.raise(VEC_GP, selector);
   if (isConforming(hi) ? dplOf(hi) > rpl : dplOf(hi) !== rpl) return cpu.raise(VEC_GP, selector);
   if (!isPresent(hi)) return cpu.raise(VEC_NP, selector);
-  if ((hi & 0x600000) === 0x600000) return cpu.raise(VEC_GP, selector);
+  if (isReservedCode(hi)) return cpu.raise(VEC_GP, selector);
   if (!isLongCode(hi)) throw new UnimplementedError('IRET to compatibility mode', op.va);
   if (rpl === 1 || rpl === 2) throw new UnimplementedError(`IRET to ring ${rpl}`, op.va);
   return true;
@@ -123,5 +125,5 @@ function mergeFlags(cpu: Cpu, wanted: number): number {
   let keep = FLAG_VM;
   if (r[CPL] !== 0) keep |= FLAG_IOPL | FLAG_VIF | FLAG_VIP;
   if (r[CPL] > (r[EFLAGS] & FLAG_IOPL) >>> 12) keep |= FLAG_IF;
-  return (wanted & DEFINED_FLAGS & ~keep) | (r[EFLAGS] & keep);
+  return (wanted & IRET_FLAGS & ~keep) | (r[EFLAGS] & keep);
 }

@@ -4,7 +4,8 @@
  * timer, LVT, logical destinations, level triggering, x2APIC. Registers are 32-bit accesses at 16-byte steps; any other
  * width is not implemented.
  *
- *   ICR low | .. | 19:18 shorthand | .. | 14 level | .. | 11 dest mode | 10:8 delivery mode | 7:0 vector |      ICR high | 31:24 APIC id |
+ *   ICR low   | .. | 19:18 shorthand | .. | 14 level | .. | 11 destination mode | 10:8 delivery mode | 7:0 vector |
+ *   ICR high  | 31:24 APIC id | .. |
  */
 import type { Cpu } from '../cpu/cpu';
 import { APIC_ICR, APIC_IRR, APIC_ISR, APIC_SVR, APIC_TPR } from '../registers';

@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';
+import { fail, privileged } from '../cpu/outcome';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CR0,
@@ -21,6 +22,7 @@ import {
   GS_BASE,
   KERNEL_GS_BASE,
   LSTAR,
+  NO_ERROR_CODE,
   RAX,
   RCX,
   RDX,
@@ -30,7 +32,6 @@ import {
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical } from '../words';
-import { fail, privileged } from './syscall';
 
 const MSR_APIC_BASE = 0x1b,
   MSR_EFER = 0xc0000080,
@@ -108,7 +109,7 @@ function writeEfer(cpu: Cpu, lo: number, hi: number): Outcome {
 /** RDFSBASE, RDGSBASE: `op.s` is the base's pair. #UD unless CR4.FSGSBASE. */
 export function readBase(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   writeRegister(r, op.d, 0, op.size, r[op.s], r[op.s + 1]);
   return NEXT;
 }
@@ -116,7 +117,7 @@ export function readBase(cpu: Cpu, op: MicroOp): Outcome {
 /** WRFSBASE, WRGSBASE: `op.d` is the base's pair. Allowed at CPL 3. */
 export function writeBase(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[CR4] & CR4_FSGSBASE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   const lo = readRegister(r, op.s, 0, op.size);
   const hi = op.size === 8 ? r[op.s + 1] : 0;
   if (!isCanonical(lo, hi)) return fail(cpu, VEC_GP, 0);

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
 import { effectiveAddress, loadSource, storeDestination, writeRegister } from '../cpu/operands';
+import { fail, jump, privileged } from '../cpu/outcome';
 import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   B,
@@ -21,6 +22,7 @@ import {
   GS_BASE,
   IDTR_BASE,
   IDTR_LIMIT,
+  NO_ERROR_CODE,
   RSP,
   SS,
   SS_SHADOW,
@@ -37,12 +39,14 @@ import { UnimplementedError } from '../unimplemented';
 import { isCanonical, sumHigh } from '../words';
 import {
   baseOf,
+  busyTss,
   descriptor,
   dplOf,
   isCode,
   isConforming,
   isLongCode,
   isPresent,
+  isReadable,
   isWritableData,
   limitOf,
   loadTable,
@@ -51,14 +55,13 @@ import {
   readDescriptor,
   systemType,
 } from './descriptors';
-import { fail, jump, privileged } from './syscall';
 
 const TSS_AVAILABLE = 9,
   TSS_BUSY = 11;
 
 /** `op.d` is the word index of the selector, `op.sSize` 2. */
 export function movToSegment(cpu: Cpu, op: MicroOp): Outcome {
-  if (op.d === CS) return fail(cpu, VEC_UD, -1);
+  if (op.d === CS) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   if (!loadSource(cpu, op)) return FAULT;
   const selector = cpu.r[B] & 0xffff;
   const ok = op.d === SS ? loadStackSegment(cpu, selector) : loadDataSegment(cpu, op.d, selector);
@@ -104,9 +107,8 @@ function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean 
     const result = readDescriptor(cpu, selector);
     if (result === READ_FAULT) return false;
     const hi = descriptor.hi;
-    const readable = (hi & 0x1000) !== 0 && (!isCode(hi) || (hi & 0x200) !== 0);
     const conforming = isCode(hi) && isConforming(hi);
-    if (result === OUT_OF_LIMIT || !readable || (!conforming && Math.max(selector & 3, r[CPL]) > dplOf(hi)))
+    if (result === OUT_OF_LIMIT || !isReadable(hi) || (!conforming && Math.max(selector & 3, r[CPL]) > dplOf(hi)))
       return cpu.raise(VEC_GP, selector & ~3);
     if (!isPresent(hi)) return cpu.raise(VEC_NP, selector & ~3);
     base = baseOf(descriptor.lo, hi);
@@ -171,7 +173,7 @@ export function ltr(cpu: Cpu, op: MicroOp): Outcome {
   const at = (r[GDTR_BASE] + (selector & ~7)) | 0;
   const atHi = sumHigh(r[GDTR_BASE + 1], at, r[GDTR_BASE]);
   if (!cpu.prepareSystemWrite(at, atHi)) return FAULT;
-  cpu.storeSystem64(at, atHi, lo, hi | 0x200);
+  cpu.storeSystem64(at, atHi, lo, busyTss(hi));
   r[TR] = selector;
   r[TR_BASE] = baseOf(lo, hi);
   r[TR_BASE + 1] = upper;
@@ -219,7 +221,7 @@ export function verify(cpu: Cpu, op: MicroOp): Outcome {
   const visible = inspect(cpu, r[B] & 0xffff, 0);
   if (visible === undefined) return FAULT;
   const hi = descriptor.hi;
-  const right = op.sub === 1 ? isWritableData(hi) : (hi & 0x1000) !== 0 && (!isCode(hi) || (hi & 0x200) !== 0);
+  const right = op.sub === 1 ? isWritableData(hi) : isReadable(hi);
   setZero(r, visible && right);
   return NEXT;
 }

@@ -4,9 +4,9 @@
  *   STAR  | 63:48 SYSRET: CS = +16, SS = +8, RPL 3 | 47:32 SYSCALL: CS, SS = +8 | 31:0 legacy EIP |
  */
 import type { Cpu } from '../cpu/cpu';
-import { loadStatus } from '../cpu/flags';
+import { fail, jump, setRflags } from '../cpu/outcome';
 import { pendSingleStep } from '../cpu/single-step';
-import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
+import { type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CPL,
   CS,
@@ -15,34 +15,29 @@ import {
   EFLAGS,
   FLAG_RF,
   FLAG_TF,
+  FLAG_VIF,
+  FLAG_VIP,
   FMASK,
   GS_BASE,
   KERNEL_GS_BASE,
+  LOADABLE_FLAGS,
   LSTAR,
+  NO_ERROR_CODE,
   R11,
   RCX,
-  RIP,
   SS,
   STAR,
-  STATUS_FLAGS,
   VEC_GP,
   VEC_UD,
 } from '../registers';
 import { isCanonical } from '../words';
 
 /** RFLAGS bits that SYSRET takes from R11. */
-const SYSRET_FLAGS = 0x3c7fd7;
-
-/** Replaces RFLAGS as a whole and everything that hangs on it. */
-export function setRflags(cpu: Cpu, flags: number): void {
-  loadStatus(cpu.r, flags);
-  cpu.r[EFLAGS] = flags & ~STATUS_FLAGS & ~2;
-  cpu.attention = 1;
-}
+const SYSRET_FLAGS = LOADABLE_FLAGS | FLAG_VIF | FLAG_VIP;
 
 export function syscall(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
-  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   const flags = cpu.rflags();
   r[RCX] = op.nextLo;
   r[RCX + 1] = op.nextHi;
@@ -60,7 +55,7 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
 /** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
 export function sysret(cpu: Cpu): Outcome {
   const r = cpu.r;
-  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, -1);
+  if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
   if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
   const selectors = r[STAR + 1] >>> 16;
@@ -91,20 +86,4 @@ export function swapgs(cpu: Cpu): Outcome {
   r[KERNEL_GS_BASE] = lo;
   r[KERNEL_GS_BASE + 1] = hi;
   return NEXT;
-}
-
-export function jump(cpu: Cpu, lo: number, hi: number): Outcome {
-  cpu.r[RIP] = lo;
-  cpu.r[RIP + 1] = hi;
-  return JUMPED;
-}
-
-export function fail(cpu: Cpu, vector: number, error: number): Outcome {
-  cpu.raise(vector, error);
-  return FAULT;
-}
-
-/** #GP(0) unless at CPL 0. */
-export function privileged(cpu: Cpu): boolean {
-  return cpu.r[CPL] === 0 || cpu.raise(VEC_GP, 0);
 }

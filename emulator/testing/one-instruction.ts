@@ -3,7 +3,7 @@ import { RAX, RBX, RCX, RDX, RSP } from '../registers';
 import type { StepResult } from '../step-result';
 import { KERNEL_STACK, kernelAt, peek, poke, setFlags, setRegister, smallMachine } from './small-machine';
 
-export interface Inputs {
+interface Inputs {
   rax?: bigint;
   rbx?: bigint;
   rcx?: bigint;
@@ -12,7 +12,7 @@ export interface Inputs {
   flags?: number;
 }
 
-export interface Outputs {
+interface Outputs {
   rax: bigint;
   rbx: bigint;
   rcx: bigint;
@@ -27,7 +27,7 @@ export interface Outputs {
  * Where a memory operand `(%rbx)` points when `memory` is given: an address that both CPLs may use, without SMAP in the
  * way.
  */
-export const OPERAND = -0x7f000000 + 0x50010;
+const OPERAND = -0x7f000000 + 0x50010;
 const small = smallMachine();
 
 /** Instruction encodings by operand size: REX.W, nothing, 66h; 8-bit forms have the even opcode. */

@@ -48,7 +48,7 @@ export function subtract(size: number, a: bigint, b: bigint, borrow: bigint): Re
   return { value, flags, undefinedFlags: 0 };
 }
 
-export function logic(size: number, value: bigint): Result {
+function logic(size: number, value: bigint): Result {
   return { value, flags: resultFlags(size, value), undefinedFlags: AF };
 }
 

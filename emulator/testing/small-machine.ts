@@ -8,7 +8,9 @@
  */
 import { BlockEncoder, BlockEncoderOptions, type Instruction } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
+import { setRflags } from '../cpu/outcome';
 import { Machine } from '../machine';
+import { NULL_OBSERVER, type Observer } from '../observer';
 import {
   CPL,
   CR3,
@@ -33,7 +35,6 @@ import {
   TR_BASE,
   TR_LIMIT,
 } from '../registers';
-import { setRflags } from '../system/syscall';
 import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 
 /** Sign-folded base of the supervisor mapping of all RAM. */
@@ -175,11 +176,11 @@ export function place(machine: Machine, va: number, code: string | Instruction[]
   machine.memory.writeBytes(physical(va), typeof code === 'string' ? fromHex(code) : assemble(va, code));
 }
 
-export function fromHex(hex: string): Uint8Array {
+function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replace(/\s+/g, ''), 'hex'));
 }
 
-export function assemble(va: number, instructions: Instruction[]): Uint8Array {
+function assemble(va: number, instructions: Instruction[]): Uint8Array {
   const encoder = new BlockEncoder(64, BlockEncoderOptions.DontFixBranches);
   for (const instruction of instructions) encoder.add(instruction);
   return encoder.encode(toBigInt(vaLo(va), vaHi(va)));
@@ -197,7 +198,7 @@ export function userAt(small: SmallMachine, code: string | Instruction[]): void 
   enterUser(small.cpu, USER);
 }
 
-export function enterUser(cpu: Cpu, rip: number): void {
+function enterUser(cpu: Cpu, rip: number): void {
   cpu.r[CPL] = 3;
   cpu.r[CS] = USER_CS;
   cpu.r[SS] = USER_SS;
@@ -227,4 +228,10 @@ export function poke(machine: Machine, va: number, value: bigint | number): void
   const big = typeof value === 'bigint' ? value : BigInt(value);
   machine.memory.write32At(physical(va), bigLo(big));
   machine.memory.write32At(physical(va) + 4, bigHi(big));
+}
+
+/** Makes an observer of these hooks the machine's; it is told nothing else. */
+export function observe(small: SmallMachine, hooks: Partial<Observer>): void {
+  const observer = Object.create(NULL_OBSERVER) as Observer;
+  small.machine.observer = Object.assign(observer, hooks);
 }

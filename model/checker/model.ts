@@ -14,17 +14,26 @@ import type { Packing } from './search/packing';
  * method so that rules with parameters of narrower types fit.
  */
 export interface Rule<S, D> {
+  /** What traces call it (`load-kernel-cr3`). */
   readonly name: string;
   /** An event comes from outside (an interrupt, a system call); everything else is a step of the kernel. */
   readonly event: boolean;
+  /** What it is tried with: one sort for each argument after the state. */
   readonly params: readonly IndexSort[];
+  /** Changes the state and answers nothing; or answers false, and has changed nothing. */
   apply(d: D, b: Bounds, s: S, ...args: number[]): false | void;
 }
 
+/** What every reachable state has to satisfy. */
 export interface Invariant<S, D> {
+  /** Its number, from 1. Of several that fail in one state the lowest is reported. */
   readonly property: number;
+  /** What messages call it. */
   readonly name: string;
+  /** Does the state satisfy it? */
   holds(d: D, b: Bounds, s: S): boolean;
+  /** It says of the model that it is large enough, not of what it describes: where it fails there is no verdict. */
+  readonly isLimit?: boolean;
 }
 
 /**
@@ -33,17 +42,27 @@ export interface Invariant<S, D> {
  * violation and the choice among shortest traces follow from it, so it has to be the same in every process.
  */
 export interface Model<S extends Transient, D = unknown> {
+  /** The fields of a state. */
   readonly schema: Schema;
+  /** How large the model is. */
   readonly bounds: Bounds;
+  /** What the rules read as `d`: integers, and tables of integers. */
   readonly config: D;
+  /** Where each value of a state lies: `makePacking(schema, bounds)`. */
   readonly packing: Packing<S>;
+  /** The steps that there are. */
   readonly rules: readonly Rule<S, D>[];
+  /** What every reachable state has to satisfy. */
   readonly invariants: readonly Invariant<S, D>[];
   /** The field that names the thread that a CPU runs, if the model has threads: a hint for the compiled search. */
   readonly running?: string;
+  /** A new state: the one that the search begins with. */
   initial(): S;
-  /** The files with the TypeScript of the rules and the invariants: what is translated (compiled search, exports). */
-  ruleFiles?(): readonly string[];
+  /**
+   * The files with the TypeScript of the rules, the invariants and what they use, as absolute paths or file: URLs: what
+   * is translated (compiled search, exports). Direct execution needs none.
+   */
+  ruleFiles?(): readonly (string | URL)[];
   /** The name of a property that a rule or an invariant has by number. Default: that of the invariant. */
   propertyName?(property: number): string;
   /** What a search by partial order needs, if the model provides for it. */
@@ -67,10 +86,15 @@ export interface PartialOrder<S extends Transient, D> {
 
 /** A rule with its arguments. */
 export interface RuleInstance {
+  /** Its place in the order of all instances, from 0. */
   readonly number: number;
+  /** The name of the rule. */
   readonly rule: string;
+  /** Does it come from outside? */
   readonly event: boolean;
+  /** The sorts of the arguments. */
   readonly params: readonly IndexSort[];
+  /** What the rule is called with after the state. */
   readonly args: readonly number[];
 }
 

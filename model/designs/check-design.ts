@@ -10,8 +10,11 @@ import { type Sequence, type Step, sequencesOf } from './sequences';
 
 /** One fault, and where it is: `sequence` is a name of `sequencesOf`, `step` the place in it. */
 export interface DesignFault {
+  /** `irq enter`, `kernel nmi return`, ... */
   readonly sequence: string;
+  /** Its place in the sequence, from 0. */
   readonly step: number;
+  /** What is wrong, and what would be right. */
   readonly message: string;
 }
 

@@ -28,6 +28,7 @@ export const ENTRY_STEPS = [
   /** The first instruction of instrumentable code. */
   'enter-body',
 ] as const;
+/** One of ENTRY_STEPS. */
 export type EntryStep = (typeof ENTRY_STEPS)[number];
 
 /** Steps from the body back to user mode. */
@@ -50,6 +51,7 @@ export const EXIT_STEPS = [
   /** IRETQ. */
   'iret-to-user',
 ] as const;
+/** One of EXIT_STEPS. */
 export type ExitStep = (typeof EXIT_STEPS)[number];
 
 /** Steps from the body back to the kernel. */
@@ -66,32 +68,42 @@ export const RETURN_STEPS = [
   'nmi-iret-to-kernel',
   'iret-to-kernel',
 ] as const;
+/** One of RETURN_STEPS. */
 export type ReturnStep = (typeof RETURN_STEPS)[number];
 
 /** Steps of a context switch. */
 export const SWITCH_STEPS = ['switch-mm', 'switch-to', 'release-cpu', 'set-current', 'set-top', 'set-sp0'] as const;
+/** One of SWITCH_STEPS. */
 export type SwitchStep = (typeof SWITCH_STEPS)[number];
 
 /** An event from user mode: how its body is reached, and each way that leads back (SYSRET and IRET, say). */
 export interface UserPath {
+  /** From the event to the body. */
   readonly enter: readonly EntryStep[];
+  /** From the body to user mode, one sequence a way. */
   readonly leave: readonly (readonly ExitStep[])[];
 }
 
 /** An event from the kernel. */
-interface KernelPath {
+export interface KernelPath {
+  /** From the event to the body. */
   readonly enter: readonly EntryStep[];
+  /** From the body to what the event interrupted. */
   readonly leave: readonly ReturnStep[];
 }
 
 /** What an event from user mode can be. */
 export const USER_EVENTS = ['syscall', 'irq', 'page-fault', 'general-protection', 'nmi'] as const;
+/** One of USER_EVENTS. */
 export type UserEvent = (typeof USER_EVENTS)[number];
 /** What an event from the kernel can be. */
 export const KERNEL_EVENTS = ['irq', 'page-fault', 'nmi'] as const;
+/** One of KERNEL_EVENTS. */
 export type KernelEvent = (typeof KERNEL_EVENTS)[number];
 
+/** A design of kernel entry code. docs/your-own-design.md goes from a table to a verdict. */
 export interface DesignTable {
+  /** What answers call it. */
   readonly name: string;
   /** 2: a user half and a kernel half. 1: no isolation; no step changes CR3 then. */
   readonly pageTables: 1 | 2;
@@ -101,13 +113,21 @@ export interface DesignTable {
   readonly entryCodeInUserTable: boolean;
   /** The user half maps data of the kernel that no entry needs. S12 fails at once. */
   readonly kernelDataInUserTable: boolean;
+  /** What events from user mode do. */
   readonly fromUser: Readonly<Record<UserEvent, UserPath>>;
+  /** What events from the kernel do. */
   readonly fromKernel: Readonly<Record<KernelEvent, KernelPath>>;
   /**
    * Where a task that has never run begins, as if it slept in a system call (fork). It goes on as a system call does
    * from that stack; `leave` has its ways to user mode where no system call stands there.
    */
-  readonly firstRun: { readonly stack: 'kernel' | 'pti'; readonly leave?: UserPath['leave'] };
+  readonly firstRun: {
+    /** The stack that it begins on. */
+    readonly stack: 'kernel' | 'pti';
+    /** Its ways to user mode, if they are not those of a system call. */
+    readonly leave?: UserPath['leave'];
+  };
+  /** The steps from one task to another. */
   readonly contextSwitch: readonly SwitchStep[];
   /** The body of an NMI runs again where another one came meanwhile. `ignored` is a planted bug. */
   readonly nestedNmis: 'repeated' | 'ignored';

@@ -20,6 +20,7 @@ import {
   type UserPath,
 } from './design-table';
 
+/** A step of any sequence. */
 export type Step = EntryStep | ExitStep | ReturnStep | SwitchStep;
 
 export interface Sequence {
@@ -27,11 +28,41 @@ export interface Sequence {
   readonly steps: readonly Step[];
 }
 
-export type Edit =
-  | { readonly leaveOut: Step; readonly of: readonly string[] }
-  | { readonly insert: Step; readonly before: Step; readonly of: readonly string[] }
-  | { readonly exchange: Step; readonly with: Step; readonly of: readonly string[] }
-  | { readonly replace: Step; readonly by: Step; readonly of: readonly string[] };
+/** One change of a design: what is done, and in which sequences. */
+export type Edit = (LeaveOut | Insert | Exchange | Replace) & {
+  /** Names of sequences (`irq enter`, `context-switch`). */
+  readonly of: readonly string[];
+};
+
+/** A step is not taken. */
+export interface LeaveOut {
+  /** The step. */
+  readonly leaveOut: Step;
+}
+
+/** A step more. */
+export interface Insert {
+  /** The step. */
+  readonly insert: Step;
+  /** The one that follows it. */
+  readonly before: Step;
+}
+
+/** Two steps change places. */
+export interface Exchange {
+  /** One of them. */
+  readonly exchange: Step;
+  /** The other one. */
+  readonly with: Step;
+}
+
+/** A step in place of another one. */
+export interface Replace {
+  /** The step that is not taken. */
+  readonly replace: Step;
+  /** The one in its place. */
+  readonly by: Step;
+}
 
 /** `sysret` or `iret`: the last step of a way to user mode. */
 const wayOf = (steps: readonly ExitStep[]) => (steps.at(-1) === 'sysret' ? 'sysret' : 'iret');

@@ -4,13 +4,13 @@
  */
 
 import { perCpu, range, type State } from '../checker/language/schema-types';
-import { schema } from '../schema';
+import { eventCounts, schema } from '../schema';
 
 export const allottedSchema = {
   ...schema,
   /** Of the events that the search may still raise (irqsLeft, nmisLeft), those that only this CPU will take. */
-  ownIrqs: perCpu(range((b) => b.irqs + 1)),
-  ownNmis: perCpu(range((b) => b.nmis + 1)),
+  ownIrqs: perCpu(range((b) => eventCounts(b.irqs))),
+  ownNmis: perCpu(range((b) => eventCounts(b.nmis))),
 } as const;
 
 export type AllottedState = State<typeof allottedSchema>;

@@ -4,12 +4,12 @@
  */
 
 import { exists } from '../checker/language/quantifiers';
+import { requires } from '../checker/language/requires';
 import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { IRQ, IRQ_STACK, KERNEL, NMI, PTI, USER } from '../kinds';
 import { S8, S9 } from '../property-names';
 import type { Cpu, Mm, State, Thread } from '../schema';
-import { requires } from './contexts';
 import {
   executes,
   frameOnPerCpuStack,

@@ -1,17 +1,6 @@
-/**
- * Procedures that open and close contexts, and the one that judges a moment. They write, so a rule calls them only
- * after its last `return false`.
- */
+/** Procedures that open and close contexts. They write, so a rule calls them only after its last `return false`. */
 import { NONE, USER } from '../kinds';
 import type { Cpu, State, Thread } from '../schema';
-
-/**
- * The rule requires `holds`; otherwise this application violates the property. The first failure counts, so ask in
- * ascending order.
- */
-export function requires(s: State, property: number, holds: boolean): void {
-  if (!holds && s.failed === 0) s.failed = property;
-}
 
 /**
  * Opens a context of an event from user mode: user half (if there is one), user GS, IF=1 and user stack are implied.

@@ -4,12 +4,12 @@
  * fetch of instrumentable code.
  */
 
+import { requires } from '../checker/language/requires';
 import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { CR3_WINDOW, ENTRY, FOREIGN, IRQ_STACK, KERNEL, NMI, NMI_STACK, PTI, USER } from '../kinds';
 import { S1, S4, S5, S8 } from '../property-names';
 import type { Cpu, State } from '../schema';
-import { requires } from './contexts';
 import { entering, executes, istNmiOpenBelow, kernelEnvironment, last, nmiOpenBelow } from './predicates';
 
 /** `swapgs`, where the design has it on the way in. An NMI from the kernel looks at the sign of GS base first. */

@@ -4,12 +4,13 @@
  * frame pushed, IF cleared, stack switched by sp0 or IST. CR3 and GS stay.
  */
 
+import { requires } from '../checker/language/requires';
 import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, FOREIGN, GP, IRQ, NMI, NMI_STACK, PF, PTI, SYSCALL, USER } from '../kinds';
 import { S8 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
-import { close, openFromKernel, openFromUser, requires } from './contexts';
+import { close, openFromKernel, openFromUser } from './contexts';
 import {
   executes,
   executesUser,
@@ -35,8 +36,9 @@ export function syscall(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false |
 
 /** External interrupt (timer or reschedule IPI) where IF=1. */
 export function irq(d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
-  if (s.irqsLeft === 0 || !acceptsIrq(b, s, c)) return false;
-  s.irqsLeft = s.irqsLeft - 1;
+  if (b.irqs >= 0 && s.irqsLeft === 0) return false;
+  if (!acceptsIrq(b, s, c)) return false;
+  if (b.irqs >= 0) s.irqsLeft = s.irqsLeft - 1;
   deliverIrq(d, s, c);
 }
 
@@ -99,8 +101,9 @@ export function badIret(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | 
 
 /** NMI: latched while blocked (one only), otherwise delivered on its IST stack, always from the top. */
 export function nmi(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
-  if (s.nmisLeft === 0 || !acceptsNmi(b, s, c)) return false;
-  s.nmisLeft = s.nmisLeft - 1;
+  if (b.nmis >= 0 && s.nmisLeft === 0) return false;
+  if (!acceptsNmi(b, s, c)) return false;
+  if (b.nmis >= 0) s.nmisLeft = s.nmisLeft - 1;
   raiseNmi(b, s, c);
 }
 

@@ -4,12 +4,13 @@
  * (S6) and whether an NMI is forgotten (S16).
  */
 
+import { requires } from '../checker/language/requires';
 import type { Bounds } from '../checker/language/schema-types';
 import type { DesignConfig } from '../design-config';
 import { ENTRY, IRQ, IRQ_STACK, KERNEL, NMI, NMI_STACK, USER } from '../kinds';
 import { S1, S6, S16 } from '../property-names';
 import type { Cpu, State, Thread } from '../schema';
-import { close, requires } from './contexts';
+import { close } from './contexts';
 import {
   executes,
   inBody,

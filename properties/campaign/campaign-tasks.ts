@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { imageHash } from '../../counterexamples/format';
 import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
+import { unchecked } from '../refinement/unchecked';
 import { toCounterexample } from './case';
 import { type Failure, shrinkFailure, unshrunk } from './failure';
 import { openSubject } from './open-subject';
@@ -45,7 +46,7 @@ function open(name: SubjectName): Opened {
   return {
     bounds: subject.bounds,
     sometimes: sometimesOf(subject).map((s) => s.name),
-    unchecked: subject.guest.manifest.unchecked,
+    unchecked: unchecked(subject.guest.manifest),
   };
 }
 

@@ -2,7 +2,7 @@
  * Cases: a failure as the content of a file, and the replay of a saved one.
  */
 import { type Counterexample, imageHash } from '../../counterexamples/format';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import { replayWalk } from '../trace/walk';
 import type { Failure } from './failure';
 import type { Subject } from './subject';
@@ -43,10 +43,13 @@ export function toCounterexample(
 
 /** How a replay of a saved case ended. */
 export interface ReplayResult {
+  /** It fails as it did; the trace ran to its end; it fails in another way. */
   readonly verdict: 'reproduced' | 'passed' | 'diverged';
+  /** Slug of the property that failed. */
   readonly property?: string;
   /** Actions done. */
   readonly step: number;
+  /** What was expected, and what was found. */
   readonly message: string;
 }
 

@@ -14,7 +14,7 @@ import { locationName } from '../guest/location';
 import type { Range } from '../guest/manifest';
 import { bootGuest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 import '../testing/jest';
 import { runSeed } from '../exploration/seeded-random';
 import { Coverage, SCENARIOS, sweep } from '../exploration/sweep';

@@ -4,35 +4,48 @@
  */
 import fc from 'fast-check';
 import type { Action } from '../../counterexamples/format';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import type { Walk } from '../trace/walk';
 import type { FailedWalk } from './run';
 import type { Subject } from './subject';
 import { type ShortestWalk, TraceArbitrary } from './trace-arbitrary';
 
+/** How a failing trace was found. */
+export type Strategy = 'random' | 'sweep' | 'initial-state';
+
 /** A failing trace as found and as shrunk. */
 export interface Failure {
+  /** A property failed, or the machine did what the abstract machine does not allow. */
   readonly kind: 'violated' | 'diverged';
   /** Slug of the violated property; a divergence has none. */
   readonly property?: string;
   /** Field in which the machine left the abstract machine; a violation has none. */
   readonly field?: string;
+  /** What was expected, and what was found. */
   readonly message: string;
   /** How it was found. */
-  readonly strategy: FailedWalk['strategy'] | 'initial-state';
+  readonly strategy: Strategy;
+  /** The run that found it, from 0. */
   readonly run: number;
-  /** Transitions of the trace as found and as shrunk. */
+  /** Transitions of the trace as found. */
   readonly found: number;
+  /** Transitions of the trace as shrunk. */
   readonly shrunk: number;
   /** Length of the abstract machine's shortest trace, where that one fails on the emulator too. */
   readonly shortest?: number;
   /** Shrinking did not come to its end: a shorter trace may be near. */
   readonly unfinished?: true;
+  /** The trace as shrunk. */
   readonly actions: readonly Action[];
   /** A state fingerprint after each action. */
   readonly fingerprints: readonly string[];
   /** What stock fast-check needs to find it again; not where shrinking was stopped. */
-  readonly replay?: { readonly seed: number; readonly path: string };
+  readonly replay?: {
+    /** Seed of the run. */
+    readonly seed: number;
+    /** The way of shrinking. */
+    readonly path: string;
+  };
 }
 
 /** How shrinking is watched and ended. */

@@ -13,16 +13,19 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   if (model === undefined)
     throw new BadInputError(`expected a design that the abstract machine can express, found ${task.design}`);
   const { progress, memoryMiB, threads = 1, symmetry = false, por = false } = task;
+  // With events that nothing counts there is no partial-order reduction: the answer says that it was not used.
+  const reduces = por && model.partialOrder !== undefined;
   const options = {
     shouldStop,
     threads,
     symmetry,
-    por,
+    por: reduces,
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(progress === undefined ? {} : { onProgress: (p: SearchProgress) => progress.postMessage(p) }),
   };
   try {
-    return exploreCompiled(model, options);
+    const found = exploreCompiled(model, options);
+    return por && !reduces ? { ...found, reductions: symmetry ? ['symmetry'] : [] } : found;
   } catch (error) {
     // The machine has less memory than it was allowed to use.
     if (error instanceof RangeError && /allocation failed/i.test(error.message)) return OUT_OF_MEMORY;

@@ -12,6 +12,7 @@ import { designImage } from '../designs/images';
 import type { GuestBounds } from '../guest/guest-view';
 import { bootGuest, type Guest } from '../monitor/guest';
 import { Refinement } from '../refinement/refinement';
+import { isAbstractable } from '../refinement/unchecked';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
 import { concretiseAny } from '../shrinking/concretise';
 import { type Ends, interleavings } from '../shrinking/interleavings';
@@ -26,9 +27,16 @@ export interface SubjectName {
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
   /** A user's own image in place of the design's. */
-  readonly elf?: { readonly name: string; readonly bytes: Uint8Array };
+  readonly elf?: {
+    /** What answers call it. */
+    readonly name: string;
+    /** The file. */
+    readonly bytes: Uint8Array;
+  };
   /** What the guest is booted with in place of the bounds of its manifest. */
   readonly boot?: GuestBounds;
+  /** Files with properties of the user's, as absolute paths. */
+  readonly properties?: readonly string[];
 }
 
 /** The design, mutant or image does not exist. One sentence. */
@@ -36,20 +44,28 @@ export class UnknownSubjectError extends Error {
   override readonly name = 'UnknownSubjectError';
 }
 
+/** Machine code that was booted, and the abstract machine that judges it. Made by `subject`. */
 export class Subject {
+  /** What it was made from. */
   readonly name: SubjectName;
+  /** @internal */
   readonly image: ElfImage;
+  /** @internal */
   readonly guest: Guest;
+  /** @internal */
   readonly system: EntrySystem;
   /** Bounds of the search: those of the image, and the events and contexts of one trace. */
   readonly bounds: Bounds;
   /**
    * The abstract machine at these bounds; undefined for a mutant that it cannot express (refinement is then against the
    * plain design).
+   *
+   * @internal
    */
   readonly model: EntryModel | undefined;
   private readonly shortest = new Map<number, Shortest>();
 
+  /** @internal */
   constructor(name: SubjectName) {
     this.name = name;
     const image = name.elf === undefined ? designImage(name.design) : readElf(name.elf.bytes, name.elf.name);
@@ -70,7 +86,7 @@ export class Subject {
    */
   private refinement(): Refinement | undefined {
     const { manifest, view } = this.guest;
-    if (!manifest.abstractable || !view.mmsAreRegular) return undefined;
+    if (!isAbstractable(manifest) || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
     const own = entryModel(this.name.table ?? this.name.design, bounds);
     const judge = own === undefined ? this.name.design.split('+')[0] : this.name.design;
@@ -97,6 +113,8 @@ export class Subject {
    * The shortest trace, or one of its interleavings, replayed on the machine: undefined if the abstract machine has
    * none, or if it does not fail here. A failure of the state after boot (`initially`) has no trace, and asks no more
    * than the initial state.
+   *
+   * @internal
    */
   shortestWalk(failure: NonNullable<Walk['failure']>, options: ShortestWalkOptions = {}): Walk | undefined {
     if (failure.kind !== 'violated') return undefined;

@@ -5,10 +5,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { CompiledProgress } from '../../model/checker/compiled/progress';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
+import type { ObstacleInWords } from '../../model/checker/prove/obstacle-words';
+import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
-import type { Manifest } from '../guest/manifest';
+import type { Unchecked } from '../refinement/unchecked';
 import type { Failure } from './failure';
 import type { FailedWalk } from './run';
 import type { Directed } from './sometimes';
@@ -82,7 +84,7 @@ export interface SearchRequest extends SearchMeans {
   readonly design: string;
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
 }
 
 /** Exhaustive search of the abstract machine. */
@@ -92,8 +94,16 @@ export interface SearchTask extends SearchRequest {
   readonly progress?: MessagePort;
 }
 
+/** The proof that no system of any size violates a property. */
+export interface ProveTask {
+  readonly kind: 'prove';
+  readonly design: string;
+  /** The design itself, where it is none of ours. */
+  readonly table?: DesignTable;
+}
+
 export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
-export type Task = CampaignTask | SearchTask;
+export type Task = CampaignTask | SearchTask | ProveTask;
 
 /** Polled by tasks that take long. */
 export type ShouldStop = () => boolean;
@@ -103,7 +113,7 @@ export interface Opened {
   /** Names of the `sometimes` properties that concern the subject. */
   readonly sometimes: readonly string[];
   /** What cannot be checked, because the image does not say where to look. */
-  readonly unchecked: Manifest['unchecked'];
+  readonly unchecked: readonly Unchecked[];
 }
 
 /** A failure, the file that it becomes, and what to shrink it from. */
@@ -152,6 +162,26 @@ export interface SearchAnswer {
   readonly seconds: number;
 }
 
+/** How a proof came out; docs/proof.md says what its parts are. */
+export interface Proved {
+  readonly verdict: Proof['verdict'];
+  /** Values of a CPU with the thread that it runs, and of a thread that sleeps, up to renaming. */
+  readonly views: number;
+  readonly sleepers: number;
+  /** Contexts that a thread has open at most. */
+  readonly nesting: number;
+  /** CPUs that are kept together. */
+  readonly cpusOfView: number;
+  /** Rules that ask for more than one CPU with its thread. */
+  readonly crossing: readonly string[];
+  /** Of the verdict `violated`: the smallest bounds that show it, and the search there. */
+  readonly bounds?: Bounds;
+  readonly exploration?: Exploration;
+  /** Of the verdict `unknown`. */
+  readonly obstacle?: ObstacleInWords;
+  readonly seconds: number;
+}
+
 /** The answer to a task, by its kind. */
 export interface Answers {
   readonly open: Opened;
@@ -160,6 +190,7 @@ export interface Answers {
   readonly sweep: SweepDone;
   readonly shrink: Found;
   readonly search: SearchAnswer;
+  readonly prove: Proved;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

@@ -10,20 +10,34 @@ function searching(): typeof import('./search-task') {
   return require('./search-task');
 }
 
+function proving(): typeof import('./prove-task') {
+  return require('./prove-task');
+}
+
 function campaigning(): typeof import('./campaign-tasks') {
   return require('./campaign-tasks');
+}
+function propertyFiles(): typeof import('./property-file') {
+  return require('./property-file');
 }
 // biome-ignore-end lint/style/noCommonJs: see above
 
 function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
-  return task.kind === 'search'
-    ? searching().searchAnswer(task, shouldStop)
-    : campaigning().campaignAnswer(task, shouldStop);
+  switch (task.kind) {
+    case 'search':
+      return searching().searchAnswer(task, shouldStop);
+    case 'prove':
+      return proving().proveAnswer(task);
+    default:
+      return campaigning().campaignAnswer(task, shouldStop);
+  }
 }
 
 /** The function that the pool calls. */
 export async function perform({ task, stop }: Envelope): Promise<Reply> {
   try {
+    if ('subject' in task && task.subject.properties !== undefined)
+      await propertyFiles().loadProperties(task.subject.properties);
     return { kind: 'answer', answer: answerOf(task, () => Atomics.load(stop, 0) !== 0) };
   } catch (error) {
     const message = badInputMessage(error);

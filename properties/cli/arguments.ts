@@ -3,7 +3,7 @@
  * that says what was expected.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Limit, OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS } from '../../model/entry-model';
@@ -93,18 +93,20 @@ export interface BoundFlags {
 }
 
 /** Bounds of a search: those of the design's image where nothing else is asked for. A table has no image. */
-export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): Bounds {
+export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): OpenBounds {
   const { cpus, tasks, mms } = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
   const defaults = searchBounds(design, { cpus, tasks, mms });
-  const bound = (name: keyof BoundFlags, least: number) =>
-    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
+  const bound = (name: keyof BoundFlags, least: number, why?: string) =>
+    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name], why);
+  const limit = (name: 'nesting' | 'nmis' | 'irqs', least: number): Limit =>
+    flags[name] === 'any' ? 'any' : bound(name, least, ', or any');
   return {
     cpus: bound('cpus', 1),
     tasks: bound('tasks', 1),
     mms: bound('mms', 1),
-    nesting: bound('nesting', 1),
-    nmis: bound('nmis', 0),
-    irqs: bound('irqs', 0),
+    nesting: limit('nesting', 1),
+    nmis: limit('nmis', 0),
+    irqs: limit('irqs', 0),
   };
 }
 

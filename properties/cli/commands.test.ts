@@ -5,7 +5,16 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { imageFile } from '../designs/images';
-import { checkAnswer, designsAnswer, fuzzAnswer, read, replayAnswer, verifyAnswer, whyAnswer } from './testing/answers';
+import {
+  checkAnswer,
+  designsAnswer,
+  fuzzAnswer,
+  proveAnswer,
+  read,
+  replayAnswer,
+  verifyAnswer,
+  whyAnswer,
+} from './testing/answers';
 import { emptyFolder, filesBelow, ptiCheck, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);
@@ -56,6 +65,19 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
   expect(full).toMatchObject({ verdict: 'unknown' });
   expect(reduced).toMatchObject({ verdict: 'holds', threads: 1, reductions: ['symmetry', 'por'] });
   expect(reduced.states).toBeLessThan(UNREDUCED);
+});
+
+test('prove answers with the size of the invariant, or with the shortest trace at the smallest bounds', async () => {
+  const ended = await ptiCheckInOne(folder, [
+    ['prove', '--design', 'mainline', '--json'],
+    ['prove', '--design', 'mainline+on-cpu-released-early', '--json'],
+  ]);
+  const [safe, unsafe] = ended.map((one) => read(proveAnswer, one));
+  expect(ended.map((one) => one.code)).toEqual([0, 1]);
+  expect(safe).toMatchObject({ verdict: 'proved', views: 5774, sleepers: 11, nesting: 6 });
+  expect(safe.crossing).toEqual(['switch-mm', 'switch-to']);
+  expect(unsafe).toMatchObject({ verdict: 'violated', property: 'stack-is-legal', bounds: { cpus: 2, tasks: 1 } });
+  expect(unsafe.trace).toHaveLength(7);
 });
 
 test('two threads count what one counts, and both take part', async () => {
@@ -122,13 +144,15 @@ test('a design of somebody is verified, judges an image, and goes into what is s
   design.fromUser.syscall.enter.splice(1, 1);
   writeFileSync(path.join(folder, 'mine.json'), JSON.stringify(design));
   const entry = ['--entry', imageFile('mainline'), '--runs', '3', '--workers', '1', '--save', 'own'];
-  const [verified, fuzzed] = await ptiCheckInOne(folder, [
+  const [verified, proved, fuzzed] = await ptiCheckInOne(folder, [
     ['verify', '--design', 'mine.json', '--cpus', '1', '--json'],
+    ['prove', '--design', 'mine.json', '--json'],
     ['fuzz', '--design', 'mine.json', '--seed', 'z', ...entry, '--json'],
   ]);
   const answer = read(verifyAnswer, verified);
   expect(answer).toMatchObject({ design: 'mine.json', verdict: 'holds' });
   expect(answer.again).toContain('verify --design mine.json');
+  expect(read(proveAnswer, proved)).toMatchObject({ design: 'mine.json', verdict: 'proved' });
   // The image reads CR3 into rsp, and this design does not.
   const { verdict, counterexample = '' } = read(fuzzAnswer, fuzzed);
   expect(verdict).toBe('diverged');
@@ -162,6 +186,26 @@ test('why names the property that needs a step, and saves the design without it 
   expect(bad.code).toBe(2);
 });
 
+test('a property of a file is asked by fuzz and by replay, which is refused without the file', async () => {
+  const moments = '{ userModeReached: (_scene, cpu) => (cpu.index === 1 ? "expected CPU 0, found 1" : undefined) }';
+  const property = `{ slug: 'cpu-zero-only', promise: 'p', violated: 'Not on CPU 0.', moments: ${moments} }`;
+  writeFileSync(path.join(folder, 'own.mjs'), `export default ${property};`);
+  writeFileSync(path.join(folder, 'none.cjs'), 'module.exports = { slug: "Not one" };');
+  const words = ['fuzz', '--design', 'mainline', '--seed', 'z', '--runs', '1', '--workers', '1', '--save', 'asked'];
+  const [found, none] = await ptiCheckInOne(folder, [
+    [...words, '--property', 'own.mjs', '--json'],
+    [...words, '--property', 'none.cjs'],
+  ]);
+  const { property: slug, again, counterexample = '' } = read(fuzzAnswer, found);
+  expect([slug, again.includes('--property own.mjs')]).toEqual(['cpu-zero-only', true]);
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('expected a slug of lower-case words')]);
+  const without = await ptiCheck(folder, ['replay', counterexample]);
+  expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('name its file with --property')]);
+  const replayed = await ptiCheck(folder, ['replay', '--step', '--property', 'own.mjs', counterexample]);
+  expect(replayed.code).toBe(0);
+  expect(replayed.stdout).toContain('Not on CPU 0.');
+});
+
 test('-h, -v and the completion of a shell', async () => {
   const asked = [['-v'], ['fuzz', '-h'], ['completion'], ['--get-yargs-completions', 'pti-check', 'fuzz', '--s']];
   const designs = ['--get-yargs-completions', 'pti-check', 'verify', '--design', 'main'];
@@ -172,7 +216,16 @@ test('-h, -v and the completion of a shell', async () => {
   expect(help).toMatch(/--runs .*\[number\]/);
   expect(script).toContain('complete -o');
   expect(flags.split('\n')).toEqual(expect.arrayContaining(['--seed', '--shard', '--save']));
-  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'why', 'replay', 'designs', 'export', 'completion']);
+  expect(commands.trim().split('\n')).toEqual([
+    'verify',
+    'prove',
+    'fuzz',
+    'why',
+    'replay',
+    'designs',
+    'export',
+    'completion',
+  ]);
   expect(ids.split('\n')).toEqual(expect.arrayContaining(['mainline', 'mainline+sti-on-trampoline']));
 });
 

@@ -5,6 +5,7 @@
 import { designImage } from '../designs/images';
 import { type Manifest, readManifest } from '../guest/manifest';
 import { bootGuest } from '../monitor/guest';
+import { userTablePages as leafPages } from '../safety/user-table-is-minimal';
 
 /** The design against which memory is counted. */
 const BASELINE = 'mainline';
@@ -28,5 +29,5 @@ export function extraBytesPerTask(id: string): number {
 export function userTablePages(id: string): number {
   const image = designImage(id);
   if (image === undefined) throw new RangeError(`no image of ${id}`);
-  return bootGuest(image).monitor.userTable.leafPages;
+  return leafPages(bootGuest(image).view);
 }

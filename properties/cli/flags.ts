@@ -37,6 +37,17 @@ export function designFlag<T>(yargs: Argv<T>): Argv<T> {
   });
 }
 
+/** Files with properties of the user's. */
+export function propertyFlag<T>(yargs: Argv<T>): Argv<T> {
+  return yargs.option('property', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    requiresArg: true,
+    describe: 'a JavaScript file with a property of your own, which is run as code; may be given several times',
+  });
+}
+
 /** What the guest is booted with. */
 export function bootFlags<T>(yargs: Argv<T>): Argv<T> {
   const { cpus, tasks, mms } = MACHINE_BOUNDS;
@@ -54,7 +65,7 @@ export function boundFlags<T>(yargs: Argv<T>): Argv<T> {
     .option('cpus', { ...NUMBER, describe: 'number of CPUs (as the image of the design says: 2)' })
     .option('tasks', { ...NUMBER, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
     .option('mms', { ...NUMBER, describe: 'number of address spaces (1)' })
-    .option('nesting', { ...NUMBER, describe: 'contexts that a task can have open at a time (2)' })
-    .option('nmis', { ...NUMBER, describe: 'most NMIs in a trace (1)' })
-    .option('irqs', { ...NUMBER, describe: 'most interrupts in a trace (2)' });
+    .option('nesting', { ...NUMBER, describe: 'contexts that a task can have open at a time, or any (2)' })
+    .option('nmis', { ...NUMBER, describe: 'most NMIs in a trace, or any (1)' })
+    .option('irqs', { ...NUMBER, describe: 'most interrupts in a trace, or any (2)' });
 }

@@ -3,11 +3,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
 import { BadInputError } from '../bad-input';
 import { DEFAULT_RUNS, SHRINKING_OVERRUN, SHRINKING_SECONDS } from '../campaign/dispatch';
 import { checkImage } from '../campaign/open-subject';
+import { loadProperties } from '../campaign/property-file';
 import type { SubjectName } from '../campaign/subject';
 import { defaultWorkers } from '../campaign/worker-pool';
 import {
@@ -23,7 +25,7 @@ import {
 } from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest, HOLDS } from './exit-codes';
-import { bootFlags, designFlag, jsonFlag, NUMBER, VALUE } from './flags';
+import { bootFlags, designFlag, jsonFlag, NUMBER, propertyFlag, VALUE } from './flags';
 import { campaignProgress, type Fuzzed, fuzzInWords, fuzzSubject } from './fuzzing';
 import { note, ProgressLine, say, sayJson, sinceStart } from './output';
 import { withPool } from './with-pool';
@@ -44,12 +46,13 @@ interface FuzzFlags extends BootFlags {
   readonly seconds?: string | undefined;
   readonly workers?: string | undefined;
   readonly shard?: string | undefined;
+  readonly property?: readonly string[] | undefined;
   readonly save: string;
   readonly json: boolean;
 }
 
 function options(yargs: Argv): Argv<FuzzFlags> {
-  return bootFlags(designFlag(jsonFlag(yargs)))
+  return propertyFlag(bootFlags(designFlag(jsonFlag(yargs))))
     .option('entry', {
       ...VALUE,
       describe: `check this ELF in place of the image of the design (of ${DEFAULT_JUDGE}, without --design)`,
@@ -65,6 +68,7 @@ function options(yargs: Argv): Argv<FuzzFlags> {
     .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for counterexamples' })
     .example('$0 fuzz --design deferred-percpu', 'finds, shrinks and saves the trace that breaks it')
     .example('$0 fuzz --design mainline --seconds 600', 'ten minutes of interleavings')
+    .example('$0 fuzz --property my-property.mjs', 'a property of your own (docs/your-own-property.md says how)')
     .example('$0 fuzz --entry my.elf --design asm-return', 'an image of your own (emulator/guest/README.md says how)')
     .epilog(
       'Random runs, which stop at the first that fails, and between them one directed walk for each situation that a campaign must reach; then an NMI and an IRQ at every instruction boundary. ' +
@@ -120,7 +124,10 @@ async function fuzz(flags: FuzzFlags): Promise<void> {
     date: today(),
   };
   const workers = workerCount(flags.workers, defaultWorkers());
-  const subjects = subjectsOf(flags);
+  const properties = (flags.property ?? []).map((file) => path.resolve(file));
+  await loadProperties(properties);
+  const own = properties.length === 0 ? {} : { properties };
+  const subjects = subjectsOf(flags).map((subject) => ({ ...subject, ...own }));
   probeFolder(flags.save);
   const progress = new ProgressLine();
   const fuzzed = await withPool(workers, async (pool) => {

@@ -1,6 +1,7 @@
 /**
  * One campaign as `fuzz` reports it, in JSON and in words.
  */
+
 import { replaceCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { badInputMessage } from '../bad-input';
@@ -13,7 +14,7 @@ import { explain, propertyLabel } from '../report/explain';
 import { boundsInWords } from '../report/names';
 import { counted, grouped } from '../report/numbers';
 import type { Verdict } from './exit-codes';
-import { commandName, quoted, rounded } from './output';
+import { commandName, propertyWords, quoted, rounded } from './output';
 
 /** A campaign with a time that ended fewer random runs than this says so: its silence means little. */
 const FEW_RUNS = 50;
@@ -309,7 +310,7 @@ function sweepInWords({ coverage: { hit, of }, found, interrupted }: CampaignRes
   return interrupted ? 'not done, because it was interrupted' : 'nothing to sweep';
 }
 
-function failureInWords({ result, campaign }: Fuzzed, failure: Failure): string[] {
+function failureInWords({ result, campaign, request }: Fuzzed, failure: Failure): string[] {
   return [
     `  found     ${failure.message}`,
     ...(failure.property === undefined ? [] : [`  meaning   ${explain(failure.property).violated}`]),
@@ -318,7 +319,7 @@ function failureInWords({ result, campaign }: Fuzzed, failure: Failure): string[
       ? []
       : [
           `  saved     ${result.counterexample}`,
-          `  watch it  ${commandName()} replay --step ${quoted(result.counterexample)}`,
+          `  watch it  ${[`${commandName()} replay --step ${quoted(result.counterexample)}`, ...propertyWords(request.subject.properties)].join(' ')}`,
         ]),
     ...(failure.replay === undefined
       ? []
@@ -337,6 +338,7 @@ function command(request: CampaignRequest, campaign: CampaignResult): string {
   const { subject, seed, shard } = request;
   const parts = [`${commandName()} fuzz`, `--design ${subject.design}`];
   if (subject.elf !== undefined) parts.push(`--entry ${quoted(subject.elf.name)}`);
+  parts.push(...propertyWords(subject.properties));
   // The other bounds are what the command has without them.
   const boot = subject.boot ?? campaign.bounds;
   for (const bound of ['cpus', 'tasks', 'mms'] as const)

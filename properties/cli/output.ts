@@ -117,3 +117,8 @@ export class ProgressLine {
 export function quoted(text: string): string {
   return /^[\w./:+@-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** The flags that name files with properties of the user's. */
+export function propertyWords(files: readonly string[] = []): string[] {
+  return files.map((file) => `--property ${quoted(path.relative('', file))}`);
+}

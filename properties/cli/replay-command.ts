@@ -4,22 +4,24 @@
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Argv } from 'yargs';
+import { loadProperties } from '../campaign/property-file';
 import { counted } from '../report/numbers';
 import { hanging, terminalWidth } from '../report/terminal';
 import type { CommandBody } from './command-body';
 import { BAD_INPUT, DIVERGED, HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
-import { jsonFlag } from './flags';
+import { jsonFlag, propertyFlag } from './flags';
 import { note, say, sayJson } from './output';
 import { type Replayed, type ReplayedFile, replayFile } from './replaying';
 
 interface ReplayFlags {
   readonly file: string[];
+  readonly property?: readonly string[] | undefined;
   readonly step: boolean;
   readonly json: boolean;
 }
 
 function options(yargs: Argv): Argv<ReplayFlags> {
-  return jsonFlag(yargs)
+  return propertyFlag(jsonFlag(yargs))
     .positional('file', { type: 'string', array: true, demandOption: true, describe: 'a counterexample file' })
     .option('step', {
       type: 'boolean',
@@ -53,6 +55,8 @@ function inWords({ file, verdict, property, step, message }: Replayed): string[]
 }
 
 async function replay(flags: ReplayFlags): Promise<void> {
+  const properties = flags.property ?? [];
+  await loadProperties(properties);
   const results: Replayed[] = [];
   let interrupted = false;
   const interrupt = () => {
@@ -63,7 +67,7 @@ async function replay(flags: ReplayFlags): Promise<void> {
     // A signal is seen between two files.
     await nextTurn();
     if (interrupted) break;
-    const replayed = replayFile(file, flags.step);
+    const replayed = replayFile(file, flags.step, properties);
     results.push(replayed.result);
     report(flags, replayed);
   }

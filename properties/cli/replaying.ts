@@ -16,8 +16,9 @@ import { designImage, imageFile } from '../designs/images';
 import { narrateReplay } from '../report/narrator';
 import { type StepJson, stepJson } from '../report/step-json';
 import { recordSteps } from '../report/step-record';
+import { propertyNumber } from '../safety/index';
 import { ANY_RULE } from '../trace/change';
-import { commandName, quoted } from './output';
+import { commandName, propertyWords, quoted } from './output';
 
 /** What `replay --json` answers for one file; the keys are a contract. */
 export interface Replayed {
@@ -41,17 +42,18 @@ export interface ReplayedFile {
 }
 
 /** Replays a file. Whatever is wrong with the file is in the answer, so that the other files get theirs. */
-export function replayFile(file: string, step: boolean): ReplayedFile {
+export function replayFile(file: string, step: boolean, properties: readonly string[] = []): ReplayedFile {
   try {
     const saved = readCounterexample(file);
     checkRules(saved, file);
+    checkProperty(saved, file);
     const subject = subjectOf(saved, file);
     const { field, ...judgement } = judged(subject, saved);
     const result = {
       file,
       ...judgement,
       ...(field === undefined ? {} : { field }),
-      again: `${commandName()} replay --step ${quoted(file)}`,
+      again: [`${commandName()} replay --step ${quoted(file)}`, ...propertyWords(properties)].join(' '),
     };
     if (!step) return { result, narration: [] };
     const replay = recordSteps(subject, saved.actions);
@@ -81,6 +83,14 @@ function checkRules({ actions, bounds }: Counterexample, file: string): void {
         `${file}: expected actions[${i}].args to fit ${[name, ...sorts].join(' ')} at the bounds of the case, found ${args[wrong]}; restore the file`,
       );
   }
+}
+
+/** A property that nobody asks never fails, and the case would pass. */
+function checkProperty({ property }: Counterexample, file: string): void {
+  if (property === 'refinement' || propertyNumber(property) !== undefined) return;
+  throw new BadInputError(
+    `${file}: expected a property of this pti-check, found "${property}"; if it is one of your own, name its file with --property`,
+  );
 }
 
 /** The guest of the case, booted as it was then. */

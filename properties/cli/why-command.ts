@@ -6,7 +6,7 @@ import path from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import type { Argv } from 'yargs';
 import { probeFolder } from '../../counterexamples/store';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
 import { sequencesOf } from '../../model/designs/sequences';
@@ -103,9 +103,9 @@ function judgedAlone(table: DesignTable): DesignTable {
 /** Searches, and what they answer. */
 class Questions {
   private readonly pool: WorkerPool;
-  private readonly bounds: Bounds;
+  private readonly bounds: OpenBounds;
 
-  constructor(pool: WorkerPool, bounds: Bounds) {
+  constructor(pool: WorkerPool, bounds: OpenBounds) {
     this.pool = pool;
     this.bounds = bounds;
   }
@@ -118,7 +118,7 @@ class Questions {
     return isSeen(second) ? { ...second, bounds } : first;
   }
 
-  private async search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: Bounds) {
+  private async search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: OpenBounds) {
     const { result } = await searchDesign(this.pool, { design: name, table, bounds }, () => {});
     const { verdict, property, trace } = result;
     return {

@@ -8,7 +8,7 @@ import { explore } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
 import { modelPropertySlug } from '../../model/property-names';
 import { Subject } from '../campaign/subject';
-import { CHECKED_PROPERTIES, propertySlug } from '../safety/property';
+import { PROPERTIES } from '../safety/index';
 import '../testing/jest';
 import { searchBounds } from './bounds';
 import { DESIGNS, MUTANTS } from './registry';
@@ -33,5 +33,5 @@ describe.each(MUTANTS)('$id', ({ id, property, runs = PLAN.runs }) => {
 
 test('every checked property has a mutant or an unsafe design', () => {
   const violated = new Set([...MUTANTS.map((m) => m.property), ...DESIGNS.flatMap((d) => d.property ?? [])]);
-  expect(CHECKED_PROPERTIES.map(propertySlug).filter((slug) => !violated.has(slug))).toEqual([]);
+  expect(PROPERTIES.map(({ slug }) => slug).filter((slug) => !violated.has(slug))).toEqual([]);
 });

@@ -4,8 +4,9 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
-import { CR3, GS_BASE, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
-import { GP, IRQ, NMI, PF, SYSCALL, USER } from '../../model/kinds';
+import { CR3, GS_BASE, RIP, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
+import { toVa } from '../../emulator/words';
+import { GP, IRQ, NMI, NMI_STACK, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import {
   CTX_BODY,
@@ -24,6 +25,7 @@ import {
   CTX_SP2_LO,
   CTX_VECTOR,
   type Ghost,
+  NMI_REPEAT,
   SNAPSHOT_WORDS,
   USER_GS_HI,
   USER_GS_LO,
@@ -70,6 +72,33 @@ export function fromUserMode(words: Int32Array, at: number): void {
   words[at + CTX_FROM_USER_GS] = 0;
   words[at + CTX_FROM_INTERRUPTS] = 0;
   words[at + CTX_FROM_STACK] = USER;
+}
+
+/** A 64-bit register at the point that the context `at` interrupted, as a number. */
+export function savedRegister(ghost: Ghost, at: number, register: number): number {
+  return toVa(ghost.words[at + CTX_REGISTERS + register], ghost.words[at + CTX_REGISTERS + register + 1]);
+}
+
+/** A 64-bit register is what it was at the point that the context `at` interrupted. */
+export function isAsSaved(ghost: Ghost, cpu: Cpu, at: number, register: number): boolean {
+  const saved = at + CTX_REGISTERS + register;
+  return cpu.r[register] === ghost.words[saved] && cpu.r[register + 1] === ghost.words[saved + 1];
+}
+
+/**
+ * IRETQ, on `stack` now, went into the manifest's repeat range, and not because that is where the NMI had hit. Without
+ * that range, what goes elsewhere on the NMI stack after another NMI has hit is taken for the repeat.
+ */
+export function returnsIntoRepeat(view: GuestView, ghost: Ghost, cpu: Cpu, at: number, stack: number): boolean {
+  const range = view.manifest.repeatNmi;
+  if (ghost.words[at + CTX_KIND] !== NMI) return false;
+  if (range === undefined)
+    return (
+      ghost.words[ghost.cpu(cpu.index) + NMI_REPEAT] === 1 && stack === NMI_STACK && !isAsSaved(ghost, cpu, at, RIP)
+    );
+  const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+  const from = savedRegister(ghost, at, RIP);
+  return rip >= range.start && rip < range.end && !(from >= range.start && from < range.end);
 }
 
 /** The saved registers of the innermost context of thread t from user mode are changed on purpose: nothing compares. */

@@ -25,18 +25,19 @@ export const NMI_AGAIN = 1;
 export const NMI_REPEAT = 16;
 /** rsp holds a value read from CR3. */
 export const CR3_IN_RSP = 2;
-/**
- * What the environment was after the last instruction: CPL0 with user half, CPL0 with a GS base other than the
- * kernel's, IF.
- */
+/** After the last instruction: CPL0 with the user half. */
 export const USER_HALF = 3;
+/** After the last instruction: CPL0 with a GS base other than the kernel's. */
 export const USER_GS = 4;
+/** After the last instruction: IF. */
 export const INTERRUPTS = 5;
+/** After the last instruction: the stack that rsp is in (model/kinds.ts). */
 export const STACK = 6;
 /** The innermost context is on its way to its body. */
 export const ENTERING = 7;
 /** The NMI handler of the manifest runs: its return address slot, as the rsp after its return; 0 if it does not run. */
 export const HANDLER_RSP_LO = 8;
+/** High word of HANDLER_RSP_LO. */
 export const HANDLER_RSP_HI = 9;
 /**
  * The count of retired instructions (modulo 2^32) at the last event, return to user mode, context switch or choice
@@ -52,8 +53,11 @@ export const USER_RSP = 18;
  * sizes. 0 size: unknown.
  */
 export const LEGAL_HI = 12;
+/** Low word of their start. */
 export const LEGAL_LO = 13;
+/** Bytes in which an access that is no push is legal. */
 export const LEGAL_POP_BYTES = 14;
+/** Bytes in which a push is legal. */
 export const LEGAL_PUSH_BYTES = 15;
 /** The innermost context has ended by a bad IRET, and the next delivery takes over its frame. */
 export const HANDS_OVER = 17;
@@ -61,52 +65,81 @@ export const HANDS_OVER = 17;
 export const ENVIRONMENT = 19;
 /** An NMI was delivered while no NMI context was open, and the handler has not begun since. */
 export const NMI_OWED = 20;
+/** Words of each CPU. */
 export const CPU_WORDS = 21;
 
 // Words of a thread.
+/** Open contexts of the thread. */
 export const DEPTH = 0;
 /** rsp has been stored to the threadsp of this thread since it began to run. */
 export const RSP_SAVED = 1;
+/** GS base of the task in user mode, low word. */
 export const USER_GS_LO = 2;
+/** GS base of the task in user mode, high word. */
 export const USER_GS_HI = 3;
+/** The first word of the first context. */
 const CONTEXTS = 4;
 
 // Words of a context.
+/** System call, IRQ, #PF, #GP or NMI (model/kinds.ts). */
 export const CTX_KIND = 0;
+/** It has reached its body. */
 export const CTX_BODY = 1;
+/** It came from user mode. */
 export const CTX_FROM_USER = 2;
+/** It interrupted the kernel with the user half. */
 export const CTX_FROM_USER_HALF = 3;
+/** It interrupted the kernel with a GS base other than the kernel's. */
 export const CTX_FROM_USER_GS = 4;
+/** IF where it interrupted the kernel. */
 export const CTX_FROM_INTERRUPTS = 5;
+/** The stack that it interrupted (model/kinds.ts). */
 export const CTX_FROM_STACK = 6;
 /** Stack kind of the live hardware frame, 0 if none; its lowest address and length in bytes. */
 export const CTX_FRAME = 7;
+/** Lowest address of the frame, low word. */
 export const CTX_FRAME_LO = 8;
+/** Lowest address of the frame, high word. */
 export const CTX_FRAME_HI = 9;
+/** Length of the frame. */
 export const CTX_FRAME_BYTES = 10;
+/** The vector that was delivered; another value where nothing is to be compared with the registers kept here. */
 export const CTX_VECTOR = 11;
+/** The sp2 word where it interrupted, low word. */
 export const CTX_SP2_LO = 12;
+/** The sp2 word where it interrupted, high word. */
 export const CTX_SP2_HI = 13;
+/** The CPU that it was delivered on. */
 export const CTX_CPU = 14;
+/** RFLAGS where it interrupted. */
 export const CTX_RFLAGS = 15;
 /** Error code that was pushed (-1: none) and CR2 after the delivery. */
 export const CTX_ERROR = 16;
+/** CR2 after the delivery, low word. */
 export const CTX_CR2_LO = 17;
+/** CR2 after the delivery, high word. */
 export const CTX_CR2_HI = 18;
 /** The fault that opened the context, as its vector + 1; 0 where something else did. */
 export const CTX_FAULT = 19;
 /** The registers at the interrupted point, to the last selector: the first SNAPSHOT_WORDS words of `cpu.r`. */
 export const CTX_REGISTERS = 20;
+/** Registers that a context keeps, in words. */
 export const SNAPSHOT_WORDS = GS + 1;
+/** Words of each context. */
 export const CTX_WORDS = CTX_REGISTERS + SNAPSHOT_WORDS;
+/** Words of each thread. */
 const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
 
 /** Word offsets into the ghost array. */
 export class Ghost {
+  /** All of the ghost state. */
   readonly words: Int32Array;
+  /** CPUs of the machine. */
   readonly cpus: number;
+  /** User tasks, and the idle thread of each CPU. */
   readonly threads: number;
 
+  /** A ghost state of zeros. */
   constructor(cpus: number, tasks: number) {
     this.cpus = cpus;
     this.threads = tasks + cpus;
@@ -128,10 +161,12 @@ export class Ghost {
     return this.thread(t) + CONTEXTS + k * CTX_WORDS;
   }
 
+  /** The thread whose threadsp rsp of CPU c was last loaded from. */
   running(c: number): number {
     return this.words[c * CPU_WORDS + RUNNING];
   }
 
+  /** Open contexts of thread t. */
   depth(t: number): number {
     return this.words[this.thread(t) + DEPTH];
   }

@@ -8,7 +8,7 @@ import { readElf } from '../../emulator/elf/elf-image';
 import { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { BootError, bootGuest, type Guest } from '../monitor/guest';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 
 const MAINLINE = readFileSync(imageFile('mainline'));
 

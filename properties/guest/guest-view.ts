@@ -20,8 +20,11 @@ const PAGE_MASK = 0xfffff000 | 0;
 
 /** What the guest was booted with. */
 export interface GuestBounds {
+  /** CPUs. */
   readonly cpus: number;
+  /** User tasks, without the idle thread of each CPU. */
   readonly tasks: number;
+  /** Address spaces that they share. */
   readonly mms: number;
 }
 

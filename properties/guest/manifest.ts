@@ -1,7 +1,7 @@
 /**
  * The guest manifest: what the harness must know about an image, read from its ELF symbols and sections and from
  * nothing else (emulator/guest/README.md documents it symbol by symbol). A missing required symbol is bad input; a
- * missing optional one switches off the property that needs it, and `unchecked` says which.
+ * missing optional one is noted (`missing`): what needs it is not asked.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
 
@@ -83,10 +83,11 @@ export interface Manifest {
   readonly leavesEntryStackBeforeSti: boolean;
   /** Undefined where a kind is not declared: then the user table cannot be judged by kinds of page (S12). */
   readonly allowedPages: ReadonlyMap<AllowedPageKind, Range> | undefined;
-  /** The image says enough for its abstraction: refinement is possible. */
-  readonly abstractable: boolean;
-  /** Properties that cannot be checked for want of an optional symbol: slug and symbol. */
-  readonly unchecked: readonly { property: string; symbol: string }[];
+  /**
+   * Optional symbols that are missed: what needs one is not asked. A family of symbols has one name, as in
+   * `manifest.stack.pti` or `manifest.iret.NAME`; of a range the first bound that is missing.
+   */
+  readonly missing: readonly string[];
 }
 
 /** The image has no manifest, or one that lacks something required. One sentence. */
@@ -101,7 +102,7 @@ const SWITCH_FRAME_BYTES = 56;
 
 class SymbolReader {
   readonly #image: ElfImage;
-  readonly unchecked: { property: string; symbol: string }[] = [];
+  readonly missing: string[] = [];
   constructor(image: ElfImage) {
     this.#image = image;
   }
@@ -115,22 +116,22 @@ class SymbolReader {
     return value;
   }
 
-  optional(name: string, property: string): number | undefined {
+  optional(name: string): number | undefined {
     const value = this.#image.symbol(name);
-    if (value === undefined) this.unchecked.push({ property, symbol: name });
+    if (value === undefined) this.missing.push(name);
     return value;
   }
 
-  /** A value that is not missed: nothing is unchecked without it. */
+  /** A value that is not missed: everything is asked without it. */
   value(name: string): number | undefined {
     return this.#image.symbol(name);
   }
 
-  /** Both bounds of a range. Where one is missing, `property` is unchecked. */
-  range(first: string, end: string, property: string): Range | undefined {
+  /** Both bounds of a range, or nothing. */
+  range(first: string, end: string): Range | undefined {
     const [start, stop] = [this.#image.symbol(first), this.#image.symbol(end)];
     if (start !== undefined && stop !== undefined) return { start, end: stop };
-    this.unchecked.push({ property, symbol: start === undefined ? first : end });
+    this.missing.push(start === undefined ? first : end);
     return undefined;
   }
 
@@ -157,19 +158,6 @@ class SymbolReader {
 
 const REQUIRED_STACKS: readonly StackKind[] = ['entry', 'nmi', 'idle', 'kernel'];
 
-/** What cannot be asked while it is not known where the stacks of an optional kind lie. */
-const UNCHECKED_WITHOUT: Partial<Record<StackKind, readonly string[]>> = {
-  irq: ['stack-is-legal (a push outside of every stack)', 'refinement'],
-  df: ['stack-is-legal (a push outside of every stack)'],
-  pti: [
-    'stack-is-legal (a push outside of every stack)',
-    'scheduled-out-on-own-stack (an rsp outside of every stack)',
-    'entry-stack-is-coherent',
-    'user-table-is-minimal',
-    'refinement',
-  ],
-};
-
 function readStacks(read: SymbolReader): { stacks: Map<StackKind, StackArray>; unknown: StackKind[] } {
   const stacks = new Map<StackKind, StackArray>();
   const unknown: StackKind[] = [];
@@ -178,9 +166,7 @@ function readStacks(read: SymbolReader): { stacks: Map<StackKind, StackArray>; u
     if (stack === undefined) unknown.push(kind);
     else if (stack.size > 0) stacks.set(kind, stack);
   }
-  for (const kind of unknown)
-    for (const property of UNCHECKED_WITHOUT[kind] ?? [])
-      read.unchecked.push({ property, symbol: `manifest.stack.${kind}` });
+  read.missing.push(...unknown.map((kind) => `manifest.stack.${kind}`));
   return { stacks, unknown };
 }
 
@@ -189,7 +175,7 @@ function readAllowedPages(read: SymbolReader): Map<AllowedPageKind, Range> | und
   const pages = new Map<AllowedPageKind, Range>();
   for (const kind of ALLOWED_PAGE_KINDS) {
     const name = `manifest.pages.${kind}`;
-    const range = read.range(`${name}.start`, `${name}.end`, 'user-table-is-minimal');
+    const range = read.range(`${name}.start`, `${name}.end`);
     if (range !== undefined) pages.set(kind, range);
   }
   return pages.size === ALLOWED_PAGE_KINDS.length ? pages : undefined;
@@ -225,24 +211,8 @@ export function readManifest(image: ElfImage): Manifest {
   read.required('boot_pgd');
   const { stacks, unknown } = readStacks(read);
   const irets = read.family('manifest.iret.');
-  if (irets.length === 0)
-    read.unchecked.push({
-      property: 'accesses-are-mapped (a #PF of any IRET to user mode)',
-      symbol: 'manifest.iret.NAME',
-    });
-  const leaves = read.optional(
-    'manifest.leaves_entry_stack_before_sti',
-    'interrupts-off-in-window (on the entry stack)',
-  );
-  const topOffset = read.optional('manifest.percpu.top_of_stack', 'entry-stack-is-coherent (top_of_stack)');
-  const nmiHandler = read.optional('manifest.nmi_handler', 'nmi-is-kept');
-  const bodyStacks = read.value('manifest.body_stacks');
-  for (const [symbol, value] of [
-    ['manifest.percpu.top_of_stack', topOffset],
-    ['manifest.nmi_handler', nmiHandler],
-    ['manifest.body_stacks', bodyStacks],
-  ] as const)
-    if (value === undefined) read.unchecked.push({ property: 'refinement', symbol });
+  if (irets.length === 0) read.missing.push('manifest.iret.NAME');
+  read.optional('manifest.body_stacks');
   return {
     cpus: read.required('manifest.cpus'),
     tasks: read.required('manifest.tasks'),
@@ -266,26 +236,21 @@ export function readManifest(image: ElfImage): Manifest {
     percpuBase: read.required('manifest.percpu.base'),
     percpuStride: read.required('manifest.percpu.stride'),
     currentOffset: read.required('manifest.percpu.current'),
-    topOffset,
-    sp2Offset: read.optional('manifest.percpu.sp2', 'resume-is-exact (the SYSCALL scratch word)'),
+    topOffset: read.optional('manifest.percpu.top_of_stack'),
+    sp2Offset: read.optional('manifest.percpu.sp2'),
     text: read.section('.text'),
     entryText: read.section('.entry.text'),
     noinstrText: read.section('.noinstr.text'),
     irets,
-    nmiHandler,
-    repeatNmi: read.range(
-      'manifest.repeat_nmi',
-      'manifest.end_repeat_nmi',
-      'resume-is-exact (of an NMI that another NMI has hit)',
-    ),
-    panic: read.optional('manifest.panic', 'entry-terminates (the panic)'),
+    nmiHandler: read.optional('manifest.nmi_handler'),
+    repeatNmi: read.range('manifest.repeat_nmi', 'manifest.end_repeat_nmi'),
+    panic: read.optional('manifest.panic'),
     regsChanged: read.family('manifest.regs_changed.'),
     timerVector: read.value('manifest.vector.timer'),
-    syscallResult: read.optional('manifest.syscall_result', 'resume-is-exact (rax of a system call)'),
+    syscallResult: read.optional('manifest.syscall_result'),
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
-    leavesEntryStackBeforeSti: leaves === 1,
+    leavesEntryStackBeforeSti: read.optional('manifest.leaves_entry_stack_before_sti') === 1,
     allowedPages: readAllowedPages(read),
-    abstractable: !read.unchecked.some(({ property }) => property === 'refinement'),
-    unchecked: read.unchecked,
+    missing: read.missing,
   };
 }

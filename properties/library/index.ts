@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Arbitrary } from 'fast-check';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { readCounterexample } from '../../counterexamples/store';
 import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
@@ -22,22 +23,47 @@ import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
 import { Coverage, sweep } from '../exploration/sweep';
 import type { GuestBounds } from '../guest/guest-view';
+import { addProperty } from '../safety/index';
+import type { Property } from '../safety/property';
 import { actionOf } from '../trace/change';
 import type { Walk } from '../trace/walk';
 
-export type { Action, Counterexample } from '../../counterexamples/format';
-export { readCounterexample, saveCounterexample } from '../../counterexamples/store';
+export type {
+  Action,
+  Counterexample,
+  Expected,
+  IrqAction,
+  NmiAction,
+  Origin,
+  RunAction,
+  StepAction,
+} from '../../counterexamples/format';
+export { readCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
 export type { Bounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
 export type * from '../../model/designs/design-table';
-export { type Edit, editDesign } from '../../model/designs/sequences';
+export {
+  type Edit,
+  type Exchange,
+  editDesign,
+  type Insert,
+  type LeaveOut,
+  type Replace,
+  type Step,
+} from '../../model/designs/sequences';
 export { BadInputError } from '../bad-input';
-export type { Failure } from '../campaign/failure';
-export type { Subject } from '../campaign/subject';
+export type { ReplayResult } from '../campaign/case';
+export type { Failure, Strategy } from '../campaign/failure';
+export type { Subject, SubjectName } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
 export type { GuestBounds } from '../guest/guest-view';
+export type { Answer, Moment, Moments } from '../safety/moments';
+export { defineProperty, type Need, type Property } from '../safety/property';
+export type { Scene } from '../safety/scene';
+export type { Diverged, Violated } from '../trace/transition-system';
 export type { Walk } from '../trace/walk';
+export { ghost, registers } from './machine-words';
 
 /** A design of ours (`mainline`) or a mutant of one, by its name; or anybody's, as a table. */
 export type Design = string | DesignTable;
@@ -53,22 +79,31 @@ export function defineDesign(table: DesignTable): DesignTable {
   throw new RangeError(`${table.name} is no design:\n${lines.join('\n')}`);
 }
 
+/** Bounds of the search (those that are not given: see `verify`), and what it may use. */
 export interface VerifyOptions extends Partial<Bounds> {
   /** Threads of the search (1). The answer is the same with any number. */
   readonly threads?: number;
   /** MiB that the states may take (2048). */
   readonly memoryMiB?: number;
+  /** Keep one state of those that differ only in the names of CPUs, tasks and address spaces (no). */
   readonly symmetry?: boolean;
+  /** Leave out orders of steps that cannot matter (no). */
   readonly por?: boolean;
 }
 
+/** What the exhaustive search of a design found. */
 export interface Verified {
+  /** Its name. */
   readonly design: string;
+  /** Those of the search. */
   readonly bounds: Bounds;
+  /** `unknown`: the search ended before it knew, for want of memory. */
   readonly verdict: 'holds' | 'violated' | 'deadlock' | 'unknown';
   /** Slug of the violated property. */
   readonly property?: string;
+  /** Distinct states met. */
   readonly states: number;
+  /** Steps from them. */
   readonly transitions: number;
   /** Transitions to the farthest state that was met. */
   readonly depth: number;
@@ -103,9 +138,11 @@ export function verify(design: Design, options: VerifyOptions = {}): Verified {
   };
 }
 
-/** Machine code under test: an ELF file with the manifest symbols of docs and `emulator/guest/README.md`. */
+/** Machine code under test: an ELF file with the manifest symbols of `emulator/guest/README.md`. */
 export interface Image {
+  /** What answers call it. */
   readonly name: string;
+  /** The file. */
   readonly bytes: Uint8Array;
 }
 
@@ -128,8 +165,11 @@ export function subject(design: Design, elf?: Image, boot?: GuestBounds): Subjec
   });
 }
 
+/** Which runs are done, and on what. */
 export interface FuzzOptions {
+  /** Machine code of one's own (default: ours of the design). */
   readonly image?: Image;
+  /** CPUs, tasks and address spaces (default: those of the image's manifest). */
   readonly boot?: GuestBounds;
   /** The same seed gives the same runs. */
   readonly seed: string;
@@ -137,14 +177,21 @@ export interface FuzzOptions {
   readonly runs?: number;
   /** No run begins after so many seconds; default: no limit. */
   readonly seconds?: number;
+  /** Properties of your own, asked beside ours: of this machine, and of every one that is booted later. */
+  readonly properties?: readonly Property[];
   /** Afterwards an NMI and an IRQ at every instruction boundary (yes). */
   readonly sweep?: boolean;
 }
 
+/** What the runs found. */
 export interface Fuzzed {
+  /** `diverged`: the code did what the abstract machine does not allow. */
   readonly verdict: 'holds' | 'violated' | 'diverged';
+  /** Random runs that were done. */
   readonly runs: number;
+  /** Actions in them. */
   readonly actions: number;
+  /** Instructions executed in them. */
   readonly instructions: number;
   /** The failure, shrunk. */
   readonly failure?: Failure;
@@ -155,6 +202,7 @@ const DEFAULT_RUNS = 100;
 /** Random runs of machine code, judged by every property and by refinement of the design. Blocks this thread. */
 export function fuzz(design: Design, options: FuzzOptions): Fuzzed {
   const { seed, runs = DEFAULT_RUNS, seconds = Number.POSITIVE_INFINITY, sweep: sweeps = true } = options;
+  for (const property of options.properties ?? []) addProperty(property);
   const booted = subject(design, options.image, options.boot);
   const end = performance.now() + seconds * 1000;
   const counts = { runs: 0, actions: 0, instructions: 0 };
@@ -192,7 +240,7 @@ function subjectOf({ table, image: { elf }, bounds, ...saved }: Counterexample):
  * Stock `{ seed, path }` of fast-check replays it, and it shrinks to the abstract machine's shortest trace where that
  * one fails as well.
  */
-export function traceOf(booted: Subject): TraceArbitrary {
+export function traceOf(booted: Subject): Arbitrary<Walk> {
   return new TraceArbitrary(booted.system, (failure: NonNullable<Walk['failure']>, walk: Walk) =>
     booted.shortestWalk(failure, { initially: walk.actions.length === 0 }),
   );
@@ -204,5 +252,3 @@ export function design(nameOrFile: string): DesignTable {
   if (table === undefined) throw new RangeError(`expected a design, found ${nameOrFile}`);
   return table;
 }
-
-export type { ReplayResult } from '../campaign/case';

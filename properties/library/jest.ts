@@ -24,6 +24,7 @@ import {
 declare global {
   // biome-ignore lint/style/noNamespace: this is how @types/jest is extended
   namespace jest {
+    /** What `expect(...)` has besides. */
     interface Matchers<R> {
       /** A design holds in every reachable state within bounds. */
       toHold(options?: VerifyOptions): R;

@@ -93,23 +93,15 @@ test("a machine of one's own is a schema, rules and invariants", () => {
     s.count += 1;
     return undefined;
   };
-  const bounds = { cpus: 1, tasks: 0, mms: 0, nesting: 0, nmis: 0, irqs: 0 };
-  const packing = checker.makePacking(schema, bounds);
-  const model: checker.Model<State> = {
+  const model = checker.defineModel({
     schema,
-    bounds,
+    bounds: {},
     config: {},
-    packing,
-    initial: packing.zero,
-    rules: [
-      {
-        name: 'count',
-        event: false,
-        params: [],
-        apply: count,
-      },
-    ],
-    invariants: [{ property: 1, name: 'below-three', holds: (_d, _b, s) => s.count < 3 }],
-  };
-  expect(checker.explore(model)).toMatchObject({ verdict: 'violated', property: 1, states: 4 });
+    initialize: (s) => {
+      s.count = 1;
+    },
+    rules: [{ name: 'count', event: false, params: [], apply: count }],
+    invariants: [{ property: 1, name: 'below-three', holds: (_d, _b, s: State) => s.count < 3 }],
+  });
+  expect(checker.explore(model)).toMatchObject({ verdict: 'violated', property: 1, states: 3, depth: 2 });
 });

@@ -5,7 +5,10 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL, CR3, GS_BASE, KERNEL_GS_BASE, NMI_BLOCKED } from '../../emulator/registers';
 import { designImage } from '../designs/images';
-import { L2, S2, S3, S10 } from '../safety/property';
+import { ENTRY_STACK_IS_COHERENT } from '../safety/entry-stack-is-coherent';
+import { NMI_IS_DELIVERED } from '../safety/nmi-is-delivered';
+import { USER_MODE_USES_USER_CR3 } from '../safety/user-mode-uses-user-cr3';
+import { USER_MODE_USES_USER_GS } from '../safety/user-mode-uses-user-gs';
 import { bootGuest, type Guest } from './guest';
 import { Monitor } from './monitor';
 
@@ -23,22 +26,27 @@ function clearWord({ machine }: Guest, pa: number): void {
   machine.memory.writeBytes(pa, new Uint8Array(8));
 }
 
+const { number: CR3_OF_USER } = USER_MODE_USES_USER_CR3;
+const { number: GS_OF_USER } = USER_MODE_USES_USER_GS;
+const { number: ENTRY_STACK } = ENTRY_STACK_IS_COHERENT;
+const { number: NMIS } = NMI_IS_DELIVERED;
+
 /** What is wrong in a state of user mode, what it violates, and how to make it. */
 const WRONGS: readonly [string, number, (guest: Guest, cpu: Cpu) => void][] = [
-  ['CR3 on the kernel half', S2, ({ view }, cpu) => (cpu.r[CR3] = (cpu.r[CR3] & 0xfff) | view.kernelRoot(0))],
-  ['CR3 without the user PCID', S2, (_guest, cpu) => (cpu.r[CR3] &= ~0x800)],
-  ['IA32_KERNEL_GS_BASE of nobody', S3, (_guest, cpu) => (cpu.r[KERNEL_GS_BASE] ^= 0x1000)],
+  ['CR3 on the kernel half', CR3_OF_USER, ({ view }, cpu) => (cpu.r[CR3] = (cpu.r[CR3] & 0xfff) | view.kernelRoot(0))],
+  ['CR3 without the user PCID', CR3_OF_USER, (_guest, cpu) => (cpu.r[CR3] &= ~0x800)],
+  ['IA32_KERNEL_GS_BASE of nobody', GS_OF_USER, (_guest, cpu) => (cpu.r[KERNEL_GS_BASE] ^= 0x1000)],
   [
     'GS base of the kernel',
-    S3,
+    GS_OF_USER,
     (_guest, cpu) => {
       cpu.r[GS_BASE] = cpu.r[KERNEL_GS_BASE];
       cpu.r[GS_BASE + 1] = cpu.r[KERNEL_GS_BASE + 1];
     },
   ],
-  ['sp0 of nobody', S10, (guest) => clearWord(guest, guest.view.sp0Pa(0))],
-  ['top_of_stack of nobody', S10, (guest) => clearWord(guest, guest.view.topPa[0])],
-  ['NMIs blocked', L2, (_guest, cpu) => (cpu.r[NMI_BLOCKED] = 1)],
+  ['sp0 of nobody', ENTRY_STACK, (guest) => clearWord(guest, guest.view.sp0Pa(0))],
+  ['top_of_stack of nobody', ENTRY_STACK, (guest) => clearWord(guest, guest.view.topPa[0])],
+  ['NMIs blocked', NMIS, (_guest, cpu) => (cpu.r[NMI_BLOCKED] = 1)],
 ];
 
 const DESIGNS = ['mainline', 'deferred-pertask', 'asm-return'];
@@ -94,7 +102,7 @@ describe('at the first return of a task that was forked', () => {
   });
 
   // NMIs are unblocked by the IRET itself.
-  test.each(WRONGS.filter(([, property]) => property !== L2))('%s', (_what, property, spoil) => {
+  test.each(WRONGS.filter(([, property]) => property !== NMIS))('%s', (_what, property, spoil) => {
     const guest = beforeFirstReturn('mainline');
     spoil(guest, guest.machine.cpus[0]);
     guest.machine.cpus[0].dropCode();

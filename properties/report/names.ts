@@ -2,7 +2,7 @@
  * Names of actions and bounds as a report writes them.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { Bounds, Limit, OpenBounds } from '../../model/checker/language/schema-types';
 import { instanceName } from '../../model/checker/model';
 import { RULES } from '../../model/rules';
 import { counted } from './numbers';
@@ -25,8 +25,15 @@ export function actionName(action: Action, bounds: Pick<Bounds, 'tasks'>): strin
   }
 }
 
+function eventsInWords(limit: Limit, one: string): string {
+  return limit === 'any' ? `any number of ${one}s` : `at most ${counted(limit, one)}`;
+}
+
 /** The bounds of a search or a campaign in one line. */
-export function boundsInWords(b: Bounds): string {
-  const events = `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
-  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting}, ${events}`;
+export function boundsInWords(b: OpenBounds): string {
+  const events =
+    b.nmis === 'any' || b.irqs === 'any'
+      ? `${eventsInWords(b.nmis, 'NMI')} and ${eventsInWords(b.irqs, 'IRQ')}`
+      : `at most ${counted(b.nmis, 'NMI')} and ${counted(b.irqs, 'IRQ')}`;
+  return `${counted(b.cpus, 'CPU')}, ${counted(b.tasks, 'task')}, ${counted(b.mms, 'address space')}, nesting ${b.nesting === 'any' ? 'of any depth' : b.nesting}, ${events}`;
 }

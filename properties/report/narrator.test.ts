@@ -10,7 +10,7 @@ import { schema } from '../../model/schema';
 import { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { CONTEXT_FIELDS, CPU_FIELDS, CR3_FIELDS, THREAD_FIELDS, UNTOLD_FIELDS } from '../refinement/changes';
-import { propertyNumber, S9 } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 import { narrate, narrateActions, narrateReplay } from './narrator';
 import { recordSteps } from './step-record';
 
@@ -19,6 +19,7 @@ const WIDEST = 140;
 const PLAIN = { colour: false, width: WIDEST };
 
 const subject = new Subject({ design: 'deferred-percpu' });
+const S9 = propertyNumber('scheduled-out-on-own-stack') as number;
 const walk = subject.shortestWalk({ kind: 'violated', property: S9, message: '' });
 const actions: Action[] = [...(walk?.actions ?? [])];
 

@@ -9,7 +9,7 @@ import { hexVa } from '../../emulator/words';
 import type { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { DESIGNS } from '../designs/registry';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import type { Outcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';
 import { actionName, boundsInWords } from './names';

@@ -7,7 +7,7 @@ import { hexVa } from '../../emulator/words';
 import type { Bounds } from '../../model/checker/language/schema-types';
 import type { State } from '../../model/schema';
 import { UNTOLD_FIELDS } from '../refinement/changes';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import { actionName } from './names';
 import type { CpuView, StepRecord } from './step-record';
 

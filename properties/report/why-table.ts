@@ -3,7 +3,7 @@
  * for and which steps nothing here needs.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { alignedTable } from './aligned-table';
 import { explain, propertyLabel } from './explain';
 import { boundsInWords } from './names';
@@ -15,8 +15,8 @@ export interface Consequence {
   /** Transitions of the shortest trace. */
   readonly depth?: number;
   readonly trace?: readonly Action[];
-  /** Bounds of that search, where they are not those of the table. */
-  readonly bounds?: Bounds;
+  /** OpenBounds of that search, where they are not those of the table. */
+  readonly bounds?: OpenBounds;
 }
 
 /** A step of a design. The keys are a contract. */
@@ -34,12 +34,12 @@ export interface WhyRow {
 
 interface WhyAnswer {
   readonly design: string;
-  readonly bounds: Bounds;
+  readonly bounds: OpenBounds;
   /** The design as it is. */
   readonly itself: Consequence;
   readonly rows: readonly WhyRow[];
-  /** Bounds with room for a second NMI. */
-  readonly second: Partial<Bounds>;
+  /** OpenBounds with room for a second NMI. */
+  readonly second: Partial<OpenBounds>;
 }
 
 export const isSeen = ({ verdict }: Consequence) => verdict === 'violated' || verdict === 'deadlock';

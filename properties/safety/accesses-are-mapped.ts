@@ -7,23 +7,41 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Fault } from '../../emulator/observer';
 import { CPL, RIP, VEC_PF } from '../../emulator/registers';
 import { hexVa, toVa } from '../../emulator/words';
-import type { Monitor } from '../monitor/monitor';
-import { fetchIsViolation } from './kernel-code-uses-kernel-cr3';
-import { S1 } from './property';
+import { isJudgedAsFetch } from './fetch-fault';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
-export function accessIsMapped(m: Monitor, cpu: Cpu, fault: Fault): void {
-  if (fault.vector !== VEC_PF) return;
-  if (cpu.r[CPL] === 3 && !fault.implicit && !m.delivering_) return;
+function accessIsMapped(scene: Scene, cpu: Cpu, fault: Fault): Answer {
+  if (fault.vector !== VEC_PF) return undefined;
+  if (cpu.r[CPL] === 3 && !fault.implicit && !scene.inDelivery) return undefined;
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-  if (!m.delivering_ && !fault.implicit && (m.view.manifest.exceptionTable.has(rip) || m.mayFaultAtIret(cpu))) return;
-  const fetch = fault.access === 'execute' && !fault.implicit;
-  if (fetch && fetchIsViolation(m, cpu, toVa(fault.addressLo, fault.addressHi))) return;
+  if (
+    !scene.inDelivery &&
+    !fault.implicit &&
+    (scene.view.manifest.exceptionTable.has(rip) || scene.mayFaultAtIret(cpu))
+  )
+    return undefined;
+  if (isJudgedAsFetch(scene, cpu, fault)) return undefined;
   const what =
-    fault.implicit || m.delivering_ ? 'implicit access' : fault.access === 'execute' ? 'fetch' : `data ${fault.access}`;
+    fault.implicit || scene.inDelivery
+      ? 'implicit access'
+      : fault.access === 'execute'
+        ? 'fetch'
+        : `data ${fault.access}`;
   const address = hexVa(toVa(fault.addressLo, fault.addressHi));
-  m.report(
-    S1,
-    cpu,
-    `expected every access at CPL0 to be mapped, the ${what} of ${address} raised #PF with error code ${fault.error}`,
-  );
+  return `expected every access at CPL0 to be mapped, the ${what} of ${address} raised #PF with error code ${fault.error}`;
 }
+
+export const ACCESSES_ARE_MAPPED: BuiltInProperty = {
+  number: 1,
+  slug: 'accesses-are-mapped',
+  promise: "Every fetch and access at CPL0, the processor's own included, is mapped with the rights that it needs.",
+  violated:
+    'The kernel touched something that the page table in CR3 does not map: on hardware an oops, or a #DF and a reset.',
+  definition:
+    'A fetch, data access or implicit access (gate, descriptor, TSS, frame push) made at CPL0, or at the CPL0 that a delivery is about to reach, raises no #PF; unless the instruction is in the exception table, or is a `manifest.iret.*`',
+  model: 'requires: the first fetch of a body',
+  mutant: 'mainline+no-cr3-switch-on-nmi-entry',
+  needs: [{ symbol: 'manifest.iret.NAME', part: 'a #PF of any IRET to user mode' }],
+  moments: { faulted: accessIsMapped },
+};

@@ -6,7 +6,12 @@
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import { designImage } from '../designs/images';
 import { bootGuest, type Guest } from '../monitor/guest';
-import { L1, S5, type Violation } from './property';
+import { ENTRY_TERMINATES } from './entry-terminates';
+import { KERNEL_CODE_USES_KERNEL_CR3 } from './kernel-code-uses-kernel-cr3';
+import type { Violation } from './property';
+
+const { number: L1 } = ENTRY_TERMINATES;
+const { number: S5 } = KERNEL_CODE_USES_KERNEL_CR3;
 
 /** Far more than a system call or a fault takes. */
 const ENOUGH = 2000;

@@ -3,45 +3,57 @@
  * within 4096 instructions, and never the guest's panic.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { Fault } from '../../emulator/observer';
 import { CR3, GS_BASE, ICOUNT, IDTR_BASE, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS, PROGRESS_AT } from '../ghost/ghost';
 import { gateHandler } from '../guest/external-vectors';
 import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
-import type { Monitor } from '../monitor/monitor';
-import { L1 } from './property';
+import { isFetchFault } from './fetch-fault';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 const LIMIT = 4096;
 
 /** After a branch at CPL0: a path that is too long has one. */
-export function entryTerminates(m: Monitor, cpu: Cpu, g: number): void {
-  if (((cpu.r[ICOUNT] - m.ghost.words[g + PROGRESS_AT]) | 0) > LIMIT)
-    m.report(L1, cpu, `expected user mode, a context switch or another event within ${LIMIT} instructions, found none`);
+function entryTerminates(scene: Scene, cpu: Cpu): Answer {
+  const g = scene.ghost.cpu(cpu.index);
+  if (((cpu.r[ICOUNT] - scene.ghost.words[g + PROGRESS_AT]) | 0) > LIMIT)
+    return `expected user mode, a context switch or another event within ${LIMIT} instructions, found none`;
+  return undefined;
 }
 
-/** Before the first instruction of the guest's panic; `t` is the thread that runs. */
-export function panicIsNotReached(m: Monitor, cpu: Cpu, t: number): void {
-  m.report(L1, cpu, `expected the entry to return, found the panic of the guest${afterFault(m, cpu, t)}`);
+/** Before the first instruction of the guest's panic. */
+function panicIsNotReached(scene: Scene, cpu: Cpu): Answer {
+  const t = scene.ghost.running(cpu.index);
+  return `expected the entry to return, found the panic of the guest${afterFault(scene, cpu, t)}`;
+}
+
+/** The user half need not map the panic. What led there is the cause all the same. */
+function panicIsNotFetched(scene: Scene, cpu: Cpu, fault: Fault): Answer {
+  const { panic } = scene.view.manifest;
+  if (!isFetchFault(scene, cpu, fault) || toVa(fault.addressLo, fault.addressHi) !== panic) return undefined;
+  return panicIsNotReached(scene, cpu);
 }
 
 /**
  * The faults whose handlers run: from the innermost context outwards, as long as faults opened them. An NMI or an
  * interrupt in between has its own story, and a context that has ended or was rolled back is not there to be named.
  */
-function afterFault(m: Monitor, cpu: Cpu, t: number): string {
+function afterFault(scene: Scene, cpu: Cpu, t: number): string {
   const told: string[] = [];
-  for (let k = m.ghost.depth(t) - 1; k >= 0; k--) {
-    const at = m.ghost.context(t, k);
-    if (m.ghost.words[at + CTX_FAULT] === 0) break;
-    const fault = faultOf(m, cpu, at);
-    const { image, machine } = m.view;
-    told.push([faultInWords(image, machine, fault), ...pageFaultDetails(machine, m.view, fault)].join('; '));
+  for (let k = scene.ghost.depth(t) - 1; k >= 0; k--) {
+    const at = scene.ghost.context(t, k);
+    if (scene.ghost.words[at + CTX_FAULT] === 0) break;
+    const fault = faultOf(scene, cpu, at);
+    const { image, machine } = scene.view;
+    told.push([faultInWords(image, machine, fault), ...pageFaultDetails(machine, scene.view, fault)].join('; '));
   }
   return told.length === 0 ? '' : ` after ${told.join('; in the handler of ')}`;
 }
 
-function faultOf(m: Monitor, cpu: Cpu, at: number): RaisedFault {
-  const { words } = m.ghost;
+function faultOf(scene: Scene, cpu: Cpu, at: number): RaisedFault {
+  const { words } = scene.ghost;
   const register = (i: number) => toVa(words[at + CTX_REGISTERS + i], words[at + CTX_REGISTERS + i + 1]);
   const vector = words[at + CTX_FAULT] - 1;
   return {
@@ -52,12 +64,26 @@ function faultOf(m: Monitor, cpu: Cpu, at: number): RaisedFault {
     cr3: words[at + CTX_REGISTERS + CR3],
     gsBase: register(GS_BASE),
     nested: false,
-    handler: gateOf(m, cpu, vector),
+    handler: gateOf(scene, cpu, vector),
   };
 }
 
 /** Where the IDT sends a vector. */
-function gateOf(m: Monitor, cpu: Cpu, vector: number): number | undefined {
+function gateOf(scene: Scene, cpu: Cpu, vector: number): number | undefined {
   const base = toVa(cpu.r[IDTR_BASE], cpu.r[IDTR_BASE + 1]);
-  return gateHandler(m.view.machine, m.view.kernelRoot(0), base, vector);
+  return gateHandler(scene.view.machine, scene.view.kernelRoot(0), base, vector);
 }
+
+export const ENTRY_TERMINATES: BuiltInProperty = {
+  number: 101,
+  slug: 'entry-terminates',
+  promise: 'Every entry returns, switches, or asks for something within 4096 instructions, and never panics.',
+  violated: 'The kernel does not get out of an entry: a hang or a panic.',
+  definition:
+    'user mode, a context switch, an event or a choice within 4096 instructions at CPL0; the panic symbol is never reached; no CPU with IF=0 repeats its state and reads nothing meanwhile, or while no other CPU can help: all others are in user mode or halted, and no event is pending that takes one into the kernel',
+  model: '- (`no-deadlock`: every state has a successor)',
+  mutant: 'mainline+nmi-handler-loops',
+  alsoJudged: 'by the runner, when a CPU repeats its state',
+  needs: [{ symbol: 'manifest.panic', part: 'the panic' }],
+  moments: { branched: entryTerminates, panicReached: panicIsNotReached, faulted: panicIsNotFetched },
+};

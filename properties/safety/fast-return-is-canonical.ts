@@ -4,25 +4,35 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
-import { CPL, RCX } from '../../emulator/registers';
+import { CPL, RCX, VEC_DF, VEC_NMI } from '../../emulator/registers';
 import { isCanonical } from '../../emulator/words';
 import { USER } from '../../model/kinds';
 import { STACK } from '../ghost/ghost';
-import type { Monitor } from '../monitor/monitor';
-import { S17 } from './property';
-
-const VEC_NMI = 2;
-const VEC_DF = 8;
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 /** Before SYSRET. */
-export function fastReturnIsCanonical(m: Monitor, cpu: Cpu): void {
+function fastReturnIsCanonical(_scene: Scene, cpu: Cpu): Answer {
   if (!isCanonical(cpu.r[RCX], cpu.r[RCX + 1]))
-    m.report(S17, cpu, 'expected SYSRET to a canonical address, found a non-canonical RCX');
+    return 'expected SYSRET to a canonical address, found a non-canonical RCX';
+  return undefined;
 }
 
 /** Before a delivery. NMI and #DF have an IST stack in every design here. */
-export function noDeliveryOnUserStack(m: Monitor, cpu: Cpu, g: number, event: Delivery): void {
-  if (cpu.r[CPL] !== 0 || m.ghost.words[g + STACK] !== USER) return;
-  if (event.vector === VEC_NMI || event.vector === VEC_DF) return;
-  m.report(S17, cpu, `expected no event without IST while rsp is the user's at CPL0, found vector ${event.vector}`);
+function noDeliveryOnUserStack(scene: Scene, cpu: Cpu, event: Delivery): Answer {
+  if (cpu.r[CPL] !== 0 || scene.ghost.words[scene.ghost.cpu(cpu.index) + STACK] !== USER) return undefined;
+  if (event.vector === VEC_NMI || event.vector === VEC_DF) return undefined;
+  return `expected no event without IST while rsp is the user's at CPL0, found vector ${event.vector}`;
 }
+
+export const FAST_RETURN_IS_CANONICAL: BuiltInProperty = {
+  number: 17,
+  slug: 'fast-return-is-canonical',
+  promise: "SYSRET returns to a canonical address, and nothing is delivered at CPL0 on the user's stack.",
+  violated: 'An event ran in kernel mode on a stack that user space chose (CVE-2012-0217 is the classic one).',
+  definition:
+    "SYSRET only with a canonical rcx; no event without IST (here: other than NMI and #DF) is delivered at CPL0 while rsp is the user's",
+  model: '-',
+  mutant: 'mainline+sysret-to-noncanonical',
+  moments: { sysretReached: fastReturnIsCanonical, delivering: noDeliveryOnUserStack },
+};

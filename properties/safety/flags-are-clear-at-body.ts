@@ -6,8 +6,8 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CR4, FLAG_AC, FLAG_DF, FLAG_NT, FLAG_TF } from '../../emulator/registers';
-import type { Monitor } from '../monitor/monitor';
-import { S24 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 const CR4_SMAP = 1 << 21;
 
@@ -19,10 +19,21 @@ const NAMES = [
 ] as const;
 
 /** Before the first instruction of the body of a context. */
-export function flagsAreClearAtBody(m: Monitor, cpu: Cpu): void {
+function flagsAreClearAtBody(_scene: Scene, cpu: Cpu): Answer {
   const smap = (cpu.r[CR4] & CR4_SMAP) !== 0;
   const set = NAMES.filter(([flag]) => (cpu.rflags() & flag) !== 0 && (flag !== FLAG_AC || smap));
-  if (set.length === 0) return;
+  if (set.length === 0) return undefined;
   const names = set.map(([, name]) => name).join(', ');
-  m.report(S24, cpu, `expected DF, TF, NT and AC to be 0 at the first instruction of .text, found ${names} set`);
+  return `expected DF, TF, NT and AC to be 0 at the first instruction of .text, found ${names} set`;
 }
+
+export const FLAGS_ARE_CLEAR_AT_BODY: BuiltInProperty = {
+  number: 24,
+  slug: 'flags-are-clear-at-body',
+  promise: 'Ordinary kernel code begins with DF, TF, NT and AC clear, whatever user code had set.',
+  violated: "C code ran with a flag of the user's: string instructions go backwards, or user memory is open to it.",
+  definition: 'at the first instruction of `.text` of a context DF, TF and NT are 0, and AC where CR4.SMAP is on',
+  model: '-',
+  mutant: 'mainline+df-not-cleared',
+  moments: { bodyReached: flagsAreClearAtBody },
+};

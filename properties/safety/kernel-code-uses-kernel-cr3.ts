@@ -4,54 +4,66 @@
  * the two differ legally, inside switch_mm.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { Fault } from '../../emulator/observer';
 import { CPL, CR3 } from '../../emulator/registers';
+import { toVa } from '../../emulator/words';
 import { nmiIsOpen } from '../ghost/contexts';
-import { RUNNING, USER_HALF } from '../ghost/ghost';
-import type { Monitor } from '../monitor/monitor';
-import { panicIsNotReached } from './entry-terminates';
-import { S5 } from './property';
+import { USER_HALF } from '../ghost/ghost';
+import { isFetchFault } from './fetch-fault';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
-export function codeUsesKernelCr3(m: Monitor, cpu: Cpu, g: number): void {
-  if (cpu.r[CPL] !== 0 || m.ghost.words[g + USER_HALF] === 0) return;
-  m.report(S5, cpu, 'expected the kernel half in CR3 for a fetch of instrumentable code (.text), found the user half');
+function codeUsesKernelCr3(scene: Scene, cpu: Cpu): Answer {
+  const g = scene.ghost.cpu(cpu.index);
+  if (cpu.r[CPL] !== 0 || scene.ghost.words[g + USER_HALF] === 0) return undefined;
+  return 'expected the kernel half in CR3 for a fetch of instrumentable code (.text), found the user half';
 }
 
-/**
- * A fetch that is about to fault because the user half does not map the code. True if that is a violation: it is judged
- * before the fetch, so it comes before S1. The panic is no code of the design: what led there is the cause (L1).
- */
-export function fetchIsViolation(m: Monitor, cpu: Cpu, va: number): boolean {
-  const { text, panic } = m.view.manifest;
-  const g = m.ghost.cpu(cpu.index);
-  if (m.ghost.words[g + USER_HALF] === 0) return false;
-  if (va === panic) {
-    panicIsNotReached(m, cpu, m.ghost.words[g + RUNNING]);
-    return true;
-  }
-  if (cpu.r[CPL] !== 0 || va < text.start || va >= text.end) return false;
-  codeUsesKernelCr3(m, cpu, g);
-  return true;
+/** A fetch that faults because the user half does not map the code is judged before the fetch: it comes before S1. */
+function codeIsMapped(scene: Scene, cpu: Cpu, fault: Fault): Answer {
+  if (!isFetchFault(scene, cpu, fault)) return undefined;
+  const va = toVa(fault.addressLo, fault.addressHi);
+  const { text, panic } = scene.view.manifest;
+  return va !== panic && va >= text.start && va < text.end ? codeUsesKernelCr3(scene, cpu) : undefined;
 }
 
-export function enabledInterruptsUseOwnCr3(m: Monitor, cpu: Cpu, g: number): void {
-  if (m.view.bounds.mms === 1) return;
-  const t = m.view.currentThread(cpu.index);
-  if (t < 0 || !m.view.isTask(t) || m.ghost.words[g + USER_HALF] === 1) return;
-  const mm = m.view.mmOfRoot(cpu.r[CR3]);
-  if (mm !== m.view.mmOf(t))
-    m.report(
-      S5,
-      cpu,
-      `expected CR3 of address space ${m.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`,
-    );
+function enabledInterruptsUseOwnCr3(scene: Scene, cpu: Cpu): Answer {
+  if (scene.view.bounds.mms === 1) return undefined;
+  const t = scene.view.currentThread(cpu.index);
+  if (t < 0 || !scene.view.isTask(t) || scene.ghost.words[scene.ghost.cpu(cpu.index) + USER_HALF] === 1)
+    return undefined;
+  const mm = scene.view.mmOfRoot(cpu.r[CR3]);
+  if (mm !== scene.view.mmOf(t))
+    return `expected CR3 of address space ${scene.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`;
+  return undefined;
 }
 
 /** Before an access to user memory: inside an NMI, which can hit in the middle of switch_mm (nmi_uaccess_okay). */
-export function nmiUsesOwnUserMemory(m: Monitor, cpu: Cpu, g: number): void {
-  const running = m.ghost.words[g + RUNNING];
-  const t = m.view.currentThread(cpu.index);
-  if (t < 0 || !m.view.isTask(t) || !nmiIsOpen(m.ghost, running, false)) return;
-  const mm = m.view.mmOfRoot(cpu.r[CR3]);
-  if (mm !== m.view.mmOf(t))
-    m.report(S5, cpu, `expected an NMI to read the user memory of task t${t}, found CR3 of address space ${mm}`);
+function nmiUsesOwnUserMemory(scene: Scene, cpu: Cpu): Answer {
+  const running = scene.ghost.running(cpu.index);
+  const t = scene.view.currentThread(cpu.index);
+  if (t < 0 || !scene.view.isTask(t) || !nmiIsOpen(scene.ghost, running, false)) return undefined;
+  const mm = scene.view.mmOfRoot(cpu.r[CR3]);
+  if (mm !== scene.view.mmOf(t))
+    return `expected an NMI to read the user memory of task t${t}, found CR3 of address space ${mm}`;
+  return undefined;
 }
+
+export const KERNEL_CODE_USES_KERNEL_CR3: BuiltInProperty = {
+  number: 5,
+  slug: 'kernel-code-uses-kernel-cr3',
+  promise:
+    'Code that may be instrumented runs on the kernel half, and with interrupts on in the address space of its task.',
+  violated:
+    'Ordinary kernel code ran on the user half, which does not map it: on hardware a #PF that cannot be handled.',
+  definition:
+    'an instruction of `.text` is fetched on the kernel half; and at CPL0 with IF=1, CR3 belongs to the mm of `current` (not asked of an idle thread, which borrows)',
+  model: 'requires: the first fetch of a body',
+  mutant: 'mainline+body-before-cr3',
+  moments: {
+    fetched: codeUsesKernelCr3,
+    faulted: codeIsMapped,
+    userMemoryAccessed: nmiUsesOwnUserMemory,
+    interruptsOn: enabledInterruptsUseOwnCr3,
+  },
+};

@@ -6,14 +6,21 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import { GS_BASE } from '../../emulator/registers';
 import { hex64 } from '../../emulator/words';
 import { USER_GS } from '../ghost/ghost';
-import type { Monitor } from '../monitor/monitor';
-import { S4 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
-export function gsAccessUsesKernelGs(m: Monitor, cpu: Cpu, g: number): void {
-  if (m.ghost.words[g + USER_GS] === 0) return;
-  m.report(
-    S4,
-    cpu,
-    `expected the per-CPU area in GS base for an access at CPL0, found ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`,
-  );
+function gsAccessUsesKernelGs(scene: Scene, cpu: Cpu): Answer {
+  if (scene.ghost.words[scene.ghost.cpu(cpu.index) + USER_GS] === 0) return undefined;
+  return `expected the per-CPU area in GS base for an access at CPL0, found ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`;
 }
+
+export const KERNEL_GS_ACCESSES_USE_KERNEL_GS: BuiltInProperty = {
+  number: 4,
+  slug: 'kernel-gs-accesses-use-kernel-gs',
+  promise: 'Every GS-relative access of the kernel uses the per-CPU area of its own CPU.',
+  violated: 'The kernel used a GS base that is not its own: user space decides where per-CPU data is.',
+  definition: 'a %gs-relative access at CPL0 has the per-CPU area of this CPU in GS base',
+  model: 'requires: the load of the kernel stack',
+  mutant: 'mainline+no-swapgs-at-bad-iret',
+  moments: { gsAccessed: gsAccessUsesKernelGs },
+};

@@ -7,32 +7,40 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import { NMI_BLOCKED } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
 import { CTX_KIND, SINCE_PENDING } from '../ghost/ghost';
-import type { Monitor } from '../monitor/monitor';
-import { L2 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 const LIMIT = 512;
 
 /**
  * After a return to user mode that closed the last context: whoever blocked NMIs is gone, and no IRET is left to come.
  */
-export function nmisAreUnblocked(m: Monitor, cpu: Cpu): void {
-  if (cpu.r[NMI_BLOCKED] !== 0 && m.ghost.depth(m.ghost.running(cpu.index)) === 0)
-    m.report(
-      L2,
-      cpu,
-      'expected NMIs to be unblocked in user mode, found them blocked with no NMI context left to end it',
-    );
+function nmisAreUnblocked(scene: Scene, cpu: Cpu): Answer {
+  if (cpu.r[NMI_BLOCKED] !== 0 && scene.ghost.depth(scene.ghost.running(cpu.index)) === 0)
+    return 'expected NMIs to be unblocked in user mode, found them blocked with no NMI context left to end it';
+  return undefined;
 }
 
 /** After an instruction, with an NMI pending. */
-export function nmiIsDelivered(m: Monitor, cpu: Cpu, g: number): void {
-  const { words } = m.ghost;
-  const t = m.ghost.running(cpu.index);
-  for (let k = 0; k < m.ghost.depth(t); k++) if (words[m.ghost.context(t, k) + CTX_KIND] === NMI) return;
+function nmiIsDelivered(scene: Scene, cpu: Cpu): Answer {
+  const { words } = scene.ghost;
+  const g = scene.ghost.cpu(cpu.index);
+  const t = scene.ghost.running(cpu.index);
+  for (let k = 0; k < scene.ghost.depth(t); k++)
+    if (words[scene.ghost.context(t, k) + CTX_KIND] === NMI) return undefined;
   if (++words[g + SINCE_PENDING] > LIMIT)
-    m.report(
-      L2,
-      cpu,
-      `expected the pending NMI within ${LIMIT} instructions after the last NMI context, found NMIs still blocked`,
-    );
+    return `expected the pending NMI within ${LIMIT} instructions after the last NMI context, found NMIs still blocked`;
+  return undefined;
 }
+
+export const NMI_IS_DELIVERED: BuiltInProperty = {
+  number: 102,
+  slug: 'nmi-is-delivered',
+  promise: 'A pending NMI is delivered within 512 instructions after the last NMI has ended.',
+  violated: 'NMIs stay blocked: the watchdog and perf are dead on that CPU.',
+  definition:
+    'a pending NMI is delivered within 512 instructions once no NMI context is open; NMIs are not blocked in user mode with no context open',
+  model: '-',
+  mutant: 'mainline+nmi-never-unblocked',
+  moments: { userModeReached: nmisAreUnblocked, nmiPending: nmiIsDelivered },
+};

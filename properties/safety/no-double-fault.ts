@@ -5,11 +5,28 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery, Fault } from '../../emulator/observer';
 import { VEC_DF } from '../../emulator/registers';
-import type { Monitor } from '../monitor/monitor';
-import { S18 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 /** At a fault or before a delivery. An INT 8 of user code raises no #DF: it is refused by the gate, or is its own. */
-export function noDoubleFault(m: Monitor, cpu: Cpu, event: Fault | Delivery): void {
+function noDoubleFault(_scene: Scene, _cpu: Cpu, event: Fault | Delivery): Answer {
   if (event.vector === VEC_DF && !('source' in event && event.source === 'software'))
-    m.report(S18, cpu, 'expected every fault to be delivered, found #DF');
+    return 'expected every fault to be delivered, found #DF';
+  return undefined;
 }
+
+/** A fault while #DF was being delivered. */
+function noShutdown(): Answer {
+  return 'expected every fault to be delivered, the CPU shut down: a fault while #DF was being delivered';
+}
+
+export const NO_DOUBLE_FAULT: BuiltInProperty = {
+  number: 18,
+  slug: 'no-double-fault',
+  promise: 'No fault is raised while another one is being delivered.',
+  violated: 'A fault could not be delivered: #DF, and on most kernels the end.',
+  definition: 'no #DF, no shutdown',
+  model: '-',
+  mutant: 'mainline+gp-gate-not-present',
+  moments: { faulted: noDoubleFault, delivering: noDoubleFault, shutDown: noShutdown },
+};

@@ -1,68 +1,71 @@
+/** A property of the concrete machine: one descriptor, in one file, in one list (index.ts). */
+import type { GuestView } from '../guest/guest-view';
+import { MOMENTS, type Moments } from './moments';
+
+export type { Answer } from './moments';
+
+/** An optional symbol of the manifest without which a property is not asked, or asks less. */
+export interface Need {
+  /** As the manifest's documentation spells it: `manifest.nmi_handler`, `manifest.stack.pti`. */
+  readonly symbol: string;
+  /** What is not asked without it, where that is not all of the property. */
+  readonly part?: string;
+}
+
+/** What somebody states about the machine, and when it is asked. */
+export interface Property {
+  /** Its name everywhere: lower-case words with hyphens. */
+  readonly slug: string;
+  /** What it promises, in one sentence. */
+  readonly promise: string;
+  /** What has gone wrong in a kernel that violates it, in one sentence. */
+  readonly violated: string;
+  /** The checks; a function of the machine where they keep something of it that no rollback has to undo. */
+  readonly moments: Moments | ((view: GuestView) => Moments);
+  /** What it needs of the manifest of an image. */
+  readonly needs?: readonly Need[];
+}
+
+/** One of the properties that this program knows, with what the documents say of it. */
+export interface BuiltInProperty extends Property {
+  /** S1 to S99 are 1 to 99, L1 to L99 are 101 to 199. The lowest number is reported. */
+  readonly number: number;
+  /** What must hold, exactly. Markdown. */
+  readonly definition: string;
+  /** When it is asked beside its moments. Markdown. */
+  readonly alsoJudged?: string;
+  /** Its form in the abstract machine, or `-`. Markdown. */
+  readonly model: string;
+  /** A mutant, or an unsafe design, that violates it. */
+  readonly mutant: string;
+}
+
+const SLUG = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
 /**
- * The properties of the concrete machine, by number and slug (docs/properties.md defines them), and what is said when
- * one is violated.
+ * A property of your own, for the library and `fuzz --property FILE`. Answers what it is given.
+ * @throws {TypeError} where a part is missing or the slug is not one.
  */
-export const S1 = 1;
-export const S2 = 2;
-export const S3 = 3;
-export const S4 = 4;
-export const S5 = 5;
-export const S6 = 6;
-export const S7 = 7;
-export const S8 = 8;
-export const S9 = 9;
-export const S10 = 10;
-export const S12 = 12;
-export const S16 = 16;
-export const S17 = 17;
-export const S18 = 18;
-export const S19 = 19;
-export const S24 = 24;
-export const S25 = 25;
-export const L1 = 101;
-export const L2 = 102;
-export const L3 = 103;
-export const L5 = 105;
-
-const SLUGS: ReadonlyMap<number, string> = new Map([
-  [S1, 'accesses-are-mapped'],
-  [S2, 'user-mode-uses-user-cr3'],
-  [S3, 'user-mode-uses-user-gs'],
-  [S4, 'kernel-gs-accesses-use-kernel-gs'],
-  [S5, 'kernel-code-uses-kernel-cr3'],
-  [S6, 'resume-is-exact'],
-  [S7, 'live-frames-are-untouched'],
-  [S8, 'stack-is-legal'],
-  [S9, 'scheduled-out-on-own-stack'],
-  [S10, 'entry-stack-is-coherent'],
-  [S12, 'user-table-is-minimal'],
-  [S16, 'nmi-is-kept'],
-  [S17, 'fast-return-is-canonical'],
-  [S18, 'no-double-fault'],
-  [S19, 'interrupts-off-in-window'],
-  [S24, 'flags-are-clear-at-body'],
-  [S25, 'user-flags-are-safe'],
-  [L1, 'entry-terminates'],
-  [L2, 'nmi-is-delivered'],
-  [L3, 'nesting-is-bounded'],
-  [L5, 'no-deadlock'],
-]);
-
-export const CHECKED_PROPERTIES: readonly number[] = [...SLUGS.keys()];
-
-/** Slug of a property number. Throws RangeError for a number that is not one. */
-export function propertySlug(property: number): string {
-  const slug = SLUGS.get(property);
-  if (slug === undefined) throw new RangeError(`no property ${property}`);
-  return slug;
+export function defineProperty(property: Property): Property {
+  const { slug, promise, violated, moments } = property;
+  if (typeof slug !== 'string' || !SLUG.test(slug))
+    throw new TypeError(
+      `expected a slug of lower-case words with hyphens, such as cr4-is-pinned, found ${String(slug)}`,
+    );
+  for (const [name, sentence] of Object.entries({ promise, violated }))
+    if (typeof sentence !== 'string' || sentence === '')
+      throw new TypeError(`expected a sentence as ${name} of the property ${slug}, found ${String(sentence)}`);
+  if (moments === null || (typeof moments !== 'object' && typeof moments !== 'function'))
+    throw new TypeError(`expected moments of the property ${slug}, an object of functions, found ${String(moments)}`);
+  const wrong = typeof moments === 'object' && Object.keys(moments).find((moment) => !Object.hasOwn(MOMENTS, moment));
+  if (wrong)
+    throw new TypeError(
+      `${slug}: expected a moment, found ${wrong}; the moments are ${Object.keys(MOMENTS).join(', ')}`,
+    );
+  return property;
 }
 
-/** Number of a slug, or undefined. */
-export function propertyNumber(slug: string): number | undefined {
-  return [...SLUGS].find(([, s]) => s === slug)?.[0];
-}
-
-/** The first violating micro-step of a run. */
+/** The first violating moment of a run. */
 export interface Violation {
   readonly property: number;
   readonly cpu: number;

@@ -10,6 +10,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import {
+  CPL,
   CR2,
   CR3,
   DS,
@@ -25,8 +26,8 @@ import {
   RIP,
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
-import { GP, NMI, NMI_STACK, PF, SYSCALL } from '../../model/kinds';
-import { NO_SNAPSHOT } from '../ghost/contexts';
+import { GP, NMI, PF, SYSCALL } from '../../model/kinds';
+import { isAsSaved, NO_SNAPSHOT, savedRegister } from '../ghost/contexts';
 import {
   CTX_CPU,
   CTX_FROM_USER_GS,
@@ -37,72 +38,38 @@ import {
   CTX_SP2_HI,
   CTX_SP2_LO,
   CTX_VECTOR,
-  NMI_REPEAT,
 } from '../ghost/ghost';
-import type { Monitor } from '../monitor/monitor';
-import { S6 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
-/**
- * IRETQ went into the manifest's repeat range, and not because that is where the NMI had hit. Without that range, what
- * goes elsewhere on the NMI stack after another NMI has hit is taken for the repeat.
- */
-export function returnsIntoRepeat(m: Monitor, cpu: Cpu, g: number, at: number): boolean {
-  const { words } = m.ghost;
-  const range = m.view.manifest.repeatNmi;
-  if (words[at + CTX_KIND] !== NMI) return false;
-  if (range === undefined)
-    return words[g + NMI_REPEAT] === 1 && m.stackOf(cpu, g) === NMI_STACK && !same(m, cpu, at, RIP);
-  const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-  const from = saved(m, at, RIP);
-  return rip >= range.start && rip < range.end && !(from >= range.start && from < range.end);
-}
-
-function saved(m: Monitor, at: number, register: number): number {
-  return toVa(m.ghost.words[at + CTX_REGISTERS + register], m.ghost.words[at + CTX_REGISTERS + register + 1]);
-}
-
-function same(m: Monitor, cpu: Cpu, at: number, register: number): boolean {
-  const { words } = m.ghost;
-  return (
-    cpu.r[register] === words[at + CTX_REGISTERS + register] &&
-    cpu.r[register + 1] === words[at + CTX_REGISTERS + register + 1]
-  );
-}
-
-function differs(m: Monitor, cpu: Cpu, at: number, name: string, register: number, expected = register): void {
-  const { words } = m.ghost;
+function differs(scene: Scene, cpu: Cpu, at: number, name: string, register: number, expected = register): string {
+  const { words } = scene.ghost;
   const before = hex64(words[at + CTX_REGISTERS + expected], words[at + CTX_REGISTERS + expected + 1]);
-  m.report(
-    S6,
-    cpu,
-    `expected ${name} ${before} as before the event, found ${hex64(cpu.r[register], cpu.r[register + 1])}`,
-  );
+  return `expected ${name} ${before} as before the event, found ${hex64(cpu.r[register], cpu.r[register + 1])}`;
 }
 
-function generalRegisters(m: Monitor, cpu: Cpu, at: number, clobbered: readonly number[]): void {
-  for (let i = 0; i < 16; i++)
-    if (!same(m, cpu, at, 2 * i) && !clobbered.includes(2 * i)) differs(m, cpu, at, GPR_NAMES[i], 2 * i);
+function generalRegisters(scene: Scene, cpu: Cpu, at: number, clobbered: readonly number[]): Answer {
+  for (let i = 0; i < GPR_NAMES.length; i++)
+    if (!isAsSaved(scene.ghost, cpu, at, 2 * i) && !clobbered.includes(2 * i))
+      return differs(scene, cpu, at, GPR_NAMES[i], 2 * i);
+  return undefined;
 }
 
 /** Selectors of the data segments and the base of FS: nobody but a context switch writes them. */
-function segments(m: Monitor, cpu: Cpu, at: number): void {
+function segments(scene: Scene, cpu: Cpu, at: number): Answer {
   for (const [name, register] of SELECTORS) {
-    const before = m.ghost.words[at + CTX_REGISTERS + register];
+    const before = scene.ghost.words[at + CTX_REGISTERS + register];
     const found = cpu.r[register];
     if (found !== before)
-      m.report(
-        S6,
-        cpu,
-        `expected the selector ${name} ${before.toString(16)} as before the event, found ${found.toString(16)}`,
-      );
+      return `expected the selector ${name} ${before.toString(16)} as before the event, found ${found.toString(16)}`;
   }
-  if (!same(m, cpu, at, FS_BASE)) differs(m, cpu, at, 'FS base', FS_BASE);
+  return isAsSaved(scene.ghost, cpu, at, FS_BASE) ? undefined : differs(scene, cpu, at, 'FS base', FS_BASE);
 }
 
-function flags(m: Monitor, cpu: Cpu, expected: number): void {
+function flags(cpu: Cpu, expected: number): Answer {
   const found = cpu.rflags();
-  if (((found ^ expected) & ~FLAG_RF) !== 0)
-    m.report(S6, cpu, `expected RFLAGS ${expected.toString(16)} as before the event, found ${found.toString(16)}`);
+  if (((found ^ expected) & ~FLAG_RF) === 0) return undefined;
+  return `expected RFLAGS ${expected.toString(16)} as before the event, found ${found.toString(16)}`;
 }
 
 const SELECTORS = [
@@ -114,87 +81,107 @@ const SELECTORS = [
 const NOTHING: readonly number[] = [];
 const SYSCALL_CLOBBERS: readonly number[] = [RAX, RCX, R11];
 
-/** A return to CPL3 has completed; `at` is the context that it ends. */
-export function userResumeIsExact(m: Monitor, cpu: Cpu, at: number): void {
-  const { words } = m.ghost;
-  const kind = words[at + CTX_KIND];
-  if (words[at + CTX_VECTOR] === NO_SNAPSHOT || kind === GP) return;
-  segments(m, cpu, at);
-  if (kind === SYSCALL) {
-    generalRegisters(m, cpu, at, SYSCALL_CLOBBERS);
-    if (toVa(cpu.r[RIP], cpu.r[RIP + 1]) !== saved(m, at, RCX)) differs(m, cpu, at, 'rip', RIP, RCX);
-    flags(m, cpu, words[at + CTX_REGISTERS + R11]);
-    systemCallResult(m, cpu);
-    return;
-  }
-  generalRegisters(m, cpu, at, NOTHING);
-  if (!same(m, cpu, at, RIP)) differs(m, cpu, at, 'rip', RIP);
-  flags(m, cpu, words[at + CTX_RFLAGS]);
+/** A return has completed; `at` is the context that it ends. */
+function resumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
+  return cpu.r[CPL] === 3 ? userResumeIsExact(scene, cpu, at) : kernelResumeIsExact(scene, cpu, at);
 }
 
-/** An image whose system calls all answer the same says so; otherwise rax is what the body made of it. */
-function systemCallResult(m: Monitor, cpu: Cpu): void {
-  const expected = m.view.manifest.syscallResult;
-  if (expected === undefined || toVa(cpu.r[RAX], cpu.r[RAX + 1]) === expected) return;
-  m.report(
-    S6,
-    cpu,
-    `expected rax ${hex64(vaLo(expected), vaHi(expected))}, the result of every system call, found ${hex64(cpu.r[RAX], cpu.r[RAX + 1])}`,
+function userResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
+  const { words } = scene.ghost;
+  const kind = words[at + CTX_KIND];
+  if (words[at + CTX_VECTOR] === NO_SNAPSHOT || kind === GP) return undefined;
+  if (kind === SYSCALL)
+    return (
+      segments(scene, cpu, at) ??
+      generalRegisters(scene, cpu, at, SYSCALL_CLOBBERS) ??
+      systemCallReturnsToRcx(scene, cpu, at) ??
+      flags(cpu, words[at + CTX_REGISTERS + R11]) ??
+      systemCallResult(scene, cpu)
+    );
+  return (
+    segments(scene, cpu, at) ??
+    generalRegisters(scene, cpu, at, NOTHING) ??
+    (isAsSaved(scene.ghost, cpu, at, RIP) ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
+    flags(cpu, words[at + CTX_RFLAGS])
   );
 }
 
-/** A return to CPL0 has completed; `at` is the context that it ends. */
-export function kernelResumeIsExact(m: Monitor, cpu: Cpu, at: number): void {
-  generalRegisters(m, cpu, at, NOTHING);
-  if (!same(m, cpu, at, RIP) && !isFixup(m, cpu, at)) differs(m, cpu, at, 'rip', RIP);
-  flags(m, cpu, m.ghost.words[at + CTX_RFLAGS]);
-  segments(m, cpu, at);
-  environment(m, cpu, at);
-  if (m.ghost.words[at + CTX_KIND] === NMI) nmiLeavesNoTrace(m, cpu, at);
+function systemCallReturnsToRcx(scene: Scene, cpu: Cpu, at: number): Answer {
+  const returned = toVa(cpu.r[RIP], cpu.r[RIP + 1]) === savedRegister(scene.ghost, at, RCX);
+  return returned ? undefined : differs(scene, cpu, at, 'rip', RIP, RCX);
 }
 
-function isFixup(m: Monitor, cpu: Cpu, at: number): boolean {
-  if (m.ghost.words[at + CTX_KIND] !== PF) return false;
-  return m.view.manifest.exceptionTable.get(saved(m, at, RIP)) === toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+/** An image whose system calls all answer the same says so; otherwise rax is what the body made of it. */
+function systemCallResult(scene: Scene, cpu: Cpu): Answer {
+  const expected = scene.view.manifest.syscallResult;
+  if (expected === undefined || toVa(cpu.r[RAX], cpu.r[RAX + 1]) === expected) return undefined;
+  return `expected rax ${hex64(vaLo(expected), vaHi(expected))}, the result of every system call, found ${hex64(cpu.r[RAX], cpu.r[RAX + 1])}`;
+}
+
+function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
+  const { words } = scene.ghost;
+  const goesOn = isAsSaved(scene.ghost, cpu, at, RIP) || isFixup(scene, cpu, at);
+  return (
+    generalRegisters(scene, cpu, at, NOTHING) ??
+    (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
+    flags(cpu, words[at + CTX_RFLAGS]) ??
+    segments(scene, cpu, at) ??
+    environment(scene, cpu, at) ??
+    (words[at + CTX_KIND] === NMI ? nmiLeavesNoTrace(scene, cpu, at) : undefined)
+  );
+}
+
+function isFixup(scene: Scene, cpu: Cpu, at: number): boolean {
+  if (scene.ghost.words[at + CTX_KIND] !== PF) return false;
+  const fixup = scene.view.manifest.exceptionTable.get(savedRegister(scene.ghost, at, RIP));
+  return fixup === toVa(cpu.r[RIP], cpu.r[RIP + 1]);
 }
 
 const HALF_NAMES = ['kernel', 'user'];
 
-function environment(m: Monitor, cpu: Cpu, at: number): void {
-  const { words } = m.ghost;
-  const half = m.view.isUserHalf(cpu.r[CR3]) ? 1 : 0;
+function environment(scene: Scene, cpu: Cpu, at: number): Answer {
+  const { words } = scene.ghost;
+  const half = scene.view.isUserHalf(cpu.r[CR3]) ? 1 : 0;
   if (half !== words[at + CTX_FROM_USER_HALF])
-    m.report(
-      S6,
-      cpu,
-      `expected CR3 on the ${HALF_NAMES[words[at + CTX_FROM_USER_HALF]]} half as before the event, found the ${HALF_NAMES[half]} half`,
-    );
-  const before = m.view.mmOfRoot(words[at + CTX_REGISTERS + CR3]);
-  const mm = m.view.mmOfRoot(cpu.r[CR3]);
+    return `expected CR3 on the ${HALF_NAMES[words[at + CTX_FROM_USER_HALF]]} half as before the event, found the ${HALF_NAMES[half]} half`;
+  const before = scene.view.mmOfRoot(words[at + CTX_REGISTERS + CR3]);
+  const mm = scene.view.mmOfRoot(cpu.r[CR3]);
   if (mm !== before)
-    m.report(S6, cpu, `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`);
-  const gs = m.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
+    return `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`;
+  const gs = scene.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
   if (gs !== words[at + CTX_FROM_USER_GS])
-    m.report(
-      S6,
-      cpu,
-      `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`,
-    );
+    return `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`;
+  return undefined;
 }
 
 /**
  * An NMI can hit between a fault and the read of CR2, and between the write and the read of the SYSCALL scratch word.
  */
-function nmiLeavesNoTrace(m: Monitor, cpu: Cpu, at: number): void {
-  const { words } = m.ghost;
-  if (!same(m, cpu, at, CR2)) differs(m, cpu, at, 'CR2', CR2);
-  const pa = m.view.sp2Pa[cpu.index];
-  if (pa === undefined || words[at + CTX_CPU] !== cpu.index) return;
-  const { words: memory } = m.view.machine.memory;
+function nmiLeavesNoTrace(scene: Scene, cpu: Cpu, at: number): Answer {
+  const { words } = scene.ghost;
+  if (!isAsSaved(scene.ghost, cpu, at, CR2)) return differs(scene, cpu, at, 'CR2', CR2);
+  const pa = scene.view.sp2Pa[cpu.index];
+  if (pa === undefined || words[at + CTX_CPU] !== cpu.index) return undefined;
+  const { words: memory } = scene.view.machine.memory;
   if (memory[pa >>> 2] !== words[at + CTX_SP2_LO] || memory[(pa >>> 2) + 1] !== words[at + CTX_SP2_HI])
-    m.report(
-      S6,
-      cpu,
-      `expected the SYSCALL scratch word ${hex64(words[at + CTX_SP2_LO], words[at + CTX_SP2_HI])} as before the NMI, found ${hex64(memory[pa >>> 2], memory[(pa >>> 2) + 1])}`,
-    );
+    return `expected the SYSCALL scratch word ${hex64(words[at + CTX_SP2_LO], words[at + CTX_SP2_HI])} as before the NMI, found ${hex64(memory[pa >>> 2], memory[(pa >>> 2) + 1])}`;
+  return undefined;
 }
+
+export const RESUME_IS_EXACT: BuiltInProperty = {
+  number: 6,
+  slug: 'resume-is-exact',
+  promise: 'What an event interrupted goes on exactly as it was: registers, stack, CR3, GS, scratch words.',
+  violated: 'An interrupted context was resumed with something changed: corruption that shows much later.',
+  definition:
+    "a return gives back what was interrupted. To CPL0: general registers, rsp, rip, RFLAGS (but RF), half and mm of CR3, whether GS is the kernel's; for an NMI also CR2 and the sp2 word. To CPL3: general registers, rsp, rip, RFLAGS; of SYSCALL all but rax, rcx, r11, with rip = rcx and RFLAGS = r11 of the entry, and rax = `manifest.syscall_result` where the image has it. Both: the selectors ES, DS, FS, and FS base. Not asked of a context whose saved registers were changed on purpose (`manifest.regs_changed.*`)",
+  model: 'requires: half of CR3 and GS of a return to CPL0',
+  mutant: 'mainline+no-cr3-restore-on-nmi-exit',
+  needs: [
+    { symbol: 'manifest.percpu.sp2', part: 'the SYSCALL scratch word' },
+    { symbol: 'manifest.repeat_nmi', part: 'of an NMI that another NMI has hit' },
+    { symbol: 'manifest.end_repeat_nmi', part: 'of an NMI that another NMI has hit' },
+    { symbol: 'manifest.syscall_result', part: 'rax of a system call' },
+  ],
+  moments: { returned: resumeIsExact },
+};

@@ -10,78 +10,79 @@ import { hexVa } from '../../emulator/words';
 import { NMI } from '../../model/kinds';
 import { CTX_FRAME, CTX_KIND, INTERRUPTS, RSP_SAVED, RUNNING, USER_GS, USER_HALF } from '../ghost/ghost';
 import { regionOf } from '../guest/regions';
-import type { Monitor } from '../monitor/monitor';
-import { S9 } from './property';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 /** After a store to a page of task structures. */
-export function scheduledOutOnOwnStack(m: Monitor, cpu: Cpu, pa: number): void {
-  const g = m.ghost.cpu(cpu.index);
-  const t = m.ghost.words[g + RUNNING];
-  if (pa !== m.view.threadspPa[t]) {
-    otherThreadIsLeftAlone(m, cpu, pa);
-    return;
-  }
-  m.ghost.words[m.ghost.thread(t) + RSP_SAVED] = 1;
-  const rsp = m.view.pointerAt(pa);
-  const region = regionOf(m.view.regions, rsp);
-  const who = name(m, t);
-  if (region === undefined && !m.view.stacksKnown) return;
-  if (region === undefined || region.thread !== t) {
-    m.report(
-      S9,
-      cpu,
-      `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`,
-    );
-    return;
-  }
-  const wrong = environmentAtSwitch(m, g) ?? openContexts(m, t);
-  if (wrong !== undefined) m.report(S9, cpu, `${who} is scheduled out ${wrong}`);
+function scheduledOutOnOwnStack(scene: Scene, cpu: Cpu, pa: number): Answer {
+  const g = scene.ghost.cpu(cpu.index);
+  const t = scene.ghost.words[g + RUNNING];
+  if (pa !== scene.view.threadspPa[t]) return otherThreadIsLeftAlone(scene, pa);
+  scene.ghost.words[scene.ghost.thread(t) + RSP_SAVED] = 1;
+  const rsp = scene.view.pointerAt(pa);
+  const region = regionOf(scene.view.regions, rsp);
+  const who = name(scene, t);
+  if (region === undefined && !scene.view.stacksKnown) return undefined;
+  if (region === undefined || region.thread !== t)
+    return `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
+  const wrong = environmentAtSwitch(scene, g) ?? openContexts(scene, t);
+  return wrong === undefined ? undefined : `${who} is scheduled out ${wrong}`;
 }
 
-function name(m: Monitor, t: number): string {
-  return m.view.isTask(t) ? `task t${t}` : `the idle thread of CPU ${t - m.view.bounds.tasks}`;
+function name(scene: Scene, t: number): string {
+  return scene.view.isTask(t) ? `task t${t}` : `the idle thread of CPU ${t - scene.view.bounds.tasks}`;
 }
 
 /**
  * A store to the threadsp of a thread that does not run on this CPU makes it: with a stack of its own, and no other CPU
  * on it.
  */
-function otherThreadIsLeftAlone(m: Monitor, cpu: Cpu, pa: number): void {
-  const t = m.view.threadspPa.indexOf(pa);
-  if (t < 0) return;
-  const rsp = m.view.pointerAt(pa);
-  const user = m.view.machine.cpus.find((other) => m.ghost.running(other.index) === t);
-  const region = regionOf(m.view.regions, rsp);
+function otherThreadIsLeftAlone(scene: Scene, pa: number): Answer {
+  const t = scene.view.threadspPa.indexOf(pa);
+  if (t < 0) return undefined;
+  const rsp = scene.view.pointerAt(pa);
+  const user = scene.view.machine.cpus.find((other) => scene.ghost.running(other.index) === t);
+  const region = regionOf(scene.view.regions, rsp);
   if (user !== undefined)
-    m.report(S9, cpu, `expected threadsp of ${name(m, t)} to be stored by CPU ${user.index}, which runs it, alone`);
-  else if (region?.thread !== t && m.view.stacksKnown)
-    m.report(
-      S9,
-      cpu,
-      `threadsp of ${name(m, t)}, which runs nowhere, becomes ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`,
-    );
+    return `expected threadsp of ${name(scene, t)} to be stored by CPU ${user.index}, which runs it, alone`;
+  if (region?.thread !== t && scene.view.stacksKnown)
+    return `threadsp of ${name(scene, t)}, which runs nowhere, becomes ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
+  return undefined;
 }
 
 /** Before thread t, which has run on this CPU, gives way to another one. */
-export function rspWasSaved(m: Monitor, cpu: Cpu, t: number): void {
-  if (m.ghost.words[m.ghost.thread(t) + RSP_SAVED] === 1 || m.view.hasEnded(t)) return;
-  m.report(S9, cpu, `${name(m, t)} is scheduled out and its rsp was not stored to its threadsp since it began to run`);
+function rspWasSaved(scene: Scene, _cpu: Cpu, t: number): Answer {
+  if (scene.ghost.words[scene.ghost.thread(t) + RSP_SAVED] === 1 || scene.view.hasEnded(t)) return undefined;
+  return `${name(scene, t)} is scheduled out and its rsp was not stored to its threadsp since it began to run`;
 }
 
-function environmentAtSwitch(m: Monitor, g: number): string | undefined {
-  const { words } = m.ghost;
+function environmentAtSwitch(scene: Scene, g: number): string | undefined {
+  const { words } = scene.ghost;
   if (words[g + USER_HALF] === 1) return 'on the user half of the page table, expected the kernel half';
   if (words[g + USER_GS] === 1) return "with the user's GS, expected the kernel's";
   return words[g + INTERRUPTS] === 1 ? 'with interrupts on, expected IF=0' : undefined;
 }
 
-function openContexts(m: Monitor, t: number): string | undefined {
-  const { words } = m.ghost;
-  for (let k = 0; k < m.ghost.depth(t); k++) {
-    const at = m.ghost.context(t, k);
+function openContexts(scene: Scene, t: number): string | undefined {
+  const { words } = scene.ghost;
+  for (let k = 0; k < scene.ghost.depth(t); k++) {
+    const at = scene.ghost.context(t, k);
     if (words[at + CTX_KIND] === NMI) return 'inside an NMI';
-    if (m.pages.isPerCpuStack(words[at + CTX_FRAME]))
+    if (scene.pages.isPerCpuStack(words[at + CTX_FRAME]))
       return `while its context ${k} has a live hardware frame on a per-CPU stack`;
   }
   return undefined;
 }
+
+export const SCHEDULED_OUT_ON_OWN_STACK: BuiltInProperty = {
+  number: 9,
+  slug: 'scheduled-out-on-own-stack',
+  promise: 'A task that is scheduled out leaves what it needs on stacks of its own, never on one that its CPU shares.',
+  violated: 'A task was scheduled out while it stood on a per-CPU stack, which the next entry on that CPU overwrites.',
+  definition:
+    "when a CPU stores to threadsp of its running thread, the stored value lies in a stack of that thread (kernel, PTI, idle); CR3 on the kernel half, GS the kernel's, IF=0, no NMI context open, no live hardware frame of the thread on a per-CPU stack. A thread that gives way has stored its rsp since it began to run; the threadsp of a thread that runs elsewhere is not stored to, and that of one that runs nowhere only with a stack of its own",
+  model: 'requires: the context switch',
+  mutant: 'deferred-percpu',
+  needs: [{ symbol: 'manifest.stack.pti', part: 'an rsp outside of every stack' }],
+  moments: { storedToTask: scheduledOutOnOwnStack, threadSwitched: rspWasSaved },
+};

@@ -6,14 +6,14 @@
  *
  * Checked once after boot, and again after a store to one of the page-table pages that the walk read.
  */
-import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
 import { PTI } from '../../model/kinds';
 import { WATCHES_TABLE } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
-import type { AllowedPageKind, Range } from '../guest/manifest';
-import type { Monitor } from '../monitor/monitor';
-import { S12 } from './property';
+import { ALLOWED_PAGE_KINDS, type AllowedPageKind, type Range } from '../guest/manifest';
+import type { Moments } from './moments';
+import type { Answer, BuiltInProperty } from './property';
+import type { Scene } from './scene';
 
 const PAGE = 4096;
 /** The lowest kernel address (the upper half of 48-bit addresses). */
@@ -35,70 +35,73 @@ interface PageKind {
 
 const READ_ONLY_KINDS: readonly AllowedPageKind[] = ['idt', 'gdt'];
 
-export class UserTableCheck {
-  readonly #view: GuestView;
-  readonly #allowed = new Map<number, PageKind>();
-  readonly #tablePages = new Set<number>();
-  /** Leaves in the kernel's addresses of the user table of address space 0, as last walked. */
-  leafPages = 0;
+/** Pages of 4 KiB that the user table of address space 0 maps in the kernel's addresses. */
+export function userTablePages(view: GuestView): number {
+  return [...view.machine.leaves(view.userRoot(0), KERNEL_HALF)].reduce((pages, leaf) => pages + leaf.size / PAGE, 0);
+}
+
+/** Walks the user tables. What it keeps is derived from the tables alone, so no rollback has to undo it. */
+class UserTableCheck {
+  private readonly view: GuestView;
+  private readonly allowed = new Map<number, PageKind>();
+  private readonly tablePages = new Set<number>();
 
   constructor(view: GuestView) {
-    this.#view = view;
+    this.view = view;
     const { manifest } = view;
-    this.#allow(manifest.entryText, { name: 'entry text', readOnly: true, mm: -1 });
-    this.#allow(manifest.noinstrText, { name: 'noinstr text', readOnly: true, mm: -1 });
+    this.allow(manifest.entryText, { name: 'entry text', readOnly: true, mm: -1 });
+    this.allow(manifest.noinstrText, { name: 'noinstr text', readOnly: true, mm: -1 });
     for (const [name, range] of manifest.allowedPages ?? [])
-      this.#allow(range, { name, readOnly: READ_ONLY_KINDS.includes(name), mm: -1 });
+      this.allow(range, { name, readOnly: READ_ONLY_KINDS.includes(name), mm: -1 });
     for (const r of view.regions)
-      if (r.kind === PTI) this.#allow(r, { name: r.name, readOnly: false, mm: view.mmOf(r.thread) });
+      if (r.kind === PTI) this.allow(r, { name: r.name, readOnly: false, mm: view.mmOf(r.thread) });
   }
 
-  #allow(range: Range, kind: PageKind): void {
+  private allow(range: Range, kind: PageKind): void {
     for (let va = range.start; va < range.end; va += PAGE) {
-      const leaf = this.#view.machine.translate(this.#view.kernelRoot(0), va);
-      if (leaf !== undefined) this.#allowed.set(leaf.pa >>> 12, kind);
+      const leaf = this.view.machine.translate(this.view.kernelRoot(0), va);
+      if (leaf !== undefined) this.allowed.set(leaf.pa >>> 12, kind);
     }
   }
 
   /** Walks every user table. Nothing is judged where the image does not say what the tables may map. */
-  check(m: Monitor): void {
-    const { allowedPages, unknownStacks } = this.#view.manifest;
-    if (allowedPages === undefined || unknownStacks.includes('pti')) return;
-    const [cpu] = this.#view.machine.cpus;
-    for (let mm = 0; mm < this.#view.bounds.mms; mm++) this.#checkTable(m, cpu, mm);
+  check(scene: Scene): Answer {
+    const { manifest, bounds } = this.view;
+    if (manifest.allowedPages === undefined || manifest.unknownStacks.includes('pti')) return undefined;
+    let answer: Answer;
+    for (let mm = 0; mm < bounds.mms; mm++) {
+      this.watchTables(scene, this.view.userRoot(mm), TOP_LEVEL, KERNEL_SLOT);
+      answer ??= this.checkTable(mm);
+    }
+    return answer;
   }
 
-  #checkTable(m: Monitor, cpu: Cpu, mm: number): void {
-    const { machine } = this.#view;
-    let pages = 0;
-    for (const leaf of machine.leaves(this.#view.userRoot(mm), KERNEL_HALF)) {
-      pages += leaf.size / PAGE;
-      const wrong = this.#judge(leaf, mm);
-      if (wrong !== undefined)
-        m.report(S12, cpu, `the user table of address space ${mm} maps ${hexVa(leaf.va)}: ${wrong}`);
+  private checkTable(mm: number): Answer {
+    for (const leaf of this.view.machine.leaves(this.view.userRoot(mm), KERNEL_HALF)) {
+      const wrong = this.judge(leaf, mm);
+      if (wrong !== undefined) return `the user table of address space ${mm} maps ${hexVa(leaf.va)}: ${wrong}`;
     }
-    if (mm === 0) this.leafPages = pages;
-    this.#watchTables(m, this.#view.userRoot(mm), TOP_LEVEL, KERNEL_SLOT);
+    return undefined;
   }
 
   /** Remembers the page-table pages below `table` that translate kernel addresses. */
-  #watchTables(m: Monitor, table: number, level: number, from: number): void {
-    const { words } = this.#view.machine.memory;
-    if (!this.#tablePages.has(table)) {
-      this.#tablePages.add(table);
-      m.pages.watch(table, WATCHES_TABLE);
+  private watchTables(scene: Scene, table: number, level: number, from: number): void {
+    const { words } = this.view.machine.memory;
+    if (!this.tablePages.has(table)) {
+      this.tablePages.add(table);
+      scene.pages.watch(table, WATCHES_TABLE);
     }
     for (let i = from; i < ENTRIES && level > 0; i++) {
       const entry = words[(table >>> 2) + 2 * i];
       if ((entry & PTE_PRESENT) !== 0 && (entry & PTE_PS) === 0)
-        this.#watchTables(m, (entry & -PAGE) >>> 0, level - 1, 0);
+        this.watchTables(scene, (entry & -PAGE) >>> 0, level - 1, 0);
     }
   }
 
-  #judge(leaf: { pa: number; size: number; writable: boolean; user: boolean }, mm: number): string | undefined {
+  private judge(leaf: { pa: number; size: number; writable: boolean; user: boolean }, mm: number): Answer {
     if (leaf.user) return 'the leaf is accessible to user mode, expected a supervisor leaf';
     for (let pa = leaf.pa; pa < leaf.pa + leaf.size; pa += PAGE) {
-      const kind = this.#allowed.get(pa >>> 12);
+      const kind = this.allowed.get(pa >>> 12);
       if (kind === undefined) return `the physical page ${pa.toString(16)} is of no kind that a user table may map`;
       if (kind.readOnly && leaf.writable) return `${kind.name} is writable, expected read-only`;
       if (kind.mm >= 0 && kind.mm !== mm) return `${kind.name} belongs to address space ${kind.mm}`;
@@ -107,7 +110,33 @@ export class UserTableCheck {
   }
 
   /** After a store to a page-table page: walk again if the walk had read that page in the kernel's addresses. */
-  tableWritten(m: Monitor, pa: number): void {
-    if (this.#tablePages.has(pa & ~(PAGE - 1))) this.check(m);
+  tableWritten(scene: Scene, pa: number): Answer {
+    return this.tablePages.has(pa & ~(PAGE - 1)) ? this.check(scene) : undefined;
   }
 }
+
+function userTableMoments(view: GuestView): Moments {
+  const table = new UserTableCheck(view);
+  return {
+    booted: (scene) => table.check(scene),
+    storedToTable: (scene, _cpu, pa) => table.tableWritten(scene, pa),
+  };
+}
+
+const ALLOWED_PAGE_SYMBOLS = ALLOWED_PAGE_KINDS.flatMap((kind) => [
+  { symbol: `manifest.pages.${kind}.start` },
+  { symbol: `manifest.pages.${kind}.end` },
+]);
+
+export const USER_TABLE_IS_MINIMAL: BuiltInProperty = {
+  number: 12,
+  slug: 'user-table-is-minimal',
+  promise: 'In its kernel half the user page table maps what entering the kernel needs, and nothing else.',
+  violated: 'User page tables map kernel memory that has to be hidden from user mode: readable by Meltdown.',
+  definition:
+    "every leaf of U(m) in the kernel's addresses maps pages of the allow-list: entry text, noinstr text, IDT, GDT, entry stacks, IST stacks, cpu_tss_rw, per-CPU offset table, PTI stacks of tasks of m. All supervisor; text, IDT and GDT read-only",
+  model: 'invariant (a constant of the design)',
+  mutant: 'no-pti',
+  needs: [{ symbol: 'manifest.stack.pti' }, ...ALLOWED_PAGE_SYMBOLS],
+  moments: userTableMoments,
+};

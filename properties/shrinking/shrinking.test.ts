@@ -11,7 +11,7 @@ import { type Failure, shrinkFailure, unshrunk } from '../campaign/failure';
 import { campaignRun, type FailedWalk } from '../campaign/run';
 import { Subject } from '../campaign/subject';
 import { TraceArbitrary } from '../campaign/trace-arbitrary';
-import { propertyNumber } from '../safety/property';
+import { propertyNumber } from '../safety/index';
 import { replayWalk, type Walk } from '../trace/walk';
 import { concretise, concretiseAny } from './concretise';
 import { candidates, isSimpler } from './delta-debugging';

@@ -15,7 +15,7 @@ import { Coverage, sweep } from '../exploration/sweep';
 import { propertyLabel } from '../report/explain';
 import { actionName } from '../report/names';
 import { counted } from '../report/numbers';
-import { propertySlug } from '../safety/property';
+import { propertySlug } from '../safety/index';
 import type { Walk } from '../trace/walk';
 
 /** Where a failing test leaves the case, relative to the working directory. */

@@ -11,8 +11,28 @@ export type Outcome =
   | { readonly kind: 'done'; readonly length: number }
   /** The action was not enabled here; the state may have moved, so go back to a mark. */
   | { readonly kind: 'disabled'; readonly why: string }
-  | { readonly kind: 'violated'; readonly property: number; readonly message: string }
-  | { readonly kind: 'diverged'; readonly field: string; readonly message: string };
+  | Violated
+  | Diverged;
+
+/** A property failed. */
+export interface Violated {
+  /** How the action ended. */
+  readonly kind: 'violated';
+  /** Number of the property. */
+  readonly property: number;
+  /** What was expected, and what was found. */
+  readonly message: string;
+}
+
+/** The machine did what the abstract machine does not allow. */
+export interface Diverged {
+  /** How the action ended. */
+  readonly kind: 'diverged';
+  /** The first field of the abstract state that differs. */
+  readonly field: string;
+  /** What was expected, and what was found. */
+  readonly message: string;
+}
 
 /** Answers a choice of the system: 0 .. alternatives-1. */
 export type Chooser = (alternatives: number) => number;

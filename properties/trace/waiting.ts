@@ -5,10 +5,11 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { fetchOp } from '../../emulator/fetch';
 import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/micro-op';
-import { CPL, EFLAGS, FLAG_IF, HALTED as HALTED_WORD, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
+import { CPL, EFLAGS, FLAG_IF, IN_HLT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { deliverableVector } from '../../emulator/system/local-apic';
 import type { Guest } from '../monitor/guest';
-import { L1, L5 } from '../safety/property';
+import { ENTRY_TERMINATES } from '../safety/entry-terminates';
+import { NO_DEADLOCK } from '../safety/no-deadlock';
 
 /**
  * A CPU that changes nothing is compared with itself every so many instructions: a multiple of the length of every
@@ -93,7 +94,11 @@ export class Waiting {
     const cpu = machine.cpus[c];
     if (cpu.r[CPL] !== 0 || takesInterrupts(cpu)) return false;
     if (!this.readsInLoop(cpu)) {
-      monitor.report(L1, cpu, 'expected the entry to return, the CPU repeats its state and reads nothing meanwhile');
+      monitor.report(
+        ENTRY_TERMINATES.number,
+        cpu,
+        'expected the entry to return, the CPU repeats its state and reads nothing meanwhile',
+      );
       return true;
     }
     const others = machine.cpus.filter((other) => other !== cpu);
@@ -101,13 +106,13 @@ export class Waiting {
     const waiting = others.filter((other) => inKernel(other)).map((other) => `CPU ${other.index}`);
     if (waiting.length === 0)
       monitor.report(
-        L1,
+        ENTRY_TERMINATES.number,
         cpu,
         'expected the entry to return, the CPU repeats its state and no other CPU is in the kernel or about to enter it',
       );
     else
       monitor.report(
-        L5,
+        NO_DEADLOCK.number,
         cpu,
         `expected a CPU that goes on, CPU ${c} and ${waiting.join(', ')} repeat their states with IF=0, each waiting for another`,
       );
@@ -139,7 +144,7 @@ export class Waiting {
 
 /** Neither in user mode nor halted. */
 function inKernel({ r }: Cpu): boolean {
-  return r[CPL] === 0 && r[HALTED_WORD] === 0;
+  return r[CPL] === 0 && r[IN_HLT] === 0;
 }
 
 function takesInterrupts({ r }: Cpu): boolean {

@@ -6,9 +6,11 @@ import type { Outcome, TransitionSystem } from './transition-system';
 
 /** A trace, and how its last action ended; `undefined` if all went well. */
 export interface Walk {
+  /** The trace. */
   readonly actions: readonly Action[];
   /** Transitions of the abstract machine among the actions. */
   readonly length: number;
+  /** The violation or divergence that its last action led to. */
   readonly failure: Extract<Outcome, { kind: 'violated' | 'diverged' }> | undefined;
 }
 

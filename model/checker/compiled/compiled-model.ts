@@ -19,10 +19,19 @@ import { closedUnderRenaming } from './code/renaming';
 import { sampleValues, widen } from './code/sampling';
 import { type OrderedKernel, orderedKernelSource } from './ordered-kernel';
 
+/** How a model is compiled. */
 export interface CompileOptions {
-  /** The translated rules, if they are not those of the entry model. Nothing is then kept in files. */
+  /**
+   * The translated rules, in place of what `ruleFiles` says. Nothing is then kept in files.
+   *
+   * @internal
+   */
   readonly sources?: SourceProgram;
-  /** Codes for all values of all sorts: for tests with states that no search reaches. */
+  /**
+   * Codes for all values of all sorts: for tests with states that no search reaches.
+   *
+   * @internal
+   */
   readonly full?: boolean;
   /** The states are going to be renamed: their renamings need codes, too. */
   readonly symmetry?: boolean;

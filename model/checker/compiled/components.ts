@@ -10,7 +10,7 @@
  * that CPU's component.
  */
 import { runningCell } from './code/interaction';
-import { type Layout, members, type PlacedCell } from './code/layout';
+import type { Layout, PlacedCell } from './code/layout';
 
 /** Where the number of a component lies in a collapsed state. */
 export interface Slot {
@@ -140,11 +140,6 @@ export function makeMasks(
 }
 
 const bitsOf = (cell: PlacedCell) => (cell.bits === 0 ? 0 : -1 >>> (32 - cell.bits));
-
-/** The values that the layout expects of a cell. */
-export function cellValues(cell: PlacedCell): number[] {
-  return members(cell.values);
-}
 
 /** The value of a cell in packed words. */
 export function cellValue(words: Int32Array, cell: PlacedCell): number {

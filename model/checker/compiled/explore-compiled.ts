@@ -6,7 +6,7 @@
  */
 import type { Transient } from '../language/schema-types';
 import { type Model, ruleInstances } from '../model';
-import { type Exploration, type ExploreOptions, explore } from '../search/explore';
+import { type Exploration, type ExploreOptions, explore, withoutLimit } from '../search/explore';
 import { makeJudge } from '../search/judge';
 import { partialOrderOf } from '../search/partial-order';
 import { applyInstance } from '../search/successors';
@@ -15,13 +15,18 @@ import { type Capacities, roomier } from './components';
 import { LearnableModel } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
 import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
-import { type Observed, Reporter } from './progress';
+import { estimateStates, type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
+/** What a compiled search is asked, and what it may use. */
 export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
-  /** Default: 1. */
+  /** Threads of the search (1). The answer is the same with any number. */
   readonly threads?: number;
-  /** Room for values of components to begin with; a search that needs more begins anew with more. */
+  /**
+   * Room for values of components to begin with; a search that needs more begins anew with more.
+   *
+   * @internal
+   */
   readonly capacities?: Capacities;
 }
 
@@ -48,6 +53,13 @@ function costsOf({ peakBytes, joined }: ParallelSearch) {
   return { bytes: peakBytes, joined };
 }
 
+/** What a search that has run out of memory would have needed, by the estimate of its states; if there is one. */
+function needOf(search: ParallelSearch): Pick<Exploration, 'neededMiB'> {
+  const states = estimateStates(search.sizes);
+  if (states === undefined) return {};
+  return { neededMiB: Math.ceil((search.bytes / search.states) * (Math.max(states, search.states) / 2 ** 20)) };
+}
+
 interface Counted {
   readonly search: ParallelSearch;
   readonly stop: ParallelStop;
@@ -63,10 +75,9 @@ function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOpti
   }
 }
 
-/** Searches until the layout has a code for everything that is met, and there is room for it. */
 /**
- * A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room
- * for it, the plain one answers.
+ * A reduced search keeps its states one by one, a plain one in blocks: where there is no room for the one, there may be
+ * for the other.
  */
 function countWithRoom<S extends Transient, D>(
   model: Model<S, D>,
@@ -74,15 +85,12 @@ function countWithRoom<S extends Transient, D>(
   reporter: Reporter,
 ): Counted & Pick<Exploration, 'reductions'> {
   const asked = count(model, options, reporter);
-  if (asked.stop.kind !== 'reserve' || options.por !== true) return asked;
-  const { symmetry = false } = options;
-  for (const renames of symmetry ? [true, false] : [false]) {
-    const other = count(model, { ...options, por: false, symmetry: renames }, reporter);
-    if (other.stop.kind !== 'reserve') return { ...other, reductions: renames ? ['symmetry'] : [] };
-  }
-  return asked;
+  if (asked.stop.kind !== 'memory' || !(options.symmetry || options.por)) return asked;
+  const plain = count(model, { ...options, symmetry: false, por: false }, reporter);
+  return plain.stop.kind === 'memory' ? asked : { ...plain, reductions: [] };
 }
 
+/** Searches until the layout has a code for everything that is met, and there is room for it. */
 function countWith<S extends Transient, D>(
   crew: Crew,
   threads: number,
@@ -94,17 +102,22 @@ function countWith<S extends Transient, D>(
   const { compiled } = learnable;
   const known =
     options.capacities === undefined ? learnable.recall() : { capacities: options.capacities, steps: undefined };
-  for (let { capacities, steps } = known; ; steps = undefined) {
+  let hashes = false;
+  for (let { capacities, steps } = known; ; ) {
     const initial = compiled.initial();
     const poll = (observed: Observed) => reporter.poll(observed);
-    const limits = { ...limitsOf(options), threads, poll };
+    const limits = { ...limitsOf(options), threads: hashes ? 1 : threads, hashes, poll };
     const search = new ParallelSearch(learnable.learnable(capacities), crew, limits, steps);
     const stop = search.run(initial);
+    // What has been learnt of other values, or for other capacities, is worth nothing.
+    if (stop.kind === 'recompile' || stop.kind === 'full') steps = undefined;
     if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
     else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
+    else if (stop.kind === 'reserve') hashes = true;
     else {
-      // Only of a complete search: a thread that was stopped may have been about to write.
-      const isWorth = stop.kind === 'done' && search.states >= WORTH_REMEMBERING;
+      // Only of a complete search: a thread that was stopped may have been about to write. A hash table has no regions,
+      // and another search may need those of the steps that it knows.
+      const isWorth = stop.kind === 'done' && !hashes && search.states >= WORTH_REMEMBERING;
       const learnt = isWorth ? search.learnt() : undefined;
       if (learnt !== undefined) learnable.remember(capacities, learnt);
       return { search, stop };
@@ -184,6 +197,11 @@ function depthOf<S extends Transient, D>(search: OrderedSearch<S, D>): number {
   return search.levels.length === 0 ? 0 : search.depth + 1;
 }
 
+/**
+ * The same question and the same answer as `explore`, by generated code. The model has to name its `ruleFiles`. Blocks
+ * this thread meanwhile. Throws RangeError where the model cannot be translated as it is, and TranslationError, with
+ * file and line, for what is outside of the rule language.
+ */
 export function exploreCompiled<S extends Transient, D>(
   model: Model<S, D>,
   options: CompiledOptions<S> = {},
@@ -191,7 +209,7 @@ export function exploreCompiled<S extends Transient, D>(
   // A goal is a function of unpacked states: there is nothing to compile.
   if (options.goal !== undefined || options.goalTransition !== undefined) return explore(model, options);
   const reporter = new Reporter(options);
-  const ordered = () => new Ordered(model, options, reporter).run();
+  const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
   const { search, stop, reductions } = countWithRoom(model, options, reporter);
@@ -200,13 +218,17 @@ export function exploreCompiled<S extends Transient, D>(
     case 'done':
       return { verdict: 'holds', ...countsOf(search), ...costsOf(search), ...used };
     case 'depth':
-    case 'memory':
     case 'interrupted':
       return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search), ...used };
-    case 'reserve': {
-      const { reservation } = stop;
-      return { verdict: 'unknown', reason: 'memory', reservation, ...countsOf(search), ...costsOf(search) };
-    }
+    case 'memory':
+      return {
+        verdict: 'unknown',
+        reason: 'memory',
+        ...needOf(search),
+        ...countsOf(search),
+        ...costsOf(search),
+        ...used,
+      };
     default:
       return ordered();
   }

@@ -6,10 +6,12 @@
  *
  * What is new goes to the own list of the next level.
  */
+import { BlockTable } from './block-table';
 import { CAPACITIES } from './components';
 import {
   batchStride,
   entryStride,
+  isReduced,
   type Kernel,
   R_LENGTH,
   R_PAGES,
@@ -52,6 +54,7 @@ export class SearchThread {
   private me = 0;
   private readonly kernel: Kernel;
   private readonly mark: Kernel['mark'];
+  private readonly table: BlockTable | undefined;
   private readonly learner: Learner;
   private readonly known: readonly Int32Array[];
   private readonly poll: () => boolean;
@@ -77,12 +80,15 @@ export class SearchThread {
     this.shared = shared;
     this.poll = poll;
     const { slots } = learnable;
-    this.kernel = new Function(kernelSource(kernelShape(learnable)))() as Kernel;
+    const shape = kernelShape(learnable);
+    this.kernel = new Function(kernelSource(shape))() as Kernel;
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
     this.stride = entryStride(words);
-    this.out = new Int32Array((BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES) * batchStride(words));
+    const most = BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES;
+    this.out = new Int32Array(most * batchStride(words));
+    this.table = shared.hashes ? new BlockTable(words, !isReduced(shape), most) : undefined;
     this.state = new Int32Array(words);
   }
 
@@ -220,7 +226,7 @@ export class SearchThread {
     if (this.stopped()) return false;
     const list = lists[this.me][this.parity ^ 1];
     // A successor makes one entry at most.
-    if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length) {
+    if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length || !this.hasRoom(n)) {
       this.stop(place.NO_MEMORY);
       return false;
     }
@@ -232,11 +238,20 @@ export class SearchThread {
     return true;
   }
 
+  /** Has the hash table, if there is one, room for the batch of n words beside the lists? */
+  private hasRoom(n: number): boolean {
+    if (this.table === undefined) return true;
+    const lists = place.bytesOf(this.shared) - this.table.bytes;
+    return this.table.reserve(n / batchStride(this.shared.words), this.shared.memoryBytes - lists);
+  }
+
   private insert(n: number, list: Int32Array): void {
     const { states, pages, control } = this.shared;
-    const { kernel, out, result } = this;
-    kernel.touch(states, out, n);
-    this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
+    const { kernel, out, result, table } = this;
+    if (table === undefined) {
+      kernel.touch(states, out, n);
+      this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
+    } else this.end = table.mark(out, n, list, this.end, this.base, result);
     control[place.statesOf(this.me)] += result[R_STATES];
     control[place.pagesOf(this.me)] += result[R_PAGES];
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;

@@ -3,21 +3,26 @@
  * a name is resolved. Resolution is TypeScript's own, so an alias, a shadowing or a second import of the same helper
  * deceives nobody.
  */
-import { isAbsolute, relative, sep } from 'node:path';
+import { relative } from 'node:path';
 import type { FunctionDeclaration, Identifier, Node, Type } from 'ts-morph';
 import { Node as Syntax } from 'ts-morph';
-import { modelFolder } from '../translate/source-program';
+import type { RuleSources } from './rule-sources';
 
 /** One construct outside the rule language. The message says what to write instead. */
 export interface LanguageError {
+  /** Relative to the working directory. */
   readonly file: string;
+  /** Counted from 1. */
   readonly line: number;
+  /** What is there, and what to write instead. */
   readonly message: string;
 }
 
 export interface Check {
+  /** Where what a rule uses may be declared. */
+  readonly sources: RuleSources;
   report(node: Node, message: string): void;
-  /** A language function calls another one, which is then checked too, wherever in model/ it is. */
+  /** A language function calls another one, which is then checked too, wherever in the sources it is. */
   calls(caller: FunctionDeclaration, callee: FunctionDeclaration): void;
 }
 
@@ -83,18 +88,9 @@ export function isTruthType(type: Type): boolean {
   return type.isBoolean() || type.isBooleanLiteral();
 }
 
-export function inModel(node: Node): boolean {
-  return isBelow(node.getSourceFile().getFilePath(), modelFolder());
-}
-
-/**
- * Is the file one of this folder's own? The folder may itself be in a node_modules, where the package is installed;
- * what counts is the way from the folder down to the file.
- */
-export function isBelow(file: string, folder: string): boolean {
-  const way = relative(folder, file);
-  const parts = way.split(sep);
-  return way !== '' && !isAbsolute(way) && parts[0] !== '..' && !parts.includes('node_modules');
+/** Is it declared where the translator looks? */
+export function isInSources(check: Check, node: Node): boolean {
+  return check.sources.has(node.getSourceFile().getFilePath());
 }
 
 export function errorAt(node: Node, message: string): LanguageError {

@@ -3,7 +3,7 @@
  * stand beside the rules: only functions that take the design, the bounds or the state, and what they call, are code of
  * the language.
  */
-import type { FunctionDeclaration, Node, ParameterDeclaration, SourceFile } from 'ts-morph';
+import type { FunctionDeclaration, ImportDeclaration, Node, ParameterDeclaration, SourceFile } from 'ts-morph';
 import { Node as Syntax, SyntaxKind, VariableDeclarationKind } from 'ts-morph';
 import type { Check } from './check';
 import { INDEX_TYPES, isValueTypeName, kindOf, RECORD_TYPES } from './check';
@@ -31,12 +31,20 @@ export function checkTopLevel(check: Check, file: SourceFile): void {
         statement,
         FORBIDDEN.get(statement.getKind()) ?? 'a rule file only declares: nothing runs when it is imported',
       );
-    } else if (Syntax.isVariableStatement(statement)) {
+    } else if (Syntax.isImportDeclaration(statement)) checkImport(check, statement);
+    else if (Syntax.isVariableStatement(statement)) {
       if (statement.getDeclarationKind() !== VariableDeclarationKind.Const)
         check.report(statement, 'only const: what changes is a field of the state');
       for (const declaration of statement.getDeclarations()) checkNoArrow(check, declaration.getInitializer());
     }
   }
+}
+
+/** Without the types of the language nothing in the file would be a value of it, and every line of it an error. */
+function checkImport(check: Check, statement: ImportDeclaration): void {
+  const from = statement.getModuleSpecifierValue();
+  if (from.startsWith('pti-check') && statement.getModuleSpecifierSourceFile() === undefined)
+    check.report(statement, `${from} is not found from here: install pti-check in a folder above this file`);
 }
 
 function checkNoArrow(check: Check, value: Node | undefined): void {

@@ -13,7 +13,8 @@ import type {
 } from 'ts-morph';
 import { Node as Syntax, SyntaxKind } from 'ts-morph';
 import type { Check } from './check';
-import { declarationOf, inModel, isTruthType, isValueType, kindOf, recordTypeOf } from './check';
+import { declarationOf, isInSources, isTruthType, isValueType, kindOf, recordTypeOf } from './check';
+import { languageFunction } from './rule-sources';
 
 const COMPARISONS: readonly string[] = ['===', '!==', '<', '<=', '>', '>='];
 const CONNECTIVES: readonly string[] = ['&&', '||'];
@@ -30,9 +31,9 @@ const OTHER_OPERATORS: Readonly<Record<string, string>> = {
 
 /** What to write instead of an expression that has no place in a rule. */
 const FORBIDDEN: ReadonlyMap<SyntaxKind, string> = new Map([
-  [SyntaxKind.StringLiteral, 'no strings: name the value by an integer constant of model/'],
-  [SyntaxKind.NoSubstitutionTemplateLiteral, 'no strings: name the value by an integer constant of model/'],
-  [SyntaxKind.TemplateExpression, 'no strings: name the value by an integer constant of model/'],
+  [SyntaxKind.StringLiteral, 'no strings: name the value by an integer constant'],
+  [SyntaxKind.NoSubstitutionTemplateLiteral, 'no strings: name the value by an integer constant'],
+  [SyntaxKind.TemplateExpression, 'no strings: name the value by an integer constant'],
   [SyntaxKind.BigIntLiteral, 'no BigInt: every value is a small integer'],
   [SyntaxKind.RegularExpressionLiteral, 'no regular expressions: every value is a small integer'],
   [SyntaxKind.NullKeyword, 'no null: give the sort one more value'],
@@ -124,21 +125,18 @@ export class Expressions {
   call(node: CallExpression, wanted: 'helper' | 'procedure'): void {
     const callee = node.getExpression();
     const declaration = Syntax.isIdentifier(callee) ? declarationOf(callee) : undefined;
-    if (
-      declaration === undefined ||
-      !Syntax.isFunctionDeclaration(declaration) ||
-      !Syntax.isSourceFile(declaration.getParent()) ||
-      !inModel(declaration)
-    ) {
+    const isFunction = Syntax.isFunctionDeclaration(declaration) && Syntax.isSourceFile(declaration.getParent());
+    const ofLanguage = isFunction ? languageFunction(declaration) : undefined;
+    if (!isFunction || (ofLanguage === undefined && !isInSources(this.check, declaration))) {
       this.check.report(
         node,
-        `${callee.getText()} is not a top-level function of model/: write one and call it by its name`,
+        `${callee.getText()} is not a top-level function of ${this.check.sources.name}: write one and call it by its name`,
       );
-    } else if (isQuantifier(declaration)) this.quantified(node);
+    } else if (ofLanguage === 'exists' || ofLanguage === 'every') this.quantified(node);
     else if (kindOf(declaration) !== wanted) this.check.report(node, wrongKind(declaration, wanted));
     else {
       for (const argument of node.getArguments()) if (recordTypeOf(argument) === undefined) this.value(argument);
-      this.check.calls(this.owner, declaration);
+      if (ofLanguage === undefined) this.check.calls(this.owner, declaration);
     }
   }
 
@@ -157,10 +155,10 @@ export class Expressions {
       Syntax.isVariableDeclaration(declaration) &&
       Syntax.isSourceFile(declaration.getVariableStatement()?.getParent())
     ) {
-      if (!isConstant(declaration))
+      if (!isConstant(this.check, declaration))
         this.check.report(
           node,
-          `${text} is not an integer constant of model/: a rule reads only those, its parameters and its own consts`,
+          `${text} is not an integer constant of ${this.check.sources.name}: a rule reads only those, its parameters and its own consts`,
         );
     } else if (!Syntax.isParameterDeclaration(declaration) && !Syntax.isVariableDeclaration(declaration)) {
       this.check.report(
@@ -228,13 +226,6 @@ export class Expressions {
   }
 }
 
-function isQuantifier(declaration: FunctionDeclaration): boolean {
-  return (
-    declaration.getSourceFile().getBaseName() === 'quantifiers.ts' &&
-    ['exists', 'every'].includes(declaration.getName() ?? '')
-  );
-}
-
 function wrongKind(declaration: FunctionDeclaration, wanted: 'helper' | 'procedure'): string {
   const name = declaration.getName();
   switch (kindOf(declaration)) {
@@ -269,24 +260,24 @@ function isModuloOfBound(node: BinaryExpression): boolean {
 }
 
 /** An integer, or a sum of integer constants. */
-function isConstant(declaration: Node): boolean {
+function isConstant(check: Check, declaration: Node): boolean {
   return (
     Syntax.isVariableDeclaration(declaration) &&
-    inModel(declaration) &&
-    isConstantExpression(declaration.getInitializer())
+    isInSources(check, declaration) &&
+    isConstantExpression(check, declaration.getInitializer())
   );
 }
 
-function isConstantExpression(node: Node | undefined): boolean {
+function isConstantExpression(check: Check, node: Node | undefined): boolean {
   if (node === undefined) return false;
   if (Syntax.isNumericLiteral(node)) return Number.isInteger(node.getLiteralValue());
   if (Syntax.isBinaryExpression(node))
     return (
       ARITHMETIC.includes(node.getOperatorToken().getText()) &&
-      isConstantExpression(node.getLeft()) &&
-      isConstantExpression(node.getRight())
+      isConstantExpression(check, node.getLeft()) &&
+      isConstantExpression(check, node.getRight())
     );
   if (!Syntax.isIdentifier(node)) return false;
   const declaration = declarationOf(node);
-  return declaration !== undefined && isConstant(declaration);
+  return declaration !== undefined && isConstant(check, declaration);
 }

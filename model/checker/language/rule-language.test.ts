@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Project } from 'ts-morph';
-import { isBelow } from './check';
 import { checkRuleLanguage, checkSourceFiles } from './rule-language';
+import { isBelow } from './rule-sources';
 import { ACCEPTED, HEADER, HEADER_LINES, REJECTED, rule, stores, VOCABULARY } from './testing/rule-samples';
 
 const MODEL = join(__dirname, '..', '..');
@@ -25,7 +25,7 @@ const project = new Project({
 });
 project.createSourceFile(`${MODEL}/vocabulary.ts`, VOCABULARY);
 project.createSourceFile(
-  `${MODEL}/quantifiers.ts`,
+  `${MODEL}/checker/language/quantifiers.ts`,
   'export function exists(n: number, f: (k: number) => boolean): boolean { return f(n); }\nexport function every(n: number, f: (k: number) => boolean): boolean { return f(n); }',
 );
 const files = (prefix: string, samples: readonly (readonly string[])[]) =>

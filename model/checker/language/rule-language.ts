@@ -1,27 +1,18 @@
 /**
  * Reads rule sources and rejects whatever is outside the rule language, so that a translator (packed code, Promela,
  * Murphi) never meets a construct that it cannot express. Each error names file, line and what to write instead.
- * Starting from the functions of the given files, everything that they call in model/ is checked too. Left out: whether
- * an index is in range, which `guardedModel` finds by running.
+ * Starting from the functions of the given files, everything that they call in the sources is checked too. Left out:
+ * whether an index is in range, which `guardedModel` finds by running.
  */
 import type { FunctionDeclaration, SourceFile } from 'ts-morph';
-import { Project } from 'ts-morph';
 import type { Check, LanguageError } from './check';
 import { errorAt, speaksTheLanguage } from './check';
 import { checkSignature, checkTopLevel } from './declarations';
+import { openRuleFiles } from './rule-project';
+import { ruleFilePath, sourcesOf } from './rule-sources';
 import { Statements } from './statements';
 
 export type { LanguageError } from './check';
-
-function openProject(files: readonly string[]): Project {
-  const project = new Project({
-    compilerOptions: { strict: true, target: 9, lib: ['lib.es2022.d.ts'], types: [] },
-    skipAddingFilesFromTsConfig: true,
-  });
-  project.addSourceFilesAtPaths([...files]);
-  project.resolveSourceFileDependencies();
-  return project;
-}
 
 /** Functions on a cycle of calls; each is reported once. */
 function recursive(calls: ReadonlyMap<FunctionDeclaration, ReadonlySet<FunctionDeclaration>>): FunctionDeclaration[] {
@@ -46,6 +37,7 @@ export function checkSourceFiles(files: readonly SourceFile[]): LanguageError[] 
   const calls = new Map<FunctionDeclaration, Set<FunctionDeclaration>>();
   const open = new Set(files.flatMap((file) => file.getFunctions().filter(speaksTheLanguage)));
   const check: Check = {
+    sources: sourcesOf(files.map((file) => file.getFilePath())),
     report: (node, message) => void errors.push(errorAt(node, message)),
     calls(caller, callee) {
       calls.set(caller, (calls.get(caller) ?? new Set()).add(callee));
@@ -67,8 +59,13 @@ export function checkSourceFiles(files: readonly SourceFile[]): LanguageError[] 
   return errors.sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }
 
-/** Everything outside the rule language in these files and in what they call. */
-export function checkRuleLanguage(files: readonly string[]): LanguageError[] {
-  const project = openProject(files);
-  return checkSourceFiles(files.map((file) => project.getSourceFileOrThrow(file)));
+/**
+ * Everything outside the rule language in these files and in what they call, in the order of files and lines. Each is
+ * an absolute path or a file: URL of TypeScript; throws RangeError for anything else, and Error for a file that there
+ * is not.
+ */
+export function checkRuleLanguage(files: readonly (string | URL)[]): LanguageError[] {
+  const paths = files.map(ruleFilePath);
+  const project = openRuleFiles(paths);
+  return checkSourceFiles(paths.map((file) => project.getSourceFileOrThrow(file)));
 }

@@ -4,7 +4,6 @@
  * no clock and no chance decides anything, except where the caller's `shouldStop` or the memory ends the search.
  */
 
-import type { Reservation } from '../compiled/region-room';
 import type { Transient } from '../language/schema-types';
 import type { InstanceTable, Model, PartialOrder, RuleInstance } from '../model';
 import { instanceTable, ruleInstances } from '../model';
@@ -15,18 +14,23 @@ import { partialOrderOf, type Steps, stepsOf } from './partial-order';
 import { FULL, KNOWN, NO_PARENT, StateStore } from './state-store';
 import { type Canonicalize, makeCanonicalizer } from './symmetry';
 
+/** How far a search has come. */
 export interface Progress {
+  /** Distinct states met. */
   readonly states: number;
   /** States met but not yet expanded. */
   readonly frontier: number;
+  /** Transitions from the initial state to those that are being expanded. */
   readonly depth: number;
   /** New states a second since the last report. */
   readonly rate: number;
+  /** What the states take by now. */
   readonly bytes: number;
 }
 
+/** What a search is asked, and what it may use. */
 export interface ExploreOptions<S> {
-  /** Bound for the states and their table; the rest of the process comes on top. */
+  /** Bound for the states and their table in MiB (2048); the rest of the process comes on top. */
   readonly memoryMiB?: number;
   /** Longest trace to look at. */
   readonly stopAtDepth?: number;
@@ -58,12 +62,15 @@ export interface ExploreOptions<S> {
   readonly shouldStop?: () => boolean;
 }
 
+/** What a search found. */
 export interface Exploration {
+  /** `unknown`: the search ended before it knew. */
   readonly verdict: 'holds' | 'violated' | 'deadlock' | 'unknown';
   /** The violated property. */
   readonly property?: number;
-  /** Why nothing is known for sure. */
-  readonly reason?: 'memory' | 'interrupted' | 'depth';
+  /** Why nothing is known for sure; `capacity`: the model has no room for what it may do (`isLimit`). */
+  readonly reason?: 'memory' | 'interrupted' | 'depth' | 'capacity';
+  /** Was there such a state or transition? Where a goal was asked for. */
   readonly goalReached?: boolean;
   /** Distinct states met, without those that the filter of `property` or of a goal dropped. */
   readonly states: number;
@@ -71,8 +78,8 @@ export interface Exploration {
   readonly transitions: number;
   /** The length of the trace; without one, the depth of the last state expanded. */
   readonly depth: number;
-  /** With the reason `memory`: what could not be reserved, where that is why. */
-  readonly reservation?: Reservation;
+  /** With the reason `memory`: an estimate of what the whole search would have needed, where there is one. */
+  readonly neededMiB?: number;
   /** The reductions that were really used, if they are not those that were asked for: without one there was room. */
   readonly reductions?: readonly ('symmetry' | 'por')[];
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
@@ -305,6 +312,10 @@ class Search<S extends Transient, D> {
   }
 }
 
+/**
+ * Searches every reachable state by executing the rules. Blocks this thread meanwhile. Throws RangeError for options
+ * that do not go together, and ValueRangeError where a rule stores a value that its sort does not have.
+ */
 export function explore<S extends Transient, D>(model: Model<S, D>, options: ExploreOptions<S> = {}): Exploration {
   const seeksGoal = (options.goal ?? options.goalTransition) !== undefined;
   if (options.symmetry && seeksGoal)
@@ -317,12 +328,19 @@ export function explore<S extends Transient, D>(model: Model<S, D>, options: Exp
     symmetry: options.symmetry ?? false,
     por: options.por === true && options.property === undefined,
   };
-  const found = new Search(model, reduced).run();
+  const found = withoutLimit(model, new Search(model, reduced).run());
   if (!(reduced.symmetry || reduced.por) || found.trace === undefined) return found;
   // The steps of a reduced search belong to states that stand for others, or come in an order that is as good as
   // others.
-  const shortest = new Search(model, plain).run();
+  const shortest = withoutLimit(model, new Search(model, plain).run());
   return shortest.verdict === 'unknown' ? withoutTrace(found) : shortest;
+}
+
+/** The answer of a search, which is none if what it has found is that the model is too small. */
+export function withoutLimit<S extends Transient, D>(model: Model<S, D>, found: Exploration): Exploration {
+  if (!model.invariants.some(({ isLimit, property }) => isLimit && property === found.property)) return found;
+  const { states, transitions, depth } = found;
+  return { verdict: 'unknown', reason: 'capacity', states, transitions, depth };
 }
 
 /** What a reduced search has found, where there is no room for a plain one. */

@@ -34,12 +34,14 @@ export function makeJudge<S extends Transient, D>(
   if (!filters) return lowest;
   const { config, bounds } = model;
   const wanted = model.invariants.filter((invariant) => invariant.property === property);
+  const limits = model.invariants.filter(({ isLimit }) => isLimit).map((limit) => limit.property);
   return (state) => {
     if (
       property !== undefined &&
       (state.failed === property || wanted.some((invariant) => !invariant.holds(config, bounds, state)))
     )
       return property;
-    return lowest(state) === 0 ? 0 : DROPPED;
+    const violated = lowest(state);
+    return violated === 0 || limits.includes(violated) ? violated : DROPPED;
   };
 }

@@ -13,27 +13,39 @@ import { extentOf, sizeOf } from '../language/schema-types';
 
 /** Where one value lives. `size` is the number of its legal values. */
 export interface PackedCell {
+  /** The name of the field. */
   readonly field: string;
+  /** Its indices. */
   readonly index: readonly number[];
+  /** Its legal values are 0..size-1. */
   readonly size: number;
+  /** Bits that they take. */
   readonly bits: number;
+  /** The word that it lies in. */
   readonly word: number;
+  /** Its lowest bit there. */
   readonly shift: number;
 }
 
 /** Packs and unpacks one particular state object; it has looked up that state's arrays once. */
 export interface BoundState {
+  /** Writes the bound state to the words from `at` on. Throws ValueRangeError. */
   pack(out: Uint32Array, at: number): void;
+  /** Reads the bound state from the words from `at` on. */
   unpack(words: Uint32Array, at: number): void;
   /** Unpacks a state where the bound one holds `held`: only words that differ are touched, and a step changes few. */
   restore(words: Uint32Array, held: Uint32Array): void;
 }
 
+/** How states of one schema are packed. */
 export interface Packing<S> {
+  /** 32-bit words of a state. */
   readonly words: number;
   /** For hot loops: `pack` and `unpack` below bind the state anew at each call. */
   bind(state: S): BoundState;
+  /** Writes a state to the words from `at` on. Throws ValueRangeError for a value that its sort does not have. */
   pack(state: S, out: Uint32Array, at: number): void;
+  /** Reads a state from the words from `at` on. */
   unpack(words: Uint32Array, at: number, state: S): void;
   /** A new state, all zero. */
   zero(): S;

@@ -8,11 +8,11 @@
  * fails.
  */
 
+import { defineModel } from '../define-model';
 import { every } from '../language/quantifiers';
 import type { Bounds, Cpu, State as StateOf } from '../language/schema-types';
 import { bool, cpu, global, perCpu, range } from '../language/schema-types';
 import type { Model } from '../model';
-import { makePacking } from './packing';
 
 const PETERSON_SCHEMA = { pc: perCpu(range(4)), flag: perCpu(bool), turn: global(cpu) };
 export type State = StateOf<typeof PETERSON_SCHEMA>;
@@ -58,15 +58,11 @@ export function excludes(_d: DesignConfig, b: Bounds, s: State): boolean {
 }
 
 export function peterson(config: DesignConfig = { givesTurn: 1 }): Model<State, DesignConfig> {
-  const bounds: Bounds = { cpus: 2, tasks: 0, mms: 0, nesting: 0, nmis: 0, irqs: 0 };
-  const packing = makePacking(PETERSON_SCHEMA, bounds);
   const params = ['cpu'] as const;
-  return {
+  return defineModel({
     schema: PETERSON_SCHEMA,
-    bounds,
+    bounds: { cpus: 2 },
     config,
-    packing,
-    initial: packing.zero,
     rules: [
       { name: 'raise-flag', event: true, params, apply: raiseFlag },
       { name: 'give-turn', event: false, params, apply: giveTurn },
@@ -74,5 +70,5 @@ export function peterson(config: DesignConfig = { givesTurn: 1 }): Model<State, 
       { name: 'leave', event: false, params, apply: leave },
     ],
     invariants: [{ property: 1, name: 'mutual-exclusion', holds: excludes }],
-  };
+  });
 }

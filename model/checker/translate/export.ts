@@ -8,7 +8,9 @@ import { toMurphi } from './murphi/to-murphi';
 import { programOf } from './program';
 import { toPromela } from './promela/to-promela';
 
+/** The languages of other model checkers that a model can be exported to. */
 export const EXPORT_LANGUAGES = ['promela', 'murphi'] as const;
+/** `promela` for SPIN, `murphi` for rumur. */
 export type ExportLanguage = (typeof EXPORT_LANGUAGES)[number];
 
 /** SPIN drops variables that are never read unless told not to (-o2), and would count fewer states. */

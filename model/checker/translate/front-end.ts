@@ -4,22 +4,13 @@
  * cached (source-program.ts): ts-morph takes half a second to start.
  */
 import { relative } from 'node:path';
-import { type FunctionDeclaration, type Node, Project } from 'ts-morph';
+import type { FunctionDeclaration, Node } from 'ts-morph';
 import { kindOf, RECORD_TYPES, speaksTheLanguage } from '../language/check';
 import { checkSourceFiles } from '../language/rule-language';
+import { openRuleFiles } from '../language/rule-project';
+import { sourcesOf } from '../language/rule-sources';
 import { type Origin, type SourceCondition, type SourceFunction, type SourceProgram, TranslationError } from './ir';
 import { Lowering } from './lowering';
-
-/** The type checker resolves names only, so no declaration files are read. */
-function openProject(files: readonly string[]): Project {
-  const project = new Project({
-    compilerOptions: { strict: true, target: 9, lib: ['lib.es5.d.ts'], types: [] },
-    skipAddingFilesFromTsConfig: true,
-  });
-  project.addSourceFilesAtPaths([...files]);
-  project.resolveSourceFileDependencies();
-  return project;
-}
 
 /** Parameters after `d, b, s`. */
 function indexParameters(declaration: FunctionDeclaration): string[] {
@@ -54,14 +45,15 @@ function addOnce<T extends { readonly name: string; readonly origin: Origin }>(t
   if (known !== undefined)
     throw new TranslationError(
       entry.origin,
-      `${entry.name} is declared in model/${known.origin.file} too: rules are found by name, so choose another`,
+      `${entry.name} is declared in ${known.origin.file} too: rules are found by name, so choose another`,
     );
   to[entry.name] = entry;
 }
 
-/** Reads rules and conditions from these files. `root` is what the origins are relative to. */
-export function readSources(files: readonly string[], root: string): SourceProgram {
-  const project = openProject(files);
+/** Reads rules and conditions from these files, given by their paths. */
+export function readSources(files: readonly string[]): SourceProgram {
+  const { root } = sourcesOf(files);
+  const project = openRuleFiles(files);
   const sources = files.map((file) => project.getSourceFileOrThrow(file));
   const [error] = checkSourceFiles(sources);
   if (error !== undefined) throw new TranslationError({ file: error.file, line: error.line }, error.message);

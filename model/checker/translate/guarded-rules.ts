@@ -18,7 +18,7 @@ const FALSE: Expr = { kind: 'bool', value: false };
 type Bindings = ReadonlyMap<string, Expr>;
 
 /** Applies `visit` to the direct operands of an expression. */
-function mapOperands(expr: Expr, visit: (operand: Expr) => Expr): Expr {
+export function mapOperands(expr: Expr, visit: (operand: Expr) => Expr): Expr {
   switch (expr.kind) {
     case 'read':
       return { ...expr, indices: expr.indices.map(visit) };

@@ -75,7 +75,7 @@ export type Statement =
 
 /** Where something was written, for messages and for comments in exports. */
 export interface Origin {
-  /** Relative to model/. */
+  /** For ours from the package on (`model/rules/entry.ts`), else from the folder that the rule files have in common. */
   readonly file: string;
   readonly line: number;
 }
@@ -180,6 +180,6 @@ export function isCondition(expr: Expr): boolean {
 export class TranslationError extends Error {
   override readonly name = 'TranslationError';
   constructor(origin: Origin, message: string) {
-    super(`model/${origin.file}:${origin.line}: ${message}`);
+    super(`${origin.file}:${origin.line}: ${message}`);
   }
 }

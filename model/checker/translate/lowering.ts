@@ -6,6 +6,7 @@
 import type { FunctionDeclaration, Identifier, Node } from 'ts-morph';
 import { Node as Syntax, SyntaxKind } from 'ts-morph';
 import { declarationOf, recordTypeOf } from '../language/check';
+import { languageFunction } from '../language/rule-sources';
 import { type Comparison, type Expr, isCondition, type Origin, type Statement, TranslationError } from './ir';
 
 /**
@@ -16,9 +17,6 @@ type Scope = Map<Node, Expr>;
 
 const COMPARISONS: readonly string[] = ['===', '!==', '<', '<=', '>', '>='];
 const ARITHMETIC: readonly string[] = ['+', '-', '%'];
-
-/** The procedure that judges a moment: a statement of the IR. */
-const REQUIRES = 'requires';
 
 const isSimple = (expr: Expr): boolean =>
   expr.kind === 'design' ? expr.indices.length === 0 : ['int', 'bool', 'local', 'bound'].includes(expr.kind);
@@ -120,7 +118,7 @@ export class Lowering {
 
   private procedure(callee: Node, args: readonly Node[], scope: Scope): Statement[] {
     const declaration = this.functionOf(callee);
-    if (declaration.getName() === REQUIRES) {
+    if (languageFunction(declaration) === 'requires') {
       const property = this.expression(args[1], scope);
       if (property.kind !== 'int') return this.fail(callee, 'the property of `requires` is a constant');
       return [{ kind: 'require', property: property.value, condition: this.expression(args[2], scope) }];
@@ -136,7 +134,7 @@ export class Lowering {
   private functionOf(callee: Node): FunctionDeclaration {
     const declaration = Syntax.isIdentifier(callee) ? declarationOf(callee) : undefined;
     if (!Syntax.isFunctionDeclaration(declaration))
-      return this.fail(callee, `${callee.getText()} is no function of model/`);
+      return this.fail(callee, `${callee.getText()} is no function of the rule files`);
     return declaration;
   }
 
@@ -211,9 +209,8 @@ export class Lowering {
 
   private call(callee: Node, args: readonly Node[], scope: Scope): Expr {
     const declaration = this.functionOf(callee);
-    const name = declaration.getName() ?? '';
-    if (declaration.getSourceFile().getBaseName() === 'quantifiers.ts' && (name === 'exists' || name === 'every'))
-      return this.quantifier(name, args, scope);
+    const ofLanguage = languageFunction(declaration);
+    if (ofLanguage === 'exists' || ofLanguage === 'every') return this.quantifier(ofLanguage, args, scope);
     const inner: Scope = new Map();
     declaration.getParameters().forEach((parameter, i) => {
       if (recordTypeOf(parameter.getNameNode()) === undefined) inner.set(parameter, this.expression(args[i], scope));

@@ -63,8 +63,9 @@ export function versions(): string[] {
 const hashes = new Map<string, string>();
 
 /** A name for all of it, and for the contents of `files`, which are read once in a process. */
-export function contentHash(files: readonly string[] = [], root = modelFolder()): string {
-  const key = [root, ...files].join('\0');
+export function contentHash(files: readonly string[] = []): string {
+  const root = modelFolder();
+  const key = files.join('\0');
   const known = hashes.get(key);
   if (known !== undefined) return known;
   const hash = createHash('sha256').update(`${versions().join('\n')}\0`);

@@ -2,6 +2,8 @@
  * A model as a folded program: its rules and invariants looked up in the sources by the names of their functions. This
  * is where back ends start.
  */
+
+import { ruleFilePath } from '../language/rule-sources';
 import type { Schema, Transient } from '../language/schema-types';
 import { extentOf, sizeOf } from '../language/schema-types';
 import type { Model } from '../model';
@@ -26,7 +28,7 @@ function fieldsOf(schema: Schema, model: Pick<Translatable<Transient, unknown>, 
 
 function missing(kind: string, name: string, functionName: string): never {
   throw new RangeError(
-    `${kind} ${name} is the function ${functionName || '(without a name)'}, which is not among the translated sources: export it from a file in model/rules/ or model/invariants.ts`,
+    `${kind} ${name} is the function ${functionName || '(without a name)'}, which is not among the translated sources: export it from one of the model's rule files`,
   );
 }
 
@@ -79,7 +81,7 @@ function invariantsOf<S extends Transient, D>(
 function filesOf<S extends Transient, D>(model: Translatable<S, D>): readonly string[] {
   const files = model.ruleFiles?.();
   if (files === undefined) throw new RangeError('the model does not say in which files its rules are written');
-  return files;
+  return files.map(ruleFilePath);
 }
 
 /** Folds the model's sources (by default those that it names) for its design and bounds. */

@@ -6,30 +6,30 @@
  */
 import { keep, recall } from './file-cache';
 import type { SourceProgram } from './ir';
-import { contentHash, modelFolder } from './origin';
+import { contentHash } from './origin';
 import { readSourceJson } from './source-json';
 
-export { contentHash, modelFolder } from './origin';
+export { contentHash } from './origin';
 
 const inMemory = new Map<string, SourceProgram>();
 
 /** The translation of these files, from memory, from a file, or made now. */
-export function sourceProgram(files: readonly string[], root = modelFolder()): SourceProgram {
-  const key = `rules-${contentHash(files, root)}.json`;
-  const program = inMemory.get(key) ?? recall(key, readSourceJson) ?? translateAndKeep(files, root, key);
+export function sourceProgram(files: readonly string[]): SourceProgram {
+  const key = `rules-${contentHash(files)}.json`;
+  const program = inMemory.get(key) ?? recall(key, readSourceJson) ?? translateAndKeep(files, key);
   inMemory.set(key, program);
   return program;
 }
 
 /** The translation of these files, made now, and not kept. */
-export function translate(files: readonly string[], root = modelFolder()): SourceProgram {
+export function translate(files: readonly string[]): SourceProgram {
   // biome-ignore lint/style/noCommonJs: loaded late, so that a process that finds a translation never loads ts-morph
   const { readSources } = require('./front-end') as typeof import('./front-end');
-  return readSources(files, root);
+  return readSources(files);
 }
 
-function translateAndKeep(files: readonly string[], root: string, key: string): SourceProgram {
-  const program = translate(files, root);
+function translateAndKeep(files: readonly string[], key: string): SourceProgram {
+  const program = translate(files);
   keep(key, Buffer.from(JSON.stringify(program)));
   return program;
 }

@@ -66,7 +66,7 @@ function ruleText(
   const locals = localsOf(rule, command, fields);
   return [
     '',
-    `-- model/${rule.origin.file}:${rule.origin.line}`,
+    `-- ${rule.origin.file}:${rule.origin.line}`,
     ...(params === '' ? [] : [`ruleset ${params} do`]),
     `  rule "${rule.name}"`,
     `    ${murphiExpression(command.guard)}`,

@@ -89,7 +89,7 @@ function optionText(option: GuardedOption, state: PromelaState): string[] {
   const reset = keptLocals(option, state).map((name) => `       ${name} = 0;`);
   const body = [...promelaStatements(effect, state, '       '), ...reset];
   return [
-    `  /* ${title}: model/${rule.origin.file}:${rule.origin.line} */`,
+    `  /* ${title}: ${rule.origin.file}:${rule.origin.line} */`,
     `  :: d_step { ${promelaExpression(guard, state)} ->`,
     ...(body.length === 0 ? ['       skip'] : body),
     '     }',

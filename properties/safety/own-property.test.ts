@@ -1,0 +1,66 @@
+/**
+ * Promises of properties that somebody else writes: they are asked at their moments beside ours, with a number of their
+ * own after all of ours, and what is none is refused in a sentence.
+ */
+import { CR4 } from '../../emulator/registers';
+import { fuzz } from '../library/index';
+import { explain, propertyLabel } from '../report/explain';
+import { addProperty, propertyNumber } from './index';
+import { defineProperty, type Property } from './property';
+
+const CR4_CET = 1 << 23;
+
+/** A bit that no image of ours sets: what asks for it fails at once, and what asks that it stays clear never does. */
+const CET_IS_ON = defineProperty({
+  slug: 'cet-is-on',
+  promise: 'CR4.CET is set in user mode.',
+  violated: 'A task runs in user mode with CET off.',
+  moments: {
+    userModeReached: (_scene, cpu) => ((cpu.r[CR4] & CR4_CET) === 0 ? 'expected CR4.CET to be 1, found 0' : undefined),
+  },
+});
+
+/** Asked after every instruction: how often shows that none was left out. */
+function counting(counter: { count: number }): Property {
+  return defineProperty({
+    slug: 'cet-stays-off',
+    promise: 'CR4.CET is never set.',
+    violated: 'CET was set.',
+    moments: () => ({
+      retired: (_scene, cpu) => {
+        counter.count++;
+        return (cpu.r[CR4] & CR4_CET) === 0 ? undefined : 'expected CR4.CET to be 0, found 1';
+      },
+    }),
+  });
+}
+
+test('a property that holds is asked after every instruction; one that does not is reported, shrunk and explained', () => {
+  const counter = { count: 0 };
+  const options = { seed: 'own', runs: 2, sweep: false, boot: { cpus: 1, tasks: 1, mms: 1 } };
+  const held = fuzz('mainline', { ...options, properties: [counting(counter)] });
+  expect(held.verdict).toBe('holds');
+  expect(counter.count).toBeGreaterThan(held.actions);
+  const { verdict, failure } = fuzz('mainline', { ...options, properties: [CET_IS_ON] });
+  expect(verdict).toBe('violated');
+  expect(failure).toMatchObject({ property: 'cet-is-on', message: 'expected CR4.CET to be 1, found 0' });
+  expect([propertyLabel('cet-stays-off'), propertyLabel('cet-is-on')]).toEqual(['U1', 'U2']);
+  expect(explain('cet-is-on').violated).toBe('A task runs in user mode with CET off.');
+});
+
+test('a slug that is taken is refused, and the same property again is not', () => {
+  const before = propertyNumber('cet-is-on');
+  addProperty(CET_IS_ON);
+  expect(propertyNumber('cet-is-on')).toBe(before);
+  expect(() => addProperty({ ...CET_IS_ON })).toThrow(RangeError);
+  expect(() => addProperty({ ...CET_IS_ON, slug: 'stack-is-legal' })).toThrow('found stack-is-legal again');
+});
+
+test.each([
+  [{ slug: 'CET on' }, 'expected a slug of lower-case words with hyphens'],
+  [{ promise: '' }, 'expected a sentence as promise of the property cet-is-on'],
+  [{ moments: null }, 'expected moments of the property cet-is-on'],
+  [{ moments: { returnd: () => undefined } }, 'expected a moment, found returnd'],
+])('%j is none', (part, sentence) => {
+  expect(() => defineProperty({ ...CET_IS_ON, ...part } as Property)).toThrow(sentence);
+});
