@@ -7,7 +7,7 @@ import type { Cpu } from './cpu/cpu';
 import type { MicroOp } from './micro-op';
 
 /** What an access does. */
-export type AccessKind = 'read' | 'write' | 'execute';
+type AccessKind = 'read' | 'write' | 'execute';
 
 /**
  * A fault as data: `error` is NO_ERROR_CODE when the vector pushes none. The address is the one that goes to CR2 for a

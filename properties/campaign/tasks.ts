@@ -6,6 +6,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Counterexample } from '../../counterexamples/format';
 import type { CompiledProgress } from '../../model/checker/compiled/progress';
 import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
+import type { ObstacleInWords } from '../../model/checker/prove/obstacle-words';
+import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { Unchecked } from '../refinement/unchecked';
@@ -91,8 +93,16 @@ export interface SearchTask extends SearchRequest {
   readonly progress?: MessagePort;
 }
 
+/** The proof that no system of any size violates a property. */
+export interface ProveTask {
+  readonly kind: 'prove';
+  readonly design: string;
+  /** The design itself, where it is none of ours. */
+  readonly table?: DesignTable;
+}
+
 export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
-export type Task = CampaignTask | SearchTask;
+export type Task = CampaignTask | SearchTask | ProveTask;
 
 /** Polled by tasks that take long. */
 export type ShouldStop = () => boolean;
@@ -151,6 +161,26 @@ export interface Searched {
   readonly seconds: number;
 }
 
+/** How a proof came out; docs/proof.md says what its parts are. */
+export interface Proved {
+  readonly verdict: Proof['verdict'];
+  /** Values of a CPU with the thread that it runs, and of a thread that sleeps, up to renaming. */
+  readonly views: number;
+  readonly sleepers: number;
+  /** Contexts that a thread has open at most. */
+  readonly nesting: number;
+  /** CPUs that are kept together. */
+  readonly cpusOfView: number;
+  /** Rules that ask for more than one CPU with its thread. */
+  readonly crossing: readonly string[];
+  /** Of the verdict `violated`: the smallest bounds that show it, and the search there. */
+  readonly bounds?: Bounds;
+  readonly exploration?: Exploration;
+  /** Of the verdict `unknown`. */
+  readonly obstacle?: ObstacleInWords;
+  readonly seconds: number;
+}
+
 /** The answer to a task, by its kind. */
 export interface Answers {
   readonly open: Opened;
@@ -159,6 +189,7 @@ export interface Answers {
   readonly sweep: SweepDone;
   readonly shrink: Found;
   readonly search: Searched;
+  readonly prove: Proved;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

@@ -10,6 +10,10 @@ function searching(): typeof import('./search-task') {
   return require('./search-task');
 }
 
+function proving(): typeof import('./prove-task') {
+  return require('./prove-task');
+}
+
 function campaigning(): typeof import('./campaign-tasks') {
   return require('./campaign-tasks');
 }
@@ -19,9 +23,14 @@ function propertyFiles(): typeof import('./property-file') {
 // biome-ignore-end lint/style/noCommonJs: see above
 
 function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
-  return task.kind === 'search'
-    ? searching().searchAnswer(task, shouldStop)
-    : campaigning().campaignAnswer(task, shouldStop);
+  switch (task.kind) {
+    case 'search':
+      return searching().searchAnswer(task, shouldStop);
+    case 'prove':
+      return proving().proveAnswer(task);
+    default:
+      return campaigning().campaignAnswer(task, shouldStop);
+  }
 }
 
 /** The function that the pool calls. */

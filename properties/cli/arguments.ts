@@ -96,10 +96,10 @@ export interface BoundFlags {
 export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): OpenBounds {
   const { cpus, tasks, mms } = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
   const defaults = searchBounds(design, { cpus, tasks, mms });
-  const bound = (name: keyof BoundFlags, least: number) =>
-    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name]);
+  const bound = (name: keyof BoundFlags, least: number, why?: string) =>
+    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name], why);
   const limit = (name: 'nesting' | 'nmis' | 'irqs', least: number): Limit =>
-    flags[name] === 'any' ? 'any' : bound(name, least);
+    flags[name] === 'any' ? 'any' : bound(name, least, ', or any');
   return {
     cpus: bound('cpus', 1),
     tasks: bound('tasks', 1),

@@ -1,6 +1,7 @@
 /**
- * Bare `pti-check`: every design, on both machines at the same bounds, against what it declares. Searches and campaigns
- * share the workers; a card a design says how it came out, as soon as both halves are done.
+ * Bare `pti-check`: every design, on both machines at the same bounds, against what it declares, and the abstract one
+ * for systems of any size, too. Searches, proofs and campaigns share the workers; a card a design says how it came out,
+ * as soon as all of its parts are done.
  */
 import type { Argv } from 'yargs';
 import { badInputMessage } from '../bad-input';
@@ -15,6 +16,7 @@ import { jsonFlag, VALUE } from './flags';
 import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
 import { campaignProgress, type Fuzzed, type FuzzResult, fuzzInWords, fuzzSubject, savedAs } from './fuzzing';
 import { commandName, note, ProgressLine, say, sayJson, sinceStart } from './output';
+import { type ProveResult, proofInWords, proveDesign } from './proof-result';
 import { searchDesign, searchProgress } from './search';
 import { reductionsInCounts, type Searched, searchInWords, type VerifyResult } from './search-result';
 import { withPool } from './with-pool';
@@ -30,10 +32,11 @@ interface CheckFlags {
   readonly json: boolean;
 }
 
-/** One design, checked twice. */
+/** One design, checked in three ways. */
 interface Checked {
   readonly design: Design;
   readonly searched: Searched;
+  readonly proved: ProveResult;
   readonly fuzzed: Fuzzed;
 }
 
@@ -65,8 +68,8 @@ async function check(flags: CheckFlags): Promise<void> {
 }
 
 /**
- * All searches are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears
- * of each design when it is done.
+ * All searches and proofs are queued before the first campaign, so that the longest of them does not begin last.
+ * `onChecked` hears of each design when it is done.
  */
 async function checkAll(
   pool: WorkerPool,
@@ -79,6 +82,7 @@ async function checkAll(
       show('model', searchProgress(id, p)),
     ),
   );
+  const proofs = DESIGNS.map(({ id }) => proveDesign(pool, { design: id }));
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
   const campaigns = DESIGNS.map(({ id }) =>
     fuzzSubject(pool, { subject: { design: id, boot: MACHINE_BOUNDS }, ...plan }, undefined, (p) =>
@@ -86,24 +90,24 @@ async function checkAll(
     ),
   );
   const checks = DESIGNS.map(async (design, i) => {
-    const [searched, fuzzed] = await Promise.all([searches[i], campaigns[i]]);
-    const checked = saveIfUnexpected({ design, searched, fuzzed });
+    const [searched, proved, fuzzed] = await Promise.all([searches[i], proofs[i], campaigns[i]]);
+    const checked = saveIfUnexpected({ design, searched, proved, fuzzed });
     onChecked(checked);
     return checked;
   });
   return Promise.all(checks);
 }
 
-type HalfResult = VerifyResult | FuzzResult;
+type PartResult = VerifyResult | ProveResult | FuzzResult;
 
-function agrees({ expected, property }: Design, result: HalfResult): boolean {
+function agrees({ expected, property }: Design, result: PartResult): boolean {
   return expected === 'safe'
-    ? result.verdict === 'holds'
+    ? result.verdict === 'holds' || result.verdict === 'proved'
     : result.verdict === 'violated' && result.property === property;
 }
 
-function resultsOf({ searched, fuzzed }: Checked): HalfResult[] {
-  return [searched.result, fuzzed.result];
+function resultsOf({ searched, proved, fuzzed }: Checked): PartResult[] {
+  return [searched.result, proved, fuzzed.result];
 }
 
 function asDeclared(checked: Checked): boolean {
@@ -135,7 +139,7 @@ function saveIfUnexpected(checked: Checked): Checked {
 }
 
 function resultOf(checked: Checked): Result {
-  const { design, searched, fuzzed } = checked;
+  const { design, searched, proved, fuzzed } = checked;
   const { verdict, property, states, bounds } = searched.result;
   const { result } = fuzzed;
   const traceLength = result.actionsShrunk ?? searched.result.trace?.length;
@@ -143,6 +147,7 @@ function resultOf(checked: Checked): Result {
     design: design.id,
     declared: { expected: design.expected, property: design.property },
     model: { verdict, property, states, bounds, reductions: reductionsInCounts(searched.result) },
+    proof: proved,
     emulator: {
       verdict: result.verdict,
       property: result.property,
@@ -158,7 +163,7 @@ function resultOf(checked: Checked): Result {
 }
 
 function jsonOf(checked: Checked) {
-  const { design, searched, fuzzed } = checked;
+  const { design, searched, proved, fuzzed } = checked;
   const { id, expected, property } = design;
   return {
     design: id,
@@ -167,6 +172,7 @@ function jsonOf(checked: Checked) {
     asDeclared: asDeclared(checked),
     extraBytesPerTask: extraBytesPerTask(id),
     verify: searched.result,
+    prove: proved,
     fuzz: fuzzed.result,
   };
 }
@@ -187,7 +193,13 @@ function isOpen(checked: Checked): boolean {
 function cardOf(checked: Checked): string[] {
   const card = resultCard(resultOf(checked));
   if (isOpen(checked) || asDeclared(checked)) return card;
-  return [...card, '', ...searchInWords(checked.searched), ...fuzzInWords(checked.fuzzed)];
+  return [
+    ...card,
+    '',
+    ...searchInWords(checked.searched),
+    ...proofInWords(checked.proved),
+    ...fuzzInWords(checked.fuzzed),
+  ];
 }
 
 function seeItBreak(checked: Checked): string[] {

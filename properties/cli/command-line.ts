@@ -26,6 +26,11 @@ const COMMANDS: readonly NamedCommand[] = [
     body: () => (require('./verify-command') as typeof import('./verify-command')).verifyCommand,
   },
   {
+    name: 'prove',
+    describe: 'prove a design for any number of CPUs, tasks and events, or find what breaks it',
+    body: () => (require('./prove-command') as typeof import('./prove-command')).proveCommand,
+  },
+  {
     name: 'fuzz',
     describe: 'run the entry code of a design under random interleavings and sweeps',
     body: () => (require('./fuzz-command') as typeof import('./fuzz-command')).fuzzCommand,
@@ -72,7 +77,7 @@ class UsageError extends Error {}
 
 const EPILOGUE =
   'pti-check asks whether x86-64 kernel entry code can be interrupted, scheduled out or migrated at any instruction without breaking page-table isolation or losing ' +
-  'a frame. It asks twice: an abstract machine is searched exhaustively (verify), and the real machine code runs under random interleavings (fuzz).\n\n' +
+  'a frame. It asks twice: an abstract machine is searched exhaustively (verify) and proved for systems of any size (prove), and the real machine code runs under random interleavings (fuzz).\n\n' +
   'Exit codes: 0 holds, 1 violated, 2 bad usage or input, 3 no verdict, 4 diverged, 5 vacuous.';
 
 function version(): string {

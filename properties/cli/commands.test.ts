@@ -6,7 +6,15 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
 import { imageFile } from '../designs/images';
-import { checkAnswer, designsAnswer, fuzzAnswer, replayAnswer, verifyAnswer, whyAnswer } from './testing/answers';
+import {
+  checkAnswer,
+  designsAnswer,
+  fuzzAnswer,
+  proveAnswer,
+  replayAnswer,
+  verifyAnswer,
+  whyAnswer,
+} from './testing/answers';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
 
 jest.setTimeout(60_000);
@@ -65,6 +73,19 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
   expect(full).toMatchObject({ verdict: 'unknown' });
   expect(reduced).toMatchObject({ verdict: 'holds', threads: 1, reductions: ['symmetry', 'por'] });
   expect(reduced.states).toBeLessThan(UNREDUCED);
+});
+
+test('prove answers with the size of the invariant, or with the shortest trace at the smallest bounds', async () => {
+  const ended = await ptiCheckInOne(folder, [
+    ['prove', '--design', 'mainline', '--json'],
+    ['prove', '--design', 'mainline+on-cpu-released-early', '--json'],
+  ]);
+  const [safe, unsafe] = ended.map((one) => read(proveAnswer, one));
+  expect(ended.map((one) => one.code)).toEqual([0, 1]);
+  expect(safe).toMatchObject({ verdict: 'proved', views: 5774, sleepers: 11, nesting: 6 });
+  expect(safe.crossing).toEqual(['switch-mm', 'switch-to']);
+  expect(unsafe).toMatchObject({ verdict: 'violated', property: 'stack-is-legal', bounds: { cpus: 2, tasks: 1 } });
+  expect(unsafe.trace).toHaveLength(7);
 });
 
 test('two threads count what one counts, and both take part', async () => {
@@ -276,13 +297,15 @@ test('a design of somebody is verified, judges an image, and goes into what is s
   design.fromUser.syscall.enter.splice(1, 1);
   writeFileSync(path.join(folder, 'mine.json'), JSON.stringify(design));
   const entry = ['--entry', imageFile('mainline'), '--runs', '3', '--workers', '1', '--save', 'own'];
-  const [verified, fuzzed] = await ptiCheckInOne(folder, [
+  const [verified, proved, fuzzed] = await ptiCheckInOne(folder, [
     ['verify', '--design', 'mine.json', '--cpus', '1', '--json'],
+    ['prove', '--design', 'mine.json', '--json'],
     ['fuzz', '--design', 'mine.json', '--seed', 'z', ...entry, '--json'],
   ]);
   const answer = read(verifyAnswer, verified);
   expect(answer).toMatchObject({ design: 'mine.json', verdict: 'holds' });
   expect(answer.again).toContain('verify --design mine.json');
+  expect(read(proveAnswer, proved)).toMatchObject({ design: 'mine.json', verdict: 'proved' });
   // The image reads CR3 into rsp, and this design does not.
   const { verdict, counterexample = '' } = read(fuzzAnswer, fuzzed);
   expect(verdict).toBe('diverged');
@@ -362,7 +385,16 @@ test('-h, -v and the completion of a shell', async () => {
   expect(help).toMatch(/--runs .*\[number\]/);
   expect(script).toContain('complete -o');
   expect(flags.split('\n')).toEqual(expect.arrayContaining(['--seed', '--shard', '--save']));
-  expect(commands.trim().split('\n')).toEqual(['verify', 'fuzz', 'why', 'replay', 'designs', 'export', 'completion']);
+  expect(commands.trim().split('\n')).toEqual([
+    'verify',
+    'prove',
+    'fuzz',
+    'why',
+    'replay',
+    'designs',
+    'export',
+    'completion',
+  ]);
   expect(ids.split('\n')).toEqual(expect.arrayContaining(['mainline', 'mainline+sti-on-trampoline']));
 });
 

@@ -12,9 +12,10 @@ export const INTERNAL = 70;
 
 export type Verdict = 'holds' | 'violated' | 'deadlock' | 'diverged' | 'vacuous' | 'unknown';
 
-export function exitCode(verdict: Verdict): number {
+export function exitCode(verdict: Verdict | 'proved'): number {
   switch (verdict) {
     case 'holds':
+    case 'proved':
       return HOLDS;
     case 'violated':
     case 'deadlock':

@@ -29,8 +29,8 @@ export interface VerifyResult {
   /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
   readonly trace?: readonly Action[];
-  /** Without a verdict: what could not be reserved, in MiB, and the --memory that reserves it, if any does. */
-  readonly reservation?: Exploration['reservation'];
+  /** Without a verdict because --memory is used up: an estimate of what the whole search would have needed. */
+  readonly neededMiB?: number;
   /** The verdict in words. */
   readonly message: string;
   /** The command that searches this again. */
@@ -45,7 +45,7 @@ export interface Searched {
 
 export function searched(request: SearchRequest, { exploration, seconds }: Answers['search']): Searched {
   const { design, bounds, threads = 1, symmetry = false, por = false } = request;
-  const { verdict, states, transitions, depth, bytes, trace, reservation } = exploration;
+  const { verdict, states, transitions, depth, bytes, trace, neededMiB } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
@@ -64,8 +64,8 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     seconds: rounded(seconds),
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
-    ...(reservation === undefined ? {} : { reservation }),
-    message: headline(design, property, exploration),
+    ...(neededMiB === undefined ? {} : { neededMiB }),
+    message: headline(property, exploration),
     again: command(request),
   };
   return { result, exploration };
@@ -112,20 +112,15 @@ export function searchInWords({ result, exploration }: Searched): string[] {
 }
 
 /** Why there is no verdict, and what would help. */
-function memoryInTheWay(design: string, { reservation, bytes }: Exploration): string {
-  if (reservation === undefined)
-    return bytes === undefined
-      ? 'the system does not give the memory that --memory allows: a smaller --memory, or fewer threads, may do'
-      : 'out of memory (--memory MiB allows more, smaller bounds need less)';
-  const { neededMiB, reservedMiB, memoryMiB, halves } = reservation;
-  const used = bytes === undefined ? '' : `, although ${(bytes / 2 ** 20).toFixed(1)} MiB are used`;
-  const needs = `the set of states would have to reserve at least ${neededMiB} MiB for these bounds, more than the ${reservedMiB} MiB that it has${used}`;
-  const more =
-    memoryMiB === undefined
-      ? 'No --memory helps: one array cannot be as large.'
-      : `\`verify --design ${design} --memory ${memoryMiB}\` with the same bounds reserves so much (and uses less).`;
-  const less = halves ? 'Smaller bounds need less, and --symmetry half.' : 'Smaller bounds need less.';
-  return `${needs}. ${more} ${less}`;
+function memoryInTheWay({ neededMiB, bytes, states }: Exploration): string {
+  if (bytes === undefined)
+    return 'the system does not give the memory that --memory allows: a smaller --memory, or fewer threads, may do';
+  const used = `out of memory: ${counted(states, 'state')} use ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const need =
+    neededMiB === undefined
+      ? 'it is too early to tell how much all would need'
+      : `all would need roughly --memory ${neededMiB}`;
+  return `${used}, and ${need}; smaller bounds need less`;
 }
 
 /** The command that searches this again; bounds are spelt out, because those of an image may change. */
@@ -139,7 +134,7 @@ function command({ design, bounds, threads, memoryMiB, symmetry, por }: SearchRe
 
 const NO_ROOM = `a thread has ${NESTING_CAPACITY} open contexts, and \`--nesting any\` has room for no more; a number as --nesting is a bound that the answer names`;
 
-function headline(design: string, property: string | undefined, exploration: Exploration): string {
+function headline(property: string | undefined, exploration: Exploration): string {
   const { verdict, reason } = exploration;
   switch (verdict) {
     case 'holds':
@@ -150,6 +145,6 @@ function headline(design: string, property: string | undefined, exploration: Exp
       return 'a reachable state has no successor (no-deadlock)';
     case 'unknown':
       if (reason === 'capacity') return `no verdict: ${NO_ROOM}`;
-      return `no verdict: ${reason === 'memory' ? memoryInTheWay(design, exploration) : 'interrupted'}`;
+      return `no verdict: ${reason === 'memory' ? memoryInTheWay(exploration) : 'interrupted'}`;
   }
 }

@@ -24,6 +24,11 @@ export function prepareForSearch(): void {
   prepared = new WorkerPool(1, 'search-worker');
 }
 
+/** The same for a proof. */
+export function prepareForProof(): void {
+  prepared = new WorkerPool(1, 'prove-worker');
+}
+
 /** The workers that were prepared, if they are as many; new ones otherwise. */
 function poolOf(size: number): WorkerPool {
   const pool = prepared?.size === size ? prepared : new WorkerPool(size);

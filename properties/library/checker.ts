@@ -3,7 +3,6 @@
  * model is a schema, rules and invariants in TypeScript; docs/model-checker.md has Peterson's algorithm as one.
  */
 export { type CompiledOptions, exploreCompiled } from '../../model/checker/compiled/explore-compiled';
-export type { Reservation } from '../../model/checker/compiled/region-room';
 export { defineModel, type ModelParts } from '../../model/checker/define-model';
 export { every, exists } from '../../model/checker/language/quantifiers';
 export { requires } from '../../model/checker/language/requires';

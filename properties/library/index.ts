@@ -37,12 +37,6 @@ export type {
   StepAction,
 } from '../../counterexamples/format';
 export { readCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
-export type { AccessKind, Delivery, EventSource, Fault } from '../../emulator/observer';
-/**
- * Words of a CPU's registers (`cpu.r[registers.CR4]`), flags and vectors. A 64-bit register is two words, the low one
- * first.
- */
-export * as registers from '../../emulator/registers';
 export type { Bounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
@@ -60,14 +54,13 @@ export { BadInputError } from '../bad-input';
 export type { Failure, ReplayResult, Strategy } from '../campaign/run';
 export type { Subject, SubjectName } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
-/** Words of the ghost state: what a property sees of open contexts and of the environment (`scene.ghost.words`). */
-export * as ghost from '../ghost/ghost';
 export type { GuestBounds } from '../guest/guest-view';
 export type { Answer, Moment, Moments } from '../safety/moments';
 export { defineProperty, type Need, type Property } from '../safety/property';
 export type { Scene } from '../safety/scene';
 export type { Diverged, Violated } from '../trace/transition-system';
 export type { Walk } from '../trace/walk';
+export { ghost, registers } from './machine-words';
 
 /** A design of ours (`mainline`) or a mutant of one, by its name; or anybody's, as a table. */
 export type Design = string | DesignTable;

@@ -10,6 +10,7 @@ const HOLDS: Result = {
   design: 'mainline',
   declared: { expected: 'safe' },
   model: { verdict: 'holds', states: 1234567, bounds, reductions: ['symmetry', 'por'] },
+  proof: { verdict: 'proved', views: 5774 },
   emulator: { verdict: 'holds', runs: 400, actions: 60123, instructions: 3456789 },
   sweep: { hit: 2950, of: 2950 },
   extraBytesPerTask: 0,
@@ -22,6 +23,7 @@ const BROKEN: Result = {
   design: 'deferred-percpu',
   declared: { expected: 'unsafe', property: S9 },
   model: { verdict: 'violated', property: S9, states: 324, bounds, reductions: [] },
+  proof: { verdict: 'violated', property: S9, views: 109, bounds: { ...bounds, cpus: 1, tasks: 1, nesting: 1 } },
   emulator: { verdict: 'violated', property: S9, runs: 1, actions: 16, instructions: 1104 },
   extraBytesPerTask: -4096,
   traceLength: 5,
@@ -37,6 +39,8 @@ mainline: as declared
   model     holds; 1,234,567 states up to symmetry and partial order
   bounds    2 CPUs, 2 tasks, 1 address space, nesting 2, at most 1 NMI and 2
             IRQs
+  proof     proved for any number of CPUs, tasks and events and any nesting;
+            5,774 values of a CPU with its thread
   emulator  holds; 400 runs, 60,123 actions, 3,456,789 instructions
   sweep     2,950 of 2,950 (instruction boundary, event) pairs hit
   memory    +0 bytes of stack per task over mainline
@@ -48,6 +52,8 @@ deferred-percpu: as declared
   model     violated: scheduled-out-on-own-stack (S9); 324 states
   bounds    2 CPUs, 2 tasks, 1 address space, nesting 2, at most 1 NMI and 2
             IRQs
+  proof     violated: scheduled-out-on-own-stack (S9); shown by 1 CPU, 1 task, 1
+            address space, nesting 1, at most 1 NMI and 2 IRQs
   emulator  violated: scheduled-out-on-own-stack (S9); 1 run, 16 actions, 1,104
             instructions
   trace     5 transitions, the shortest found

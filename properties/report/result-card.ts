@@ -3,7 +3,7 @@
  * name, as every answer has them, so that a card can be printed when it is known and fits 80 columns. Colours only
  * where they are wanted.
  */
-import type { OpenBounds } from '../../model/checker/language/schema-types';
+import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
 import { explain, propertyLabel } from './explain';
 import { boundsInWords } from './names';
 import { counted, grouped } from './numbers';
@@ -31,6 +31,8 @@ export interface Result {
         readonly reductions: readonly Reduction[];
       })
     | undefined;
+  /** The proof for systems of any size: how many values it has, and the smallest bounds that show a violation. */
+  readonly proof?: (Finding & { readonly views: number; readonly bounds?: Bounds }) | undefined;
   /** The random interleavings. */
   readonly emulator?:
     | (Finding & { readonly runs: number; readonly actions: number; readonly instructions: number })
@@ -55,13 +57,14 @@ export const REDUCTION_IN_WORDS: Readonly<Record<Reduction, string>> = { symmetr
 /** The card, without an empty line at its end. */
 export function resultCard(result: Result, { colour, width = terminalWidth() }: CardOptions = {}): string[] {
   const style = styleOf(colour);
-  const { design, declared, model, emulator, sweep, extraBytesPerTask, traceLength, asDeclared } = result;
+  const { design, declared, model, proof, emulator, sweep, extraBytesPerTask, traceLength, asDeclared } = result;
   const outcome = asDeclared ? style.green('as declared') : style.red('NOT as declared');
   const entries = [
     ...entry('declared', named(declared.expected, declared.property)),
     ...(declared.property === undefined ? [] : entry('meaning', explain(declared.property).violated)),
     ...(model === undefined ? [] : entry('model', modelInWords(model))),
     ...(model === undefined ? [] : entry('bounds', boundsInWords(model.bounds))),
+    ...(proof === undefined ? [] : entry('proof', proofInWords(proof))),
     ...(emulator === undefined ? [] : entry('emulator', emulatorInWords(emulator))),
     ...(sweep === undefined ? [] : entry('sweep', sweepInWords(sweep))),
     ...(traceLength === undefined ? [] : entry('trace', `${counted(traceLength, 'transition')}, the shortest found`)),
@@ -85,6 +88,12 @@ function modelInWords({ verdict, property, states, reductions }: NonNullable<Res
   const upTo =
     reductions.length === 0 ? '' : ` up to ${reductions.map((name) => REDUCTION_IN_WORDS[name]).join(' and ')}`;
   return `${named(verdict, property)}; ${counted(states, 'state')}${upTo}`;
+}
+
+function proofInWords({ verdict, property, views, bounds }: NonNullable<Result['proof']>): string {
+  if (verdict === 'proved')
+    return `proved for any number of CPUs, tasks and events and any nesting; ${counted(views, 'value')} of a CPU with its thread`;
+  return `${named(verdict, property)}${bounds === undefined ? '' : `; shown by ${boundsInWords(bounds)}`}`;
 }
 
 function emulatorInWords({ verdict, property, runs, actions, instructions }: NonNullable<Result['emulator']>): string {

@@ -18,7 +18,7 @@ export type Answer = string | undefined;
  * does it. The words that a property keeps for itself lie in the ghost state, or a rollback would not undo them.
  */
 export interface Moments {
-  /** After boot. */
+  /** After boot. Once, with the first CPU. */
   readonly booted?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before each instruction. */
   readonly executing?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
@@ -30,7 +30,7 @@ export interface Moments {
   readonly nmiHandlerReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the first instruction of the panic. */
   readonly panicReached?: (scene: Scene, cpu: Cpu) => Answer;
-  /** Before each access to user memory, by an instruction of the exception table. */
+  /** Before each access to user memory (exception table). */
   readonly userMemoryAccessed?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before each %gs-relative instruction at CPL0. */
   readonly gsAccessed?: (scene: Scene, cpu: Cpu) => Answer;
@@ -38,7 +38,10 @@ export interface Moments {
   readonly sysretReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before each implicit stack access at CPL0. `lo` and `hi` are the words of the lowest address. */
   readonly stackAccessed?: (scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean) => Answer;
-  /** After each store to a page that holds a stack: `bytes` bytes at virtual address `va`, physical address `pa`. */
+  /**
+   * After each store to a page that holds a stack. `bytes` bytes at the virtual address `va`, which is the physical
+   * address `pa`.
+   */
   readonly storedToStack?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
   /** After each store to a page that holds a threadsp. */
   readonly storedToTask?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
@@ -46,9 +49,9 @@ export interface Moments {
   readonly storedToTable?: (scene: Scene, cpu: Cpu, pa: number, va: number, bytes: number) => Answer;
   /** When a fault is raised. */
   readonly faulted?: (scene: Scene, cpu: Cpu, fault: Fault) => Answer;
-  /** Before each delivery. `event.ist` is not known yet and reads 0. */
+  /** Before each delivery. */
   readonly delivering?: (scene: Scene, cpu: Cpu, event: Delivery) => Answer;
-  /** After each delivery: RIP is at the handler's first instruction. */
+  /** After each delivery. */
   readonly delivered?: (scene: Scene, cpu: Cpu, event: Delivery) => Answer;
   /** At a shutdown. */
   readonly shutDown?: (scene: Scene, cpu: Cpu) => Answer;
@@ -58,11 +61,17 @@ export interface Moments {
   readonly branched?: (scene: Scene, cpu: Cpu) => Answer;
   /** After each RET at CPL0. */
   readonly functionReturned?: (scene: Scene, cpu: Cpu) => Answer;
-  /** At a load of rsp from another thread's threadsp: `before` gives way to `thread`; the ghost still says `before`. */
+  /**
+   * At each load of rsp from the threadsp of another thread. `before` gives way to `thread`; the ghost still says that
+   * `before` runs.
+   */
   readonly threadSwitched?: (scene: Scene, cpu: Cpu, before: number, thread: number) => Answer;
   /** At CPL0 with IF=1, after each instruction that may change IF, CR3, rsp, GS or CPL, and after each delivery. */
   readonly interruptsOn?: (scene: Scene, cpu: Cpu) => Answer;
-  /** After each SYSRET and IRET that ends a context: `context` is its first ghost word; it is still open. */
+  /**
+   * After each SYSRET and IRET that ends a context. `context` is the first ghost word of the context, which is still
+   * open.
+   */
   readonly returned?: (scene: Scene, cpu: Cpu, context: number) => Answer;
   /** After boot, and after each return to CPL3. */
   readonly userModeReached?: (scene: Scene, cpu: Cpu) => Answer;

@@ -22,7 +22,7 @@ export interface Property {
   readonly violated: string;
   /** The checks; a function of the machine where they keep something of it that no rollback has to undo. */
   readonly moments: Moments | ((view: GuestView) => Moments);
-  /** The optional symbols of the manifest that it needs. */
+  /** What it needs of the manifest of an image. */
   readonly needs?: readonly Need[];
 }
 

@@ -1,13 +1,12 @@
-/**
- * What a property sees: the machine under test and what is remembered beside it. The monitor is the one that implements
- * it; a property knows no more than this.
- */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Ghost } from '../ghost/ghost';
 import type { WatchedPages } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
 
-/** What a property sees. `scene.view` is a GuestView (properties/guest/guest-view.ts). */
+/**
+ * What a property sees: the machine under test and what is remembered beside it. The monitor is the one that implements
+ * it; a property knows no more than this.
+ */
 export interface Scene {
   /** The machine, and where the manifest says that stacks, tables and tasks lie. */
   readonly view: GuestView;

@@ -116,12 +116,10 @@ export const UNUSED_EXPORTS: readonly string[] = [
   'giveTurn',
   'imageBounds',
   'isUser',
-  'mapOperands',
   'putTree',
   'setUser',
   'someRule',
   'sp0Fits',
   'userTableIsMinimal',
   'wholeNumber',
-  'wordsForAll',
 ];

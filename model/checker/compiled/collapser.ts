@@ -108,6 +108,7 @@ export class Collapser {
   private makeRegion(running: readonly number[]): void {
     const { slots } = this.from;
     const { control, regions } = this.memory;
+    if (control[REGIONS_LIMIT] === 0) return;
     const { occupants } = this.values;
     const [cpus, threads] = [slots.cpus.length, slots.threads.length];
     const at = regionAt(

@@ -9,7 +9,7 @@
  * In the place of a thread that some CPU runs stands 0: its values are part of that CPU's component.
  */
 import { runningCell } from './code/interaction';
-import { type Layout, members, type PlacedCell } from './code/layout';
+import type { Layout, PlacedCell } from './code/layout';
 
 /** Where the number of a component lies in a collapsed state. */
 export interface Slot {
@@ -139,11 +139,6 @@ export function makeMasks(
 }
 
 const bitsOf = (cell: PlacedCell) => (cell.bits === 0 ? 0 : -1 >>> (32 - cell.bits));
-
-/** The values that the layout expects of a cell. */
-export function cellValues(cell: PlacedCell): number[] {
-  return members(cell.values);
-}
 
 /** The value of a cell in packed words. */
 export function cellValue(words: Int32Array, cell: PlacedCell): number {

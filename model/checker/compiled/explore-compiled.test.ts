@@ -224,27 +224,43 @@ describe('a translator with a planted error', () => {
   });
 });
 
-describe('a set of states with too little room for its regions', () => {
-  const bounds: Bounds = { cpus: 2, tasks: 3, mms: 1, nesting: 1, nmis: 0, irqs: 1 };
+describe('where no array has room for all regions, the set is a hash table', () => {
+  // Far more values of a sleeping thread than there are.
+  const capacities: Capacities = { ...FIRST_CAPACITIES, asleepTask: 4095, asleepIdle: 4095 };
+  const hashing = (model: EntryModel, options?: CompiledOptions<State>) =>
+    exploreWithBytes(model, { memoryMiB: 64, capacities, ...options });
 
-  test('says how much is needed, and has it with the memory that it names', () => {
-    const model = modelOf('deferred-pertask', bounds);
-    const { reason, reservation } = exploreCompiled(model);
-    expect(reason).toBe('memory');
-    expect(reservation).toMatchObject({ reservedMiB: 256, halves: true });
-    const { neededMiB = 0, memoryMiB = 0 } = reservation ?? {};
-    expect(neededMiB).toBeGreaterThan(256);
-    expect(
-      exploreCompiled(model, { memoryMiB: Math.ceil(memoryMiB / 2), symmetry: true, stopAtDepth: 16 }).reason,
-    ).toBe('depth');
-    expect(exploreCompiled(model, { memoryMiB, stopAtDepth: 16 }).reason).toBe('depth');
+  test.each([ONE_TASK, ONE_CPU, NO_NESTING])('with the same states on any number of threads, %p', (bounds) => {
+    const model = modelOf('mainline', bounds);
+    const { verdict, states, transitions, depth } = answerOf(model);
+    expect(hashing(model, { threads: 2 })).toMatchObject({ verdict, states, transitions, depth, joined: 1 });
   });
 
-  test('is searched without partial order, where only that needs more', () => {
-    const model = modelOf('mainline', { ...bounds, nmis: 3, irqs: 2 });
-    const answer = exploreCompiled(model, { memoryMiB: 200, symmetry: true, por: true, stopAtDepth: 22 });
-    expect(answer).toMatchObject({ reason: 'depth', reductions: ['symmetry'], depth: 22 });
-    expect(answer.reservation).toBeUndefined();
+  test('with three CPUs, whose states no array holds', () => {
+    const model = modelOf('mainline', { cpus: 3, tasks: 1, mms: 1, nesting: 1, nmis: 0, irqs: 1 });
+    const { verdict, states, transitions, depth } = answerOf(model);
+    expect(hashing(model)).toMatchObject({ verdict, states, transitions, depth });
+  });
+
+  test('reductions are those that were asked for', () => {
+    const model = modelOf('mainline', NO_NESTING);
+    for (const options of [{ symmetry: true }, { por: true }, { symmetry: true, por: true }]) {
+      const { bytes, ...answer } = exploreWithBytes(model, { memoryMiB: 64, ...options });
+      expect(hashing(model, options)).toMatchObject(answer);
+    }
+  });
+
+  test('a violation and its trace are those of the direct search', () => {
+    const model = modelOf('deferred-percpu', ONE_TASK);
+    expect(hashing(model)).toEqual(answerOf(model));
+  });
+
+  test('there is no verdict only when nearly all memory is in use', () => {
+    const answer = hashing(modelOf('mainline', DEFAULT_BOUNDS), { memoryMiB: 3 });
+    expect(answer).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+    expect(answer.bytes).toBeGreaterThan(0.9 * 3 * 2 ** 20);
+    expect(answer.bytes).toBeLessThan(1.1 * 3 * 2 ** 20);
+    expect(answer.neededMiB).toBeGreaterThan(3);
   });
 });
 

@@ -15,7 +15,7 @@ import { type Capacities, roomier } from './components';
 import { LearnableModel } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
 import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
-import { type Observed, Reporter } from './progress';
+import { estimateStates, type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
 /** What a compiled search is asked, and what it may use. */
@@ -53,6 +53,13 @@ function costsOf({ peakBytes, joined }: ParallelSearch) {
   return { bytes: peakBytes, joined };
 }
 
+/** What a search that has run out of memory would have needed, by the estimate of its states; if there is one. */
+function needOf(search: ParallelSearch): Pick<Exploration, 'neededMiB'> {
+  const states = estimateStates(search.sizes);
+  if (states === undefined) return {};
+  return { neededMiB: Math.ceil((search.bytes / search.states) * (Math.max(states, search.states) / 2 ** 20)) };
+}
+
 interface Counted {
   readonly search: ParallelSearch;
   readonly stop: ParallelStop;
@@ -69,8 +76,8 @@ function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOpti
 }
 
 /**
- * A reduced search may have to reserve more than a plain one, which has less to know of a state: where there is no room
- * for it, the plain one answers.
+ * A reduced search keeps its states one by one, a plain one in blocks: where there is no room for the one, there may be
+ * for the other.
  */
 function countWithRoom<S extends Transient, D>(
   model: Model<S, D>,
@@ -78,13 +85,9 @@ function countWithRoom<S extends Transient, D>(
   reporter: Reporter,
 ): Counted & Pick<Exploration, 'reductions'> {
   const asked = count(model, options, reporter);
-  if (asked.stop.kind !== 'reserve' || options.por !== true) return asked;
-  const { symmetry = false } = options;
-  for (const renames of symmetry ? [true, false] : [false]) {
-    const other = count(model, { ...options, por: false, symmetry: renames }, reporter);
-    if (other.stop.kind !== 'reserve') return { ...other, reductions: renames ? ['symmetry'] : [] };
-  }
-  return asked;
+  if (asked.stop.kind !== 'memory' || !(options.symmetry || options.por)) return asked;
+  const plain = count(model, { ...options, symmetry: false, por: false }, reporter);
+  return plain.stop.kind === 'memory' ? asked : { ...plain, reductions: [] };
 }
 
 /** Searches until the layout has a code for everything that is met, and there is room for it. */
@@ -99,17 +102,22 @@ function countWith<S extends Transient, D>(
   const { compiled } = learnable;
   const known =
     options.capacities === undefined ? learnable.recall() : { capacities: options.capacities, steps: undefined };
-  for (let { capacities, steps } = known; ; steps = undefined) {
+  let hashes = false;
+  for (let { capacities, steps } = known; ; ) {
     const initial = compiled.initial();
     const poll = (observed: Observed) => reporter.poll(observed);
-    const limits = { ...limitsOf(options), threads, poll };
+    const limits = { ...limitsOf(options), threads: hashes ? 1 : threads, hashes, poll };
     const search = new ParallelSearch(learnable.learnable(capacities), crew, limits, steps);
     const stop = search.run(initial);
+    // What has been learnt of other values, or for other capacities, is worth nothing.
+    if (stop.kind === 'recompile' || stop.kind === 'full') steps = undefined;
     if (stop.kind === 'recompile') compiled.widenFor(stop.before, stop.instance);
     else if (stop.kind === 'full') capacities = roomier(capacities, stop.what);
+    else if (stop.kind === 'reserve') hashes = true;
     else {
-      // Only of a complete search: a thread that was stopped may have been about to write.
-      const isWorth = stop.kind === 'done' && search.states >= WORTH_REMEMBERING;
+      // Only of a complete search: a thread that was stopped may have been about to write. A hash table has no regions,
+      // and another search may need those of the steps that it knows.
+      const isWorth = stop.kind === 'done' && !hashes && search.states >= WORTH_REMEMBERING;
       const learnt = isWorth ? search.learnt() : undefined;
       if (learnt !== undefined) learnable.remember(capacities, learnt);
       return { search, stop };
@@ -210,13 +218,17 @@ export function exploreCompiled<S extends Transient, D>(
     case 'done':
       return { verdict: 'holds', ...countsOf(search), ...costsOf(search), ...used };
     case 'depth':
-    case 'memory':
     case 'interrupted':
       return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search), ...used };
-    case 'reserve': {
-      const { reservation } = stop;
-      return { verdict: 'unknown', reason: 'memory', reservation, ...countsOf(search), ...costsOf(search) };
-    }
+    case 'memory':
+      return {
+        verdict: 'unknown',
+        reason: 'memory',
+        ...needOf(search),
+        ...countsOf(search),
+        ...costsOf(search),
+        ...used,
+      };
     default:
       return ordered();
   }

@@ -8,7 +8,6 @@ import { CAPACITIES, type Capacity } from './components';
 import type { Learnable } from './lesson';
 import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
-import { type Reservation, reservationOf } from './region-room';
 import { SearchThread } from './search-thread';
 import * as place from './shared-search';
 import { bytesOf, makeShared, type Shared, send } from './shared-search';
@@ -17,6 +16,8 @@ import { amountLearnt, dump, restore } from './step-memory';
 export interface ParallelOptions {
   readonly threads: number;
   readonly memoryBytes: number;
+  /** With a hash table as the set of states, which one thread can have (block-table.ts). */
+  readonly hashes: boolean;
   readonly stopAtDepth?: number | undefined;
   readonly reportsDeadlock: boolean;
   readonly poll: (search: Observed) => boolean;
@@ -27,7 +28,7 @@ export type ParallelStop =
   | Extract<Stop, { kind: 'done' | 'depth' | 'memory' | 'interrupted' | 'recompile' }>
   | { readonly kind: 'bad' }
   /** The memory is not used up, but more would have to be reserved. */
-  | { readonly kind: 'reserve'; readonly reservation: Reservation }
+  | { readonly kind: 'reserve' }
   /** More values than there is room for: to be begun anew with more. */
   | { readonly kind: 'full'; readonly what: Capacity };
 
@@ -124,9 +125,9 @@ export class ParallelSearch implements Observed {
     return bytesOf(this.shared);
   }
 
-  /** The most bytes that a level took. */
+  /** The most bytes that a level took, the one at which the search has stopped among them. */
   get peakBytes(): number {
-    return this.shared.control[place.PEAK] * place.PEAK_UNIT;
+    return Math.max(this.shared.control[place.PEAK] * place.PEAK_UNIT, this.bytes);
   }
 
   private sum(of: (thread: number) => number): number {
@@ -144,7 +145,7 @@ export class ParallelSearch implements Observed {
 
   run(initial: Int32Array): ParallelStop {
     const { shared, options } = this;
-    this.crew.takePart(shared);
+    if (!options.hashes) this.crew.takePart(shared);
     const first = new SearchThread(shared, () => {
       this.watch();
       return options.poll(this);
@@ -168,7 +169,7 @@ export class ParallelSearch implements Observed {
       case place.NO_MEMORY:
         return { kind: 'memory' };
       case place.NO_REGION:
-        return { kind: 'reserve', reservation: reservationOf(learnable, this.shared.states.length) };
+        return { kind: 'reserve' };
       case place.TOO_DEEP:
         return { kind: 'depth' };
       case place.INTERRUPTED:

@@ -1,25 +1,12 @@
 /**
  * How much of the set of states has to be reserved: a region (state-set.ts) for each way in which threads can run on
  * the CPUs, with room for as many values as the capacities say. What is reserved and never met costs no memory, but one
- * array has to hold all of it, and that is a limit of its own.
+ * array has to hold all of it, and that is a limit of its own: beyond it the set is a hash table (block-table.ts).
  */
-import { type Capacity, cellValues } from './components';
+import type { Capacity } from './components';
 import { blockWordsOf, type Learnable } from './lesson';
-import { BLOCK_WORDS, REDUCED_BLOCK_WORDS, regionLayout } from './state-set';
+import { regionLayout } from './state-set';
 
-/** The set of states is too small for what has to be reserved, although little of it may be in use. In MiB. */
-export interface Reservation {
-  /** With room for as many values as this search had; a longer one may need more. */
-  readonly neededMiB: number;
-  /** What was reserved. */
-  readonly reservedMiB: number;
-  /** The least `memoryMiB` with which so much is reserved; undefined where no array can be as large. */
-  readonly memoryMiB?: number;
-  /** Reduced by symmetry the search would need half, and one array can have that. */
-  readonly halves: boolean;
-}
-
-const MIB_WORDS = 2 ** 18;
 /**
  * Regions are reserved for more values than they will hold, in each dimension: so many times the memory, but not less
  * than so many words.
@@ -56,33 +43,4 @@ export function regionFor(learnable: Learnable, running: readonly number[]): Ret
     },
     blockWordsOf(learnable),
   );
-}
-
-/** Every way in which threads can run on the CPUs: no two CPUs run one thread. */
-function assignments({ masks }: Learnable): number[][] {
-  return masks.running.reduce<number[][]>(
-    (outer, cell) =>
-      outer.flatMap((running) => {
-        const threads = cell === undefined ? [-1] : cellValues(cell);
-        return threads
-          .filter((thread) => thread < 0 || !running.includes(thread))
-          .map((thread) => [...running, thread]);
-      }),
-    [[]],
-  );
-}
-
-/** The words of all regions that there can be. */
-export function wordsForAll(learnable: Learnable): number {
-  return assignments(learnable).reduce((sum, running) => sum + regionFor(learnable, running).words, 2 * BLOCK_WORDS);
-}
-
-/** What to say of a search whose set of `words` words was too small. */
-export function reservationOf(learnable: Learnable, words: number): Reservation {
-  const needed = wordsForAll(learnable);
-  const [neededMiB, reservedMiB] = [needed, words].map((each) => Math.ceil(each / MIB_WORDS));
-  // A reduced search has no hints in its blocks.
-  const halves = blockWordsOf(learnable) > REDUCED_BLOCK_WORDS && needed / 2 <= MOST_WORDS;
-  if (needed > MOST_WORDS) return { neededMiB, reservedMiB, halves };
-  return { neededMiB, reservedMiB, halves, memoryMiB: Math.ceil((needed * 4) / RESERVED / 2 ** 20) };
 }

@@ -4,10 +4,12 @@
  *
  *   pull 64 entries (own list first) -> expand into the batch -> [learn?] -> mark; what is new goes to the own list of the next level
  */
+import { BlockTable } from './block-table';
 import { CAPACITIES } from './components';
 import {
   batchStride,
   entryStride,
+  isReduced,
   type Kernel,
   R_LENGTH,
   R_PAGES,
@@ -51,6 +53,7 @@ export class SearchThread {
   private me = 0;
   private readonly kernel: Kernel;
   private readonly mark: Kernel['mark'];
+  private readonly table: BlockTable | undefined;
   private readonly learner: Learner;
   private readonly known: readonly Int32Array[];
   private readonly poll: () => boolean;
@@ -90,7 +93,10 @@ export class SearchThread {
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
     this.stride = entryStride(words);
-    this.out = new Int32Array((BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES) * batchStride(words));
+    const most = BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES;
+    this.out = new Int32Array(most * batchStride(words));
+    const hasHints = !isReduced({ por: por !== undefined, renamings });
+    this.table = shared.hashes ? new BlockTable(words, hasHints, most) : undefined;
     this.state = new Int32Array(words);
   }
 
@@ -228,7 +234,7 @@ export class SearchThread {
     if (this.stopped()) return false;
     const list = lists[this.me][this.parity ^ 1];
     // A successor makes one entry at most.
-    if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length) {
+    if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length || !this.hasRoom(n)) {
       this.stop(place.NO_MEMORY);
       return false;
     }
@@ -240,11 +246,20 @@ export class SearchThread {
     return true;
   }
 
+  /** Has the hash table, if there is one, room for the batch of n words beside the lists? */
+  private hasRoom(n: number): boolean {
+    if (this.table === undefined) return true;
+    const lists = place.bytesOf(this.shared) - this.table.bytes;
+    return this.table.reserve(n / batchStride(this.shared.words), this.shared.memoryBytes - lists);
+  }
+
   private insert(n: number, list: Int32Array): void {
     const { states, pages, control } = this.shared;
-    const { kernel, out, result } = this;
-    kernel.touch(states, out, n);
-    this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
+    const { kernel, out, result, table } = this;
+    if (table === undefined) {
+      kernel.touch(states, out, n);
+      this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
+    } else this.end = table.mark(out, n, list, this.end, this.base, result);
     control[place.statesOf(this.me)] += result[R_STATES];
     control[place.pagesOf(this.me)] += result[R_PAGES];
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;

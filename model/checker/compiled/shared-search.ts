@@ -56,6 +56,8 @@ export interface Shared {
   readonly words: number;
   readonly learnable: Learnable;
   readonly steps: StepMemory;
+  /** The set of states is a hash table of the only thread (block-table.ts), and `states` and `pages` are empty. */
+  readonly hashes: boolean;
   /** The set of states (state-set.ts). */
   readonly states: Int32Array;
   /** For each page of the set: 0 if it has not been written. */
@@ -68,7 +70,7 @@ export interface Shared {
   readonly reportsDeadlock: boolean;
 }
 
-export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock'> {
+export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock' | 'hashes'> {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
 }
@@ -88,17 +90,18 @@ function reserve(words: number): Int32Array {
 
 /** Reserves the memory; the system provides a page when it is first written. */
 export function makeShared(options: SharedOptions): Shared {
-  const { threads, memoryBytes, learnable } = options;
+  const { threads, memoryBytes, learnable, hashes } = options;
   const { slots, masks, capacities, renamings = [] } = learnable;
-  const states = reserve(wordsToReserve(memoryBytes));
+  const states = hashes ? array(0) : reserve(wordsToReserve(memoryBytes));
   const regionWords = states.length;
-  const listWords = Math.floor(memoryBytes / 8 / threads) + LEAST_LIST_WORDS;
+  const listWords = Math.floor(memoryBytes / 4 / threads) + LEAST_LIST_WORDS;
   const control = array(FIRST_THREAD + threads * THREAD);
   control[ACTIVE] = 1;
   return {
     threads,
     words: slots.words,
     learnable,
+    hashes,
     steps: makeStepMemory({ slots, wideWords: masks.words, capacities, renamings: renamings.length, regionWords }),
     states,
     pages: array(Math.ceil(regionWords / PAGE_WORDS)),

@@ -59,7 +59,7 @@ export const RECORDS_END = 1;
 export const CROSSINGS = 2;
 /** End of the last region. */
 export const REGIONS_END = 3;
-/** Where they have to end. */
+/** Where they have to end; 0 where the set of states is a hash table (block-table.ts), which has none. */
 export const REGIONS_LIMIT = 4;
 /** How many values have been given numbers: of each CPU with each thread, of each thread, of the globals. */
 export const COUNTS = 16;
@@ -75,7 +75,7 @@ export interface MemorySizes {
   readonly capacities: Capacities;
   /** How many ways there are to rename; 0 without symmetry. */
   readonly renamings: number;
-  /** Words for the set of states. */
+  /** Words for the set of states; 0 where it has no regions. */
   readonly regionWords: number;
 }
 
@@ -154,7 +154,10 @@ export function dump(memory: StepMemory): Int32Array {
   return words;
 }
 
-/** Fills an empty memory of the same sizes with what was dumped, if the set of states has room for its regions. */
+/**
+ * Fills an empty memory of the same sizes with what was dumped, if the set of states has room for its regions or needs
+ * none.
+ */
 export function restore(memory: StepMemory, words: Int32Array): void {
   const arrays = arraysOf(memory);
   const limit = memory.control[REGIONS_LIMIT];
@@ -164,8 +167,9 @@ export function restore(memory: StepMemory, words: Int32Array): void {
     parts.push(words.subarray(at, at + words[i]));
     at += words[i];
   }
-  if (parts[0][REGIONS_END] > limit) return;
+  if (limit > 0 && parts[0][REGIONS_END] > limit) return;
   for (const [i, part] of parts.entries()) arrays[i].set(part);
   memory.control[LOCK] = 0;
   memory.control[REGIONS_LIMIT] = limit;
+  if (limit === 0) memory.regions.fill(0);
 }

@@ -30,11 +30,11 @@ export type Limit = number | 'any';
 
 /** How large a model is asked to be; `Bounds` are what becomes of it. */
 export interface OpenBounds extends Omit<Bounds, 'nesting' | 'nmis' | 'irqs'> {
-  /** Open contexts that one thread can have at a time. */
+  /** Open contexts of a thread at a time. */
   readonly nesting: Limit;
-  /** NMIs that a trace can have. */
+  /** NMIs of a trace. */
   readonly nmis: Limit;
-  /** Maskable interrupts that a trace can have. */
+  /** Maskable interrupts of a trace. */
   readonly irqs: Limit;
 }
 

@@ -4,7 +4,6 @@
  * no clock and no chance decides anything, except where the caller's `shouldStop` or the memory ends the search.
  */
 
-import type { Reservation } from '../compiled/region-room';
 import type { Transient } from '../language/schema-types';
 import type { InstanceTable, Model, PartialOrder, RuleInstance } from '../model';
 import { instanceTable, ruleInstances } from '../model';
@@ -79,8 +78,8 @@ export interface Exploration {
   readonly transitions: number;
   /** The length of the trace; without one, the depth of the last state expanded. */
   readonly depth: number;
-  /** With the reason `memory`: what could not be reserved, where that is why. */
-  readonly reservation?: Reservation;
+  /** With the reason `memory`: an estimate of what the whole search would have needed, where there is one. */
+  readonly neededMiB?: number;
   /** The reductions that were really used, if they are not those that were asked for: without one there was room. */
   readonly reductions?: readonly ('symmetry' | 'por')[];
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */

@@ -27,6 +27,25 @@ export const verifyAnswer = z.strictObject({
   again: z.string().regex(/ verify --design /),
 });
 
+export const proveAnswer = z.strictObject({
+  design: id,
+  verdict: z.enum(['proved', 'violated', 'unknown']),
+  property: slug.optional(),
+  views: count,
+  sleepers: count,
+  nesting: count,
+  cpusOfView: z.int().min(1).max(2),
+  crossing: z.array(slug),
+  seconds,
+  bounds: bounds.optional(),
+  trace: z.array(action).optional(),
+  obstacle: z
+    .strictObject({ what: z.string(), element: z.string().optional(), open: z.array(z.string()), refine: z.string() })
+    .optional(),
+  message: z.string().min(1),
+  again: z.string().regex(/ prove --design /),
+});
+
 export const fuzzAnswer = z.strictObject({
   design: id,
   seed: z.string(),
@@ -160,6 +179,7 @@ export const checkAnswer = z.strictObject({
       asDeclared: z.boolean(),
       extraBytesPerTask: z.int(),
       verify: verifyAnswer,
+      prove: proveAnswer,
       fuzz: fuzzAnswer,
     }),
   ),

@@ -10,6 +10,8 @@
 export const NO_CODE = 0x3fff;
 /** A rule used an index out of range: a bug of the model, which guardedModel finds too. */
 export const NO_CELL = 0x3ffe;
+/** Never in a list of successors: a part of a tree that has not been grown (prove/grown-tree.ts). */
+export const NOT_GROWN = 0x3ffd;
 
 export const MAX_INSTANCES = 1 << 17;
 

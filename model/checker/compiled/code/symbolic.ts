@@ -82,12 +82,12 @@ export class Executor {
     this.writes.clear();
   }
 
-  private fail(property: number): Tree {
+  protected fail(property: number): Tree {
     return { kind: 'fail', instance: this.instance, property };
   }
 
-  /** What follows if the cell has one of these values. */
-  private learn(cell: number, values: ValueSet, then: Then): Tree {
+  /** What follows if the cell has one of these values; a subclass may leave that open. */
+  protected learn(cell: number, values: ValueSet, then: Then): Tree {
     const before = this.facts[cell];
     this.facts[cell] = values;
     const tree = then();

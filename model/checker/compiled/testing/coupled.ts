@@ -30,6 +30,18 @@ export function advance(d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | 
   s.pc[c] = s.pc[c] + 1;
 }
 
+/** Local, and never to 3. */
+export function approach(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  if (s.pc[c] >= 2) return false;
+  s.pc[c] = s.pc[c] + 1;
+}
+
+/** To 3 if no other CPU is there. */
+export function enterAlone(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | void {
+  if (s.pc[c] !== 2 || exists(b.cpus, (k) => k !== c && s.pc[k] === 3)) return false;
+  s.pc[c] = 3;
+}
+
 /** Local. */
 export function wrap(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
   if (s.pc[c] !== 3) return false;
@@ -41,6 +53,25 @@ export function poke(_d: DesignConfig, b: Bounds, s: State, c: Cpu): false | voi
   const other = (c + 1) % b.cpus;
   if (s.pc[c] !== 1 || s.flag[other] === 1) return false;
   s.flag[other] = 1;
+}
+
+/** Writes a field of whichever CPU. */
+export function nudge(_d: DesignConfig, _b: Bounds, s: State, c: Cpu, k: Cpu): false | void {
+  if (s.pc[c] !== 1 || s.flag[k] === 1) return false;
+  s.flag[k] = 1;
+}
+
+/** To 3 with the mode as a lock, and back. */
+export function acquire(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  if (s.pc[c] !== 2 || s.mode === 1) return false;
+  s.mode = 1;
+  s.pc[c] = 3;
+}
+
+export function release(_d: DesignConfig, _b: Bounds, s: State, c: Cpu): false | void {
+  if (s.pc[c] !== 3) return false;
+  s.mode = 0;
+  s.pc[c] = 0;
 }
 
 /** Writes a global. */
@@ -137,8 +168,13 @@ type Apply = Model<State, DesignConfig>['rules'][number]['apply'];
 
 const RULES: Readonly<Record<string, { readonly apply: Apply; readonly params: readonly IndexSort[] }>> = {
   advance: { apply: advance as Apply, params: ['cpu'] },
+  approach: { apply: approach as Apply, params: ['cpu'] },
+  enterAlone: { apply: enterAlone as Apply, params: ['cpu'] },
   wrap: { apply: wrap as Apply, params: ['cpu'] },
   poke: { apply: poke as Apply, params: ['cpu'] },
+  nudge: { apply: nudge as Apply, params: ['cpu', 'cpu'] },
+  acquire: { apply: acquire as Apply, params: ['cpu'] },
+  release: { apply: release as Apply, params: ['cpu'] },
   setMode: { apply: setMode as Apply, params: ['cpu'] },
   clearMode: { apply: clearMode as Apply, params: ['cpu'] },
   lead: { apply: lead as Apply, params: ['cpu'] },
