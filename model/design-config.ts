@@ -12,9 +12,9 @@ import { MUTANTS, mutantTable } from './designs/mutants';
 import { noPti } from './designs/no-pti';
 
 /** 1 where a step is enabled: by kind and origin (1: from user mode) of the innermost context, half, GS and stack. */
-export type ContextPlaces = readonly (readonly (readonly (readonly (readonly number[])[])[])[])[];
+type ContextPlaces = readonly (readonly (readonly (readonly (readonly number[])[])[])[])[];
 /** 1 where a step of the return of an NMI is enabled: by the half and GS that it found, and half and GS now. */
-export type FoundPlaces = readonly (readonly (readonly (readonly number[])[])[])[];
+type FoundPlaces = readonly (readonly (readonly (readonly number[])[])[])[];
 
 export interface DesignConfig {
   /** User and kernel half of the page-table pair differ. */

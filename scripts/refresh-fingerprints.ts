@@ -10,7 +10,7 @@ import { type Action, designName, imageHash } from '../counterexamples/format';
 import { serializeCounterexample } from '../counterexamples/serialize';
 import { listCounterexamples, readCounterexample } from '../counterexamples/store';
 import { packageFolder } from '../model/checker/package-folder';
-import { replayCase } from '../properties/campaign/run';
+import { replayCase } from '../properties/campaign/case';
 import { Subject } from '../properties/campaign/subject';
 import { imageFile } from '../properties/designs/images';
 

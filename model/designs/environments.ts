@@ -90,9 +90,9 @@ export interface Followed {
 /** Follows the paths of one design, and marks where each step is enabled. */
 class Follower {
   readonly followed: Followed[] = [];
-  readonly #table: DesignTable;
-  readonly #entryStack: number;
-  readonly #userHalf: number;
+  private readonly table: DesignTable;
+  private readonly entryStack: number;
+  private readonly userHalf: number;
   readonly at = Object.fromEntries(CONTEXT_STEPS.map((step) => [step, nowhere()])) as Record<
     ContextStep,
     number[][][][][]
@@ -107,72 +107,78 @@ class Follower {
   readonly bodyStack: number[] = new Array(KINDS).fill(KERNEL);
 
   constructor(table: DesignTable) {
-    this.#table = table;
-    this.#entryStack = table.entryStack === 'per-task' ? PTI : ENTRY;
-    this.#userHalf = table.pageTables - 1;
+    this.table = table;
+    this.entryStack = table.entryStack === 'per-task' ? PTI : ENTRY;
+    this.userHalf = table.pageTables - 1;
   }
 
   all(): void {
-    for (const event of USER_EVENTS) if (event !== 'general-protection') this.#fromUser(event, this.#arrival(event));
+    for (const event of USER_EVENTS) if (event !== 'general-protection') this.fromUser(event, this.arrival(event));
     // The frame of a #GP lies where the IRETQ of a system call stands.
-    for (const arrival of this.#irets(SYSCALL)) this.#fromUser('general-protection', arrival);
-    for (const event of KERNEL_EVENTS) this.#fromKernel(event);
-    const { stack, leave = [] } = this.#table.firstRun;
+    for (const arrival of this.irets(SYSCALL)) this.fromUser('general-protection', arrival);
+    for (const event of KERNEL_EVENTS) this.fromKernel(event);
+    const { stack, leave = [] } = this.table.firstRun;
     const asleep = { half: 0, gs: 0, stack: stack === 'pti' ? PTI : KERNEL };
-    for (const steps of leave) this.#follow(steps, SYSCALL, 1, asleep);
+    for (const steps of leave) this.follow(steps, SYSCALL, 1, asleep);
   }
 
   /** The environment after the delivery of an event from user mode. */
-  #arrival(event: UserEvent): Environment {
-    const stack = event === 'syscall' ? USER : event === 'nmi' ? NMI_STACK : this.#entryStack;
-    return { half: this.#userHalf, gs: 1, stack };
+  private arrival(event: UserEvent): Environment {
+    const stack = event === 'syscall' ? USER : event === 'nmi' ? NMI_STACK : this.entryStack;
+    return { half: this.userHalf, gs: 1, stack };
   }
 
   /** The environments in which an event of that kind returns to user mode by IRETQ. */
-  #irets(kind: number): Environment[] {
+  private irets(kind: number): Environment[] {
     const places = this.at['iret-to-user'][kind][1];
     return places.flatMap((byGs, half) =>
       byGs.flatMap((byStack, gs) => byStack.flatMap((enabled, stack) => (enabled === 1 ? [{ half, gs, stack }] : []))),
     );
   }
 
-  #fromUser(event: UserEvent, arrival: Environment): void {
-    const { enter, leave } = this.#table.fromUser[event];
+  private fromUser(event: UserEvent, arrival: Environment): void {
+    const { enter, leave } = this.table.fromUser[event];
     const kind = KIND_OF[event];
-    const body = this.#follow(enter, kind, 1, arrival);
-    this.bodyStack[kind] = body.stack === IRQ_STACK ? this.#stackLeft(enter, kind, arrival) : body.stack;
-    for (const steps of leave) this.#follow(steps, kind, 1, body);
+    const body = this.follow(enter, kind, 1, arrival);
+    this.bodyStack[kind] = body.stack === IRQ_STACK ? this.stackLeft(enter, kind, arrival) : body.stack;
+    for (const steps of leave) this.follow(steps, kind, 1, body);
   }
 
   /** The stack that `load-irq-stack` leaves. */
-  #stackLeft(enter: readonly Step[], kind: number, arrival: Environment): number {
-    return this.#follow(enter.slice(0, enter.indexOf('load-irq-stack')), kind, 1, arrival).stack;
+  private stackLeft(enter: readonly Step[], kind: number, arrival: Environment): number {
+    return this.follow(enter.slice(0, enter.indexOf('load-irq-stack')), kind, 1, arrival).stack;
   }
 
-  #fromKernel(event: KernelEvent): void {
-    const { enter, leave } = this.#table.fromKernel[event];
+  private fromKernel(event: KernelEvent): void {
+    const { enter, leave } = this.table.fromKernel[event];
     const kind = KIND_OF[event];
-    for (const { found, stack } of this.#interrupted(event)) {
-      const body = this.#follow(enter, kind, 0, { ...found, stack });
-      this.#follow(leave, kind, 0, body, found);
+    for (const { found, stack } of this.interrupted(event)) {
+      const body = this.follow(enter, kind, 0, { ...found, stack });
+      this.follow(leave, kind, 0, body, found);
     }
   }
 
   /** What an event may interrupt: an NMI anything; others what has interrupts on, or may fault. */
-  #interrupted(event: KernelEvent): { readonly found: Found; readonly stack: number }[] {
+  private interrupted(event: KernelEvent): { readonly found: Found; readonly stack: number }[] {
     const kernel = { half: 0, gs: 0 };
     if (event !== 'nmi') return Array.from({ length: STACKS }, (_, stack) => ({ found: kernel, stack }));
-    const halves = this.#userHalf === 1 ? [0, 1] : [0];
+    const halves = this.userHalf === 1 ? [0, 1] : [0];
     return halves.flatMap((half) => [0, 1].map((gs) => ({ found: { half, gs }, stack: NMI_STACK })));
   }
 
   /** Follows steps from an environment, marks where each one changes something, and answers where they lead. */
-  #follow(steps: readonly Step[], kind: number, fromUser: number, from: Environment, found?: Found): Environment {
+  private follow(
+    steps: readonly Step[],
+    kind: number,
+    fromUser: number,
+    from: Environment,
+    found?: Found,
+  ): Environment {
     let at = from;
     const before: Environment[] = [];
     const taken: boolean[] = [];
     for (const step of steps) {
-      const next = this.#after(step, at, kind, found);
+      const next = this.after(step, at, kind, found);
       before.push(at);
       taken.push(next !== undefined);
       if (next === undefined) continue;
@@ -187,7 +193,7 @@ class Follower {
   }
 
   /** The environment after a step; undefined where the step changes nothing, and so is not taken. */
-  #after(step: Step, at: Environment, kind: number, found?: Found): Environment | undefined {
+  private after(step: Step, at: Environment, kind: number, found?: Found): Environment | undefined {
     switch (step) {
       case 'swapgs-to-kernel':
         return at.gs === 1 ? { ...at, gs: 0 } : undefined;
@@ -196,12 +202,12 @@ class Follower {
       case 'load-kernel-cr3':
         return at.half === 1 ? { ...at, half: 0 } : undefined;
       case 'load-user-cr3':
-        return at.half === 0 && this.#userHalf === 1 ? { ...at, half: 1 } : undefined;
+        return at.half === 0 && this.userHalf === 1 ? { ...at, half: 1 } : undefined;
       case 'read-cr3-into-rsp':
         return movedTo(at, CR3_WINDOW);
       case 'load-entry-stack':
       case 'leave-to-entry-stack':
-        return movedTo(at, this.#entryStack);
+        return movedTo(at, this.entryStack);
       case 'load-kernel-stack':
         return movedTo(at, KERNEL);
       case 'load-irq-stack':

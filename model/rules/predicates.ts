@@ -106,7 +106,7 @@ export function topFits(d: DesignConfig, s: State, c: Cpu): boolean {
 }
 
 /** sp0 names the running thread's stack. */
-export function sp0Fits(d: DesignConfig, s: State, c: Cpu): boolean {
+function sp0Fits(d: DesignConfig, s: State, c: Cpu): boolean {
   return d.setsSp0 === 0 || s.sp0[c] === s.running[c];
 }
 

@@ -11,7 +11,7 @@ import { designImage } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
 import { bootGuest, type Guest } from '../monitor/guest';
 
-export interface Measurement {
+interface Measurement {
   readonly name: string;
   readonly unit: string;
   readonly better: 'more' | 'less';

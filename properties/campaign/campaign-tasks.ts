@@ -8,8 +8,10 @@ import { imageHash } from '../../counterexamples/format';
 import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
 import { unchecked } from '../refinement/unchecked';
+import { toCounterexample } from './case';
+import { type Failure, shrinkFailure, unshrunk } from './failure';
 import { openSubject } from './open-subject';
-import { campaignRun, type FailedWalk, type Failure, shrinkFailure, toCounterexample, unshrunk } from './run';
+import { campaignRun, type FailedWalk } from './run';
 import { directedWalk, sometimesOf } from './sometimes';
 import type { Subject, SubjectName } from './subject';
 import {

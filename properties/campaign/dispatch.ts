@@ -57,7 +57,7 @@ export interface CampaignRequest extends Provenance {
   readonly shard: Shard;
 }
 
-export type Vacuous = Extract<Directed, { kind: 'unreachable' }>;
+type Vacuous = Extract<Directed, { kind: 'unreachable' }>;
 
 export interface CampaignResult {
   readonly bounds: Bounds;
@@ -89,7 +89,7 @@ export type CampaignPhase =
   | { readonly phase: 'shrinking'; readonly best: Found };
 
 /** What a campaign tells while it is under way. */
-export interface CampaignListener {
+interface CampaignListener {
   readonly onProgress?: (progress: CampaignPhase) => void;
   /** A failure, as it was found; told again for one of a lower run, which takes its place. */
   readonly onFound?: (found: Found) => void;

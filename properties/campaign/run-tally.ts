@@ -4,7 +4,7 @@
  */
 import { type Found, RUNS_AFTER_DIVERGENCE, type RunsDone } from './tasks';
 
-export interface RunCounts {
+interface RunCounts {
   readonly runs: number;
   readonly steps: number;
   readonly instructions: number;
@@ -23,53 +23,53 @@ interface Failing {
 export class RunTally {
   /** Runs that have ended, whatever their numbers. */
   done = 0;
-  #sums: RunCounts = { runs: 0, steps: 0, instructions: 0 };
+  private sums: RunCounts = { runs: 0, steps: 0, instructions: 0 };
   /** The first run that is not in the sums. */
-  #next = 0;
-  readonly #waiting = new Map<number, Chunk>();
-  #violated: Failing | undefined;
-  #diverged: Failing | undefined;
+  private next = 0;
+  private readonly waiting = new Map<number, Chunk>();
+  private violated: Failing | undefined;
+  private diverged: Failing | undefined;
 
   /**
    * Adds the runs `first` .. `first + count - 1`. Answers what is to be reported from now on, if that has changed: the
    * lowest run that violates a property, or without one the lowest that diverges.
    */
   add(first: number, count: number, { runs, found, diverged }: RunsDone): Found | undefined {
-    const before = this.#reported;
+    const before = this.reported;
     this.done += runs.length;
-    if (found !== undefined) this.#violated = lowest(this.#violated, { k: runs[runs.length - 1].k, found });
-    if (diverged !== undefined) this.#diverged = lowest(this.#diverged, diverged);
-    this.#waiting.set(first, { runs, isWhole: found === undefined && runs.length === count });
-    for (let next = this.#waiting.get(this.#next); next?.isWhole; next = this.#waiting.get(this.#next)) {
-      this.#waiting.delete(this.#next);
-      this.#count(next);
-      this.#next += next.runs.length;
+    if (found !== undefined) this.violated = lowest(this.violated, { k: runs[runs.length - 1].k, found });
+    if (diverged !== undefined) this.diverged = lowest(this.diverged, diverged);
+    this.waiting.set(first, { runs, isWhole: found === undefined && runs.length === count });
+    for (let next = this.waiting.get(this.next); next?.isWhole; next = this.waiting.get(this.next)) {
+      this.waiting.delete(this.next);
+      this.count(next);
+      this.next += next.runs.length;
     }
-    return this.#reported === before ? undefined : this.#reported?.found;
+    return this.reported === before ? undefined : this.reported?.found;
   }
 
   /** The counts of the runs that had to be made for the answer, and the failure. To be asked once, at the end. */
   end(): RunCounts & { readonly found: Found | undefined } {
-    for (const chunk of this.#waiting.values()) this.#count(chunk);
-    this.#waiting.clear();
-    return { ...this.#sums, found: this.#reported?.found };
+    for (const chunk of this.waiting.values()) this.count(chunk);
+    this.waiting.clear();
+    return { ...this.sums, found: this.reported?.found };
   }
 
-  get #reported(): Failing | undefined {
-    return this.#violated ?? this.#diverged;
+  private get reported(): Failing | undefined {
+    return this.violated ?? this.diverged;
   }
 
   /** The last run that counts: what came later depends on how fast the workers were. */
-  get #last(): number {
-    const afterDivergence = (this.#diverged?.k ?? Number.POSITIVE_INFINITY) + RUNS_AFTER_DIVERGENCE;
-    return Math.min(this.#violated?.k ?? Number.POSITIVE_INFINITY, afterDivergence);
+  private get last(): number {
+    const afterDivergence = (this.diverged?.k ?? Number.POSITIVE_INFINITY) + RUNS_AFTER_DIVERGENCE;
+    return Math.min(this.violated?.k ?? Number.POSITIVE_INFINITY, afterDivergence);
   }
 
-  #count(chunk: RunsDone): void {
+  private count(chunk: RunsDone): void {
     for (const { k, steps, instructions } of chunk.runs) {
-      if (k > this.#last) continue;
-      const sums = this.#sums;
-      this.#sums = {
+      if (k > this.last) continue;
+      const sums = this.sums;
+      this.sums = {
         runs: sums.runs + 1,
         steps: sums.steps + steps,
         instructions: sums.instructions + instructions,

@@ -4,7 +4,7 @@ import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
 import type { Exploration } from '../../model/checker/search/explore';
 import { entryModel } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
-import type { Searched, SearchProgress, SearchTask, ShouldStop } from './tasks';
+import type { SearchAnswer, SearchProgress, SearchTask, ShouldStop } from './tasks';
 
 const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
 
@@ -35,7 +35,7 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   }
 }
 
-export function searchAnswer(task: SearchTask, shouldStop: ShouldStop): Searched {
+export function searchAnswer(task: SearchTask, shouldStop: ShouldStop): SearchAnswer {
   const started = performance.now();
   const exploration = search(task, shouldStop);
   return { exploration, seconds: (performance.now() - started) / 1000 };

@@ -16,7 +16,7 @@ import type { Subject } from './subject';
 
 type Goal = (before: State, instance: RuleInstance, after: State) => boolean;
 
-export interface Sometimes {
+interface Sometimes {
   readonly name: string;
   /** Bounds beyond the default ones that the situation needs. */
   readonly needs: Partial<Bounds>;
@@ -53,7 +53,7 @@ function nested(before: State, instance: RuleInstance, after: State): boolean {
   return delivered(instance) && contexts(before, t, NMI) > 0 && contexts(after, t, NMI) > contexts(before, t, NMI);
 }
 
-export const SOMETIMES: readonly Sometimes[] = [
+const SOMETIMES: readonly Sometimes[] = [
   {
     name: 'nested-nmi-after-iret-in-handler',
     needs: { nesting: 3, nmis: 2, irqs: 0 },

@@ -63,7 +63,7 @@ export class Subject {
    * @internal
    */
   readonly model: EntryModel | undefined;
-  readonly #shortest = new Map<number, Shortest>();
+  private readonly shortest = new Map<number, Shortest>();
 
   /** @internal */
   constructor(name: SubjectName) {
@@ -77,14 +77,14 @@ export class Subject {
     this.guest = bootGuest(image, name.boot);
     this.bounds = searchBounds(name.design, this.guest.view.bounds);
     this.model = entryModel(name.table ?? name.design, this.bounds);
-    this.system = new EntrySystem(this.guest, this.#refinement());
+    this.system = new EntrySystem(this.guest, this.refinement());
   }
 
   /**
    * Refinement is not bounded in events, only by the deepest legal nesting. A mutant that the model expresses is judged
    * against its own model half.
    */
-  #refinement(): Refinement | undefined {
+  private refinement(): Refinement | undefined {
     const { manifest, view } = this.guest;
     if (!isAbstractable(manifest) || !view.mmsAreRegular) return undefined;
     const bounds = { ...this.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 };
@@ -99,13 +99,13 @@ export class Subject {
    * bounds, or where the search was stopped. Searched once for each property.
    */
   shortestTrace(property: number, shouldStop?: () => boolean): readonly RuleInstance[] | undefined {
-    const known = this.#shortest.get(property) ?? this.#search(property, shouldStop);
+    const known = this.shortest.get(property) ?? this.search(property, shouldStop);
     // What was stopped may be asked again.
-    if (known.kind !== 'unknown' || known.reason !== 'interrupted') this.#shortest.set(property, known);
+    if (known.kind !== 'unknown' || known.reason !== 'interrupted') this.shortest.set(property, known);
     return known.kind === 'trace' ? known.trace : undefined;
   }
 
-  #search(property: number, shouldStop?: () => boolean): Shortest {
+  private search(property: number, shouldStop?: () => boolean): Shortest {
     return this.model === undefined ? { kind: 'none' } : searching().shortestTrace(this.model, property, shouldStop);
   }
 
@@ -131,7 +131,7 @@ export class Subject {
   }
 }
 
-export interface ShortestWalkOptions {
+interface ShortestWalkOptions {
   /** Polled while the abstract machine is searched and its trace is replayed. */
   readonly shouldStop?: () => boolean;
   /** The machine fails before its first action. */

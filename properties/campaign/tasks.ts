@@ -11,12 +11,13 @@ import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { Unchecked } from '../refinement/unchecked';
-import type { FailedWalk, Failure } from './run';
+import type { Failure } from './failure';
+import type { FailedWalk } from './run';
 import type { Directed } from './sometimes';
 import type { SubjectName } from './subject';
 
 /** Reads the image, boots it, and says what a campaign on it consists of. */
-export interface OpenTask {
+interface OpenTask {
   readonly kind: 'open';
   readonly subject: SubjectName;
 }
@@ -156,7 +157,7 @@ export interface SweepDone {
 }
 
 /** How a search ended. `seconds` is its own time, without the wait for a free worker. */
-export interface Searched {
+export interface SearchAnswer {
   readonly exploration: Exploration;
   readonly seconds: number;
 }
@@ -188,7 +189,7 @@ export interface Answers {
   readonly runs: RunsDone;
   readonly sweep: SweepDone;
   readonly shrink: Found;
-  readonly search: Searched;
+  readonly search: SearchAnswer;
   readonly prove: Proved;
 }
 

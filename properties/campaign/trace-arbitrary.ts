@@ -11,7 +11,7 @@ import type { TransitionSystem } from '../trace/transition-system';
 import type { Walk } from '../trace/walk';
 
 /** Actions of one walk. */
-export const WALK_ACTIONS = 160;
+const WALK_ACTIONS = 160;
 
 /** What shrinking needs besides the system: the provably shortest walk to the failure of a walk, where there is one. */
 export type ShortestWalk = (failure: NonNullable<Walk['failure']>, walk: Walk) => Walk | undefined;
@@ -20,21 +20,21 @@ export type ShortestWalk = (failure: NonNullable<Walk['failure']>, walk: Walk) =
 const SHORTEST = { shortest: true } as const;
 
 export class TraceArbitrary extends fc.Arbitrary<Walk> {
-  readonly #system: TransitionSystem;
-  readonly #shortest: ShortestWalk;
-  readonly #shouldStop: () => boolean;
+  private readonly system: TransitionSystem;
+  private readonly shortest: ShortestWalk;
+  private readonly shouldStop: () => boolean;
 
   /** `shouldStop` is polled between the candidates of shrinking; once it says yes, nothing is simpler. */
   constructor(system: TransitionSystem, shortest: ShortestWalk, shouldStop: () => boolean = () => false) {
     super();
-    this.#system = system;
-    this.#shortest = shortest;
-    this.#shouldStop = shouldStop;
+    this.system = system;
+    this.shortest = shortest;
+    this.shouldStop = shouldStop;
   }
 
   override generate(mrng: fc.Random): fc.Value<Walk> {
     const steps = mrng.nextInt(Math.ceil(WALK_ACTIONS / 4), WALK_ACTIONS);
-    return new fc.Value(randomWalk(this.#system, mrng, steps), undefined);
+    return new fc.Value(randomWalk(this.system, mrng, steps), undefined);
   }
 
   override canShrinkWithoutContext(_value: unknown): _value is Walk {
@@ -43,23 +43,23 @@ export class TraceArbitrary extends fc.Arbitrary<Walk> {
 
   override shrink(walk: Walk, context: unknown): fc.Stream<fc.Value<Walk>> {
     if (walk.failure === undefined || context === SHORTEST) return fc.Stream.nil();
-    return fc.stream(this.#simpler(walk, context === undefined));
+    return fc.stream(this.simpler(walk, context === undefined));
   }
 
-  *#simpler(walk: Walk, first: boolean): Generator<fc.Value<Walk>> {
+  private *simpler(walk: Walk, first: boolean): Generator<fc.Value<Walk>> {
     const { failure } = walk;
     if (failure === undefined) return;
-    const shortest = first ? this.#shortest(failure, walk) : undefined;
+    const shortest = first ? this.shortest(failure, walk) : undefined;
     if (shortest !== undefined) {
       yield new fc.Value(shortest, SHORTEST);
       return;
     }
     for (const actions of candidates(walk)) {
-      if (this.#shouldStop()) return;
-      const simpler = tryCandidate(this.#system, walk, actions);
+      if (this.shouldStop()) return;
+      const simpler = tryCandidate(this.system, walk, actions);
       if (simpler !== undefined) yield new fc.Value(simpler, 'candidate');
     }
-    const spliced = shortcut(this.#system, walk, this.#shouldStop);
+    const spliced = shortcut(this.system, walk, this.shouldStop);
     if (spliced !== undefined) yield new fc.Value(spliced, 'candidate');
   }
 }

@@ -35,13 +35,13 @@ type TaskOf<K extends Task['kind']> = Extract<Task, { kind: K }>;
 
 export class WorkerPool {
   readonly size: number;
-  readonly #piscina: Piscina;
-  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  private readonly piscina: Piscina;
+  private readonly stopWord = new Int32Array(new SharedArrayBuffer(4));
 
   /** The workers start at once. `program`: what they load before there is a task, a file beside this one. */
   constructor(size: number, program = 'worker') {
     this.size = size;
-    this.#piscina = new Piscina({
+    this.piscina = new Piscina({
       filename: path.join(__dirname, `${program}.js`),
       name: 'perform',
       recordTiming: false,
@@ -49,11 +49,11 @@ export class WorkerPool {
       maxThreads: size,
     });
     // A worker that dies without a task takes nothing along, and is replaced like any other.
-    this.#piscina.on('error', () => {});
+    this.piscina.on('error', () => {});
   }
 
   get stopped(): boolean {
-    return Atomics.load(this.#stop, 0) !== 0;
+    return Atomics.load(this.stopWord, 0) !== 0;
   }
 
   /**
@@ -62,7 +62,7 @@ export class WorkerPool {
    * task.
    */
   async run<K extends Task['kind']>(task: TaskOf<K>): Promise<Answers[K] | undefined> {
-    return this.#attempts<K>(task, () => this.#perform(task, []));
+    return this.attempts<K>(task, () => this.perform(task, []));
   }
 
   /** The same, for a task that tells how it gets on. What a worker tells that dies is told again by the next one. */
@@ -70,11 +70,11 @@ export class WorkerPool {
     task: TaskOf<K>,
     onProgress: (progress: Progresses[K]) => void,
   ): Promise<Answers[K] | undefined> {
-    return this.#attempts<K>(task, async () => {
+    return this.attempts<K>(task, async () => {
       const { port1, port2 } = new MessageChannel();
       port1.on('message', onProgress);
       try {
-        return await this.#perform({ ...task, progress: port2 }, [port2]);
+        return await this.perform({ ...task, progress: port2 }, [port2]);
       } finally {
         port1.close();
       }
@@ -89,7 +89,7 @@ export class WorkerPool {
     return this.runTelling<'search'>({ kind: 'search', ...task }, onProgress);
   }
 
-  async #attempts<K extends Task['kind']>(
+  private async attempts<K extends Task['kind']>(
     { kind }: Pick<Task, 'kind'>,
     perform: () => Promise<Reply>,
   ): Promise<Answers[K] | undefined> {
@@ -105,26 +105,26 @@ export class WorkerPool {
         const cause = causeOfDeath(error);
         if (cause === undefined) throw error;
         // Workers that die before they have a task are not replaced.
-        if (attempt === attempts || this.#piscina.threads.length === 0) throw lost(kind, attempt, cause);
+        if (attempt === attempts || this.piscina.threads.length === 0) throw lost(kind, attempt, cause);
       }
     }
     return undefined;
   }
 
-  #perform(task: Task, transferList: MessagePort[]): Promise<Reply> {
-    const envelope: Envelope = { task, stop: this.#stop };
-    return this.#piscina.run(envelope, { transferList });
+  private perform(task: Task, transferList: MessagePort[]): Promise<Reply> {
+    const envelope: Envelope = { task, stop: this.stopWord };
+    return this.piscina.run(envelope, { transferList });
   }
 
   /** Asks every task to end. */
   stop(): void {
     if (this.stopped) return;
-    Atomics.store(this.#stop, 0, 1);
+    Atomics.store(this.stopWord, 0, 1);
     setTimeout(() => void this.close(), GRACE_MS).unref();
   }
 
   async close(): Promise<void> {
-    await this.#piscina.destroy();
+    await this.piscina.destroy();
   }
 }
 

@@ -35,7 +35,7 @@ const MOST = {
 } as const;
 
 /** A whole number from `least` to `most`; `why` says where that ends, if it is not obvious. */
-export function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
+function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new BadInputError(

@@ -6,7 +6,7 @@ export const VIOLATED = 1;
 export const BAD_INPUT = 2;
 export const NO_VERDICT = 3;
 export const DIVERGED = 4;
-export const VACUOUS = 5;
+const VACUOUS = 5;
 /** A bug of pti-check itself (EX_SOFTWARE of sysexits.h); the only case in which a stack trace is printed. */
 export const INTERNAL = 70;
 

@@ -6,7 +6,7 @@ import { replaceCounterexample, type Saved, saveCounterexample } from '../../cou
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { badInputMessage } from '../bad-input';
 import { type CampaignPhase, type CampaignRequest, type CampaignResult, runCampaign } from '../campaign/dispatch';
-import type { Failure } from '../campaign/run';
+import type { Failure } from '../campaign/failure';
 import { type CoverageCount, type Found, type Opened, RUNS_AFTER_DIVERGENCE } from '../campaign/tasks';
 import type { WorkerPool } from '../campaign/worker-pool';
 import { MACHINE_BOUNDS } from '../designs/bounds';
@@ -69,23 +69,23 @@ export interface Fuzzed {
 
 /** Where the failure of a campaign is kept: in one file, from the moment that it is found. */
 class Keeper {
-  readonly #folder: string | undefined;
-  #saved: Saved | undefined;
+  private readonly folder: string | undefined;
+  private saved: Saved | undefined;
   /** Why there is no file. */
   problem: string | undefined;
 
   constructor(folder: string | undefined) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Saves a failure in the place of the one before. A full disk must not take the answer with it. */
   keep({ counterexample }: Found): void {
-    if (this.#folder === undefined) return;
+    if (this.folder === undefined) return;
     try {
-      this.#saved =
-        this.#saved === undefined
-          ? saveCounterexample(this.#folder, counterexample)
-          : replaceCounterexample(this.#folder, this.#saved, counterexample);
+      this.saved =
+        this.saved === undefined
+          ? saveCounterexample(this.folder, counterexample)
+          : replaceCounterexample(this.folder, this.saved, counterexample);
       this.problem = undefined;
     } catch (error) {
       const message = badInputMessage(error);
@@ -95,7 +95,7 @@ class Keeper {
   }
 
   get file(): string | undefined {
-    return this.#saved?.path;
+    return this.saved?.path;
   }
 }
 

@@ -75,41 +75,41 @@ const HEARTBEAT_MS = 30_000;
  * own, every 30 s.
  */
 export class ProgressLine {
-  readonly #stream: NodeJS.WriteStream;
-  #bar: SingleBar | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
-  #beats = 0;
-  #text: () => string = () => '';
+  private readonly stream: NodeJS.WriteStream;
+  private bar: SingleBar | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private beats = 0;
+  private text: () => string = () => '';
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
-    this.#stream = stream;
+    this.stream = stream;
   }
 
   show(text: () => string): void {
-    this.#text = text;
-    if (!this.#stream.isTTY) {
+    this.text = text;
+    if (!this.stream.isTTY) {
       // Work that is never done must not be kept going by its heartbeat.
-      this.#heartbeat ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
+      this.heartbeat ??= setInterval(() => this.beat(), HEARTBEAT_MS).unref();
       return;
     }
-    if (this.#bar === undefined) {
+    if (this.bar === undefined) {
       // biome-ignore lint/style/noCommonJs: loaded late, because few processes have a terminal to draw on
       const { SingleBar } = require('cli-progress') as typeof import('cli-progress');
-      this.#bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: this.#stream });
-      this.#bar.start(1, 0, { text: text() });
+      this.bar = new SingleBar({ format: '{text}', clearOnComplete: true, linewrap: false, stream: this.stream });
+      this.bar.start(1, 0, { text: text() });
     }
-    this.#bar.update({ text: text().slice(0, (this.#stream.columns || 80) - 1) });
+    this.bar.update({ text: text().slice(0, (this.stream.columns || 80) - 1) });
   }
 
   clear(): void {
-    this.#bar?.stop();
-    this.#bar = undefined;
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = undefined;
+    this.bar?.stop();
+    this.bar = undefined;
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
   }
 
-  #beat(): void {
-    this.#stream.write(`${(++this.#beats * HEARTBEAT_MS) / 1000} s: ${this.#text()}\n`);
+  private beat(): void {
+    this.stream.write(`${(++this.beats * HEARTBEAT_MS) / 1000} s: ${this.text()}\n`);
   }
 }
 

@@ -9,7 +9,7 @@ import type { WorkerPool } from '../campaign/worker-pool';
 import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
-import { actionOf } from '../shrinking/concretise';
+import { actionOf } from '../trace/change';
 import { commandName, rounded } from './output';
 
 /** What `prove --json` answers for one design; the keys are a contract. */

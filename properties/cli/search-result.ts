@@ -11,7 +11,7 @@ import { explain } from '../report/explain';
 import { actionName, boundsInWords } from '../report/names';
 import { counted } from '../report/numbers';
 import { REDUCTION_IN_WORDS } from '../report/result-card';
-import { actionOf } from '../shrinking/concretise';
+import { actionOf } from '../trace/change';
 import { commandName, rounded } from './output';
 
 /** What `verify --json` answers for one design; the keys are a contract. */

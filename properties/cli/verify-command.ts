@@ -11,7 +11,7 @@ import { searchDesign, searchProgress, searchResult } from './search';
 import type { Searched } from './search-result';
 import { prepareForSearch, withPool } from './with-pool';
 
-export interface VerifyFlags extends BoundFlags {
+interface VerifyFlags extends BoundFlags {
   readonly design?: string | undefined;
   readonly threads?: string | undefined;
   readonly memory?: string | undefined;

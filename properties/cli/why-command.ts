@@ -102,24 +102,24 @@ function judgedAlone(table: DesignTable): DesignTable {
 
 /** Searches, and what they answer. */
 class Questions {
-  readonly #pool: WorkerPool;
-  readonly #bounds: OpenBounds;
+  private readonly pool: WorkerPool;
+  private readonly bounds: OpenBounds;
 
   constructor(pool: WorkerPool, bounds: OpenBounds) {
-    this.#pool = pool;
-    this.#bounds = bounds;
+    this.pool = pool;
+    this.bounds = bounds;
   }
 
   async consequence(design: { readonly name: string; readonly table: DesignTable }): Promise<Consequence> {
-    const first = await this.#search(design, this.#bounds);
+    const first = await this.search(design, this.bounds);
     if (first.verdict !== 'holds') return first;
-    const bounds = { ...this.#bounds, ...SECOND_NMI };
-    const second = await this.#search(design, bounds);
+    const bounds = { ...this.bounds, ...SECOND_NMI };
+    const second = await this.search(design, bounds);
     return isSeen(second) ? { ...second, bounds } : first;
   }
 
-  async #search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: OpenBounds) {
-    const { result } = await searchDesign(this.#pool, { design: name, table, bounds }, () => {});
+  private async search({ name, table }: { readonly name: string; readonly table: DesignTable }, bounds: OpenBounds) {
+    const { result } = await searchDesign(this.pool, { design: name, table, bounds }, () => {});
     const { verdict, property, trace } = result;
     return {
       verdict,

@@ -6,7 +6,7 @@ import type { Option, TransitionSystem } from '../trace/transition-system';
 import { initialFailure, Trail, type Walk } from '../trace/walk';
 
 /** The part of fast-check's generator that a walk draws from. */
-export interface Draws {
+interface Draws {
   nextInt(min: number, max: number): number;
 }
 
@@ -57,15 +57,15 @@ function pick(options: readonly Option[], draws: Draws): Option {
  * Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
  */
 class Focus {
-  readonly #draws: Draws;
-  readonly #cpus: number;
-  #cpu: number;
-  #mean: number = SHORT_FOCUS;
+  private readonly draws: Draws;
+  private readonly cpus: number;
+  private cpu: number;
+  private mean: number = SHORT_FOCUS;
 
   constructor(draws: Draws, cpus: number) {
-    this.#draws = draws;
-    this.#cpus = cpus;
-    this.#cpu = draws.nextInt(0, cpus - 1);
+    this.draws = draws;
+    this.cpus = cpus;
+    this.cpu = draws.nextInt(0, cpus - 1);
   }
 
   /**
@@ -73,17 +73,17 @@ class Focus {
    * somewhere.
    */
   lookAway(): void {
-    if (this.#draws.nextInt(0, 1) === 0) return;
-    this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
-    this.#mean = LONG_FOCUS;
+    if (this.draws.nextInt(0, 1) === 0) return;
+    this.cpu = this.draws.nextInt(0, this.cpus - 1);
+    this.mean = LONG_FOCUS;
   }
 
   narrow(options: readonly Option[]): readonly Option[] {
-    if (this.#draws.nextInt(1, this.#mean) === 1) {
-      this.#cpu = this.#draws.nextInt(0, this.#cpus - 1);
-      this.#mean = SHORT_FOCUS;
+    if (this.draws.nextInt(1, this.mean) === 1) {
+      this.cpu = this.draws.nextInt(0, this.cpus - 1);
+      this.mean = SHORT_FOCUS;
     }
-    const own = options.filter((option) => option.cpu === this.#cpu);
+    const own = options.filter((option) => option.cpu === this.cpu);
     return own.some((option) => option.kind === 'step') ? own : options;
   }
 }

@@ -5,16 +5,14 @@
  * marked, the event happens, the CPU runs until the scenario has ended, and the undo log takes everything back.
  */
 import type { Action } from '../../counterexamples/format';
-import { CPL } from '../../emulator/registers';
-import type { EntrySystem } from '../trace/entry-system';
-import type { Chooser, Option, Taken } from '../trace/transition-system';
+import type { BoundarySystem, Chooser, Option, Taken } from '../trace/transition-system';
 import type { Walk } from '../trace/walk';
 
 /**
  * A way through the kernel: which event starts it (`nmi`: one at the first instruction of a system call), and what the
  * guest chooses.
  */
-export interface Scenario {
+interface Scenario {
   readonly name: string;
   readonly start: 'user' | 'irq' | 'nmi';
   /** Answers to the guest's choices, in order; then 0. */
@@ -43,37 +41,37 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** What can happen at a boundary: `switch` is the other CPU switching to the same task. */
-export type SweptEvent = 'nmi' | 'irq' | 'switch';
+type SweptEvent = 'nmi' | 'irq' | 'switch';
 
 /** Pairs of a boundary (symbol+offset) and an event that were hit. */
 export class Coverage {
-  readonly #hit = new Set<string>();
-  readonly #all = new Set<string>();
+  private readonly pairsHit = new Set<string>();
+  private readonly allPairs = new Set<string>();
 
   /** The scenarios pass this boundary, where the event would be taken. */
   offer(boundary: string, event: SweptEvent): void {
-    this.#all.add(`${boundary} ${event}`);
+    this.allPairs.add(`${boundary} ${event}`);
   }
 
   /** The event was taken there. */
   add(boundary: string, event: SweptEvent): void {
-    this.#hit.add(`${boundary} ${event}`);
+    this.pairsHit.add(`${boundary} ${event}`);
   }
 
   has(boundary: string, event: SweptEvent): boolean {
-    return this.#hit.has(`${boundary} ${event}`);
+    return this.pairsHit.has(`${boundary} ${event}`);
   }
 
   get hit(): number {
-    return this.#hit.size;
+    return this.pairsHit.size;
   }
 
   get of(): number {
-    return this.#all.size;
+    return this.allPairs.size;
   }
 }
 
-export interface SweepResult {
+interface SweepResult {
   /** The first failing walk, in the order of scenarios and boundaries. */
   readonly failure: Walk | undefined;
   readonly boundaries: number;
@@ -94,7 +92,7 @@ const OTHER_STEPS = 24;
 
 /** Sweeps the scenarios (all of them unless said otherwise) on CPU 0. Stops at the first failure. */
 export function sweep(
-  system: EntrySystem,
+  system: BoundarySystem,
   coverage: Coverage,
   shouldStop: () => boolean = () => false,
   scenarios: readonly Scenario[] = SCENARIOS,
@@ -116,41 +114,41 @@ const STOP = 'stop';
 
 /** One path through the kernel, boundary by boundary. */
 class Path {
-  readonly system: EntrySystem;
+  readonly system: BoundarySystem;
   readonly actions: Action[] = [];
   readonly choose: Chooser;
   length = 0;
   failure: Walk['failure'];
-  #diverged: Walk | undefined;
-  #choices: readonly number[] = [];
+  private diverged: Walk | undefined;
+  private choices: readonly number[] = [];
   /** Choices of the step that is under way; they belong to the action that ends it. */
-  #pending: number[] = [];
+  private pending: number[] = [];
   /** Instructions of the CPU since its last transition. */
-  #stutter = 0;
+  private stutter = 0;
 
-  constructor(system: EntrySystem) {
+  constructor(system: BoundarySystem) {
     this.system = system;
     this.choose = (alternatives) => {
-      const [next = 0, ...rest] = this.#choices;
+      const [next = 0, ...rest] = this.choices;
       const choice = Math.min(next, alternatives - 1);
-      this.#choices = rest;
-      this.#pending.push(choice);
+      this.choices = rest;
+      this.pending.push(choice);
       return choice;
     };
   }
 
   /** Answers these choices from now on, then 0. */
   answer(choices: readonly number[]): void {
-    this.#choices = choices;
+    this.choices = choices;
   }
 
   /** The instructions since the last transition, as an action of their own: they matter to the other CPU. */
   recordStutter(): void {
-    if (this.#stutter === 0) return;
-    const choices = this.#pending.length > 0 ? { choices: this.#pending } : {};
-    this.actions.push({ action: 'run', cpu: CPU, count: this.#stutter, ...choices });
-    this.#pending = [];
-    this.#stutter = 0;
+    if (this.stutter === 0) return;
+    const choices = this.pending.length > 0 ? { choices: this.pending } : {};
+    this.actions.push({ action: 'run', cpu: CPU, count: this.stutter, ...choices });
+    this.pending = [];
+    this.stutter = 0;
   }
 
   /** The rule of the last step. */
@@ -164,20 +162,20 @@ class Path {
     return {
       actions: this.actions.length,
       length,
-      choices: this.#choices,
-      pending: [...this.#pending],
-      stutter: this.#stutter,
+      choices: this.choices,
+      pending: [...this.pending],
+      stutter: this.stutter,
     };
   }
 
   restore(saved: ReturnType<Path['save']>): void {
     this.actions.length = saved.actions;
     this.length = saved.length;
-    this.#choices = saved.choices;
-    this.#pending = [...saved.pending];
-    this.#stutter = saved.stutter;
+    this.choices = saved.choices;
+    this.pending = [...saved.pending];
+    this.stutter = saved.stutter;
     this.failure = undefined;
-    this.#diverged = undefined;
+    this.diverged = undefined;
   }
 
   /** Takes an option. False when it was not enabled. */
@@ -186,35 +184,35 @@ class Path {
     const { outcome } = taken;
     if (outcome.kind === 'disabled') return false;
     if (outcome.kind === 'violated') this.failure = outcome;
-    if (outcome.kind === 'diverged') this.#diverged ??= { ...this.#soFar(taken), failure: outcome };
-    if (outcome.kind === 'done' && outcome.length === 0) this.#stutter++;
-    else this.#record(taken);
+    if (outcome.kind === 'diverged') this.diverged ??= { ...this.soFar(taken), failure: outcome };
+    if (outcome.kind === 'done' && outcome.length === 0) this.stutter++;
+    else this.record(taken);
     if (outcome.kind === 'done') this.length += outcome.length;
     return true;
   }
 
-  #record(taken: Taken): void {
+  private record(taken: Taken): void {
     const { action } = taken;
-    const choices = this.#pending;
+    const choices = this.pending;
     this.actions.push(action.action === 'step' && choices.length > 0 ? { ...action, choices } : action);
-    this.#pending = [];
-    this.#stutter = 0;
+    this.pending = [];
+    this.stutter = 0;
   }
 
-  #soFar(last: Taken): Omit<Walk, 'failure'> {
+  private soFar(last: Taken): Omit<Walk, 'failure'> {
     return { actions: [...this.actions, last.action], length: this.length + 1 };
   }
 
   /** The failing walk so far: a violation wins over the divergence that came before it. */
   walk(): Walk | undefined {
     return this.failure === undefined
-      ? this.#diverged
+      ? this.diverged
       : { actions: [...this.actions], length: this.length + 1, failure: this.failure };
   }
 }
 
 /** Follows a scenario on CPU 0 instruction by instruction, and shows each boundary to a visitor. */
-function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => Visit): SweepResult {
+function follow(system: BoundarySystem, scenario: Scenario, visit: (path: Path) => Visit): SweepResult {
   system.reset();
   const path = new Path(system);
   begin(path, scenario);
@@ -226,7 +224,7 @@ function follow(system: EntrySystem, scenario: Scenario, visit: (path: Path) => 
     const answer = visit(path);
     if (answer === STOP) break;
     if (answer !== undefined) return { failure: answer, boundaries };
-    const inUser = system.guest.machine.cpus[CPU].r[CPL] === 3;
+    const inUser = system.isInUserMode(CPU);
     entered ||= !inUser;
     if (entered && inUser) break;
     if (!path.take({ kind: 'run', cpu: CPU, count: 1 }) || waits(system)) break;
@@ -279,12 +277,12 @@ function raiseEvents(path: Path, scenario: Scenario, coverage: Coverage): Visit 
   return undefined;
 }
 
-function waits(system: EntrySystem): boolean {
+function waits(system: BoundarySystem): boolean {
   return !system.options().some((option) => option.kind === 'step' && option.cpu === CPU);
 }
 
 /** The events that would be taken at this boundary. */
-function eventsHere(system: EntrySystem, scenario: Scenario): SweptEvent[] {
+function eventsHere(system: BoundarySystem, scenario: Scenario): SweptEvent[] {
   const events: SweptEvent[] = ['nmi'];
   if (system.takesIrq(CPU)) events.push('irq');
   if (scenario.contended === true && system.cpus > OTHER_CPU) events.push('switch');
@@ -298,7 +296,7 @@ function withEvent(path: Path, event: SweptEvent): { taken: boolean; failure: Wa
   const mark = system.mark();
   const taken = happens(path, event);
   for (let i = 0; taken && path.failure === undefined && i < SETTLE; i++) {
-    if (system.guest.machine.cpus[CPU].r[CPL] === 3) break;
+    if (system.isInUserMode(CPU)) break;
     if (!path.take({ kind: 'step', cpu: CPU })) break;
   }
   const failure = path.walk();

@@ -11,7 +11,7 @@
 import { GS } from '../../emulator/registers';
 
 /** One more than L3 allows, and one for the delivery that violates it. */
-export const MAX_CONTEXTS = 8;
+const MAX_CONTEXTS = 8;
 
 // Words of a CPU.
 /** Thread whose threadsp rsp was last loaded from. */
@@ -78,7 +78,7 @@ export const USER_GS_LO = 2;
 /** GS base of the task in user mode, high word. */
 export const USER_GS_HI = 3;
 /** The first word of the first context. */
-export const CONTEXTS = 4;
+const CONTEXTS = 4;
 
 // Words of a context.
 /** System call, IRQ, #PF, #GP or NMI (model/kinds.ts). */
@@ -128,7 +128,7 @@ export const SNAPSHOT_WORDS = GS + 1;
 /** Words of each context. */
 export const CTX_WORDS = CTX_REGISTERS + SNAPSHOT_WORDS;
 /** Words of each thread. */
-export const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
+const THREAD_WORDS = CONTEXTS + MAX_CONTEXTS * CTX_WORDS;
 
 /** Word offsets into the ghost array. */
 export class Ghost {

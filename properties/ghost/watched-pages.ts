@@ -14,27 +14,27 @@ export const WATCHES_END = 16;
 const PAGE = 4096;
 
 export class WatchedPages {
-  readonly #view: GuestView;
-  readonly #why: Uint8Array;
+  private readonly view: GuestView;
+  private readonly reasons: Uint8Array;
   /**
    * Thread that owns the stack in a page, or -1 - cpu for a per-CPU stack. Only where the page is watched as a stack.
    */
-  readonly #owner: Int16Array;
-  #abstracted: number[] = [];
+  private readonly owners: Int16Array;
+  private abstracted: number[] = [];
 
   constructor(view: GuestView) {
-    this.#view = view;
+    this.view = view;
     const pages = view.machine.memory.size / PAGE;
-    this.#why = new Uint8Array(pages);
-    this.#owner = new Int16Array(pages);
+    this.reasons = new Uint8Array(pages);
+    this.owners = new Int16Array(pages);
   }
 
   why(pa: number): number {
-    return this.#why[pa >>> 12];
+    return this.reasons[pa >>> 12];
   }
 
   owner(pa: number): number {
-    return this.#owner[pa >>> 12];
+    return this.owners[pa >>> 12];
   }
 
   isPerCpuStack(kind: number): boolean {
@@ -43,28 +43,28 @@ export class WatchedPages {
 
   /** The word is one that the abstraction reads: `current`, top_of_stack or sp0 of some CPU. */
   isAbstracted(pa: number): boolean {
-    return this.#abstracted.includes(pa & ~7) || this.#abstracted.includes(pa);
+    return this.abstracted.includes(pa & ~7) || this.abstracted.includes(pa);
   }
 
   watch(pa: number, why: number): void {
-    this.#why[pa >>> 12] |= why;
-    this.#view.machine.memory.watch(pa >>> 12, true);
+    this.reasons[pa >>> 12] |= why;
+    this.view.machine.memory.watch(pa >>> 12, true);
   }
 
   watchAll(): void {
-    const { regions, machine, bounds, threadspPa, currentPa, topPa } = this.#view;
+    const { regions, machine, bounds, threadspPa, currentPa, topPa } = this.view;
     for (const r of regions) {
       for (let va = r.start; va < r.end; va += PAGE) {
-        const leaf = machine.translate(this.#view.kernelRoot(0), va);
+        const leaf = machine.translate(this.view.kernelRoot(0), va);
         if (leaf === undefined) continue;
         this.watch(leaf.pa, WATCHES_STACK);
-        this.#owner[leaf.pa >>> 12] = r.thread >= 0 ? r.thread : -1 - r.cpu;
+        this.owners[leaf.pa >>> 12] = r.thread >= 0 ? r.thread : -1 - r.cpu;
       }
     }
     for (const pa of threadspPa) this.watch(pa, WATCHES_TASK);
-    for (const pa of this.#view.endedPa) this.watch(pa, WATCHES_END);
-    const sp0 = Array.from({ length: bounds.cpus }, (_, c) => this.#view.sp0Pa(c));
-    this.#abstracted = [...currentPa, ...topPa, ...sp0];
-    for (const pa of this.#abstracted) this.watch(pa, WATCHES_ALPHA);
+    for (const pa of this.view.endedPa) this.watch(pa, WATCHES_END);
+    const sp0 = Array.from({ length: bounds.cpus }, (_, c) => this.view.sp0Pa(c));
+    this.abstracted = [...currentPa, ...topPa, ...sp0];
+    for (const pa of this.abstracted) this.watch(pa, WATCHES_ALPHA);
   }
 }

@@ -38,7 +38,8 @@ export function externalVectors(machine: Machine, root: number, panic: number | 
  * Handler that the gate of a vector leads to, in the IDT at `base`; undefined where the gate is not present
  * (SDM Vol. 3A, 6.14.1).
  *
- *   | 63:48 offset 31:16 | 47 P | 46:45 DPL | 44:40 type | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |, then offset 63:32
+ *   word 0: | 63:48 offset 31:16 | 47 P | 46:45 DPL | 44:40 type | 34:32 IST | 31:16 selector | 15:0 offset 15:0 |
+ *   word 1: | 31:0 offset 63:32 |
  */
 export function gateHandler(machine: Machine, root: number, base: number, vector: number): number | undefined {
   const low = machine.readVirtual64(root, base + vector * GATE_BYTES);

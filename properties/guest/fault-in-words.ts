@@ -65,7 +65,7 @@ function vectorName(vector: number): string {
 }
 
 /** `#GP(0x0)`, `#GP(0x68: selector 0x68)`, `#PF(0x2)`, `#UD`. */
-export function faultName(vector: number, error: number): string {
+function faultName(vector: number, error: number): string {
   if (error < 0) return vectorName(vector);
   const selector = error !== 0 && vector >= VEC_TS && vector <= VEC_GP ? `: ${selectorBits(error)}` : '';
   return `${vectorName(vector)}(0x${error.toString(16)}${selector})`;

@@ -21,30 +21,30 @@ export class FaultLog implements Observer {
   lastRip = 0;
   /** The panic that the manifest names was reached. */
   panicked = false;
-  readonly #panic: number | undefined;
+  private readonly panic: number | undefined;
   /** Outermost first; a fault that is like an earlier one is that one again. */
-  readonly #open: (RaisedFault | typeof OTHER)[] = [];
-  readonly #known: RaisedFault[] = [];
-  #delivering = false;
+  private readonly open: (RaisedFault | typeof OTHER)[] = [];
+  private readonly known: RaisedFault[] = [];
+  private inDelivery = false;
 
   /** `panic` is the address of the guest's panic, if it names one. */
   constructor(panic: number | undefined) {
-    this.#panic = panic;
+    this.panic = panic;
   }
 
   /** The faults that are open, outermost first, and how often each is. */
   get faults(): ReadonlyMap<RaisedFault, number> {
     const counts = new Map<RaisedFault, number>();
-    for (const one of this.#open) if (one !== OTHER) counts.set(one, (counts.get(one) ?? 0) + 1);
+    for (const one of this.open) if (one !== OTHER) counts.set(one, (counts.get(one) ?? 0) + 1);
     return counts;
   }
 
   faulted(cpu: Cpu, { vector, error, addressLo, addressHi }: Fault): void {
-    const nested = this.#delivering;
-    this.#delivering = false;
+    const nested = this.inDelivery;
+    this.inDelivery = false;
     const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
     const address = toVa(addressLo, addressHi);
-    const known = this.#known.find(
+    const known = this.known.find(
       (one) =>
         one.rip === rip &&
         one.vector === vector &&
@@ -52,26 +52,26 @@ export class FaultLog implements Observer {
         one.address === address &&
         one.nested === nested,
     );
-    if (known !== undefined) this.#open.push(known);
-    else if (this.#known.length < MOST) {
+    if (known !== undefined) this.open.push(known);
+    else if (this.known.length < MOST) {
       const gsBase = toVa(cpu.r[GS_BASE], cpu.r[GS_BASE + 1]);
       const fault: RaisedFault = { vector, error, rip, address, cr3: cpu.r[CR3], gsBase, nested };
-      this.#known.push(fault);
-      this.#open.push(fault);
-    } else if (!nested) this.#open.push(OTHER);
+      this.known.push(fault);
+      this.open.push(fault);
+    } else if (!nested) this.open.push(OTHER);
   }
 
   delivering(): void {
-    this.#delivering = true;
+    this.inDelivery = true;
   }
 
   delivered(cpu: Cpu, event: Delivery): void {
-    this.#delivering = false;
+    this.inDelivery = false;
     if (event.source !== 'fault') {
-      this.#open.push(OTHER);
+      this.open.push(OTHER);
       return;
     }
-    const last = this.#open.at(-1);
+    const last = this.open.at(-1);
     if (last === undefined || last === OTHER) return;
     last.handler = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   }
@@ -79,13 +79,13 @@ export class FaultLog implements Observer {
   /** An IRET ends the innermost event, with the faults that its delivery raised. */
   retired(_cpu: Cpu, op: MicroOp): void {
     if (op.mnemonic !== Mnemonic.Iretq) return;
-    let last = this.#open.pop();
-    while (last !== undefined && last !== OTHER && last.nested) last = this.#open.pop();
+    let last = this.open.pop();
+    while (last !== undefined && last !== OTHER && last.nested) last = this.open.pop();
   }
 
   executing(cpu: Cpu): void {
     this.lastRip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-    if (this.lastRip === this.#panic) this.panicked = true;
+    if (this.lastRip === this.panic) this.panicked = true;
   }
 
   classify(): number {

@@ -30,23 +30,23 @@ export interface GuestBounds {
 
 /** Answers a question about a pointer that is asked much more often than the pointer changes. */
 class LastAnswers {
-  readonly #pointers: Float64Array;
-  readonly #answers: Int32Array;
-  readonly #ask: (pointer: number, owner: number) => number;
+  private readonly pointers: Float64Array;
+  private readonly answers: Int32Array;
+  private readonly ask: (pointer: number, owner: number) => number;
 
   /** `ask` may depend on its arguments and on what never changes. */
   constructor(owners: number, ask: (pointer: number, owner: number) => number) {
-    this.#pointers = new Float64Array(owners).fill(Number.NaN);
-    this.#answers = new Int32Array(owners);
-    this.#ask = ask;
+    this.pointers = new Float64Array(owners).fill(Number.NaN);
+    this.answers = new Int32Array(owners);
+    this.ask = ask;
   }
 
   of(owner: number, pointer: number): number {
-    if (this.#pointers[owner] !== pointer) {
-      this.#pointers[owner] = pointer;
-      this.#answers[owner] = this.#ask(pointer, owner);
+    if (this.pointers[owner] !== pointer) {
+      this.pointers[owner] = pointer;
+      this.answers[owner] = this.ask(pointer, owner);
     }
-    return this.#answers[owner];
+    return this.answers[owner];
   }
 }
 
@@ -71,18 +71,18 @@ export class GuestView {
   /** Vector that the harness raises as the timer; undefined where the image takes no external interrupt. */
   readonly timerVector: number | undefined;
   readonly sp2Pa: readonly (number | undefined)[];
-  readonly #mms: readonly number[];
-  #sp0Pa: number[] = [];
+  private readonly mms: readonly number[];
+  private sp0Places: number[] = [];
   /** The two halves are one table. */
-  readonly #oneTable: boolean;
+  private readonly oneTable: boolean;
   /** Page-table roots of the address spaces. */
-  readonly #kernelRoots: Int32Array;
-  readonly #userRoots: Int32Array;
+  private readonly kernelRoots: Int32Array;
+  private readonly userRoots: Int32Array;
   /** What the pointers of each CPU and each thread named when they were last read; they change rarely. */
-  readonly #current: LastAnswers;
-  readonly #top: LastAnswers;
-  readonly #sp0: LastAnswers;
-  readonly #saved: LastAnswers;
+  private readonly currentAnswers: LastAnswers;
+  private readonly topAnswers: LastAnswers;
+  private readonly sp0Answers: LastAnswers;
+  private readonly savedAnswers: LastAnswers;
 
   constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds, image: ElfImage) {
     this.machine = machine;
@@ -103,15 +103,17 @@ export class GuestView {
         ? []
         : perThread.slice(0, bounds.tasks).map((t) => this.physical(this.taskPointer(t) + endedOffset));
     const { cpus, mms } = bounds;
-    this.#oneTable = manifest.pgdUserOffset === 0;
-    this.#kernelRoots = Int32Array.from({ length: mms }, (_, mm) => this.kernelRoot(mm));
-    this.#userRoots = Int32Array.from({ length: mms }, (_, mm) => this.userRoot(mm));
-    this.#current = new LastAnswers(cpus, (pointer) => perThread.findIndex((t) => this.taskPointer(t) === pointer));
-    this.#top = new LastAnswers(cpus, (top) => this.threadAtTop(top));
-    this.#sp0 = new LastAnswers(cpus, (top, c) => this.#threadOfSp0(top, c));
-    this.#saved = new LastAnswers(this.threads, (rsp, t) => this.#kindOfSaved(rsp, t));
+    this.oneTable = manifest.pgdUserOffset === 0;
+    this.kernelRoots = Int32Array.from({ length: mms }, (_, mm) => this.kernelRoot(mm));
+    this.userRoots = Int32Array.from({ length: mms }, (_, mm) => this.userRoot(mm));
+    this.currentAnswers = new LastAnswers(cpus, (pointer) =>
+      perThread.findIndex((t) => this.taskPointer(t) === pointer),
+    );
+    this.topAnswers = new LastAnswers(cpus, (top) => this.threadAtTop(top));
+    this.sp0Answers = new LastAnswers(cpus, (top, c) => this.threadOfSp0(top, c));
+    this.savedAnswers = new LastAnswers(this.threads, (rsp, t) => this.kindOfSaved(rsp, t));
     this.stacksKnown = manifest.unknownStacks.length === 0;
-    this.#mms = perThread.slice(0, bounds.tasks).map((t) => this.#addressSpace(t));
+    this.mms = perThread.slice(0, bounds.tasks).map((t) => this.addressSpace(t));
     this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
   }
@@ -149,15 +151,15 @@ export class GuestView {
 
   /** Address space of a task. */
   mmOf(t: number): number {
-    return this.#mms[t];
+    return this.mms[t];
   }
 
   /** Every task t lives in address space t mod mms, as in the abstract machine. */
   get mmsAreRegular(): boolean {
-    return this.#mms.every((mm, t) => mm === t % this.bounds.mms);
+    return this.mms.every((mm, t) => mm === t % this.bounds.mms);
   }
 
-  #addressSpace(t: number): number {
+  private addressSpace(t: number): number {
     const { mmOffset } = this.manifest;
     if (mmOffset === undefined) return t % this.bounds.mms;
     return this.machine.memory.words[this.physical(this.taskPointer(t) + mmOffset) >>> 2];
@@ -185,12 +187,12 @@ export class GuestView {
 
   /** Thread that `current` of CPU c names, or -1. */
   currentThread(c: number): number {
-    return this.#current.of(c, this.pointerAt(this.currentPa[c]));
+    return this.currentAnswers.of(c, this.pointerAt(this.currentPa[c]));
   }
 
   /** Thread on whose stack top_of_stack of CPU c lies, or -1. Only where the image has a top_of_stack. */
   topThread(c: number): number {
-    return this.#top.of(c, this.pointerAt(this.topPa[c]));
+    return this.topAnswers.of(c, this.pointerAt(this.topPa[c]));
   }
 
   private threadAtTop(top: number): number {
@@ -200,10 +202,10 @@ export class GuestView {
 
   /** Physical address of TSS.sp0 of CPU c; the TR base is constant after boot. */
   sp0Pa(c: number): number {
-    this.#sp0Pa[c] ??= this.physical(
+    this.sp0Places[c] ??= this.physical(
       toVa(this.machine.cpus[c].r[TR_BASE], this.machine.cpus[c].r[TR_BASE + 1]) + TSS_RSP0,
     );
-    return this.#sp0Pa[c];
+    return this.sp0Places[c];
   }
 
   sp0(c: number): number {
@@ -212,10 +214,10 @@ export class GuestView {
 
   /** Thread whose stack sp0 of CPU c tops; the idle thread for the CPU's own entry stack; -1 for anything else. */
   sp0Thread(c: number): number {
-    return this.#sp0.of(c, this.sp0(c));
+    return this.sp0Answers.of(c, this.sp0(c));
   }
 
-  #threadOfSp0(top: number, c: number): number {
+  private threadOfSp0(top: number, c: number): number {
     const region = this.regionEndingAt(top);
     if (region === undefined) return -1;
     if (region.kind === PTI || region.kind === KERNEL) return region.thread;
@@ -224,10 +226,10 @@ export class GuestView {
 
   /** Kind of the stack of its own that threadsp of thread t points into; FOREIGN for any other. */
   savedStack(t: number): number {
-    return this.#saved.of(t, this.pointerAt(this.threadspPa[t]));
+    return this.savedAnswers.of(t, this.pointerAt(this.threadspPa[t]));
   }
 
-  #kindOfSaved(rsp: number, t: number): number {
+  private kindOfSaved(rsp: number, t: number): number {
     const region = regionOf(this.regions, rsp);
     return region !== undefined && region.thread === t ? region.kind : FOREIGN;
   }
@@ -240,16 +242,16 @@ export class GuestView {
   /** Address space of a CR3 value, or -1 for a root that the manifest does not name. */
   mmOfRoot(cr3Lo: number): number {
     const root = cr3Lo & PAGE_MASK;
-    for (let m = 0; m < this.#userRoots.length; m++)
-      if (root === this.#kernelRoots[m] || root === this.#userRoots[m]) return m;
+    for (let m = 0; m < this.userRoots.length; m++)
+      if (root === this.kernelRoots[m] || root === this.userRoots[m]) return m;
     return -1;
   }
 
   /** CR3 is on the user half; never where the two halves are one table. */
   isUserHalf(cr3Lo: number): boolean {
     const root = cr3Lo & PAGE_MASK;
-    if (this.#oneTable) return false;
-    for (let m = 0; m < this.#userRoots.length; m++) if (root === this.#userRoots[m]) return true;
+    if (this.oneTable) return false;
+    for (let m = 0; m < this.userRoots.length; m++) if (root === this.userRoots[m]) return true;
     return false;
   }
 

@@ -18,5 +18,5 @@ export {
   ruleInstances,
 } from '../../model/checker/model';
 export { type Exploration, type ExploreOptions, explore, type Progress } from '../../model/checker/search/explore';
-export { type BoundState, type Cell, makePacking, type Packing } from '../../model/checker/search/packing';
+export { type BoundState, makePacking, type PackedCell, type Packing } from '../../model/checker/search/packing';
 export { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/checker/translate/export';

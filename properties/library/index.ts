@@ -14,8 +14,10 @@ import { checkDesign } from '../../model/designs/check-design';
 import type { DesignTable } from '../../model/designs/design-table';
 import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
+import { type ReplayResult, replayCase } from '../campaign/case';
+import { type Failure, shrinkFailure } from '../campaign/failure';
 import { openSubject } from '../campaign/open-subject';
-import { campaignRun, type Failure, type ReplayResult, replayCase, shrinkFailure } from '../campaign/run';
+import { campaignRun } from '../campaign/run';
 import type { Subject } from '../campaign/subject';
 import { TraceArbitrary } from '../campaign/trace-arbitrary';
 import { designOf, readDesignFile } from '../designs/design-file';
@@ -23,7 +25,7 @@ import { Coverage, sweep } from '../exploration/sweep';
 import type { GuestBounds } from '../guest/guest-view';
 import { addProperty } from '../safety/index';
 import type { Property } from '../safety/property';
-import { actionOf } from '../shrinking/concretise';
+import { actionOf } from '../trace/change';
 import type { Walk } from '../trace/walk';
 
 export type {
@@ -51,7 +53,8 @@ export {
   type Step,
 } from '../../model/designs/sequences';
 export { BadInputError } from '../bad-input';
-export type { Failure, ReplayResult, Strategy } from '../campaign/run';
+export type { ReplayResult } from '../campaign/case';
+export type { Failure, Strategy } from '../campaign/failure';
 export type { Subject, SubjectName } from '../campaign/subject';
 export { designText, readDesignFile } from '../designs/design-file';
 export type { GuestBounds } from '../guest/guest-view';

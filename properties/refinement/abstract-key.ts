@@ -28,22 +28,22 @@ const KIND_MASK = 7;
 export class AbstractKey {
   /** For comparing and hashing: equal states have equal words. */
   readonly words: Uint32Array;
-  readonly #halves: Uint16Array;
-  readonly #cpus: number;
-  readonly #threads: number;
-  readonly #threadHalves: number;
+  private readonly halves: Uint16Array;
+  private readonly cpus: number;
+  private readonly threads: number;
+  private readonly threadHalves: number;
 
   constructor({ cpus, tasks, nesting }: Pick<Bounds, 'cpus' | 'tasks' | 'nesting'>) {
-    this.#cpus = cpus;
-    this.#threads = tasks + cpus;
-    this.#threadHalves = (nesting + 2) & ~1;
-    this.#halves = new Uint16Array(cpus * CPU_HALVES + this.#threads * this.#threadHalves);
-    this.words = new Uint32Array(this.#halves.buffer);
+    this.cpus = cpus;
+    this.threads = tasks + cpus;
+    this.threadHalves = (nesting + 2) & ~1;
+    this.halves = new Uint16Array(cpus * CPU_HALVES + this.threads * this.threadHalves);
+    this.words = new Uint32Array(this.halves.buffer);
   }
 
   /** Writes CPU `c`. `flags`: see `cpuFlags`. */
   setCpu(c: number, flags: number, mm: number, running: number, current: number, top: number, sp0: number): void {
-    const halves = this.#halves;
+    const halves = this.halves;
     const at = c * CPU_HALVES;
     halves[at] = flags;
     halves[at + MM] = mm;
@@ -55,8 +55,8 @@ export class AbstractKey {
 
   /** Writes depth and saved stack of thread `t`, and clears the contexts that it has no more. */
   setThread(t: number, depth: number, savedStack: number): void {
-    const halves = this.#halves;
-    const at = this.#thread(t);
+    const halves = this.halves;
+    const at = this.thread(t);
     const before = halves[at] >> 3;
     halves[at] = savedStack | (depth << 3);
     for (let k = depth; k < before; k++) halves[at + 1 + k] = 0;
@@ -64,12 +64,12 @@ export class AbstractKey {
 
   /** Writes an open context. `word`: see `contextWord`. */
   setContext(t: number, k: number, word: number): void {
-    this.#halves[this.#thread(t) + 1 + k] = word;
+    this.halves[this.thread(t) + 1 + k] = word;
   }
 
   /** Writes the key of a state. */
   setState(s: State): void {
-    for (let c = 0; c < this.#cpus; c++) {
+    for (let c = 0; c < this.cpus; c++) {
       const flags = cpuFlags(
         s.user[c],
         s.userHalf[c],
@@ -83,7 +83,7 @@ export class AbstractKey {
       );
       this.setCpu(c, flags, s.mm[c], s.running[c], s.current[c], s.top[c], s.sp0[c]);
     }
-    for (let t = 0; t < this.#threads; t++) {
+    for (let t = 0; t < this.threads; t++) {
       const depth = s.depth[t];
       this.setThread(t, depth, s.savedStack[t]);
       for (let k = 0; k < depth; k++) {
@@ -104,46 +104,46 @@ export class AbstractKey {
 
   /** Reads the key into a state, whose closed contexts are zero as in every state of the model. */
   read(s: State): void {
-    for (let c = 0; c < this.#cpus; c++) this.#readCpu(c, s);
-    for (let t = 0; t < this.#threads; t++) this.#readThread(t, s);
+    for (let c = 0; c < this.cpus; c++) this.readCpu(c, s);
+    for (let t = 0; t < this.threads; t++) this.readThread(t, s);
   }
 
-  /** Reads the key into a state that holds `held`: only CPUs and threads that differ are written, and a rule changes few. */
+  /** Reads the key into a state that holds `held`: only the CPUs and threads that differ are written. */
   restore(s: State, held: AbstractKey): void {
-    for (let c = 0; c < this.#cpus; c++) if (this.#differs(held, c * CPU_HALVES, CPU_HALVES)) this.#readCpu(c, s);
-    for (let t = 0; t < this.#threads; t++)
-      if (this.#differs(held, this.#thread(t), this.#threadHalves)) this.#readThread(t, s);
+    for (let c = 0; c < this.cpus; c++) if (this.differs(held, c * CPU_HALVES, CPU_HALVES)) this.readCpu(c, s);
+    for (let t = 0; t < this.threads; t++)
+      if (this.differs(held, this.thread(t), this.threadHalves)) this.readThread(t, s);
   }
 
   /** Thread that CPU `c` runs. */
   running(c: number): number {
-    return this.#halves[c * CPU_HALVES + RUNNING];
+    return this.halves[c * CPU_HALVES + RUNNING];
   }
 
   /** Words of what `local` copies. */
   get localWords(): number {
-    return CPU_WORDS + this.#cpus + this.#threadHalves;
+    return CPU_WORDS + this.cpus + this.threadHalves;
   }
 
   /** Copies CPU `c`, what each CPU runs, and the two threads `t` and `u`, which may be the same, into `into`. */
   local(c: number, t: number, u: number, into: Uint32Array): void {
     const { words } = this;
-    const threadWords = this.#threadHalves >> 1;
+    const threadWords = this.threadHalves >> 1;
     const own = c * CPU_WORDS;
-    const first = this.#thread(t) >> 1;
-    const second = this.#thread(u) >> 1;
+    const first = this.thread(t) >> 1;
+    const second = this.thread(u) >> 1;
     let at = 0;
     for (let i = 0; i < CPU_WORDS; i++) into[at++] = words[own + i];
-    for (let k = 0; k < this.#cpus; k++) into[at++] = this.running(k);
+    for (let k = 0; k < this.cpus; k++) into[at++] = this.running(k);
     for (let i = 0; i < threadWords; i++) into[at++] = words[first + i];
     for (let i = 0; i < threadWords; i++) into[at++] = words[second + i];
   }
 
   /** All CPUs but `c` and all threads but `t` and `u` are the same. */
   agreesBeyond(other: AbstractKey, c: number, t: number, u: number): boolean {
-    for (let k = 0; k < this.#cpus; k++) if (k !== c && this.#differs(other, k * CPU_HALVES, CPU_HALVES)) return false;
-    for (let k = 0; k < this.#threads; k++)
-      if (k !== t && k !== u && this.#differs(other, this.#thread(k), this.#threadHalves)) return false;
+    for (let k = 0; k < this.cpus; k++) if (k !== c && this.differs(other, k * CPU_HALVES, CPU_HALVES)) return false;
+    for (let k = 0; k < this.threads; k++)
+      if (k !== t && k !== u && this.differs(other, this.thread(k), this.threadHalves)) return false;
     return true;
   }
 
@@ -154,18 +154,18 @@ export class AbstractKey {
     return true;
   }
 
-  #thread(t: number): number {
-    return this.#cpus * CPU_HALVES + t * this.#threadHalves;
+  private thread(t: number): number {
+    return this.cpus * CPU_HALVES + t * this.threadHalves;
   }
 
-  #differs(other: AbstractKey, halfAt: number, halves: number): boolean {
+  private differs(other: AbstractKey, halfAt: number, halves: number): boolean {
     const end = (halfAt + halves) >> 1;
     for (let w = halfAt >> 1; w < end; w++) if (this.words[w] !== other.words[w]) return true;
     return false;
   }
 
-  #readCpu(c: number, s: State): void {
-    const halves = this.#halves;
+  private readCpu(c: number, s: State): void {
+    const halves = this.halves;
     const at = c * CPU_HALVES;
     const flags = halves[at];
     s.stack[c] = flags & STACK_MASK;
@@ -184,15 +184,15 @@ export class AbstractKey {
     s.sp0[c] = halves[at + SP0];
   }
 
-  #readThread(t: number, s: State): void {
-    const at = this.#thread(t);
-    const head = this.#halves[at];
+  private readThread(t: number, s: State): void {
+    const at = this.thread(t);
+    const head = this.halves[at];
     const depth = head >> 3;
     const before = s.depth[t];
     s.savedStack[t] = head & STACK_MASK;
     s.depth[t] = depth;
     for (let k = depth < before ? before - 1 : depth - 1; k >= 0; k--) {
-      const word = this.#halves[at + 1 + k];
+      const word = this.halves[at + 1 + k];
       s.kind[t][k] = word & KIND_MASK;
       s.fromStack[t][k] = (word >> 3) & STACK_MASK;
       s.frame[t][k] = (word >> 6) & STACK_MASK;

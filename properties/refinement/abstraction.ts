@@ -27,7 +27,7 @@ import type { Monitor } from '../monitor/monitor';
 import { AbstractKey, contextWord, cpuFlags } from './abstract-key';
 
 /** The machine is in no state of the abstract machine: `what` says which value has no counterpart. */
-export interface Unabstractable {
+interface Unabstractable {
   readonly field: string;
   readonly what: string;
 }

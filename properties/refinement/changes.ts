@@ -10,7 +10,7 @@ import { USER } from '../../model/kinds';
 import type { State } from '../../model/schema';
 import { contextName, stackName } from './state-names';
 
-export interface Setting {
+interface Setting {
   readonly bounds: Pick<Bounds, 'cpus' | 'tasks'>;
   /** The design has two page tables an address space. */
   readonly halves: boolean;

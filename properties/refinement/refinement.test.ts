@@ -1,6 +1,6 @@
 /**
- * Promises: refinement notices a machine that does something which its abstract machine does not allow, says in words what
- * that is, names the field, and goes on checking properties afterwards; what it accepts it names by the rule.
+ * Promises: refinement notices a machine that does something which its abstract machine does not allow, says in words
+ * what that is, names the field, and goes on checking properties afterwards; what it accepts it names by the rule.
  */
 import { entryModel } from '../../model/entry-model';
 import { Subject } from '../campaign/subject';

@@ -25,7 +25,7 @@ import { changesInWords } from './changes';
 import { StepCache } from './step-cache';
 
 /** Where the machine did what the abstract machine does not allow. */
-export interface Divergence {
+interface Divergence {
   /** The field that says most about it, as `stack[0]`; `requirement` where only a property of the model failed. */
   readonly field: string;
   /** What the machine did, and what a rule would have done, in words. */
@@ -38,7 +38,7 @@ interface Transition {
 }
 
 /** What one boundary did to the abstract state. */
-export type AbstractStep =
+type AbstractStep =
   | { readonly kind: 'stutter' }
   | Transition
   | { readonly kind: 'diverged'; readonly divergence: Divergence };
@@ -47,63 +47,63 @@ const STUTTER: AbstractStep = { kind: 'stutter' };
 
 export class Refinement {
   readonly model: EntryModel;
-  readonly #design: string;
+  private readonly design: string;
   /** The abstract state as of the last check, that of the machine now, and what a rule has made of the first. */
-  readonly #held: AbstractKey;
-  readonly #next: AbstractKey;
-  readonly #found: AbstractKey;
+  private readonly held: AbstractKey;
+  private readonly next: AbstractKey;
+  private readonly found: AbstractKey;
   /** The part of the held state and of the machine's by which a transition is known. */
-  readonly #before: Uint32Array;
-  readonly #after: Uint32Array;
-  readonly #scratch: State;
+  private readonly before: Uint32Array;
+  private readonly after: Uint32Array;
+  private readonly scratch: State;
   /** The scratch state holds what a rule has made of the held one, which is the found one. */
-  #applied = false;
+  private applied = false;
   /** Rule instances by their CPU. */
-  readonly #instances: readonly (readonly RuleInstance[])[];
-  readonly #table: InstanceTable<State, DesignConfig>;
-  readonly #known: StepCache<Transition>;
+  private readonly instances: readonly (readonly RuleInstance[])[];
+  private readonly table: InstanceTable<State, DesignConfig>;
+  private readonly known: StepCache<Transition>;
 
   /** `design` names the model in messages. */
   constructor(model: EntryModel, design: string) {
     this.model = model;
-    this.#design = design;
-    this.#held = new AbstractKey(model.bounds);
-    this.#next = new AbstractKey(model.bounds);
-    this.#found = new AbstractKey(model.bounds);
-    this.#before = new Uint32Array(this.#held.localWords);
-    this.#after = new Uint32Array(this.#held.localWords);
-    this.#scratch = this.#stateOf(this.#held);
+    this.design = design;
+    this.held = new AbstractKey(model.bounds);
+    this.next = new AbstractKey(model.bounds);
+    this.found = new AbstractKey(model.bounds);
+    this.before = new Uint32Array(this.held.localWords);
+    this.after = new Uint32Array(this.held.localWords);
+    this.scratch = this.stateOf(this.held);
     const instances = ruleInstances(model);
-    this.#instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
-    this.#table = instanceTable(model);
-    this.#known = new StepCache(this.#held.localWords);
+    this.instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
+    this.table = instanceTable(model);
+    this.known = new StepCache(this.held.localWords);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
   start(m: Monitor): Divergence | undefined {
-    const wrong = this.#abstract(m);
+    const wrong = this.abstract(m);
     if (wrong !== undefined) return wrong;
-    this.#held.words.set(this.#next.words);
+    this.held.words.set(this.next.words);
     return undefined;
   }
 
   /** A copy of the abstract state's key, for saving beside a mark of the machine; into `into` if it is given. */
-  save(into: Uint32Array = new Uint32Array(this.#held.words.length)): Uint32Array {
-    into.set(this.#held.words);
+  save(into: Uint32Array = new Uint32Array(this.held.words.length)): Uint32Array {
+    into.set(this.held.words);
     return into;
   }
 
   restore(words: Uint32Array): void {
-    this.#held.words.set(words);
+    this.held.words.set(words);
   }
 
   /** Judges the boundary that CPU `c` has just reached. */
   check(m: Monitor, c: number): AbstractStep {
-    const wrong = this.#abstract(m);
+    const wrong = this.abstract(m);
     if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
-    if (this.#next.equals(this.#held)) return STUTTER;
-    const step = this.#judge(c);
-    if (step.kind === 'transition') this.#held.words.set(this.#next.words);
+    if (this.next.equals(this.held)) return STUTTER;
+    const step = this.judge(c);
+    if (step.kind === 'transition') this.held.words.set(this.next.words);
     return step;
   }
 
@@ -112,94 +112,95 @@ export class Refinement {
    * model has none.
    */
   violatingRule(c: number, property: number): RuleInstance | undefined {
-    this.#beginTrying();
-    return this.#instances[c].find((instance) => this.#apply(instance) && this.#scratch.failed === property);
+    this.beginTrying();
+    return this.instances[c].find((instance) => this.apply(instance) && this.scratch.failed === property);
   }
 
-  #abstract(m: Monitor): Divergence | undefined {
-    const wrong = abstractKey(m, this.#next);
+  private abstract(m: Monitor): Divergence | undefined {
+    const wrong = abstractKey(m, this.next);
     return wrong === undefined ? undefined : { field: wrong.field, message: wrong.what };
   }
 
   /**
-   * What the change is. A rule of CPU `c` reads and writes that CPU, the thread that it runs and the one that it switches
-   * to, and reads what the other CPUs run (locality.test.ts): by these a transition is known. A divergence is worded anew.
+   * What the change is. A rule of CPU `c` reads and writes that CPU, the thread that it runs and the one that it
+   * switches to, and reads what the other CPUs run (locality.test.ts): by these a transition is known. A divergence is
+   * worded anew.
    */
-  #judge(c: number): AbstractStep {
-    const t = this.#held.running(c);
-    const u = this.#next.running(c);
-    if (!this.#held.agreesBeyond(this.#next, c, t, u)) return this.#explain(c);
-    this.#held.local(c, t, u, this.#before);
-    this.#next.local(c, t, u, this.#after);
-    const known = this.#known.get(c, this.#before, this.#after);
+  private judge(c: number): AbstractStep {
+    const t = this.held.running(c);
+    const u = this.next.running(c);
+    if (!this.held.agreesBeyond(this.next, c, t, u)) return this.explain(c);
+    this.held.local(c, t, u, this.before);
+    this.next.local(c, t, u, this.after);
+    const known = this.known.get(c, this.before, this.after);
     if (known !== undefined) return known;
-    const step = this.#explain(c);
-    if (step.kind === 'transition') this.#known.set(c, this.#before, this.#after, step);
+    const step = this.explain(c);
+    if (step.kind === 'transition') this.known.set(c, this.before, this.after, step);
     return step;
   }
 
   /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
-  #explain(c: number): AbstractStep {
-    this.#beginTrying();
-    const instance = this.#instances[c].find(
-      (one) => this.#apply(one) && this.#scratch.failed === 0 && this.#found.equals(this.#next),
+  private explain(c: number): AbstractStep {
+    this.beginTrying();
+    const instance = this.instances[c].find(
+      (one) => this.apply(one) && this.scratch.failed === 0 && this.found.equals(this.next),
     );
     return instance === undefined
-      ? { kind: 'diverged', divergence: this.#divergence(c) }
+      ? { kind: 'diverged', divergence: this.divergence(c) }
       : { kind: 'transition', instance };
   }
 
-  #divergence(c: number): Divergence {
-    this.#beginTrying();
+  private divergence(c: number): Divergence {
+    this.beginTrying();
     const { bounds } = this.model;
-    const before = this.#stateOf(this.#held);
-    const now = this.#stateOf(this.#next);
-    const did = `CPU ${c}: ${this.#words(before, now, c)}`;
+    const before = this.stateOf(this.held);
+    const now = this.stateOf(this.next);
+    const did = `CPU ${c}: ${this.words(before, now, c)}`;
     const changed = differences(before, now);
     const enabled: string[] = [];
     let nearest: Nearest | undefined;
-    for (const instance of this.#instances[c]) {
-      if (!this.#apply(instance)) continue;
+    for (const instance of this.instances[c]) {
+      if (!this.apply(instance)) continue;
       const name = instanceName(instance, bounds);
-      if (this.#found.equals(this.#next)) {
-        const property = modelPropertySlug(this.#scratch.failed);
-        const message = `${did}; that is ${name}, which violates ${property} in ${this.#design}, but no property of the machine failed`;
+      if (this.found.equals(this.next)) {
+        const property = modelPropertySlug(this.scratch.failed);
+        const message = `${did}; that is ${name}, which violates ${property} in ${this.design}, but no property of the machine failed`;
         return { field: 'requirement', message };
       }
       if (!instance.event) enabled.push(name);
-      const fields = differences(this.#scratch, now);
+      const fields = differences(this.scratch, now);
       if (!isNear(changed, fields) || fields.length >= (nearest?.fields.length ?? Number.POSITIVE_INFINITY)) continue;
-      const would = this.#words(before, this.#scratch, c);
+      const would = this.words(before, this.scratch, c);
       nearest = { fields, text: `what comes nearest is ${name}, which does: ${would}` };
     }
     const instead = nearest?.text ?? (enabled.length === 0 ? 'none is enabled' : `enabled are ${enabled.join(', ')}`);
-    const message = `${did}; no rule of ${this.#design} does that here: ${instead}`;
+    const message = `${did}; no rule of ${this.design} does that here: ${instead}`;
     return { field: mostTelling(changed, nearest?.fields ?? changed), message };
   }
 
   /** The first rule of several starts from the held state. */
-  #beginTrying(): void {
-    this.#held.read(this.#scratch);
-    this.#applied = false;
+  private beginTrying(): void {
+    this.held.read(this.scratch);
+    this.applied = false;
   }
 
   /** Does to the held state what the rule does; false where it is not enabled. */
-  #apply(instance: RuleInstance): boolean {
+  private apply(instance: RuleInstance): boolean {
     const { config, bounds } = this.model;
-    if (this.#applied) this.#held.restore(this.#scratch, this.#found);
-    this.#applied = false;
-    this.#scratch.failed = 0;
-    const { apply, first, second, third } = this.#table;
+    if (this.applied) this.held.restore(this.scratch, this.found);
+    this.applied = false;
+    this.scratch.failed = 0;
+    const { apply, first, second, third } = this.table;
     const i = instance.number;
-    if (apply[i](config, bounds, this.#scratch, first[i], second[i], third[i]) === false) return false;
-    this.#applied = true;
-    this.#scratch.irqsLeft = bounds.irqs;
-    this.#scratch.nmisLeft = bounds.nmis;
-    this.#found.setState(this.#scratch);
+    if (apply[i](config, bounds, this.scratch, first[i], second[i], third[i]) === false) return false;
+    this.applied = true;
+    this.scratch.irqsLeft = bounds.irqs;
+    this.scratch.nmisLeft = bounds.nmis;
+    this.found.setState(this.scratch);
     return true;
   }
 
-  #stateOf(key: AbstractKey): State {
+  private stateOf(key: AbstractKey): State {
     const { bounds, packing } = this.model;
     const state = packing.zero();
     key.read(state);
@@ -209,7 +210,7 @@ export class Refinement {
   }
 
   /** What led from one state to the other. */
-  #words(from: State, to: State, c: number): string {
+  private words(from: State, to: State, c: number): string {
     const { bounds, config } = this.model;
     const words = changesInWords(from, to, c, { bounds, halves: config.pti === 1 });
     return words.length > 0 ? words.join(', ') : `other ${differences(from, to).join(', ')}`;

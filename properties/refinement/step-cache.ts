@@ -6,40 +6,40 @@
  */
 
 /** Slots of the table, a power of two: 1.5 MiB for two CPUs. More slots forget less, and wait for memory. */
-export const STEP_CACHE_SLOTS = 2 ** 14;
+const STEP_CACHE_SLOTS = 2 ** 14;
 
 export class StepCache<T> {
-  readonly #words: number;
-  readonly #mask: number;
+  private readonly words: number;
+  private readonly mask: number;
   /** Each slot: the CPU and one (0: empty), the state before, the state after. */
-  readonly #keys: Uint32Array;
-  readonly #values: (T | undefined)[];
+  private readonly keys: Uint32Array;
+  private readonly values: (T | undefined)[];
 
   /** `words`: of one state. */
   constructor(words: number, slots = STEP_CACHE_SLOTS) {
-    this.#words = words;
-    this.#mask = slots - 1;
-    this.#keys = new Uint32Array(slots * (2 * words + 1));
-    this.#values = new Array<T | undefined>(slots).fill(undefined);
+    this.words = words;
+    this.mask = slots - 1;
+    this.keys = new Uint32Array(slots * (2 * words + 1));
+    this.values = new Array<T | undefined>(slots).fill(undefined);
   }
 
   get(cpu: number, before: Uint32Array, after: Uint32Array): T | undefined {
-    const slot = this.#slotOf(cpu, before, after);
-    return this.#holds(slot, cpu, before, after) ? this.#values[slot] : undefined;
+    const slot = this.slotOf(cpu, before, after);
+    return this.holds(slot, cpu, before, after) ? this.values[slot] : undefined;
   }
 
   set(cpu: number, before: Uint32Array, after: Uint32Array, value: T): void {
-    const slot = this.#slotOf(cpu, before, after);
-    const at = slot * (2 * this.#words + 1);
-    this.#keys[at] = cpu + 1;
-    this.#keys.set(before, at + 1);
-    this.#keys.set(after, at + 1 + this.#words);
-    this.#values[slot] = value;
+    const slot = this.slotOf(cpu, before, after);
+    const at = slot * (2 * this.words + 1);
+    this.keys[at] = cpu + 1;
+    this.keys.set(before, at + 1);
+    this.keys.set(after, at + 1 + this.words);
+    this.values[slot] = value;
   }
 
-  #holds(slot: number, cpu: number, before: Uint32Array, after: Uint32Array): boolean {
-    const words = this.#words;
-    const keys = this.#keys;
+  private holds(slot: number, cpu: number, before: Uint32Array, after: Uint32Array): boolean {
+    const words = this.words;
+    const keys = this.keys;
     const at = slot * (2 * words + 1);
     if (keys[at] !== cpu + 1) return false;
     for (let i = 0; i < words; i++)
@@ -48,12 +48,12 @@ export class StepCache<T> {
   }
 
   /** FNV-1a over words in place of bytes, with the high bits folded down at the end. */
-  #slotOf(cpu: number, before: Uint32Array, after: Uint32Array): number {
+  private slotOf(cpu: number, before: Uint32Array, after: Uint32Array): number {
     let hash = Math.imul(0x811c9dc5 ^ cpu, 0x01000193);
-    for (let i = 0; i < this.#words; i++) {
+    for (let i = 0; i < this.words; i++) {
       hash = Math.imul(hash ^ before[i], 0x01000193);
       hash = Math.imul(hash ^ (hash >>> 15) ^ after[i], 0x85ebca6b);
     }
-    return (hash ^ (hash >>> 16)) & this.#mask;
+    return (hash ^ (hash >>> 16)) & this.mask;
   }
 }

@@ -17,7 +17,7 @@ import { counted } from './numbers';
 import { type CpuView, type Replay, recordSteps, type StepRecord } from './step-record';
 import { folded, hanging, type Style, styleOf, terminalWidth } from './terminal';
 
-export interface NarratorOptions {
+interface NarratorOptions {
   /** Terminal colours; by default where they are wanted. */
   readonly colour?: boolean;
   /** Columns that a line may take; by default as many as the terminal has. */

@@ -46,7 +46,7 @@ export interface Result {
   readonly asDeclared: boolean;
 }
 
-export interface CardOptions {
+interface CardOptions {
   readonly colour?: boolean;
   /** Columns that a line may take; by default as many as the terminal has. */
   readonly width?: number;

@@ -15,7 +15,7 @@ import type { CpuView, StepRecord } from './step-record';
 type StateNumbers = Omit<State, (typeof UNTOLD_FIELDS)[number]>;
 
 /** A CPU at a boundary in words, and the whole abstract state in numbers: null where the machine is in none. */
-export interface StepSide extends Omit<CpuView, 'rsp'> {
+interface StepSide extends Omit<CpuView, 'rsp'> {
   /** Hexadecimal, 16 digits: a JSON number does not hold every address. */
   readonly rsp: string;
   readonly state: StateNumbers | null;

@@ -37,7 +37,7 @@ export interface CpuView {
 }
 
 /** An instruction as everybody writes it: place and AT&T text. */
-export interface InstructionView {
+interface InstructionView {
   readonly place: string;
   readonly text: string;
 }
@@ -83,82 +83,82 @@ export function recordSteps(subject: Subject, actions: readonly Action[]): Repla
 
 class Recorder {
   readonly tracer: Tracer;
-  readonly #subject: Subject;
-  readonly #zero: () => State;
+  private readonly subject: Subject;
+  private readonly zero: () => State;
 
   constructor(subject: Subject) {
-    this.#subject = subject;
+    this.subject = subject;
     this.tracer = new Tracer(subject.guest.machine);
     const packing = makePacking(schema, { ...subject.bounds, nesting: MAX_NESTING + 1, nmis: 1, irqs: 1 });
-    this.#zero = () => packing.zero();
+    this.zero = () => packing.zero();
   }
 
   record(actions: readonly Action[]): Replay {
-    const { system } = this.#subject;
+    const { system } = this.subject;
     system.reset();
     const initially = system.initially();
-    const start = this.#subject.guest.machine.cpus.map((cpu) => this.#view(cpu));
+    const start = this.subject.guest.machine.cpus.map((cpu) => this.view(cpu));
     const steps: StepRecord[] = [];
     if (initially !== undefined) return { initially, start, steps };
     for (const action of actions) {
-      const step = this.#step(action, steps.length + 1);
+      const step = this.step(action, steps.length + 1);
       steps.push(step);
       if (step.outcome.kind === 'violated') break;
     }
     return { initially, start, steps };
   }
 
-  #step(action: Action, number: number): StepRecord {
-    const { system, guest } = this.#subject;
+  private step(action: Action, number: number): StepRecord {
+    const { system, guest } = this.subject;
     const cpu = guest.machine.cpus[action.cpu];
-    const before = { view: this.#view(cpu), state: this.#state() };
+    const before = { view: this.view(cpu), state: this.state() };
     const count = cpu.r[ICOUNT];
     const mark = system.mark();
     this.tracer.take();
     const outcome = system.perform(action);
     const { ending, choices } = this.tracer.take();
     const done = {
-      instruction: ending === undefined ? undefined : { how: ending.how, ...this.#instruction(cpu, ending.va) },
+      instruction: ending === undefined ? undefined : { how: ending.how, ...this.instruction(cpu, ending.va) },
       delivered: ending?.delivered && {
         vector: ending.delivered.vector,
-        handler: this.#place(ending.delivered.handler),
+        handler: this.place(ending.delivered.handler),
       },
-      choices: choices.map(({ va, ...read }) => ({ place: this.#place(va), ...read })),
+      choices: choices.map(({ va, ...read }) => ({ place: this.place(va), ...read })),
       instructions: (cpu.r[ICOUNT] - count) | 0,
     };
     if (outcome.kind === 'disabled') system.rollback(mark);
     system.release(mark);
-    const after = this.#state();
+    const after = this.state();
     return {
       number,
       action,
       outcome,
       ...done,
       before: before.view,
-      after: this.#view(cpu),
+      after: this.view(cpu),
       abstract: { before: before.state, after },
-      changes: this.#changes(before.state, after, action.cpu),
+      changes: this.changes(before.state, after, action.cpu),
     };
   }
 
   /** undefined where the machine is in no state of the abstract machine. */
-  #state(): State | undefined {
-    const state = this.#zero();
-    return abstractMachine(this.#subject.guest.monitor, state) === undefined ? state : undefined;
+  private state(): State | undefined {
+    const state = this.zero();
+    return abstractMachine(this.subject.guest.monitor, state) === undefined ? state : undefined;
   }
 
-  #changes(before: State | undefined, after: State | undefined, cpu: number): string[] {
-    const { guest, bounds } = this.#subject;
+  private changes(before: State | undefined, after: State | undefined, cpu: number): string[] {
+    const { guest, bounds } = this.subject;
     if (after === undefined) {
-      const wrong = abstractMachine(guest.monitor, this.#zero());
+      const wrong = abstractMachine(guest.monitor, this.zero());
       return wrong === undefined ? [] : [wrong.what];
     }
     if (before === undefined) return [];
     return changesInWords(before, after, cpu, { bounds, halves: guest.manifest.pgdUserOffset !== 0 });
   }
 
-  #view(cpu: Cpu): CpuView {
-    const { guest, bounds } = this.#subject;
+  private view(cpu: Cpu): CpuView {
+    const { guest, bounds } = this.subject;
     const { words } = guest.monitor.ghost;
     const g = guest.monitor.ghost.cpu(cpu.index);
     const mm = guest.view.mmOfRoot(cpu.r[CR3]);
@@ -172,29 +172,29 @@ class Recorder {
       gs: words[g + USER_GS] === 1 ? 'user' : 'kernel',
       interrupts: words[g + INTERRUPTS],
       nmi: nmiWords(cpu),
-      rip: this.#place(cpu.rip()),
+      rip: this.place(cpu.rip()),
       rsp: cpu.rsp(),
-      stack: this.#stack(cpu, words[g + STACK]),
+      stack: this.stack(cpu, words[g + STACK]),
     };
   }
 
   /** The region by its name in the manifest; the user's stacks are in no region. */
-  #stack(cpu: Cpu, abstract: number): string {
-    const region = regionOf(this.#subject.guest.view.regions, cpu.rsp());
+  private stack(cpu: Cpu, abstract: number): string {
+    const region = regionOf(this.subject.guest.view.regions, cpu.rsp());
     if (region !== undefined && cpu.r[CPL] !== 3) return region.name;
     if (abstract === CR3_WINDOW) return 'CR3 value';
     return cpu.rsp() >= 0 ? 'user' : 'none';
   }
 
   /** Kernel tables map user code, too, and the user half does not map all of the kernel. */
-  #instruction(cpu: Cpu, va: number): InstructionView {
-    const { guest, image } = this.#subject;
+  private instruction(cpu: Cpu, va: number): InstructionView {
+    const { guest, image } = this.subject;
     const mm = Math.max(0, guest.view.mmOfRoot(cpu.r[CR3]));
-    return { place: this.#place(va), text: disassemble(guest.machine, guest.view.kernelRoot(mm), va, image) };
+    return { place: this.place(va), text: disassemble(guest.machine, guest.view.kernelRoot(mm), va, image) };
   }
 
-  #place(va: number): string {
-    return locationName(this.#subject.image, va).replace(/\+0x0$/, '');
+  private place(va: number): string {
+    return locationName(this.subject.image, va).replace(/\+0x0$/, '');
   }
 }
 

@@ -32,7 +32,7 @@ export interface WhyRow {
   readonly reason?: string;
 }
 
-export interface WhyAnswer {
+interface WhyAnswer {
   readonly design: string;
   readonly bounds: OpenBounds;
   /** The design as it is. */

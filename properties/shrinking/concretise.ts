@@ -5,7 +5,7 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
-import { GUEST_TIMER_VECTOR } from '../trace/entry-system';
+import { actionOf } from '../trace/change';
 import type { Outcome, TransitionSystem } from '../trace/transition-system';
 import { sameFailure, type Walk } from '../trace/walk';
 
@@ -17,14 +17,6 @@ const ATTEMPTS = 5_000;
  */
 const OTHERS = 15;
 const ATTEMPTS_OF_OTHERS = 300;
-
-/** The action that asks for a rule instance; an interrupt is the timer's. */
-export function actionOf(instance: RuleInstance, timerVector = GUEST_TIMER_VECTOR): Action {
-  const [cpu, ...args] = instance.args;
-  if (instance.rule === 'irq') return { action: 'irq', cpu, vector: timerVector };
-  if (instance.rule === 'nmi') return { action: 'nmi', cpu };
-  return { action: 'step', cpu, rule: instance.rule, ...(args.length > 0 ? { args } : {}) };
-}
 
 interface Search {
   readonly system: TransitionSystem;

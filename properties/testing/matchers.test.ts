@@ -6,10 +6,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readCounterexample } from '../../counterexamples/store';
-import { campaignRun, replayCase } from '../campaign/run';
+import { campaignRun } from '../campaign/run';
 import { Subject } from '../campaign/subject';
 import { replayWalk } from '../trace/walk';
 import './jest';
+import { replayCase } from '../campaign/case';
 
 const unsafe = new Subject({ design: 'deferred-percpu' });
 const safe = new Subject({ design: 'asm-return' });

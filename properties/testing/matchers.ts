@@ -6,14 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { saveCounterexample } from '../../counterexamples/store';
-import {
-  campaignRun,
-  type FailedWalk,
-  type Failure,
-  replayCase,
-  shrinkFailure,
-  toCounterexample,
-} from '../campaign/run';
+import { replayCase, toCounterexample } from '../campaign/case';
+import { type Failure, shrinkFailure } from '../campaign/failure';
+import { campaignRun, type FailedWalk } from '../campaign/run';
 import type { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { Coverage, sweep } from '../exploration/sweep';
@@ -24,7 +19,7 @@ import { propertySlug } from '../safety/index';
 import type { Walk } from '../trace/walk';
 
 /** Where a failing test leaves the case, relative to the working directory. */
-export const DEFAULT_FOLDER = 'pti-check-found';
+const DEFAULT_FOLDER = 'pti-check-found';
 
 /** Shrinking must end before the test does (Jest gives it 5 s), ms. */
 const SHRINKING_MS = 2500;
@@ -42,7 +37,7 @@ export interface Plan {
 }
 
 /** A walk that was made otherwise, by a sweep or by hand; undefined or without a failure if all went well. */
-export interface Walked {
+interface Walked {
   readonly subject: Subject;
   readonly walk: Walk | undefined;
   readonly save?: string;

@@ -1,6 +1,5 @@
 /**
- * What running a CPU to the next change of its abstraction came to, and what that means for the action that asked for
- * it.
+ * Actions, and what running a CPU to the next change of its abstraction means for the action that asked for it.
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
@@ -8,6 +7,17 @@ import type { Chooser, Outcome } from './transition-system';
 
 /** The rule of an action that no rule of the abstract machine describes. */
 export const ANY_RULE = 'any';
+
+/** Vector of the timer in the guests of this repository, where no image is at hand. */
+const GUEST_TIMER_VECTOR = 0x20;
+
+/** The action that asks for a rule instance; an interrupt is the timer's. */
+export function actionOf(instance: RuleInstance, timerVector = GUEST_TIMER_VECTOR): Action {
+  const [cpu, ...args] = instance.args;
+  if (instance.rule === 'irq') return { action: 'irq', cpu, vector: timerVector };
+  if (instance.rule === 'nmi') return { action: 'nmi', cpu };
+  return { action: 'step', cpu, rule: instance.rule, ...(args.length > 0 ? { args } : {}) };
+}
 
 /** What running to the next change of the abstract state came to. */
 export type Change =

@@ -77,3 +77,13 @@ export interface TransitionSystem {
   /** Names the state, 16 hex digits. */
   fingerprint(): string;
 }
+
+/** A system whose CPUs can be stopped between any two instructions. */
+export interface BoundarySystem extends TransitionSystem {
+  /** Names the next instruction of a CPU. */
+  location(cpu: number): string;
+  /** An external interrupt raised now would be taken at the next boundary. */
+  takesIrq(cpu: number): boolean;
+  /** No entry is under way on the CPU. */
+  isInUserMode(cpu: number): boolean;
+}

@@ -12,7 +12,7 @@ import { REGIONS_END, REGIONS_LIMIT, type StepMemory } from './step-memory';
 
 const { store } = Atomics;
 
-export type Renamer = (words: Int32Array) => number[];
+type Renamer = (words: Int32Array) => number[];
 
 /** What a lesson works on is allocated once: to make a typed array takes longer than most of what is done with it. */
 export class Collapser {

@@ -3,10 +3,11 @@
  * a state is stored as the numbers of its components, each of which is a value met before. The components are those of
  * interaction.ts: a CPU with the thread that it runs, a thread that no CPU runs, the globals.
  *
- *   word 0: | cpu 1 | cpu 0 | globals | 1 |    word 1: | ... | thread 1 | thread 0 | 1 |    bit 0 of every word is 1, bit 31 is 0
+ *   word 0: | cpu 1 | cpu 0 | globals | 1 |    word 1: | ... | thread 1 | thread 0 | 1 |
  *   cpu:    | thread that it runs | number among the values with this thread |
  *
- * In the place of a thread that some CPU runs stands 0: its values are part of that CPU's component.
+ * Bit 0 of every word is 1, bit 31 is 0. In the place of a thread that some CPU runs stands 0: its values are part of
+ * that CPU's component.
  */
 import { runningCell } from './code/interaction';
 import type { Layout, PlacedCell } from './code/layout';

@@ -4,7 +4,8 @@
  * the order of explore() is the first one here.
  *
  *   expand      the successors of states, in the order of their instances
- *   prepare     each successor's home in the table, and one read of each; these reads do not depend on each other, so their cache misses overlap
+ *   prepare     each successor's home in the table, and one read of each; these reads do not depend on each other, so
+ *               their cache misses overlap
  *   insert      probe from the home on, which is in the cache by now, and store what is new
  *
  * The table is addressed by the high bits of the hash, so that a table of twice the size keeps the order of the entries

@@ -26,7 +26,7 @@ export type Stop =
   | { readonly kind: 'bad-state'; readonly state: Int32Array; readonly property: number }
   | { readonly kind: 'recompile'; readonly before: Int32Array; readonly instance: number };
 
-export interface OrderedOptions {
+interface OrderedOptions {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
   readonly reportsDeadlock: boolean;

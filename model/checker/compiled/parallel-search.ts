@@ -13,7 +13,7 @@ import * as place from './shared-search';
 import { bytesOf, makeShared, type Shared, send } from './shared-search';
 import { amountLearnt, dump, restore } from './step-memory';
 
-export interface ParallelOptions {
+interface ParallelOptions {
   readonly threads: number;
   readonly memoryBytes: number;
   /** With a hash table as the set of states, which one thread can have (block-table.ts). */

@@ -19,7 +19,7 @@ export interface Observed {
   readonly sizes: readonly number[];
 }
 
-export interface ReportOptions {
+interface ReportOptions {
   readonly onProgress?: (progress: CompiledProgress) => void;
   readonly shouldStop?: () => boolean;
 }

@@ -2,7 +2,9 @@
  * One thread of a search. There is no exchange of states and no owner of a state: all threads mark states in one set. A
  * level ends at a barrier.
  *
- *   pull 64 entries (own list first) -> expand into the batch -> [learn?] -> mark; what is new goes to the own list of the next level
+ *   pull 64 entries (own list first) -> expand into the batch -> [learn?] -> mark
+ *
+ * What is new goes to the own list of the next level.
  */
 import { BlockTable } from './block-table';
 import { CAPACITIES } from './components';

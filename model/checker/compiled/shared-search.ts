@@ -70,7 +70,7 @@ export interface Shared {
   readonly reportsDeadlock: boolean;
 }
 
-export interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock' | 'hashes'> {
+interface SharedOptions extends Pick<Shared, 'threads' | 'learnable' | 'reportsDeadlock' | 'hashes'> {
   readonly memoryBytes: number;
   readonly stopAtDepth?: number | undefined;
 }

@@ -10,7 +10,8 @@ import { numberAt, type Slot, type Slots } from './components';
  * hint: it holds if the entry there is of this block). In a reduced search it has the first word only. States with the
  * same threads on the CPUs form a region, an array with a dimension for each component:
  *
- *   | met | hint |   last CPU / 32, the other CPUs, globals, sleeping threads      from the innermost dimension to the outermost
+ *   | met | hint |
+ *   dimensions, the innermost first: last CPU / 32, the other CPUs, globals, sleeping threads
  *
  * A region is made when the first of its states is met. What is reserved and never met costs no memory: the system
  * provides a page when it is first written.

@@ -3,10 +3,13 @@
  * Readers take no lock: an entry is written before the word that leads to it.
  *
  *   local[c][P << bits of G | g]   -> a record of `records`, or 0: not known yet
- *   record: | steps | crossings | 1 if the CPU is private | change of each word, move (a step each) ... | number of the crossing instance ... |
+ *   record: | steps | crossings | 1 if the CPU is private | change of each word, move (a step each) ...
+ *           | number of the crossing instance ... |
  *
- *   crossings, open addressing: | key words, the first one last to be written | instance + 1 | enabled (1 or 0) | change of each word |
- *   key: the state with the components that the instance does not touch taken out, and of every other CPU only what it shows (`views`)
+ *   crossings, open addressing: | key words, the first one last to be written | instance + 1 | enabled (1 or 0)
+ *                               | change of each word |
+ *   key: the state with the components that the instance does not touch taken out, and of every other CPU only what
+ *        it shows (`views`)
  */
 import { type Capacities, numbersOf, type Slots } from './components';
 import { BLOCK_BITS, BLOCK_WORDS, regionLength } from './state-set';
@@ -68,7 +71,7 @@ export function crossingStride(words: number): number {
   return 2 * words + 2;
 }
 
-export interface MemorySizes {
+interface MemorySizes {
   readonly slots: Slots;
   /** Words of a state that is not collapsed. */
   readonly wideWords: number;

@@ -5,8 +5,9 @@
  * its own answers (code/symbolic.ts), and the branch joined to the tree.
  */
 
-import type { ValueSet } from '../compiled/code/layout';
+import type { Layout, ValueSet } from '../compiled/code/layout';
 import { NOT_GROWN } from '../compiled/code/marker';
+import { Path } from '../compiled/code/path';
 import { Executor } from '../compiled/code/symbolic';
 import type { Tree } from '../compiled/code/tree';
 
@@ -15,21 +16,32 @@ export type ValueSets = Int32Array;
 
 const NOTHING_GROWN: Tree = { kind: 'fail', instance: 0, property: NOT_GROWN };
 
-/** Executes rules and conditions along the answers that a guide gives; what it does not come to is not grown. */
+/** A path that goes where a guide does; what the guide does not come to is not grown. */
+class GuidedPath extends Path {
+  guide: ValueSets | undefined;
+
+  override learn(cell: number, values: ValueSet, then: () => Tree): Tree {
+    if (this.guide !== undefined && (this.guide[cell] & values) === 0) return NOTHING_GROWN;
+    return super.learn(cell, values, then);
+  }
+}
+
+/** Executes rules and conditions along the answers that a guide gives. */
 export class GuidedExecutor extends Executor {
-  private guide: ValueSets | undefined;
+  private readonly guided: GuidedPath;
+
+  constructor(layout: Layout) {
+    const guided = new GuidedPath(layout);
+    super(layout, guided);
+    this.guided = guided;
+  }
 
   /** The tree that `execute` makes, grown only where the guide goes. */
   along(guide: ValueSets, execute: () => Tree): Tree {
-    this.guide = guide;
+    this.guided.guide = guide;
     const tree = execute();
-    this.guide = undefined;
+    this.guided.guide = undefined;
     return tree;
-  }
-
-  protected override learn(cell: number, values: ValueSet, then: () => Tree): Tree {
-    if (this.guide !== undefined && (this.guide[cell] & values) === 0) return NOTHING_GROWN;
-    return super.learn(cell, values, then);
   }
 }
 

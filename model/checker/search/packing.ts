@@ -2,17 +2,17 @@
  * Packed states: every value of a state in the bits that its sort needs, in 32-bit words. Equal states have equal
  * words, so the search compares and hashes words only.
  *
- *   word 0: | unused | ... row 1, element 0 | row 0, element 1 | row 0, element 0 |   values fill a word from bit 0 upwards;
- *   word 1: | ...                                               next value that fits |   a value never straddles two words
+ *   word 0: | unused | ... row 1, element 0 | row 0, element 1 | row 0, element 0 |
+ *   word 1: | ...                                               next value that fits |
  *
- * Rows (arrays) come in the order of the schema, numbers without an index last. The layout is a flat table that plain
- * loops walk: no code is generated.
+ * Values fill a word from bit 0 upwards; a value never straddles two words. Rows (arrays) come in the order of the
+ * schema, numbers without an index last. The layout is a flat table that plain loops walk: no code is generated.
  */
 import type { Bounds, Field, Schema, State, Transient } from '../language/schema-types';
 import { extentOf, sizeOf } from '../language/schema-types';
 
 /** Where one value lives. `size` is the number of its legal values. */
-export interface Cell {
+export interface PackedCell {
   /** The name of the field. */
   readonly field: string;
   /** Its indices. */
@@ -50,13 +50,13 @@ export interface Packing<S> {
   /** A new state, all zero. */
   zero(): S;
   /** The layout, one entry a value. */
-  describe(): readonly Cell[];
+  describe(): readonly PackedCell[];
 }
 
 /** A value that does not fit its sort is a bug in a rule; to mask it would merge two different states. */
 export class ValueRangeError extends Error {
   override readonly name = 'ValueRangeError';
-  constructor(cell: Cell, value: unknown) {
+  constructor(cell: PackedCell, value: unknown) {
     const place = cell.field + cell.index.map((i) => `[${i}]`).join('');
     super(
       `${place} is ${String(value)}, but its sort has the values 0..${cell.size - 1}: a rule stored a value or read an index out of range`,
@@ -66,7 +66,7 @@ export class ValueRangeError extends Error {
 
 const MAX_SIZE = 2 ** 30;
 
-type Unplaced = Omit<Cell, 'word' | 'shift'>;
+type Unplaced = Omit<PackedCell, 'word' | 'shift'>;
 type Loose = Record<string, number | number[] | number[][]>;
 
 function bitsFor(size: number): number {
@@ -89,7 +89,7 @@ function cellsOf(name: string, field: Field, bounds: Bounds): Unplaced[] {
  * Next-fit placement: values are 1 to 4 bits, so hardly any bit is lost, and a walk over the cells is a walk over the
  * words.
  */
-function place(cells: readonly Unplaced[]): Cell[] {
+function place(cells: readonly Unplaced[]): PackedCell[] {
   let word = 0;
   let used = 0;
   return cells.map((cell) => {
@@ -97,13 +97,13 @@ function place(cells: readonly Unplaced[]): Cell[] {
       word++;
       used = 0;
     }
-    const placed: Cell = { ...cell, word, shift: used % 32 };
+    const placed: PackedCell = { ...cell, word, shift: used % 32 };
     used += cell.bits;
     return placed;
   });
 }
 
-function layoutOf(schema: Schema, bounds: Bounds): Cell[] {
+function layoutOf(schema: Schema, bounds: Bounds): PackedCell[] {
   const fields = Object.entries(schema);
   const ordered = [...fields.filter(([, field]) => field.rank > 0), ...fields.filter(([, field]) => field.rank === 0)];
   return place(ordered.flatMap(([name, field]) => cellsOf(name, field, bounds)));
@@ -148,7 +148,7 @@ function rowFinder(schema: Schema): (state: Loose) => number[][] {
  * The columns of the layout that the loops read. `last` marks the last cell of a word; word w has the cells from
  * `starts[w]` up to `starts[w + 1]`.
  */
-function tableOf(cells: readonly Cell[], rows: readonly (readonly number[])[]) {
+function tableOf(cells: readonly PackedCell[], rows: readonly (readonly number[])[]) {
   const words = 1 + Math.max(0, ...cells.map((cell) => cell.word));
   const places = rows.flatMap((row, r) => row.map((_, element) => ({ r, element })));
   return {

@@ -10,7 +10,7 @@ import { makeJudge } from './judge';
 import type { BoundState } from './packing';
 import { type Steps, stepsOf } from './partial-order';
 
-export interface Audit {
+interface Audit {
   readonly states: number;
   /** Pairs of a private step and another one that were executed in either order. */
   readonly pairs: number;
@@ -19,7 +19,7 @@ export interface Audit {
 }
 
 /** A state, or the violation that an application ends with. */
-interface Outcome {
+interface Reached {
   /** Equal for equal outcomes. */
   readonly key: string;
   readonly words?: Uint32Array;
@@ -29,7 +29,7 @@ interface Outcome {
 
 interface Step {
   readonly number: number;
-  readonly to: Outcome;
+  readonly to: Reached;
 }
 
 const ENOUGH = 5;
@@ -95,7 +95,7 @@ class Auditor<S extends Transient, D> {
   }
 
   /** The number of the state; violations are not followed. */
-  private follow({ key, words, bad }: Outcome): number | undefined {
+  private follow({ key, words, bad }: Reached): number | undefined {
     return bad || words === undefined ? undefined : this.numberOf(key, words);
   }
 
@@ -117,13 +117,13 @@ class Auditor<S extends Transient, D> {
     return steps;
   }
 
-  private apply(words: Uint32Array, i: number): Outcome | undefined {
+  private apply(words: Uint32Array, i: number): Reached | undefined {
     this.bound.unpack(words, 0);
     return this.applied(words, i);
   }
 
   /** Applies to the scratch state, which holds these words; a disabled rule leaves them there. */
-  private applied(words: Uint32Array, i: number): Outcome | undefined {
+  private applied(words: Uint32Array, i: number): Reached | undefined {
     const { config, bounds } = this.order.model;
     const { apply, first, second, third } = this.table;
     const { scratch } = this;

@@ -14,7 +14,7 @@ import type { Bounds, Cpu, State as StateOf } from '../language/schema-types';
 import { bool, cpu, global, perCpu, range } from '../language/schema-types';
 import type { Model } from '../model';
 
-export const PETERSON_SCHEMA = { pc: perCpu(range(4)), flag: perCpu(bool), turn: global(cpu) };
+const PETERSON_SCHEMA = { pc: perCpu(range(4)), flag: perCpu(bool), turn: global(cpu) };
 export type State = StateOf<typeof PETERSON_SCHEMA>;
 
 export interface DesignConfig {

@@ -1,6 +1,6 @@
 /**
- * Walking a model one step at a time: for random traces, for replays and for a reader who wants to see the states of a
- * trace. States that come in are never changed. Packed or unpacked ones are both welcome.
+ * The successors of a state, one step at a time: for random traces, for replays and for a reader who wants to see the
+ * states of a trace. States that come in are never changed. Packed or unpacked ones are both welcome.
  */
 
 import type { Transient } from '../language/schema-types';
@@ -8,7 +8,7 @@ import type { InstanceTable, Model, RuleInstance } from '../model';
 import { instanceTable, ruleInstances } from '../model';
 import type { BoundState } from './packing';
 
-interface Walker<S, D> {
+interface Stepper<S, D> {
   readonly instances: readonly RuleInstance[];
   readonly table: InstanceTable<S, D>;
   readonly scratch: S;
@@ -16,28 +16,28 @@ interface Walker<S, D> {
   readonly words: Uint32Array;
 }
 
-// A walk asks thousands of times about one model: its instances and its scratch state are made once.
-const walkers = new WeakMap<object, Walker<unknown, unknown>>();
+// A caller asks thousands of times about one model: its instances and its scratch state are made once.
+const steppers = new WeakMap<object, Stepper<unknown, unknown>>();
 
-function walkerOf<S extends Transient, D>(model: Model<S, D>): Walker<S, D> {
-  const known = walkers.get(model) as Walker<S, D> | undefined;
+function stepperOf<S extends Transient, D>(model: Model<S, D>): Stepper<S, D> {
+  const known = steppers.get(model) as Stepper<S, D> | undefined;
   if (known !== undefined) return known;
   const scratch = model.packing.zero();
   const bound = model.packing.bind(scratch);
-  const walker = {
+  const stepper = {
     instances: ruleInstances(model),
     table: instanceTable(model),
     scratch,
     bound,
     words: new Uint32Array(model.packing.words),
   };
-  walkers.set(model, walker as unknown as Walker<unknown, unknown>);
-  return walker;
+  steppers.set(model, stepper as unknown as Stepper<unknown, unknown>);
+  return stepper;
 }
 
 function packed<S extends Transient, D>(model: Model<S, D>, state: S | Uint32Array): Uint32Array {
   if (ArrayBuffer.isView(state)) return state as Uint32Array;
-  const { words } = walkerOf(model);
+  const { words } = stepperOf(model);
   model.packing.pack(state, words, 0);
   return words;
 }
@@ -64,12 +64,12 @@ export function applyInstance<S extends Transient, D>(
 ): S | undefined {
   const after = model.packing.zero();
   model.packing.unpack(packed(model, state), 0, after);
-  return tryInstance(model, walkerOf(model).table, after, instance.number) ? after : undefined;
+  return tryInstance(model, stepperOf(model).table, after, instance.number) ? after : undefined;
 }
 
 /** The instances that are enabled in the state, in the order of their numbers; violating ones included. */
 export function enabledInstances<S extends Transient, D>(model: Model<S, D>, state: S | Uint32Array): RuleInstance[] {
-  const { instances, table, scratch, bound } = walkerOf(model);
+  const { instances, table, scratch, bound } = stepperOf(model);
   const words = packed(model, state);
   bound.unpack(words, 0);
   return instances.filter((instance) => {

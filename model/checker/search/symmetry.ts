@@ -12,7 +12,7 @@
  */
 
 import type { Bounds, Dimension, Field, Schema, Sort } from '../language/schema-types';
-import type { Cell, Packing } from './packing';
+import type { PackedCell, Packing } from './packing';
 
 /** A renaming: image of each CPU, task and address space. */
 export interface Renaming {
@@ -69,10 +69,10 @@ interface Moves {
   readonly images: Uint8Array;
 }
 
-function movesOf(cells: readonly Cell[], schema: Schema, r: Renaming): Moves {
+function movesOf(cells: readonly PackedCell[], schema: Schema, r: Renaming): Moves {
   const place = new Map(cells.map((cell) => [`${cell.field}:${cell.index.join()}`, cell]));
   const images: number[] = [];
-  const target = (cell: Cell): Cell => {
+  const target = (cell: PackedCell): PackedCell => {
     const { over }: Field = schema[cell.field];
     const index = cell.index.map((value, i) => renamed(over[i], value, r));
     const found = place.get(`${cell.field}:${index.join()}`);

@@ -2,11 +2,11 @@
  * Files of computed data, a convenience: whatever goes wrong here costs only the time to compute the data again, and
  * never changes an answer.
  *
- * - The files lie in a folder of the user's, outside of any checkout, that nobody else can write to: a cache that came with
- *   a checkout was written by somebody else, and is not looked at.
+ * - The files lie in a folder of the user's, outside of any checkout, that nobody else can write to: a cache that came
+ *   with a checkout was written by somebody else, and is not looked at.
  * - The name of a file is its kind and a hash of everything that its content was made from (origin.ts).
- * - Each file is sealed: | SHA-256 of format, name and content | content |. A file that was damaged, cut off, or written under
- *   another name is removed, with one line on stderr, and its content is computed anew.
+ * - Each file is sealed: | SHA-256 of format, name and content | content |. A file that was damaged, cut off, or
+ *   written under another name is removed, with one line on stderr, and its content is computed anew.
  * - What is kept is data. Nothing that can be executed is; code is generated from data whose form has been checked.
  */
 import { createHash, randomBytes } from 'node:crypto';

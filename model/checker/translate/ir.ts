@@ -111,7 +111,7 @@ export interface FieldInfo {
   readonly size: number;
 }
 
-export interface RuleParameter {
+interface RuleParameter {
   /** Name of the `local` in the body. */
   readonly name: string;
   /** The sort `thread` has the values 0..tasks-1 (user tasks) and tasks+c (the idle thread of CPU c). */

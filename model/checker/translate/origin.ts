@@ -4,7 +4,8 @@
  *
  * - the sources of the model, which the translator reads,
  * - the code of model/ that runs now (dist/ may be older than the sources),
- * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along; processor and platform.
+ * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along,
+ * - processor and platform.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';

@@ -12,7 +12,7 @@ import type { DesignValue, FieldInfo, InvariantInfo, Program, RuleInfo, SourcePr
 import { sourceProgram } from './source-program';
 
 /** What a back end needs of a model: everything but its packing. */
-export type Translatable<S extends Transient, D> = Omit<Model<S, D>, 'packing' | 'initial'>;
+type Translatable<S extends Transient, D> = Omit<Model<S, D>, 'packing' | 'initial'>;
 
 function fieldsOf(schema: Schema, model: Pick<Translatable<Transient, unknown>, 'bounds'>): FieldInfo[] {
   const { bounds } = model;

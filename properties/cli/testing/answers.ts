@@ -2,6 +2,14 @@
  * For tests: what each command answers with --json. Strict objects: a key that is not in the contract fails here.
  */
 import { z } from 'zod';
+import type { Ended } from './pti-check';
+
+/** The one line of JSON that a command has answered, checked. */
+export function read<T extends z.ZodType>(schema: T, { stdout }: Pick<Ended, 'stdout'>): z.infer<T> {
+  const lines = stdout.trimEnd().split('\n');
+  if (lines.length !== 1) throw new RangeError(`expected one line of JSON, found ${lines.length}: ${stdout}`);
+  return schema.parse(JSON.parse(stdout));
+}
 
 const count = z.int().min(0);
 const seconds = z.number().min(0);

@@ -40,7 +40,7 @@ export interface Interaction {
 }
 
 /** The decision trees of an InteractionCode. */
-export interface InteractionTrees {
+interface InteractionTrees {
   /** By the number of the instance; a tree of kind 'none' for one that is not tried, or not crossing. */
   readonly steps: readonly Tree[];
   readonly mayCross: readonly Tree[];

@@ -4,14 +4,16 @@
  * generated code stops where a rule stores a value without a code, and the search begins anew with a wider layout. So a
  * layout is a guess about size, never about truth.
  *
- *   word: | code | code | ... | code | 1 |     bit 0 of every word is 1: a word of a shared table that has been written is never 0
+ *   word: | code | code | ... | code | 1 |
+ *
+ * Bit 0 of every word is 1: a word of a shared table that has been written is never 0.
  */
 import type { FieldInfo, Program } from '../../translate/ir';
 
 /** A set of values 0..31, one bit each. */
 export type ValueSet = number;
 
-export const MAX_VALUES = 32;
+const MAX_VALUES = 32;
 
 export interface Cell {
   readonly number: number;

@@ -14,18 +14,7 @@ import { Executor } from './symbolic';
 import type { Tree } from './tree';
 import { putTrees, TreeReader } from './tree-words';
 
-/** Functions of w0, w1, ... (as many as the layout has words). */
-export interface PackedCode {
-  /**
-   * (w0, ..., out, at): stores all successors, one after the other, from out[at] on; returns where they end. Self-loops
-   * included; see marker.ts.
-   */
-  readonly successors: (...wordsOutAt: (number | Int32Array)[]) => number;
-  /** The lowest property among the invariants that the state violates, or 0. */
-  readonly judge: (...words: number[]) => number;
-}
-
-/** The decision trees of a PackedCode. */
+/** The decision trees of the two functions. */
 export interface PackedTrees {
   /** One tree for the instances of each CPU. */
   readonly successors: readonly Tree[];
@@ -46,7 +35,13 @@ export function packedTrees(program: Program, layout: Layout): PackedTrees {
   };
 }
 
-/** The text of the functions of a PackedCode. The number of its instance follows each successor. */
+/**
+ * The text of two functions of the words of a state, w0, w1, ... (as many as the layout has):
+ *
+ *   successors(w0, ..., out, at)  stores all successors, one after the other, from out[at] on, each with the number of
+ *                                 its instance behind it; returns where they end. Self-loops included; see marker.ts.
+ *   judge(w0, ...)                the lowest property among the invariants that the state violates, or 0
+ */
 export function packedSource({ successors, judge }: PackedTrees, layout: Layout): string {
   const emitter = new Emitter(layout, true);
   return `'use strict';\n${emitter.successors('successors', successors)}\n${emitter.judge('judge', judge)}`;

@@ -2,54 +2,30 @@
  * Executes rules on an unknown state: wherever the outcome depends on a cell, both outcomes are followed, with what has
  * been learnt about the cell, and the result is a decision tree. Written with continuations, so that a condition in the
  * middle of an expression needs no second run up to there: `condition(e, yes, no)` calls `yes` or `no`, or both, below
- * a test. What is known on the way (facts, locals, writes) is held while the continuation runs and put back when it has
- * returned its tree: rules are executed tens of thousands of times, and copies would cost more than the execution. The
- * program must be without quantifiers.
+ * a test. What is known on the way is in path.ts. The program must be without quantifiers.
  */
 import { compare } from '../../translate/fold';
 import type { Comparison, Expr, Statement } from '../../translate/ir';
 import { isCondition } from '../../translate/ir';
 import { cellAt, type Layout, members, subset, type ValueSet } from './layout';
 import { NO_CELL, NO_CODE } from './marker';
+import { type CellValue, type Local, Path, type Then } from './path';
 import { type Facts, known, NONE, same, split, type Tree, test, type Value, type Write } from './tree';
 
-type Local = Value | boolean;
-type CellValue = Extract<Value, { kind: 'cell' }>;
-
-type Then = () => Tree;
 type WithValue = (value: Value) => Tree;
 
-const isSingle = (set: ValueSet) => (set & (set - 1)) === 0;
-
-/** What the entry of a map is while the continuation runs. */
-function during<K, V>(map: Map<K, V>, key: K, value: V, then: Then): Tree {
-  const before = map.get(key);
-  map.set(key, value);
-  const tree = then();
-  if (before === undefined) map.delete(key);
-  else map.set(key, before);
-  return tree;
-}
-
 export class Executor {
-  private readonly layout: Layout;
+  private readonly path: Path;
   private instance = 0;
-  /** The values that each cell can have on the present path. */
-  private readonly facts: Facts;
-  private readonly locals = new Map<string, Local>();
-  private readonly writes = new Map<number, Value>();
-  /** What a cell holds that has not been written. */
-  private readonly unwritten: readonly Value[];
 
-  constructor(layout: Layout) {
-    this.layout = layout;
-    this.facts = this.anything();
-    this.unwritten = layout.cells.map(({ number }) => ({ kind: 'cell', cell: number, plus: 0 }));
+  /** `path` knows what has been learnt, and may leave open what follows from it. */
+  constructor(layout: Layout, path: Path = new Path(layout)) {
+    this.path = path;
   }
 
   /** What the cells can be before anything is asked. */
   anything(): Facts {
-    return Int32Array.from(this.layout.cells, (cell) => cell.values);
+    return this.path.anything();
   }
 
   /** A rule with these arguments, where these facts hold. */
@@ -61,7 +37,7 @@ export class Executor {
     facts: Facts,
   ): Tree {
     this.begin(instance, facts);
-    for (let i = 0; i < params.length; i++) this.locals.set(params[i], known(args[i]));
+    for (let i = 0; i < params.length; i++) this.path.define(params[i], known(args[i]));
     return this.statements(body, 0, () => this.step());
   }
 
@@ -77,29 +53,11 @@ export class Executor {
 
   private begin(instance: number, facts: Facts): void {
     this.instance = instance;
-    this.facts.set(facts);
-    this.locals.clear();
-    this.writes.clear();
+    this.path.begin(facts);
   }
 
-  protected fail(property: number): Tree {
+  private fail(property: number): Tree {
     return { kind: 'fail', instance: this.instance, property };
-  }
-
-  /** What follows if the cell has one of these values; a subclass may leave that open. */
-  protected learn(cell: number, values: ValueSet, then: Then): Tree {
-    const before = this.facts[cell];
-    this.facts[cell] = values;
-    const tree = then();
-    this.facts[cell] = before;
-    return tree;
-  }
-
-  /** A cell of which one value is left is known. */
-  private settled(value: Value): Value {
-    if (value.kind === 'known') return value;
-    const set = this.facts[value.cell];
-    return isSingle(set) ? known(31 - Math.clz32(set) + value.plus) : value;
   }
 
   private statements(list: readonly Statement[], at: number, then: Then): Tree {
@@ -119,9 +77,7 @@ export class Executor {
         );
       case 'assign':
         return this.value(statement.value, (value) =>
-          this.place(statement.field, statement.indices, (cell) =>
-            during(this.writes, cell, this.settled(value), next),
-          ),
+          this.place(statement.field, statement.indices, (cell) => this.path.written(cell, value, next)),
         );
       case 'require':
         // Whatever follows is not asked for: the application is a violation of the first property that fails.
@@ -130,7 +86,7 @@ export class Executor {
   }
 
   private let({ name, type, value }: Extract<Statement, { kind: 'let' }>, next: Then): Tree {
-    const bind = (bound: Local) => during(this.locals, name, bound, next);
+    const bind = (bound: Local) => this.path.bound(name, bound, next);
     if (type === 'int') return this.value(value, bind);
     return this.condition(
       value,
@@ -144,7 +100,7 @@ export class Executor {
     if (now >= 0) return then(now);
     const collect = (found: readonly number[]): Tree => {
       if (found.length === indices.length) {
-        const cell = cellAt(this.layout, field, found);
+        const cell = cellAt(this.path.layout, field, found);
         return cell < 0 ? this.fail(NO_CELL) : then(cell);
       }
       return this.knownValue(indices[found.length], (index) => collect([...found, index]));
@@ -158,10 +114,10 @@ export class Executor {
       case 'int':
         return known(expr.value);
       case 'local':
-        return this.settled(this.locals.get(expr.name) as Value);
+        return this.path.local(expr.name);
       case 'read': {
         const cell = this.immediatePlace(expr.field, expr.indices);
-        return cell < 0 ? undefined : this.read(cell);
+        return cell < 0 ? undefined : this.path.read(cell);
       }
       default:
         return undefined;
@@ -176,11 +132,7 @@ export class Executor {
       if (value?.kind !== 'known') return -1;
       found.push(value.value);
     }
-    return cellAt(this.layout, field, found);
-  }
-
-  private read(cell: number): Value {
-    return this.settled(this.writes.get(cell) ?? this.unwritten[cell]);
+    return cellAt(this.path.layout, field, found);
   }
 
   private value(expr: Expr, then: WithValue): Tree {
@@ -188,7 +140,7 @@ export class Executor {
     if (now !== undefined) return then(now);
     switch (expr.kind) {
       case 'read':
-        return this.place(expr.field, expr.indices, (cell) => then(this.read(cell)));
+        return this.place(expr.field, expr.indices, (cell) => then(this.path.read(cell)));
       case 'choose':
         return this.condition(
           expr.condition,
@@ -208,7 +160,7 @@ export class Executor {
       return this.knownValue(expr.left, (left) => this.knownValue(expr.right, (right) => then(known(left % right))));
     return this.value(expr.left, (first) =>
       this.knownValue(expr.right, (right) => {
-        const left = this.settled(first);
+        const left = this.path.settled(first);
         const plus = operator === '+' ? right : -right;
         return then(left.kind === 'known' ? known(left.value + plus) : { ...left, plus: left.plus + plus });
       }),
@@ -221,14 +173,14 @@ export class Executor {
   }
 
   private settle(value: Value, then: (value: number) => Tree): Tree {
-    const now = this.settled(value);
+    const now = this.path.settled(value);
     if (now.kind === 'known') return then(now.value);
     const { cell, plus } = now;
     return split(
       cell,
-      members(this.facts[cell]).map((each) => ({
+      members(this.path.facts[cell]).map((each) => ({
         values: 1 << each,
-        tree: this.learn(cell, 1 << each, () => then(each + plus)),
+        tree: this.path.learn(cell, 1 << each, () => then(each + plus)),
       })),
     );
   }
@@ -238,7 +190,7 @@ export class Executor {
       case 'bool':
         return expr.value ? yes() : no();
       case 'local':
-        return this.locals.get(expr.name) === true ? yes() : no();
+        return this.path.isTrue(expr.name) ? yes() : no();
       case 'not':
         return this.condition(expr.operand, no, yes);
       case 'and':
@@ -272,58 +224,48 @@ export class Executor {
   }
 
   private comparison(operator: Comparison, first: Value, second: Value, yes: Then, no: Then): Tree {
-    const left = this.settled(first);
-    const right = this.settled(second);
+    const left = this.path.settled(first);
+    const right = this.path.settled(second);
     if (left.kind === 'known') {
       if (right.kind === 'known') return compare(operator, left.value, right.value) ? yes() : no();
       return this.ask(right, (value) => compare(operator, left.value, value), yes, no);
     }
     if (right.kind === 'known') return this.ask(left, (value) => compare(operator, value, right.value), yes, no);
-    if ((operator === '===' || operator === '!==') && this.comparable(left, right)) {
+    if ((operator === '===' || operator === '!==') && this.path.comparable(left, right)) {
       const [equal, other] = operator === '===' ? [yes, no] : [no, yes];
-      const both = this.facts[left.cell] & this.facts[right.cell];
+      const both = this.path.facts[left.cell] & this.path.facts[right.cell];
       if (both === 0) return other();
-      const alike = this.learn(left.cell, both, () => this.learn(right.cell, both, equal));
+      const alike = this.path.learn(left.cell, both, () => this.path.learn(right.cell, both, equal));
       return same(left.cell, right.cell, alike, other());
     }
     // Two unknown cells: one of them is followed value by value.
     return this.settle(right, (value) => this.comparison(operator, left, known(value), yes, no));
   }
 
-  /** Do equal codes of the two cells mean equal values, and the other way round? */
-  private comparable(left: CellValue, right: CellValue): boolean {
-    const [a, b] = [this.layout.cells[left.cell], this.layout.cells[right.cell]];
-    if (left.plus !== 0 || right.plus !== 0 || left.cell === right.cell) return false;
-    if (a.plain && b.plain) return true;
-    return members(this.facts[a.number]).every((value) =>
-      members(this.facts[b.number]).every((other) => (a.codes[value] === b.codes[other]) === (value === other)),
-    );
-  }
-
   private ask({ cell, plus }: CellValue, holds: (value: number) => boolean, yes: Then, no: Then): Tree {
-    const of = this.facts[cell];
+    const of = this.path.facts[cell];
     const values = subset(of, (each) => holds(each + plus));
     if (values === 0) return no();
     if (values === of) return yes();
-    return test(cell, of, values, this.learn(cell, values, yes), this.learn(cell, of & ~values, no));
+    return test(cell, of, values, this.path.learn(cell, values, yes), this.path.learn(cell, of & ~values, no));
   }
 
   /** The end of an application: the new state, if the layout has codes for it. */
   private step(): Tree {
     const writes: Write[] = [];
-    for (const [cell, written] of this.writes) {
-      const value = this.settled(written);
-      const held = this.facts[cell];
+    for (const [cell, written] of this.path.writes) {
+      const value = this.path.settled(written);
+      const held = this.path.facts[cell];
       if (value.kind === 'known') {
-        if (this.codeOf(cell, value.value) < 0) return this.fail(NO_CODE);
+        if (this.path.codeOf(cell, value.value) < 0) return this.fail(NO_CODE);
         if (held !== 1 << value.value) writes.push({ cell, held, value });
         continue;
       }
       if (value.cell === cell && value.plus === 0) continue;
-      const of = this.facts[value.cell];
-      const values = subset(of, (each) => this.codeOf(cell, each + value.plus) >= 0);
+      const of = this.path.facts[value.cell];
+      const values = subset(of, (each) => this.path.codeOf(cell, each + value.plus) >= 0);
       if (values !== of) return this.narrowed(value.cell, of, values);
-      if (!this.copies(cell, value, values)) return this.settle(value, () => this.step());
+      if (!this.path.copies(cell, value, values)) return this.settle(value, () => this.step());
       writes.push({ cell, held, value, of });
     }
     return { kind: 'step', instance: this.instance, writes };
@@ -335,21 +277,8 @@ export class Executor {
       cell,
       of,
       values,
-      this.learn(cell, values, () => this.step()),
+      this.path.learn(cell, values, () => this.step()),
       this.fail(NO_CODE),
     );
-  }
-
-  private codeOf(cell: number, value: number): number {
-    return this.layout.cells[cell].codes[value] ?? -1;
-  }
-
-  /** Can the code be computed, by adding a constant or from a table in one word? */
-  private copies(cell: number, value: CellValue, values: ValueSet): boolean {
-    const [to, from] = [this.layout.cells[cell], this.layout.cells[value.cell]];
-    const differences = members(values).map(
-      (each) => this.codeOf(cell, each + value.plus) - this.codeOf(value.cell, each),
-    );
-    return to.bits << from.bits <= 32 || differences.every((difference) => difference === differences[0]);
   }
 }

@@ -17,7 +17,7 @@ const DEEPEST = 1000;
 /** A constant that is added to a value: values are 0..31. */
 const FURTHEST = 64;
 
-export function putTree(tree: Tree, to: number[]): void {
+function putTree(tree: Tree, to: number[]): void {
   to.push(KINDS.indexOf(tree.kind));
   switch (tree.kind) {
     case 'none':

@@ -18,7 +18,7 @@ export interface Store {
 }
 
 /** A cell gets what another one had. `of`: the values that the other one can have. */
-export interface Copy {
+interface Copy {
   readonly cell: number;
   readonly held: ValueSet;
   readonly value: Extract<Value, { kind: 'cell' }>;

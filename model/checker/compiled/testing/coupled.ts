@@ -9,7 +9,7 @@ import { bool, global, perCpu, perThread, range, thread } from '../../language/s
 import type { Model } from '../../model';
 import { makePacking } from '../../search/packing';
 
-export const COUPLED_SCHEMA = {
+const COUPLED_SCHEMA = {
   pc: perCpu(range(4)),
   flag: perCpu(bool),
   mode: global(bool),

@@ -28,12 +28,12 @@ import { PromelaState, promelaType } from './promela-state';
 /** Stands before the boot step, where there is one. */
 export const BOOT = '/* boot */';
 
-interface Option extends GuardedCommand {
+interface GuardedOption extends GuardedCommand {
   readonly rule: RuleInfo;
   readonly title: string;
 }
 
-function optionsOf(program: Program): Option[] {
+function optionsOf(program: Program): GuardedOption[] {
   return program.rules.flatMap((rule) =>
     argumentsOf(rule).map((args) => {
       const named = args.map((arg, i) => `${rule.params[i].name}=${arg}`).join(', ');
@@ -44,7 +44,7 @@ function optionsOf(program: Program): Option[] {
 }
 
 /** Fields that are read or written at an index that is no constant. */
-function computedFields(options: readonly Option[], invariants: readonly InvariantInfo[]): Set<string> {
+function computedFields(options: readonly GuardedOption[], invariants: readonly InvariantInfo[]): Set<string> {
   const computed = new Set<string>();
   const note = (field: string, indices: readonly Expr[]): void => {
     if (indices.some((index) => index.kind !== 'int')) computed.add(field);
@@ -68,19 +68,23 @@ function computedFields(options: readonly Option[], invariants: readonly Invaria
 }
 
 /** The locals that an option cannot do without. They are 0 between steps, so they make no states. */
-const keptLocals = (option: Option, state: PromelaState): string[] =>
+const keptLocals = (option: GuardedOption, state: PromelaState): string[] =>
   letsOf(option.effect).map(({ name }) => state.local(name));
 
 /**
  * Hidden variables would keep the locals out of the state, but SPIN's breadth-first search, the only one that gives
  * shortest traces, refuses models with them.
  */
-function localDeclarations(options: readonly Option[], state: PromelaState, fields: readonly FieldInfo[]): string[] {
+function localDeclarations(
+  options: readonly GuardedOption[],
+  state: PromelaState,
+  fields: readonly FieldInfo[],
+): string[] {
   const type = promelaType(Math.max(2, ...fields.map((field) => field.size)));
   return [...new Set(options.flatMap((option) => keptLocals(option, state)))].map((name) => `${type} ${name};`);
 }
 
-function optionText(option: Option, state: PromelaState): string[] {
+function optionText(option: GuardedOption, state: PromelaState): string[] {
   const { title, rule, guard, effect } = option;
   const reset = keptLocals(option, state).map((name) => `       ${name} = 0;`);
   const body = [...promelaStatements(effect, state, '       '), ...reset];
