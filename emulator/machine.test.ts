@@ -1,6 +1,6 @@
 import { type LoadableImage, LoadError } from './boot';
 import { Machine } from './machine';
-import { CPL, CS, RAX, RBX, RCX, RSP, SS } from './registers';
+import { CPL, CS, RAX, RBX, RCX, RSP, SS, VEC_NMI, VEC_PF } from './registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
 import {
   handlerOf,
@@ -46,7 +46,7 @@ describe('machine', () => {
     userAt(small, '48c7c00000f0ff 488b00'); // mov $-0x100000,%rax; mov (%rax),%rax
     expect(machine.step(0)).toBe(RETIRED);
     expect(machine.step(0)).toBe(FAULTED);
-    expect(cpu.rip()).toBe(handlerOf(14));
+    expect(cpu.rip()).toBe(handlerOf(VEC_PF));
     expect(cpu.rsp()).toBe(RSP0 - 48);
     expect(peek(machine, RSP0 - 48)).toBe(4n);
     expect(peek(machine, RSP0 - 32)).toBe(BigInt(USER_CS));
@@ -54,7 +54,7 @@ describe('machine', () => {
 
     machine.raiseNmi(0);
     expect(machine.step(0)).toBe(DELIVERED);
-    expect(cpu.rip()).toBe(handlerOf(2));
+    expect(cpu.rip()).toBe(handlerOf(VEC_NMI));
     expect(cpu.r[RSP] & 15).toBe(8);
   });
 

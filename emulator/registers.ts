@@ -70,7 +70,7 @@ export const NMI_BLOCKED = 73,
   NMI_PENDING = 74,
   STI_SHADOW = 75,
   SS_SHADOW = 76,
-  HALTED = 77;
+  IN_HLT = 77;
 /** A #DB trap (single step) waits for the next boundary; MOV SS can delay it (SDM vol. 3, 6.8.3). */
 export const DB_PENDING = 78;
 /** 1 after a shutdown. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from '../registers';
+import { NULL_OBSERVER } from '../observer';
+import { CR2, EFLAGS, FLAG_DF, GS_BASE, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, VEC_GP } from '../registers';
 import { FAULTED, RETIRED } from '../step-result';
 import {
   KERNEL,
@@ -7,6 +8,7 @@ import {
   KERNEL_STACK,
   kernelAt,
   leafEntry,
+  observe,
   peek,
   poke,
   put64,
@@ -154,6 +156,28 @@ describe('stack', () => {
     expect([cpu.get64(RBP), cpu.rsp(), cpu.rip()]).toEqual([7n, KERNEL_STACK - 56 + 8 + 16, KERNEL_CODE]);
   });
 
+  test('POP to a place that cannot be written, and LEAVE from one that cannot be read, change nothing', () => {
+    const unmapped = 0x7000_0000n;
+    setRegister(cpu, RSP, BigInt(KERNEL_STACK - 32));
+    setRegister(cpu, RBX, unmapped);
+    const faults: number[][] = [];
+    observe(small, { faulted: ({ r }, fault) => faults.push([fault.vector, fault.addressLo, r[RSP], r[RBP]]) });
+    kernelAt(small, '8f03'); // popq (%rbx)
+    expect(machine.step(0)).toBe(FAULTED);
+    setRegister(cpu, RSP, BigInt(KERNEL_STACK));
+    setRegister(cpu, RBP, unmapped);
+    kernelAt(small, 'c9'); // leave
+    expect(machine.step(0)).toBe(FAULTED);
+    setRegister(cpu, RSP, BigInt(KERNEL_STACK));
+    setRegister(cpu, RBP, 1n << 60n);
+    kernelAt(small, 'c9'); // leave
+    expect(machine.step(0)).toBe(FAULTED);
+    machine.observer = NULL_OBSERVER;
+    expect(faults.map(([vector]) => vector)).toEqual([14, 14, 12]);
+    expect(faults[0].slice(1, 3)).toEqual([Number(unmapped), (KERNEL_STACK - 32) | 0]);
+    expect(faults[1].slice(1)).toEqual([Number(unmapped), KERNEL_STACK | 0, Number(unmapped)]);
+  });
+
   test('CALL and JMP through memory; a non-canonical target faults in the instruction', () => {
     setRegister(cpu, RSP, BigInt(KERNEL_STACK));
     setRegister(cpu, RBX, BigInt(DATA));
@@ -166,7 +190,7 @@ describe('stack', () => {
     poke(machine, DATA, 1n << 60n);
     kernelAt(small, 'ff23'); // jmpq *(%rbx)
     expect(machine.step(0)).toBe(FAULTED);
-    expect(cpu.event.vector).toBe(13);
+    expect(cpu.event.vector).toBe(VEC_GP);
   });
 });
 
@@ -201,6 +225,15 @@ describe('string instructions', () => {
     prepare(0, DATA, DATA + 0x300);
     run('aa 48ad', 2); // stos %al,(%rdi); lods (%rsi),%rax
     expect([peek(machine, DATA + 0x300) & 0xffn, cpu.get64(RAX)]).toEqual([0xabn, 0x1111n]);
+  });
+
+  test('the source of a string instruction may have a segment, the destination never', () => {
+    setRegister(cpu, GS_BASE, 0x100n);
+    setRegister(cpu, RSI, BigInt(DATA + 0x400 - 0x100));
+    setRegister(cpu, RDI, BigInt(DATA + 0x440));
+    poke(machine, DATA + 0x400, 0x1122334455667788n);
+    run('6548a5'); // movsq %gs:(%rsi),(%rdi)
+    expect(peek(machine, DATA + 0x440)).toBe(0x1122334455667788n);
   });
 
   test('REPNE SCAS and REPE CMPS stop at the element that decides', () => {

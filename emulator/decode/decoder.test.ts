@@ -10,7 +10,7 @@ import {
   OP_STACK,
   OP_WRITES_RSP,
 } from '../micro-op';
-import { R8, RAX, RSP } from '../registers';
+import { R8, RAX, RSP, VEC_UD } from '../registers';
 import { KERNEL_CODE, KERNEL_STACK, kernelAt, PML4, setRegister, smallMachine } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 import { vaHi, vaLo } from '../words';
@@ -56,7 +56,7 @@ describe('decoder', () => {
     const small = smallMachine();
     kernelAt(small, '06'); // push %es, undefined in 64-bit mode
     small.machine.step(0);
-    expect(small.cpu.event.vector).toBe(6);
+    expect(small.cpu.event.vector).toBe(VEC_UD);
     for (const hex of [
       '0f58c1', // addps %xmm1,%xmm0
       '0fa2', // cpuid

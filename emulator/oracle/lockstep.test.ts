@@ -8,7 +8,7 @@ import type { Cpu } from '../cpu/cpu';
 import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
 import { Machine } from '../machine';
-import { CS, EFLAGS, FLAG_RF, GPR_NAMES, HALTED, RIP } from '../registers';
+import { CS, EFLAGS, FLAG_RF, GPR_NAMES, IN_HLT, RIP } from '../registers';
 import { FAULTED } from '../step-result';
 import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small-machine';
 import { readState, type State } from './architectural-state';
@@ -44,7 +44,7 @@ class Twin implements OracleMachine {
     else {
       this.steps++;
       this.observed.step();
-      while (cpu.r[HALTED] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
+      while (cpu.r[IN_HLT] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
       this.afterStep(this);
     }
     readState(cpu, state);

@@ -15,7 +15,7 @@ import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
 import { Machine } from '../machine';
 import { REG } from '../micro-op';
-import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, HALTED, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
+import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, IN_HLT, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
 import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
@@ -172,7 +172,7 @@ class Lockstep {
     if ((observed.cpu.r[CR4] & CR4_PCIDE) !== 0)
       throw new LockstepError('the guest turns PCID on, which QEMU lacks: assemble it with PCID=0');
     if (result === SHUTDOWN) return this.end('shutdown', []);
-    if (observed.cpu.r[HALTED] !== 0) return this.halt();
+    if (observed.cpu.r[IN_HLT] !== 0) return this.halt();
     readState(observed.cpu, this.ours);
     await this.stepOracle();
     if (this.chose) await this.copyChoice();
@@ -218,7 +218,7 @@ class Lockstep {
       this.theirs[RIP_INDEX + 1] = r[RIP + 1];
     }
     this.stepOurs();
-    if (r[HALTED] !== 0) return this.end('halted', []);
+    if (r[IN_HLT] !== 0) return this.end('halted', []);
     readState(observed.cpu, this.ours);
     await this.stepOracle();
     return undefined;

@@ -10,7 +10,7 @@ import {
   FLAG_IF,
   FLAG_RF,
   FLAG_TF,
-  HALTED,
+  IN_HLT,
   IN_SHUTDOWN,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -21,7 +21,7 @@ import {
   VEC_DB,
   VEC_NMI,
 } from '../registers';
-import { DELIVERED, SHUTDOWN, HALTED as STEP_HALTED } from '../step-result';
+import { DELIVERED, HALTED, SHUTDOWN } from '../step-result';
 import { deliver } from './delivery';
 import { acknowledge, deliverableVector, hasRequest } from './local-apic';
 
@@ -30,7 +30,7 @@ export const PROCEED = -1;
 
 export function attend(cpu: Cpu): number {
   const r = cpu.r;
-  if (r[ONLINE] === 0) return STEP_HALTED;
+  if (r[ONLINE] === 0) return HALTED;
   if (r[IN_SHUTDOWN] !== 0) return SHUTDOWN;
   // MOV SS holds everything back, STI only maskable interrupts (SDM vol. 3, 6.8.3).
   if (r[SS_SHADOW] === 0) {
@@ -41,7 +41,7 @@ export function attend(cpu: Cpu): number {
       if (vector >= 0) return takeIrq(cpu, vector);
     }
   }
-  if (r[HALTED] !== 0) return STEP_HALTED;
+  if (r[IN_HLT] !== 0) return HALTED;
   // A shadow covers the boundary before one instruction: that one.
   r[STI_SHADOW] = 0;
   r[SS_SHADOW] = 0;

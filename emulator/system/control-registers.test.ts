@@ -1,21 +1,23 @@
-import { CPL, CR3, CR4, CR4_DE, CR4_PCIDE, DR6, DR7, GDTR_LIMIT, RAX, RBX, RCX, RDX, TR } from '../registers';
-import { FAULTED, RETIRED } from '../step-result';
 import {
-  handlerOf,
-  kernelAt,
-  peek,
-  put64,
-  type SmallMachine,
-  setRegister,
-  smallMachine,
-  userAt,
-} from '../testing/small-machine';
-
-function expectFault(small: SmallMachine, vector: number, error?: number): void {
-  expect(small.machine.step(0)).toBe(FAULTED);
-  expect(small.cpu.rip()).toBe(handlerOf(vector));
-  if (error !== undefined) expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(error));
-}
+  CPL,
+  CR3,
+  CR4,
+  CR4_DE,
+  CR4_PCIDE,
+  DR6,
+  DR7,
+  GDTR_LIMIT,
+  RAX,
+  RBX,
+  RCX,
+  RDX,
+  TR,
+  VEC_GP,
+  VEC_UD,
+} from '../registers';
+import { RETIRED } from '../step-result';
+import { expectFault } from '../testing/expectations';
+import { kernelAt, put64, setRegister, smallMachine, userAt } from '../testing/small-machine';
 
 describe('control registers and MSRs', () => {
   test('CR3 bit 63 needs PCIDE and reads back as 0', () => {
@@ -28,7 +30,7 @@ describe('control registers and MSRs', () => {
     expect(small.cpu.get64(RBX)).toBe(0x1003n);
     small.cpu.r[CR4] &= ~CR4_PCIDE;
     kernelAt(small, '0f22d8'); // mov %rax,%cr3
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
   });
 
   test('PCIDE can be turned on only while the PCID is 0', () => {
@@ -36,7 +38,7 @@ describe('control registers and MSRs', () => {
     kernelAt(small, '0f22e0'); // mov %rax,%cr4
     setRegister(small.cpu, RAX, BigInt(small.cpu.r[CR4] | CR4_PCIDE));
     small.cpu.r[CR3] |= 0x18;
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     small.cpu.r[CR3] &= ~0x18;
     kernelAt(small, '0f22e0'); // mov %rax,%cr4
     expect(small.machine.step(0)).toBe(RETIRED);
@@ -47,7 +49,7 @@ describe('control registers and MSRs', () => {
     kernelAt(small, '0f30'); // wrmsr
     setRegister(small.cpu, RCX, 0xc0000101n);
     setRegister(small.cpu, RDX, 0x8000n);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     kernelAt(small, '0f32'); // rdmsr
     setRegister(small.cpu, RCX, 0x10n);
     expect(() => small.machine.step(0)).toThrow(/RDMSR of 0x10/);
@@ -92,9 +94,9 @@ describe('debug registers', () => {
       '0f21e8', // mov %dr5,%rax
     ]) {
       kernelAt(small, hex);
-      expectFault(small, 6);
+      expectFault(small, VEC_UD);
       userAt(small, hex);
-      expectFault(small, 6);
+      expectFault(small, VEC_UD);
       cpu.r[CPL] = 0;
       cpu.refresh();
     }
@@ -109,7 +111,7 @@ describe('debug registers', () => {
     small.machine.run(0, 4);
     expect([small.cpu.get64(RBX), small.cpu.get64(RCX)]).toEqual([0x123456789abcdef0n, 0x123456789abcdef0n]);
     kernelAt(small, '0f23f8'); // mov %rax,%dr7
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     setRegister(small.cpu, RAX, 0x401n);
     kernelAt(small, '0f23f8'); // mov %rax,%dr7
     expect(() => small.machine.step(0)).toThrow(/DR7/);
@@ -125,7 +127,7 @@ describe('debug registers', () => {
       '440f21f8', // mov %dr15,%rax
     ]) {
       kernelAt(small, hex);
-      expectFault(small, 6);
+      expectFault(small, VEC_UD);
     }
   });
 });

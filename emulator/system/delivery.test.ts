@@ -1,5 +1,4 @@
-import type { Delivery, Fault, Observer } from '../observer';
-import { NULL_OBSERVER } from '../observer';
+import type { Delivery, Fault } from '../observer';
 import {
   CPL,
   CR2,
@@ -10,21 +9,25 @@ import {
   FLAG_TF,
   IDTR_LIMIT,
   NMI_BLOCKED,
-  NMI_PENDING,
-  RAX,
   RSP,
   SS,
   TR_LIMIT,
+  VEC_DF,
+  VEC_GP,
+  VEC_NMI,
+  VEC_PF,
+  VEC_TS,
+  VEC_UD,
 } from '../registers';
-import { DELIVERED, FAULTED, HALTED, RETIRED, SHUTDOWN } from '../step-result';
+import { DELIVERED, FAULTED, RETIRED, SHUTDOWN } from '../step-result';
 import {
   handlerOf,
   IST1,
   KERNEL_STACK,
   kernelAt,
   leafEntry,
+  observe,
   peek,
-  poke,
   put64,
   RSP0,
   type SmallMachine,
@@ -47,11 +50,6 @@ function useIst(small: SmallMachine, vector: number, ist: number): void {
   setGate(small.machine, vector, HANDLER + vector * 2, ist);
 }
 
-function observe(small: SmallMachine, hooks: Partial<Observer>): void {
-  const observer = Object.create(NULL_OBSERVER) as Observer;
-  small.machine.observer = Object.assign(observer, hooks);
-}
-
 describe('delivery in 64-bit mode', () => {
   test('from user mode uses rsp0 and pushes SS RSP RFLAGS CS RIP and the error code', () => {
     const small = smallMachine();
@@ -62,7 +60,7 @@ describe('delivery in 64-bit mode', () => {
     expect(frame).toEqual([4, USER, USER_CS, FLAG_IF | FLAG_RF | 3, USER_STACK, USER_SS]);
     expect([small.cpu.r[CPL], small.cpu.r[CS], small.cpu.r[SS]]).toEqual([0, 0x10, 0]);
     expect(small.cpu.r[EFLAGS] & FLAG_IF).toBe(0);
-    expect(small.cpu.rip()).toBe(handlerOf(14));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   });
 
   test('within CPL 0 stays on the current stack, aligned down to 16 before pushing, and keeps SS', () => {
@@ -77,7 +75,7 @@ describe('delivery in 64-bit mode', () => {
 
   test('an IST gate switches unconditionally, also when already on that stack', () => {
     const small = smallMachine();
-    useIst(small, 2, 1);
+    useIst(small, VEC_NMI, 1);
     kernelAt(small, '90'); // nop
     for (let round = 0; round < 2; round++) {
       small.cpu.r[NMI_BLOCKED] = 0;
@@ -110,7 +108,7 @@ describe('delivery in 64-bit mode', () => {
     setGate(small.machine, 0x50, HANDLER, 0, 14, 0);
     userAt(small, 'cd50'); // int $0x50
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_GP));
     expect(peek(small.machine, RSP0 - 48)).toBe(BigInt(0x50 * 8 + 2));
     expect(peek(small.machine, RSP0 - 40)).toBe(BigInt(USER));
   });
@@ -130,7 +128,7 @@ describe('delivery in 64-bit mode', () => {
       [KERNEL_STACK + 16, KERNEL_STACK - 8],
       [KERNEL_STACK + 32, KERNEL_STACK - 8],
     ]) {
-      useIst(small, 8, 1);
+      useIst(small, VEC_DF, 1);
       kernelAt(small, '0f0b'); // ud2
       setRegister(small.cpu, RSP, BigInt(rsp));
       small.machine.step(0);
@@ -151,7 +149,7 @@ describe('delivery in 64-bit mode', () => {
     setFlags(small.cpu, FLAG_IF);
     small.machine.raiseIrq(0, 0x60);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(13));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_GP));
     expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(0x60 * 8 + 3));
   });
 });
@@ -159,11 +157,11 @@ describe('delivery in 64-bit mode', () => {
 describe('double faults and shutdown', () => {
   test('a page fault whose stack is not mapped becomes #DF(0) on its IST stack', () => {
     const small = smallMachine();
-    useIst(small, 8, 1);
+    useIst(small, VEC_DF, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
     userAt(small, '488b0425000000ff'); // mov 0xffffffffff000000,%rax
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(8));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DF));
     expect(small.cpu.rsp()).toBe(IST1 - 48);
     expect(peek(small.machine, IST1 - 48)).toBe(0n);
     expect(small.cpu.r[CR2]).toBe(vaLo(RSP0 - 8));
@@ -171,11 +169,11 @@ describe('double faults and shutdown', () => {
 
   test('#GP then #PF is serial: the page fault is delivered', () => {
     const small = smallMachine();
-    useIst(small, 14, 1);
+    useIst(small, VEC_PF, 1);
     put64(small.machine, leafEntry(RSP0 - 8), 0);
     userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(14));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   });
 
   test('#GP then #GP is a double fault', () => {
@@ -183,7 +181,7 @@ describe('double faults and shutdown', () => {
     small.machine.memory.write32((0x11000 + 13 * 16 + 4) >> 2, 0);
     userAt(small, 'f4'); // hlt
     expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.rip()).toBe(handlerOf(8));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DF));
   });
 
   test('a fault during #DF delivery is shutdown, which is final', () => {
@@ -203,7 +201,7 @@ describe('double faults and shutdown', () => {
 
   test('a TSS that is too short is #TS', () => {
     const small = smallMachine();
-    useIst(small, 10, 0);
+    useIst(small, VEC_TS, 0);
     small.cpu.r[TR_LIMIT] = 3;
     const faults: number[] = [];
     observe(small, {
@@ -214,118 +212,6 @@ describe('double faults and shutdown', () => {
     userAt(small, '0f0b'); // ud2
     expect(small.machine.step(0)).toBe(SHUTDOWN);
     expect(faults).toEqual([6, 10, 10, 10]);
-  });
-});
-
-describe('NMI', () => {
-  test('blocks further NMIs, latches one, and delivers it right after IRET', () => {
-    const small = smallMachine();
-    const { machine, cpu } = small;
-    let latched = 0;
-    observe(small, {
-      nmiLatched: () => {
-        latched++;
-      },
-    });
-    machine.memory.writeBytes(HANDLER + 4, Uint8Array.of(0x48, 0xcf));
-    kernelAt(small, '90909090'); // nop; nop; nop; nop
-    machine.raiseNmi(0);
-    machine.step(0);
-    machine.raiseNmi(0);
-    machine.raiseNmi(0);
-    expect([cpu.r[NMI_BLOCKED], cpu.r[NMI_PENDING], latched]).toEqual([1, 1, 1]);
-    expect(machine.step(0)).toBe(RETIRED);
-    expect(cpu.r[NMI_BLOCKED]).toBe(0);
-    expect(machine.step(0)).toBe(DELIVERED);
-    expect(cpu.r[NMI_PENDING]).toBe(0);
-  });
-
-  test('an IRET that faults unblocks NMIs too', () => {
-    const small = smallMachine();
-    kernelAt(small, '48cf'); // iretq
-    small.cpu.r[NMI_BLOCKED] = 1;
-    expect(small.machine.step(0)).toBe(FAULTED);
-    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
-  });
-
-  test('INT 2 does not block NMIs', () => {
-    const small = smallMachine();
-    kernelAt(small, 'cd02'); // int $2
-    small.machine.step(0);
-    expect(small.cpu.r[NMI_BLOCKED]).toBe(0);
-  });
-
-  test('wakes a halted CPU', () => {
-    const small = smallMachine();
-    kernelAt(small, 'f490'); // hlt; nop
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.machine.step(0)).toBe(HALTED);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-  });
-});
-
-describe('interrupt shadows and traps', () => {
-  test('STI holds interrupts back for one instruction, but not an NMI', () => {
-    const small = smallMachine();
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    small.machine.raiseIrq(0, 0x50);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
-      RETIRED,
-      RETIRED,
-      DELIVERED,
-    ]);
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    setFlags(small.cpu, 0);
-    small.machine.step(0);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
-  });
-
-  test('STI with IF already set opens no shadow', () => {
-    const small = smallMachine();
-    kernelAt(small, 'fb9090'); // sti; nop; nop
-    setFlags(small.cpu, FLAG_IF);
-    small.machine.step(0);
-    small.machine.raiseIrq(0, 0x50);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-  });
-
-  test('MOV SS holds back interrupts and NMIs', () => {
-    const small = smallMachine();
-    kernelAt(small, '8ed09090'); // mov %eax,%ss; nop; nop
-    setRegister(small.cpu, RAX, 0x18);
-    setFlags(small.cpu, FLAG_IF);
-    small.machine.step(0);
-    small.machine.raiseNmi(0);
-    small.machine.raiseIrq(0, 0x50);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(2));
-  });
-
-  test('TF traps after the instruction, before a pending NMI', () => {
-    const small = smallMachine();
-    kernelAt(small, '9090'); // nop; nop
-    setFlags(small.cpu, FLAG_TF);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    small.machine.raiseNmi(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(1));
-    expect(small.cpu.r[NMI_PENDING]).toBe(1);
-  });
-
-  test('POPF that sets TF traps one instruction later', () => {
-    const small = smallMachine();
-    kernelAt(small, '9d9090'); // popf; nop; nop
-    poke(small.machine, KERNEL_STACK - 8, FLAG_TF);
-    setRegister(small.cpu, RSP, KERNEL_STACK - 8);
-    expect([small.machine.step(0), small.machine.step(0), small.machine.step(0)]).toEqual([
-      RETIRED,
-      RETIRED,
-      DELIVERED,
-    ]);
   });
 });
 
@@ -350,7 +236,7 @@ describe('observer calls', () => {
         calls.push(`stack ${lo === vaLo(RSP0 - 40)} ${bytes} ${write}`);
       },
       delivered: (cpu) => {
-        calls.push(`delivered ${cpu.rip() === handlerOf(6)}`);
+        calls.push(`delivered ${cpu.rip() === handlerOf(VEC_UD)}`);
       },
     });
     userAt(small, '0f0b'); // ud2

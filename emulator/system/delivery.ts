@@ -21,9 +21,9 @@ import {
   FLAG_RF,
   FLAG_TF,
   FLAG_VM,
-  HALTED,
   IDTR_BASE,
   IDTR_LIMIT,
+  IN_HLT,
   IN_SHUTDOWN,
   NMI_BLOCKED,
   NMI_PENDING,
@@ -257,7 +257,7 @@ function switchTo(cpu: Cpu): void {
   r[RIP + 1] = target.ripHi;
   r[CS] = (target.selector & ~3) | target.cpl;
   r[EFLAGS] &= ~(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (target.interruptGate ? FLAG_IF : 0));
-  r[HALTED] = 0;
+  r[IN_HLT] = 0;
   r[STI_SHADOW] = 0;
   r[SS_SHADOW] = 0;
   if (target.cpl !== r[CPL]) {

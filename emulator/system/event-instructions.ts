@@ -5,7 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { fail, jump, privileged } from '../cpu/outcome';
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
-import { HALTED, NO_ERROR_CODE, RIP, VEC_UD } from '../registers';
+import { IN_HLT, NO_ERROR_CODE, RIP, VEC_UD } from '../registers';
 import { enter } from './delivery';
 
 /**
@@ -27,7 +27,7 @@ export function ud2(cpu: Cpu): Outcome {
 
 export function hlt(cpu: Cpu): Outcome {
   if (!privileged(cpu)) return FAULT;
-  cpu.r[HALTED] = 1;
+  cpu.r[IN_HLT] = 1;
   cpu.attention = 1;
   return NEXT;
 }

@@ -1,4 +1,4 @@
-import { EFLAGS, FLAG_RF, FLAG_TF, HALTED, NMI_BLOCKED, R11, RCX, RDI, RSP } from '../registers';
+import { EFLAGS, FLAG_RF, FLAG_TF, IN_HLT, NMI_BLOCKED, R11, RCX, RDI, RSP } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
 import {
   KERNEL_CODE,
@@ -69,7 +69,7 @@ describe('RF', () => {
       'eb00', // jmp
     ]) {
       expect(rest(small, hex)).toBe(0);
-      small.cpu.r[HALTED] = 0;
+      small.cpu.r[IN_HLT] = 0;
     }
     setRegister(small.cpu, RSP, KERNEL_STACK);
     rest(small, 'cd50'); // int $0x50

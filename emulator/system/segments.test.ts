@@ -1,11 +1,7 @@
-import { type Fault, NULL_OBSERVER, type Observer } from '../observer';
 import {
-  CPL,
   CR2,
-  CS,
   DS,
   ES,
-  FLAG_ZF,
   FS,
   FS_BASE,
   GDTR_BASE,
@@ -22,12 +18,29 @@ import {
   TR,
   TR_BASE,
   TR_LIMIT,
+  VEC_GP,
+  VEC_NP,
+  VEC_PF,
+  VEC_SS,
+  VEC_UD,
 } from '../registers';
 import { FAULTED } from '../step-result';
 import {
+  ABSENT_TSS,
+  BASED,
+  CONFORMING,
+  DATA,
+  EXECUTE_ONLY,
+  firstFault,
+  GDT,
+  LAST_TSS,
+  machineWithDescriptors,
+  NOT_PRESENT,
+  outcome,
+  READ_ONLY,
+} from '../testing/segments';
+import {
   KERNEL,
-  KERNEL_CODE,
-  KERNEL_CS,
   KERNEL_STACK,
   kernelAt,
   leafEntry,
@@ -35,73 +48,11 @@ import {
   poke,
   put64,
   type SmallMachine,
-  setFlags,
   setRegister,
-  smallMachine,
   TSS_SELECTOR,
   userAt,
 } from '../testing/small-machine';
-import { UnimplementedError } from '../unimplemented';
 import { vaHi, vaLo } from '../words';
-
-const GDT = 0x10000;
-const DATA = KERNEL + 0x50000;
-/** Selectors of descriptors that `machineWith` adds to the GDT of the small machine. */
-const NOT_PRESENT = 0x50,
-  EXECUTE_ONLY = 0x58,
-  CONFORMING = 0x60,
-  READ_ONLY = 0x68,
-  BASED = 0x70,
-  CALL_GATE = 0x78,
-  ABSENT_CODE = 0x80,
-  ABSENT_TSS = 0x88,
-  LAST_TSS = 0x98;
-
-function machineWith(): SmallMachine {
-  const small = smallMachine();
-  for (const [selector, lo, hi] of [
-    [NOT_PRESENT, 0xffff, 0x00cf7300],
-    [EXECUTE_ONLY, 0xffff, 0x00aff900],
-    [CONFORMING, 0xffff, 0x00af9f00],
-    [READ_ONLY, 0xffff, 0x00cff100],
-    [BASED, 0x56781000, 0x124ff334],
-    [CALL_GATE, 0, 0x0000ec00],
-    [ABSENT_CODE, 0xffff, 0x00af1b00],
-    [ABSENT_TSS, 0x67, 0x00000900],
-    [LAST_TSS, 0x67, 0x00008900],
-  ])
-    put64(small.machine, GDT + selector, lo, hi);
-  small.cpu.r[GDTR_LIMIT] = 0x9f;
-  return small;
-}
-
-/** One step at that CPL; the vector and error code of its fault, or nothing. */
-function outcome(small: SmallMachine, hex: string, cpl = 0): number[] {
-  if (cpl === 3) userAt(small, hex);
-  else {
-    small.cpu.r[CPL] = 0;
-    small.cpu.r[CS] = KERNEL_CS;
-    small.cpu.refresh();
-    kernelAt(small, hex);
-    setRegister(small.cpu, RSP, BigInt(KERNEL_STACK));
-  }
-  setFlags(small.cpu, 0);
-  const result = small.machine.step(0);
-  return result === FAULTED ? [small.cpu.event.vector, small.cpu.event.error] : [];
-}
-
-/** What an observer is told first about the instruction, also when its delivery fails. */
-function firstFault(small: SmallMachine, hex: string): Fault | undefined {
-  let first: Fault | undefined;
-  const observer: Observer = Object.create(NULL_OBSERVER);
-  observer.faulted = (_cpu, fault) => {
-    first ??= { ...fault };
-  };
-  small.machine.observer = observer;
-  kernelAt(small, hex);
-  small.machine.step(0);
-  return first;
-}
 
 describe('a load of DS, ES, FS or GS', () => {
   test.each([
@@ -109,18 +60,18 @@ describe('a load of DS, ES, FS or GS', () => {
     ['user data', 0x2b, 3, []],
     ['user data with RPL 0', 0x28, 3, []],
     ['kernel data', 0x18, 0, []],
-    ['kernel data with RPL 3', 0x1b, 0, [13, 0x18]],
-    ['kernel data at CPL 3', 0x18, 3, [13, 0x18]],
+    ['kernel data with RPL 3', 0x1b, 0, [VEC_GP, 0x18]],
+    ['kernel data at CPL 3', 0x18, 3, [VEC_GP, 0x18]],
     ['readable code', 0x33, 3, []],
     ['conforming code of ring 0 at CPL 3', CONFORMING | 3, 3, []],
-    ['execute-only code', EXECUTE_ONLY | 3, 3, [13, EXECUTE_ONLY]],
+    ['execute-only code', EXECUTE_ONLY | 3, 3, [VEC_GP, EXECUTE_ONLY]],
     ['read-only data', READ_ONLY | 3, 3, []],
-    ['a TSS', TSS_SELECTOR, 0, [13, TSS_SELECTOR]],
-    ['what is not present', NOT_PRESENT, 0, [11, NOT_PRESENT]],
-    ['what is beyond the GDT', 0xa0, 0, [13, 0xa0]],
-    ['an LDT that does not exist', 0x2c, 0, [13, 0x2c]],
+    ['a TSS', TSS_SELECTOR, 0, [VEC_GP, TSS_SELECTOR]],
+    ['what is not present', NOT_PRESENT, 0, [VEC_NP, NOT_PRESENT]],
+    ['what is beyond the GDT', 0xa0, 0, [VEC_GP, 0xa0]],
+    ['an LDT that does not exist', 0x2c, 0, [VEC_GP, 0x2c]],
   ])('of %s', (_name, selector, cpl, expected) => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     for (const [hex, register] of [
       ['8ed8', DS], // mov %eax,%ds
       ['8ec0', ES], // mov %eax,%es
@@ -135,7 +86,7 @@ describe('a load of DS, ES, FS or GS', () => {
   });
 
   test('of FS and GS loads the base of the descriptor, 0 for a null selector', () => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     for (const [hex, base] of [
       ['8ee0', FS_BASE], // mov %eax,%fs
       ['8ee8', GS_BASE], // mov %eax,%gs
@@ -155,13 +106,15 @@ describe('a load of DS, ES, FS or GS', () => {
       '8ed8', // mov %eax,%ds
       '8ed0', // mov %eax,%ss
       '0f00e0', // verr %ax
+      '0f00e8', // verw %ax
       '0f03c0', // lsl %ax,%eax
+      '0f02c0', // lar %ax,%eax
       '0f00d8', // ltr %ax
     ]) {
-      const small = machineWith();
+      const small = machineWithDescriptors();
       setRegister(small.cpu, GDTR_BASE, 0x7000_0000n);
       setRegister(small.cpu, RAX, 0x18n);
-      expect(firstFault(small, hex)).toMatchObject({ vector: 14, error: 0, addressLo: 0x70000018, implicit: true });
+      expect(firstFault(small, hex)).toMatchObject({ vector: VEC_PF, error: 0, addressLo: 0x70000018, implicit: true });
     }
   });
 });
@@ -180,7 +133,7 @@ describe('POP FS and POP GS', () => {
 
   test('load selector and base, and release 8 bytes', () => {
     for (const [hex, register, base] of forms) {
-      const small = machineWith();
+      const small = machineWithDescriptors();
       setRegister(small.cpu, KERNEL_GS_BASE, 0x5555n);
       setRegister(small.cpu, base, 0x123456789abcn);
       setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
@@ -192,16 +145,16 @@ describe('POP FS and POP GS', () => {
 
   test('fault as a load does, with rsp, selector and bases as they were', () => {
     for (const [hex, register, base] of forms) {
-      const small = machineWith();
+      const small = machineWithDescriptors();
       setRegister(small.cpu, base, 0x123456789abcn);
       setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
-      expect(popped(small, hex, 0x123456789abcdefn, 0)).toEqual([13, 0xcdec]);
+      expect(popped(small, hex, 0x123456789abcdefn, 0)).toEqual([VEC_GP, 0xcdec]);
       expect([small.cpu.r[register], small.cpu.get64(base)]).toEqual([0, 0x123456789abcn]);
       expect(peek(small.machine, small.cpu.rsp() + 32)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK - 64)));
       setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
-      expect(popped(small, hex, BigInt(NOT_PRESENT), 0)).toEqual([11, NOT_PRESENT]);
+      expect(popped(small, hex, BigInt(NOT_PRESENT), 0)).toEqual([VEC_NP, NOT_PRESENT]);
       setRegister(small.cpu, RSP, 1n << 60n);
-      expect(firstFault(small, hex)).toMatchObject({ vector: 12, error: 0 });
+      expect(firstFault(small, hex)).toMatchObject({ vector: VEC_SS, error: 0 });
     }
   });
 });
@@ -209,18 +162,18 @@ describe('POP FS and POP GS', () => {
 describe('a load of SS', () => {
   test.each([
     ['null at CPL 0', 0, 0, []],
-    ['null with RPL 3 at CPL 0', 3, 0, [13, 0]],
-    ['null at CPL 3', 3, 3, [13, 0]],
+    ['null with RPL 3 at CPL 0', 3, 0, [VEC_GP, 0]],
+    ['null at CPL 3', 3, 3, [VEC_GP, 0]],
     ['kernel data', 0x18, 0, []],
     ['user data at CPL 3', 0x2b, 3, []],
-    ['user data with another RPL', 0x28, 3, [13, 0x28]],
-    ['user data at CPL 0', 0x28, 0, [13, 0x28]],
-    ['read-only data', READ_ONLY | 3, 3, [13, READ_ONLY]],
-    ['code', 0x10, 0, [13, 0x10]],
-    ['what is not present', NOT_PRESENT | 3, 3, [12, NOT_PRESENT]],
-    ['what is beyond the GDT', 0xa0, 0, [13, 0xa0]],
+    ['user data with another RPL', 0x28, 3, [VEC_GP, 0x28]],
+    ['user data at CPL 0', 0x28, 0, [VEC_GP, 0x28]],
+    ['read-only data', READ_ONLY | 3, 3, [VEC_GP, READ_ONLY]],
+    ['code', 0x10, 0, [VEC_GP, 0x10]],
+    ['what is not present', NOT_PRESENT | 3, 3, [VEC_SS, NOT_PRESENT]],
+    ['what is beyond the GDT', 0xa0, 0, [VEC_GP, 0xa0]],
   ])('of %s', (_name, selector, cpl, expected) => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     put64(small.machine, GDT + NOT_PRESENT, 0xffff, 0x00cf7300);
     setRegister(small.cpu, RAX, BigInt(selector));
     expect(outcome(small, '8ed0', cpl)).toEqual(expected); // mov %eax,%ss
@@ -229,13 +182,39 @@ describe('a load of SS', () => {
   });
 
   test('of CS is #UD', () => {
-    expect(outcome(machineWith(), '8ec8')).toEqual([6, -1]); // mov %eax,%cs
+    expect(outcome(machineWithDescriptors(), '8ec8')).toEqual([VEC_UD, -1]); // mov %eax,%cs
+  });
+});
+
+describe('an operand in memory that is not mapped', () => {
+  const UNMAPPED = 0x7000_0000;
+
+  test.each([
+    ['mov (%rbx),%ds', '8e1b', 0, UNMAPPED],
+    ['mov (%rbx),%ss', '8e13', 0, UNMAPPED],
+    ['ltr (%rbx)', '0f001b', 0, UNMAPPED],
+    ['lsl (%rbx),%eax', '0f0303', 0, UNMAPPED],
+    ['lar (%rbx),%eax', '0f0203', 0, UNMAPPED],
+    ['verr (%rbx)', '0f0023', 0, UNMAPPED],
+    ['verw (%rbx)', '0f002b', 0, UNMAPPED],
+    ['mov %ds,(%rbx)', '8c1b', 2, UNMAPPED],
+    ['str (%rbx)', '0f000b', 2, UNMAPPED],
+    ['sgdt (%rbx)', '0f0103', 2, UNMAPPED],
+    ['sidt (%rbx)', '0f010b', 2, UNMAPPED],
+    ['lgdt (%rbx)', '0f0113', 0, UNMAPPED],
+    ['lidt (%rbx)', '0f011b', 0, UNMAPPED],
+  ])('%s is a page fault of the program’s own', (_text, hex, error, cr2) => {
+    const small = machineWithDescriptors();
+    const before = small.cpu.r.slice(ES, IDTR_LIMIT + 1);
+    setRegister(small.cpu, RBX, BigInt(UNMAPPED));
+    expect(firstFault(small, hex)).toMatchObject({ vector: VEC_PF, error, addressLo: cr2, implicit: false });
+    expect(small.cpu.r.slice(ES, IDTR_LIMIT + 1)).toEqual(before);
   });
 });
 
 describe('stores of selectors and of table registers', () => {
   test('MOV from a segment register and STR: a register at operand size, memory as 16 bits', () => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     for (const [hex, expected] of [
       ['8cd8', 0x2bn], // mov %ds,%eax
       ['488cd8', 0x2bn], // mov %ds,%rax
@@ -261,7 +240,7 @@ describe('stores of selectors and of table registers', () => {
   });
 
   test('SGDT and SIDT store limit and base, or nothing: CR2 is the first byte that cannot be stored', () => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     for (const [hex, limit] of [
       ['0f0103', 0x9fn], // sgdt (%rbx)
       ['0f010b', 0xfffn], // sidt (%rbx)
@@ -280,18 +259,18 @@ describe('stores of selectors and of table registers', () => {
     ]) {
       poke(small.machine, DATA + 0xff8, 0x1122334455667788n);
       setRegister(small.cpu, RBX, BigInt(at));
-      expect(outcome(small, '0f0103')).toEqual([14, 2]); // sgdt (%rbx)
+      expect(outcome(small, '0f0103')).toEqual([VEC_PF, 2]); // sgdt (%rbx)
       expect([small.cpu.r[CR2], small.cpu.r[CR2 + 1]]).toEqual([vaLo(cr2), vaHi(cr2)]);
       expect(peek(small.machine, DATA + 0xff8)).toBe(0x1122334455667788n);
     }
   });
 
   test('LGDT and LIDT load both or neither; a non-canonical base is #GP(0)', () => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     setRegister(small.cpu, RBX, BigInt(DATA));
     poke(small.machine, DATA, (0x0000_8000_0000_1234n << 16n) | 0x77n);
     poke(small.machine, DATA + 8, 0x8000n);
-    expect(outcome(small, '0f0113')).toEqual([13, 0]); // lgdt (%rbx)
+    expect(outcome(small, '0f0113')).toEqual([VEC_GP, 0]); // lgdt (%rbx)
     poke(small.machine, DATA, 0x77n);
     poke(small.machine, DATA + 8, 0n);
     expect(outcome(small, '0f011b')).toEqual([]); // lidt (%rbx)
@@ -302,10 +281,10 @@ describe('stores of selectors and of table registers', () => {
       [DATA + 0x1000, DATA + 0x1000],
       [DATA + 0xffe, DATA + 0x1000],
     ]) {
-      const fresh = machineWith();
+      const fresh = machineWithDescriptors();
       put64(fresh.machine, leafEntry(DATA + 0x1000), 0);
       setRegister(fresh.cpu, RBX, BigInt(at));
-      expect(outcome(fresh, '0f0113')).toEqual([14, 0]); // lgdt (%rbx)
+      expect(outcome(fresh, '0f0113')).toEqual([VEC_PF, 0]); // lgdt (%rbx)
       expect([fresh.cpu.r[CR2], fresh.cpu.r[GDTR_LIMIT]]).toEqual([vaLo(cr2), 0x9f]);
     }
   });
@@ -313,103 +292,44 @@ describe('stores of selectors and of table registers', () => {
 
 describe('LTR', () => {
   test.each([
-    ['null', 3, [13, 0]],
-    ['a busy TSS', TSS_SELECTOR, [13, TSS_SELECTOR]],
-    ['data', 0x18, [13, 0x18]],
-    ['a TSS that is not present', ABSENT_TSS, [11, ABSENT_TSS]],
-    ['a TSS whose upper half is beyond the GDT', LAST_TSS, [13, LAST_TSS]],
-    ['what is beyond the GDT', 0xa0, [13, 0xa0]],
+    ['null', 3, [VEC_GP, 0]],
+    ['a busy TSS', TSS_SELECTOR, [VEC_GP, TSS_SELECTOR]],
+    ['data', 0x18, [VEC_GP, 0x18]],
+    ['a TSS that is not present', ABSENT_TSS, [VEC_NP, ABSENT_TSS]],
+    ['a TSS whose upper half is beyond the GDT', LAST_TSS, [VEC_GP, LAST_TSS]],
+    ['what is beyond the GDT', 0xa0, [VEC_GP, 0xa0]],
   ])('of %s faults and loads nothing', (_name, selector, expected) => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     setRegister(small.cpu, RAX, BigInt(selector));
     expect(outcome(small, '0f00d8')).toEqual(expected); // ltr %ax
     expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
   });
 
+  test('whose upper half is not mapped is a page fault of the processor’s own', () => {
+    const small = machineWithDescriptors();
+    const end = KERNEL + 0x51000;
+    put64(small.machine, 0x51000 - 8, 0x67, 0x00008900);
+    put64(small.machine, leafEntry(end), 0);
+    setRegister(small.cpu, GDTR_BASE, BigInt(end - 8 - LAST_TSS));
+    small.cpu.r[GDTR_LIMIT] = 0xa7;
+    setRegister(small.cpu, RAX, BigInt(LAST_TSS));
+    const fault = firstFault(small, '0f00d8'); // ltr %ax
+    expect(fault).toMatchObject({ vector: VEC_PF, addressLo: vaLo(end), implicit: true });
+    expect(small.cpu.r[TR]).toBe(TSS_SELECTOR);
+  });
+
   test('loads base and limit, and writes to the GDT: a read-only one is a page fault', () => {
-    const small = machineWith();
+    const small = machineWithDescriptors();
     small.cpu.r[GDTR_LIMIT] = 0xa7;
     put64(small.machine, GDT + LAST_TSS, 0x56780067, 0x12008934);
     put64(small.machine, GDT + LAST_TSS + 8, -1);
     put64(small.machine, leafEntry(KERNEL + GDT), GDT | 1);
     setRegister(small.cpu, RAX, BigInt(LAST_TSS));
-    expect(outcome(small, '0f00d8')).toEqual([14, 3]); // ltr %ax
+    expect(outcome(small, '0f00d8')).toEqual([VEC_PF, 3]); // ltr %ax
     put64(small.machine, leafEntry(KERNEL + GDT), GDT | 3);
     small.cpu.tlb.flushAll();
     expect(outcome(small, '0f00d8')).toEqual([]); // ltr %ax
     const { r } = small.cpu;
     expect([r[TR], r[TR_BASE], r[TR_BASE + 1], r[TR_LIMIT]]).toEqual([LAST_TSS, 0x12345678, -1, 0x67]);
-  });
-});
-
-describe('LSL, LAR, VERR and VERW', () => {
-  /** Limit and access rights or nothing, readable, writable, at CPL 3. */
-  test.each([
-    ['null', 3, undefined, undefined, false, false],
-    ['user data', 0x2b, 0xffffffffn, 0xc0f300n, true, true],
-    ['read-only data', READ_ONLY | 3, 0xffffffffn, 0xc0f100n, true, false],
-    ['user code', 0x33, 0xffffffffn, 0xa0fb00n, true, false],
-    ['execute-only code', EXECUTE_ONLY | 3, 0xffffffffn, 0xa0f900n, false, false],
-    ['conforming code of ring 0', CONFORMING | 3, 0xffffffffn, 0xa09f00n, true, false],
-    ['kernel data', 0x1b, undefined, undefined, false, false],
-    ['a byte-granular limit', BASED | 3, 0xf1000n, 0x40f300n, true, true],
-    ['a call gate', CALL_GATE | 3, undefined, 0xec00n, false, false],
-    ['an LDT that does not exist', 0x2f, undefined, undefined, false, false],
-    ['what is beyond the GDT', 0xa3, undefined, undefined, false, false],
-  ])('of %s', (_name, selector, limit, rights, readable, writable) => {
-    const small = machineWith();
-    const value = (hex: string) => {
-      setRegister(small.cpu, RBX, 0xffffffffffffffffn);
-      setRegister(small.cpu, RAX, BigInt(selector));
-      expect(outcome(small, hex, 3)).toEqual([]);
-      const visible = (small.cpu.rflags() & FLAG_ZF) !== 0;
-      if (!visible) expect(small.cpu.get64(RBX)).toBe(0xffffffffffffffffn);
-      return [visible, small.cpu.get64(RBX)] as const;
-    };
-    const [hasLimit, found] = value('0f03d8'); // lsl %ax,%ebx
-    expect(hasLimit ? found : undefined).toBe(limit);
-    const [hasRights, access] = value('0f02d8'); // lar %ax,%ebx
-    expect(hasRights ? access : undefined).toBe(rights);
-    const [isReadable] = value('0f00e0'); // verr %ax
-    const [isWritable] = value('0f00e8'); // verw %ax
-    expect([isReadable, isWritable]).toEqual([readable, writable]);
-  });
-});
-
-describe('LRETQ', () => {
-  const returnTo = (small: SmallMachine, rip: bigint, cs: number): number[] => {
-    kernelAt(small, '48cb'); // lretq
-    poke(small.machine, KERNEL_STACK - 64, rip);
-    poke(small.machine, KERNEL_STACK - 56, BigInt(cs));
-    setRegister(small.cpu, RSP, BigInt(KERNEL_STACK - 64));
-    return small.machine.step(0) === FAULTED ? [small.cpu.event.vector, small.cpu.event.error] : [];
-  };
-  const TARGET = BigInt.asUintN(64, BigInt(KERNEL_CODE + 0x100));
-
-  test('to the same CPL loads CS and RIP and releases 16 bytes', () => {
-    const small = machineWith();
-    expect(returnTo(small, TARGET, 8)).toEqual([]);
-    expect([small.cpu.r[CS], small.cpu.rip(), small.cpu.rsp()]).toEqual([8, KERNEL_CODE + 0x100, KERNEL_STACK - 48]);
-  });
-
-  test.each([
-    ['a null CS', 0, TARGET, [13, 0]],
-    ['data', 0x18, TARGET, [13, 0x18]],
-    ['what is beyond the GDT', 0xa0, TARGET, [13, 0xa0]],
-    ['code that is not present', ABSENT_CODE, TARGET, [11, ABSENT_CODE]],
-    ['a non-canonical RIP', 8, 1n << 47n, [13, 0]],
-    ['data and a non-canonical RIP', 0x18, 1n << 47n, [13, 0x18]],
-  ])('to %s faults', (_name, cs, rip, expected) => {
-    expect(returnTo(machineWith(), rip, cs)).toEqual(expected);
-  });
-
-  test('to another CPL or mode is not implemented; a bad stack is #SS or #PF', () => {
-    const small = machineWith();
-    expect(() => returnTo(small, TARGET, 0x33)).toThrow(UnimplementedError);
-    setRegister(small.cpu, RSP, 1n << 60n);
-    expect(firstFault(small, '48cb')).toMatchObject({ vector: 12, error: 0 }); // lretq
-    const other = machineWith();
-    setRegister(other.cpu, RSP, 0x7000_0000n);
-    expect(firstFault(other, '48cb')).toMatchObject({ vector: 14, error: 0, addressLo: 0x70000008 }); // lretq
   });
 });

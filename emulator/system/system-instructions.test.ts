@@ -1,5 +1,4 @@
 import {
-  APIC_ISR,
   CPL,
   CR3,
   CR4,
@@ -11,33 +10,30 @@ import {
   EFLAGS,
   FLAG_AC,
   FLAG_IF,
-  FLAG_NT,
+  FLAG_IOPL,
   FLAG_TF,
-  FLAG_VIF,
-  FLAG_VIP,
   FMASK,
   GS_BASE,
   KERNEL_GS_BASE,
   R11,
   RAX,
-  RBX,
   RCX,
+  RDX,
   RSP,
   SS,
+  VEC_DB,
+  VEC_GP,
+  VEC_UD,
 } from '../registers';
 import { DELIVERED, FAULTED, RETIRED } from '../step-result';
+import { expectFault } from '../testing/expectations';
 import {
   handlerOf,
-  KERNEL,
   KERNEL_CODE,
   KERNEL_STACK,
   kernelAt,
-  leafEntry,
   peek,
-  place,
   poke,
-  put64,
-  type SmallMachine,
   setFlags,
   setRegister,
   smallMachine,
@@ -48,12 +44,6 @@ import {
   userAt,
 } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
-
-function expectFault(small: SmallMachine, vector: number, error?: number): void {
-  expect(small.machine.step(0)).toBe(FAULTED);
-  expect(small.cpu.rip()).toBe(handlerOf(vector));
-  if (error !== undefined) expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(error));
-}
 
 describe('SYSCALL and SYSRET', () => {
   test('SYSCALL saves RIP and RFLAGS, masks RFLAGS, and leaves RSP, CR3 and GS alone', () => {
@@ -80,14 +70,14 @@ describe('SYSCALL and SYSRET', () => {
     expect(cpu.rflags()).toBe((0x3ffff & 0x3c7fd7) | 2);
     // TF came with R11: the trap is taken before the first user instruction.
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(cpu.rip()).toBe(handlerOf(1));
+    expect(cpu.rip()).toBe(handlerOf(VEC_DB));
   });
 
   test('SYSRET with a non-canonical RCX is #GP at CPL 0, on the stack that is loaded', () => {
     const small = smallMachine();
     kernelAt(small, '480f07'); // sysretq
     setRegister(small.cpu, RCX, 0x800000000000n);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     expect(small.cpu.rsp()).toBe(KERNEL_STACK - 48);
     expect(peek(small.machine, KERNEL_STACK - 40)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
   });
@@ -95,10 +85,10 @@ describe('SYSCALL and SYSRET', () => {
   test('both are #UD without EFER.SCE; SYSRET is #GP at CPL 3', () => {
     const small = smallMachine();
     userAt(small, '480f07'); // sysretq
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
     userAt(small, '0f05'); // syscall
     small.cpu.r[EFER] &= ~EFER_SCE;
-    expectFault(small, 6);
+    expectFault(small, VEC_UD);
   });
 
   test('SYSCALL under TF takes no trap when FMASK clears TF', () => {
@@ -117,7 +107,7 @@ describe('SYSCALL and SYSRET', () => {
     expect(small.machine.step(0)).toBe(RETIRED);
     setRegister(small.cpu, RSP, KERNEL_STACK);
     expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(1));
+    expect(small.cpu.rip()).toBe(handlerOf(VEC_DB));
     expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt.asUintN(64, BigInt(handlerOf(0))));
   });
 
@@ -129,92 +119,7 @@ describe('SYSCALL and SYSRET', () => {
     small.machine.step(0);
     expect([small.cpu.get64(GS_BASE), small.cpu.get64(KERNEL_GS_BASE)]).toEqual([0xffff888000000000n, 1n]);
     userAt(small, '0f01f8'); // swapgs
-    expectFault(small, 13, 0);
-  });
-});
-
-describe('IRETQ', () => {
-  const frame = (small: SmallMachine, cs: number, ss: number, rip: number | bigint = USER, flags = 2) => {
-    kernelAt(small, '48cf'); // iretq
-    [rip, cs, flags, USER_STACK, ss].forEach((word, i) => {
-      poke(small.machine, KERNEL_STACK - 40 + i * 8, word);
-    });
-    setRegister(small.cpu, RSP, KERNEL_STACK - 40);
-  };
-
-  test('returns to user mode with all five words', () => {
-    const small = smallMachine();
-    frame(small, USER_CS, USER_SS, USER, FLAG_IF | 2);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    const { cpu } = small;
-    expect([cpu.r[CPL], cpu.rip(), cpu.rsp(), cpu.r[CS], cpu.r[SS]]).toEqual([3, USER, USER_STACK, USER_CS, USER_SS]);
-    expect(cpu.r[EFLAGS] & FLAG_IF).toBe(FLAG_IF);
-  });
-
-  test.each([
-    ['a null CS', 3, USER_SS, 13, 0],
-    ['a data segment as CS', USER_SS, USER_SS, 13, 0x28],
-    ['CS with RPL above DPL', (KERNEL_CODE & 0) | 0x13, USER_SS, 13, 0x10],
-    ['CS beyond the GDT', 0x7b, USER_SS, 13, 0x78],
-    ['CS in an LDT that does not exist', 0x37, USER_SS, 13, 0x34],
-    ['a null SS on the way to CPL 3', USER_CS, 3, 13, 0],
-    ['SS with another RPL', USER_CS, 0x28, 13, 0x28],
-    ['a code segment as SS', USER_CS, USER_CS, 13, 0x30],
-  ])('%s is a fault at CPL 0 that leaves rsp at the frame', (_name, cs, ss, vector, error) => {
-    const small = smallMachine();
-    frame(small, cs, ss);
-    expectFault(small, vector, error);
-    expect(peek(small.machine, small.cpu.rsp() + 32)).toBe(BigInt.asUintN(64, BigInt(KERNEL_STACK - 40)));
-    expect(peek(small.machine, small.cpu.rsp() + 8)).toBe(BigInt.asUintN(64, BigInt(KERNEL_CODE)));
-  });
-
-  test('a non-present CS is #NP, a non-present SS is #SS', () => {
-    const small = smallMachine();
-    frame(small, USER_CS, USER_SS);
-    put64(small.machine, 0x10030, 0xffff, 0x00af7b00);
-    expectFault(small, 11, 0x30);
-    put64(small.machine, 0x10030, 0xffff, 0x00affb00);
-    put64(small.machine, 0x10028, 0xffff, 0x00cf7300);
-    frame(small, USER_CS, USER_SS);
-    expectFault(small, 12, 0x28);
-  });
-
-  test('a non-canonical RIP and NT are #GP(0)', () => {
-    const small = smallMachine();
-    frame(small, USER_CS, USER_SS, 0x8000_0000_0000n);
-    expectFault(small, 13, 0);
-    frame(small, USER_CS, USER_SS);
-    setFlags(small.cpu, FLAG_NT);
-    expectFault(small, 13, 0);
-  });
-
-  test('selectors are judged before RIP: a bad one with a non-canonical RIP is #GP(selector)', () => {
-    const small = smallMachine();
-    frame(small, USER_SS, USER_SS, 0x8000_0000_0000n);
-    expectFault(small, 13, USER_SS & ~3);
-    frame(small, USER_CS, USER_CS, 0x8000_0000_0000n);
-    expectFault(small, 13, USER_CS & ~3);
-  });
-
-  test('loads VIF and VIP at CPL 0 and keeps them at CPL 3', () => {
-    const small = smallMachine();
-    const virtual = FLAG_VIF | FLAG_VIP;
-    frame(small, USER_CS, USER_SS, USER, virtual | 2);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.cpu.rflags()).toBe(virtual | 2);
-    place(small.machine, USER, '48cf'); // iretq
-    [USER, USER_CS, 2, USER_STACK, USER_SS].forEach((word, i) => {
-      poke(small.machine, USER_STACK - 40 + i * 8, word);
-    });
-    setRegister(small.cpu, RSP, USER_STACK - 40);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.cpu.rflags()).toBe(virtual | 2);
-  });
-
-  test('compatibility mode is not implemented, and says so', () => {
-    const small = smallMachine();
-    frame(small, 0x23, USER_SS);
-    expect(() => small.machine.step(0)).toThrow(UnimplementedError);
+    expectFault(small, VEC_GP, 0);
   });
 });
 
@@ -237,7 +142,7 @@ describe('privilege', () => {
   ])('%s is #GP(0) at CPL 3', (_name, hex) => {
     const small = smallMachine();
     userAt(small, hex);
-    expectFault(small, 13, 0);
+    expectFault(small, VEC_GP, 0);
   });
 
   test('STAC and CLAC set and clear AC at CPL 0 whatever CR4.SMAP is, and are #UD at CPL 3', () => {
@@ -254,75 +159,58 @@ describe('privilege', () => {
       '0f01cb', // stac
       '0f01ca', // clac
     ]) {
-      // stac, clac
       userAt(small, hex);
-      expectFault(small, 6);
+      expectFault(small, VEC_UD);
       small.cpu.r[CPL] = 0;
     }
+  });
+
+  test('POPF changes IOPL at CPL 0 only, and IF only where CPL <= IOPL; it never faults for them', () => {
+    const popf = (cpl: number, flags: number): number => {
+      const small = smallMachine();
+      if (cpl === 3)
+        userAt(small, '9d'); // popfq
+      else kernelAt(small, '9d'); // popfq
+      setFlags(small.cpu, flags);
+      poke(small.machine, small.cpu.rsp() - 8, FLAG_IF ^ FLAG_IOPL ^ flags);
+      setRegister(small.cpu, RSP, small.cpu.rsp() - 8);
+      expect(small.machine.step(0)).toBe(RETIRED);
+      return small.cpu.rflags() & (FLAG_IF | FLAG_IOPL);
+    };
+    expect(popf(0, 0)).toBe(FLAG_IF | FLAG_IOPL);
+    expect(popf(3, 0)).toBe(0);
+    expect(popf(3, FLAG_IF)).toBe(FLAG_IF);
+    expect(popf(3, FLAG_IOPL)).toBe(FLAG_IF | FLAG_IOPL);
+  });
+
+  test('IN and OUT are for CPL <= IOPL; OUT to the delay port does nothing, any other port is not implemented', () => {
+    const run = (hex: string, iopl: number) => {
+      const small = smallMachine();
+      userAt(small, hex);
+      setFlags(small.cpu, iopl);
+      setRegister(small.cpu, RDX, 0x80n);
+      const result = small.machine.step(0);
+      return result === FAULTED ? small.cpu.event.vector : result;
+    };
+    expect([run('e4c2', FLAG_IOPL), run('e4c2', 0x2000)]).toEqual([RETIRED, 13]); // in $0xc2,%al
+    expect([run('e680', FLAG_IOPL), run('ee', FLAG_IOPL), run('ee', 0x2000)]).toEqual([RETIRED, RETIRED, 13]); // out
+    for (const hex of [
+      'e460', // in $0x60,%al
+      'e4c1', // in $0xc1,%al
+      'e4d0', // in $0xd0,%al
+      'e681', // out %al,$0x81
+    ])
+      expect(() => run(hex, FLAG_IOPL)).toThrow(UnimplementedError);
   });
 
   test('RDGSBASE is #UD unless CR4.FSGSBASE', () => {
     const small = smallMachine();
     userAt(small, 'f3480faec8'); // rdgsbase %rax
-    expectFault(small, 6);
+    expectFault(small, VEC_UD);
     userAt(small, 'f3480faec8'); // rdgsbase %rax
     small.cpu.r[CR4] |= CR4_FSGSBASE;
     setRegister(small.cpu, GS_BASE, 0x5555n);
     small.machine.step(0);
     expect(small.cpu.get64(RAX)).toBe(0x5555n);
-  });
-});
-
-describe('local APIC and choices', () => {
-  const APIC = KERNEL + 0x60000;
-  const mapDevice = (small: SmallMachine, page: number) => {
-    put64(small.machine, leafEntry(APIC), page | 3);
-  };
-
-  test('EOI ends the highest interrupt in service; a lower class waits for it', () => {
-    const small = smallMachine();
-    mapDevice(small, 0xfee00000 | 0);
-    kernelAt(small, '9090'); // nop; nop
-    setFlags(small.cpu, FLAG_IF);
-    small.machine.raiseIrq(0, 0x60);
-    small.machine.raiseIrq(0, 0x51);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(0x60));
-    kernelAt(small, 'c70300000000 9090'); // movl $0,(%rbx); nop; nop
-    setRegister(small.cpu, RBX, APIC + 0xb0);
-    setFlags(small.cpu, FLAG_IF);
-    expect(small.machine.step(0)).toBe(RETIRED);
-    expect(small.cpu.r[APIC_ISR + 3]).toBe(0);
-    expect(small.machine.step(0)).toBe(DELIVERED);
-    expect(small.cpu.rip()).toBe(handlerOf(0x51));
-  });
-
-  test('the ICR sends fixed interrupts and NMIs to another CPU', () => {
-    const small = smallMachine(2);
-    mapDevice(small, 0xfee00000 | 0);
-    // movl $0x1000000,0x310(%rbx); movl $0xfd,0x300(%rbx); movl $0x400,0x300(%rbx)
-    kernelAt(small, 'c78310030000 00000001 c78300030000 fd000000 c78300030000 00040000');
-    setRegister(small.cpu, RBX, APIC);
-    small.machine.run(0, 3);
-    expect(small.machine.step(1)).toBe(DELIVERED);
-    expect(small.machine.cpus[1].rip()).toBe(handlerOf(2));
-    setFlags(small.machine.cpus[1], FLAG_IF);
-    expect(small.machine.step(1)).toBe(DELIVERED);
-    expect(small.machine.cpus[1].rip()).toBe(handlerOf(0xfd));
-  });
-
-  test('a choice is a port at CPL 0 and a byte of the choice page anywhere', () => {
-    const small = smallMachine();
-    const asked: number[] = [];
-    small.machine.choose = (_cpu, alternatives) => {
-      asked.push(alternatives);
-      return alternatives - 1;
-    };
-    mapDevice(small, 0xfed00000 | 0);
-    kernelAt(small, 'e4c7 8a5b04'); // in $0xc7,%al; mov 4(%rbx),%bl
-    setRegister(small.cpu, RBX, APIC);
-    small.machine.run(0, 2);
-    expect(asked).toEqual([7, 4]);
-    expect([small.cpu.r[RAX] & 0xff, small.cpu.r[RBX] & 0xff]).toEqual([6, 3]);
   });
 });

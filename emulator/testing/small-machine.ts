@@ -10,6 +10,7 @@ import { BlockEncoder, BlockEncoderOptions, type Instruction } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
 import { setRflags } from '../cpu/outcome';
 import { Machine } from '../machine';
+import { NULL_OBSERVER, type Observer } from '../observer';
 import {
   CPL,
   CR3,
@@ -39,7 +40,7 @@ import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 /** Sign-folded base of the supervisor mapping of all RAM. */
 export const KERNEL = -0x7f000000;
 export const USER = 0x400000;
-const USER_PA = 0x40000;
+export const USER_PA = 0x40000;
 export const KERNEL_CODE = KERNEL + 0x20000;
 export const PML4 = 0x1000;
 export const KERNEL_CS = 0x10,
@@ -227,4 +228,10 @@ export function poke(machine: Machine, va: number, value: bigint | number): void
   const big = typeof value === 'bigint' ? value : BigInt(value);
   machine.memory.write32At(physical(va), bigLo(big));
   machine.memory.write32At(physical(va) + 4, bigHi(big));
+}
+
+/** Makes an observer of these hooks the machine's; it is told nothing else. */
+export function observe(small: SmallMachine, hooks: Partial<Observer>): void {
+  const observer = Object.create(NULL_OBSERVER) as Observer;
+  small.machine.observer = Object.assign(observer, hooks);
 }

@@ -1,7 +1,9 @@
 /**
- * `pti-check export`: the abstract machine of a design as a model of SPIN or of Murphi, on standard output.
+ * `pti-check export`: the abstract machine of a design as a model of SPIN or of Murphi, or as the JavaScript that
+ * `verify` runs, on standard output.
  */
 import type { Argv } from 'yargs';
+import { toJavaScript } from '../../model/checker/compiled/javascript';
 import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/checker/translate/export';
 import { entryModel } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
@@ -15,14 +17,15 @@ interface ExportFlags extends BoundFlags {
 }
 
 const DEFAULT_DESIGN = 'mainline';
+const JAVASCRIPT = 'javascript';
 
 function options(yargs: Argv): Argv<ExportFlags> {
   return boundFlags(designFlag(yargs))
     .option('to', {
       ...VALUE,
-      choices: EXPORT_LANGUAGES,
+      choices: [...EXPORT_LANGUAGES, JAVASCRIPT],
       demandOption: true,
-      describe: 'the language of the other model checker',
+      describe: 'the language of the other model checker; javascript: the code that verify runs',
     })
     .option('design', {
       ...VALUE,
@@ -40,7 +43,9 @@ function exportDesign({ to, design = DEFAULT_DESIGN, ...flags }: ExportFlags): v
   const bounds = boundsOf(choice, flags);
   const model = entryModel(choice.table ?? design, bounds);
   if (model === undefined) throw new BadInputError(`expected a design of the abstract machine, found ${design}`);
-  process.stdout.write(exportModel(model, design, to as ExportLanguage));
+  process.stdout.write(
+    to === JAVASCRIPT ? toJavaScript(model, design) : exportModel(model, design, to as ExportLanguage),
+  );
 }
 
 export const exportCommand: CommandBody<ExportFlags> = {

@@ -32,7 +32,7 @@ export interface Result {
       })
     | undefined;
   /** The proof for systems of any size: how many values it has, and the smallest bounds that show a violation. */
-  readonly proof?: (Finding & { readonly views: number; readonly bounds?: Bounds }) | undefined;
+  readonly proof?: (Finding & { readonly views: number; readonly bounds?: OpenBounds }) | undefined;
   /** The random interleavings. */
   readonly emulator?:
     | (Finding & { readonly runs: number; readonly actions: number; readonly instructions: number })

@@ -5,7 +5,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { fetchOp } from '../../emulator/fetch';
 import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/micro-op';
-import { CPL, EFLAGS, FLAG_IF, HALTED as HALTED_WORD, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
+import { CPL, EFLAGS, FLAG_IF, IN_HLT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { deliverableVector } from '../../emulator/system/local-apic';
 import type { Guest } from '../monitor/guest';
 import { ENTRY_TERMINATES } from '../safety/entry-terminates';
@@ -144,7 +144,7 @@ export class Waiting {
 
 /** Neither in user mode nor halted. */
 function inKernel({ r }: Cpu): boolean {
-  return r[CPL] === 0 && r[HALTED_WORD] === 0;
+  return r[CPL] === 0 && r[IN_HLT] === 0;
 }
 
 function takesInterrupts({ r }: Cpu): boolean {

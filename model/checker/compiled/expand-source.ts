@@ -34,7 +34,7 @@ import { BLOCK_BITS, BLOCK_STATES, FAR } from './state-set';
 import { BLOCK_RECORD, COUNT_BITS, RECORD_HEAD, stepStride } from './step-memory';
 
 const unknown = (state: string) =>
-  `{ R[${R_REASON}] = ${REASON_UNKNOWN}; R[${R_STOPPED}] = ${state}; n = before; break entries; }`;
+  `{ results[${R_REASON}] = ${REASON_UNKNOWN}; results[${R_STOPPED}] = ${state}; filled = before; break entries; }`;
 
 /**
  * How the successor y0, y1, ... of the states `bits` gets into the batch: as it is, or with symmetry as whole states,
@@ -45,11 +45,11 @@ function emitText({ slots, renamings }: KernelShape, place: string, bits: string
   const stride = batchStride(words);
   const { word, shift } = lastOf(slots);
   if (renamings.length === 0)
-    return `${listed(words, (w) => `${at('o', 'n', w)} = y${w};`, ' ')} ${at('o', 'n', words)} = ${place}; ${at('o', 'n', words + 1)} = ${bits}; n += ${stride};`;
+    return `${listed(words, (w) => `${at('batch', 'filled', w)} = y${w};`, ' ')} ${at('batch', 'filled', words)} = ${place}; ${at('batch', 'filled', words + 1)} = ${bits}; filled += ${stride};`;
   const whole = (w: number) => (w === word ? `y${w} | (${lowest('rest')}) << ${shift}` : `y${w}`);
   return `for (let rest = ${bits}; rest !== 0; rest &= rest - 1) {
-          ${listed(words, (w) => `${at('o', 'n', w)} = ${whole(w)};`, ' ')}
-          n += ${stride};
+          ${listed(words, (w) => `${at('batch', 'filled', w)} = ${whole(w)};`, ' ')}
+          filled += ${stride};
         }`;
 }
 
@@ -58,51 +58,51 @@ function keyText({ slots }: KernelShape, cpu: number, prefix: string, view: (oth
   const { words, cpus } = slots;
   return listed(words, (w) => {
     const shown = range(cpus.length).filter((other) => other !== cpu && cpus[other].word === w);
-    return `${prefix}${w} & ${at('KEYS', `imul(x, ${words})`, w)}${shown.map((other) => ` | ${view(other)}`).join('')}`;
+    return `${prefix}${w} & ${at('keys', `imul(instance, ${words})`, w)}${shown.map((other) => ` | ${view(other)}`).join('')}`;
   });
 }
 
-/** Where the step whose move is m leads to: near by, or anywhere. */
+/** Where the step with this `move` leads to: near by, or anywhere. */
 function movedText({ cpus, words, threads }: Slots, cpu: number): string {
   const globalsStride = 1 + cpus.length + threads.length;
-  return `m === ${FAR} ? place(${parameters(words, 'y')}, Q) : a + imul(m >> 16, Q[q + ${cpu + 1}]) + imul(m << 16 >> 16, Q[q + ${globalsStride}])`;
+  return `move === ${FAR} ? place(${parameters(words, 'y')}, regions) : home + imul(move >> 16, regions[region + ${cpu + 1}]) + imul(move << 16 >> 16, regions[region + ${globalsStride}])`;
 }
 
-/** Is the step plain whose move is m? The same as isPlain(). */
-const isPlain = `(m & 0xffff) === 0 && m !== ${FAR}`;
+/** Is the step plain with this `move`? The same as isPlain(). */
+const isPlain = `(move & 0xffff) === 0 && move !== ${FAR}`;
 
 /** Steps of a CPU that is not the last one: the same for all states `moving` of the entry. */
 function otherCpuText(shape: KernelShape, cpu: number): string {
   const { slots } = shape;
   const { words, cpus } = slots;
-  const shown = (other: number) => (other === cpus.length - 1 ? 'view' : `V${other}[${number(cpus[other])}]`);
-  const views = `V${cpus.length - 1}`;
+  const shown = (other: number) => (other === cpus.length - 1 ? 'view' : `views${other}[${number(cpus[other])}]`);
+  const views = `views${cpus.length - 1}`;
   const lastNumber = number(lastOf(slots));
   return `
-      let k = r${cpu} + ${RECORD_HEAD};
-      if (S[r${cpu}] > 0) alive |= moving;
-      transitions += imul(S[r${cpu}], count(moving));
-      for (const end = k + imul(S[r${cpu}], ${stepStride(words)}); k < end; k += ${stepStride(words)}) {
-        const m = ${at('S', 'k', words)};
-        ${listed(words, (w) => `const y${w} = w${w} ^ ${at('S', 'k', w)};`, ' ')}
-        ${emitText(shape, `(${movedText(slots, cpu)})${isReduced(shape) ? '' : ` | (m === ${FAR} ? 1 : 0)`}`, 'moving')}
+      let step = record${cpu} + ${RECORD_HEAD};
+      if (records[record${cpu}] > 0) alive |= moving;
+      transitions += imul(records[record${cpu}], count(moving));
+      for (const end = step + imul(records[record${cpu}], ${stepStride(words)}); step < end; step += ${stepStride(words)}) {
+        const move = ${at('records', 'step', words)};
+        ${listed(words, (w) => `const y${w} = w${w} ^ ${at('records', 'step', w)};`, ' ')}
+        ${emitText(shape, `(${movedText(slots, cpu)})${isReduced(shape) ? '' : ` | (move === ${FAR} ? 1 : 0)`}`, 'moving')}
       }
-      const end = k + S[r${cpu} + 1];
-      for (let left = k < end ? moving : 0; left !== 0;) {
+      const end = step + records[record${cpu} + 1];
+      for (let left = step < end ? moving : 0; left !== 0;) {
         // The states in which the last CPU shows the same.
         const view = ${views}[${lastNumber} | ${lowest('left')}];
         let bits = 0;
         for (let each = left; each !== 0; each &= each - 1) if (${views}[${lastNumber} | ${lowest('each')}] === view) bits |= each & -each;
         left ^= bits;
-        for (let c = k; c < end; c++) {
-          const x = S[c];
-          const i = cross(X, ${keyText(shape, cpu, 'w', shown)}, x);
-          if (i === 0) continue;
-          if (i < 0) ${unknown(lowest('bits'))}
+        for (let at = step; at < end; at++) {
+          const instance = records[at];
+          const change = cross(crossings, ${keyText(shape, cpu, 'w', shown)}, instance);
+          if (change === 0) continue;
+          if (change < 0) ${unknown(lowest('bits'))}
           alive |= bits;
           transitions += count(bits);
-          ${listed(words, (w) => `const y${w} = w${w} ^ ${at('X', 'i', w)};`, ' ')}
-          ${emitText(shape, `place(${parameters(words, 'y')}, Q)${awakeText(shape)}`, 'bits')}
+          ${listed(words, (w) => `const y${w} = w${w} ^ ${at('crossings', 'change', w)};`, ' ')}
+          ${emitText(shape, `place(${parameters(words, 'y')}, regions)${awakeText(shape)}`, 'bits')}
         }
       }`;
 }
@@ -116,37 +116,37 @@ function lastCpuText(shape: KernelShape): string {
   const { words, cpus, globals } = slots;
   const cpu = cpus.length - 1;
   const { word, shift } = cpus[cpu];
-  const shown = (other: number) => `V${other}[${number(cpus[other])}]`;
+  const shown = (other: number) => `views${other}[${number(cpus[other])}]`;
   const emitted = (place: string) => `const bit = 1 << (y${word} >>> ${shift} & ${BLOCK_STATES - 1});
           y${word} &= ${blockMask(cpus[cpu])};
           ${emitText(shape, place, 'bit')}`;
   return `
-    const quiet = mask & ~awake & ${at('B', 'block', 1)};
-    alive |= quiet & ${at('B', 'block', 2)};
-    transitions += ${listed(COUNT_BITS, (i) => `(count(quiet & ${at('B', 'block', 3 + i)}) << ${i})`, ' + ')};
+    const quiet = mask & ~awake & ${at('blocks', 'block', 1)};
+    alive |= quiet & ${at('blocks', 'block', 2)};
+    transitions += ${listed(COUNT_BITS, (i) => `(count(quiet & ${at('blocks', 'block', 3 + i)}) << ${i})`, ' + ')};
     for (let left = mask ^ quiet; left !== 0; left &= left - 1) {
       const state = ${lowest('left')};
       const isAwake = (awake >>> state & 1) === 1;
       ${listed(words, (w) => `const v${w} = w${w}${w === word ? ` | state << ${shift}` : ''};`, ' ')}
-      const r = L${cpu}[${number(cpus[cpu], 'v')} << ${globals.bits} | ${number(globals)}];
-      let k = r + ${RECORD_HEAD};
-      if (S[r] > 0) alive |= 1 << state;
-      transitions += S[r];
-      for (const end = k + imul(S[r], ${stepStride(words)}); k < end; k += ${stepStride(words)}) {
-        const m = ${at('S', 'k', words)};
+      const record = local${cpu}[${number(cpus[cpu], 'v')} << ${globals.bits} | ${number(globals)}];
+      let step = record + ${RECORD_HEAD};
+      if (records[record] > 0) alive |= 1 << state;
+      transitions += records[record];
+      for (const end = step + imul(records[record], ${stepStride(words)}); step < end; step += ${stepStride(words)}) {
+        const move = ${at('records', 'step', words)};
         if (!isAwake && ${isPlain}) continue;
-        ${listed(words, (w) => `let y${w} = v${w} ^ ${at('S', 'k', w)};`, ' ')}
+        ${listed(words, (w) => `let y${w} = v${w} ^ ${at('records', 'step', w)};`, ' ')}
         ${emitted(`(${movedText(slots, cpu)})${awakeText(shape)}`)}
       }
-      for (const end = k + S[r + 1]; k < end; k++) {
-        const x = S[k];
-        const i = cross(X, ${keyText(shape, cpu, 'v', shown)}, x);
-        if (i === 0) continue;
-        if (i < 0) ${unknown('state')}
+      for (const end = step + records[record + 1]; step < end; step++) {
+        const instance = records[step];
+        const change = cross(crossings, ${keyText(shape, cpu, 'v', shown)}, instance);
+        if (change === 0) continue;
+        if (change < 0) ${unknown('state')}
         alive |= 1 << state;
         transitions++;
-        ${listed(words, (w) => `let y${w} = v${w} ^ ${at('X', 'i', w)};`, ' ')}
-        ${emitted(`place(${parameters(words, 'y')}, Q)${awakeText(shape)}`)}
+        ${listed(words, (w) => `let y${w} = v${w} ^ ${at('crossings', 'change', w)};`, ' ')}
+        ${emitted(`place(${parameters(words, 'y')}, regions)${awakeText(shape)}`)}
       }
     }`;
 }
@@ -160,37 +160,37 @@ export function expandText(shape: KernelShape): string {
   const others = range(cpus.length - 1);
   const record = (
     cpu: number,
-  ) => `const r${cpu} = L${cpu}[${number(cpus[cpu])} << ${globals.bits} | ${number(globals)}];
-    if (r${cpu} === 0) ${unknown(lowest('mask'))}`;
+  ) => `const record${cpu} = local${cpu}[${number(cpus[cpu])} << ${globals.bits} | ${number(globals)}];
+    if (record${cpu} === 0) ${unknown(lowest('mask'))}`;
   const isMoving = (cpu: number) => (por ? `if (chosen < 0 ? moving !== 0 : chosen === ${cpu}) ` : '');
   return `
-const KEYS = new Int32Array([${keys.join()}]);
-function expand(F, i, to, o, n, limit, R, reportsDead, M) {
-  const [S, X, I, J, Q, B, ${cpuNames('L')}, ${cpuNames('V')}] = M;
+const keys = new Int32Array([${keys.join()}]);
+function expand(frontier, entry, to, batch, filled, limit, results, reportsDead, memory) {
+  const [records, crossings, images, ranks, regions, blocks, ${cpuNames('local')}, ${cpuNames('views')}] = memory;
   let expanded = 0;
-  R[${R_REASON}] = ${REASON_NONE};
-  entries: while (i < to && n < limit) {
-    const before = n;
+  results[${R_REASON}] = ${REASON_NONE};
+  entries: while (entry < to && filled < limit) {
+    const before = filled;
     let transitions = 0, alive = 0;
-    ${listed(words, (w) => `const w${w} = ${at('F', 'i', w)};`, ' ')}
-    const a = ${at('F', 'i', words)}, mask = ${at('F', 'i', words + 1)}, awake = ${isReduced(shape) ? 'mask' : at('F', 'i', words + 2)};
-    const q = ${regionText(slots)};
+    ${listed(words, (w) => `const w${w} = ${at('frontier', 'entry', w)};`, ' ')}
+    const home = ${at('frontier', 'entry', words)}, mask = ${at('frontier', 'entry', words + 1)}, awake = ${isReduced(shape) ? 'mask' : at('frontier', 'entry', words + 2)};
+    const region = ${regionText(slots)};
     ${others.map(record).join('\n    ')}
     const block = imul((${number(cpus[last])} >>> ${BLOCK_BITS}) << ${globals.bits} | ${number(globals)}, ${BLOCK_RECORD});
-    const unknown = mask & ~B[block];
+    const unknown = mask & ~blocks[block];
     if (unknown !== 0) ${unknown(lowest('unknown'))}
     ${por ? chosenText(shape) : 'const moving = mask;'}
     ${others.map((cpu) => `${isMoving(cpu)}{${otherCpuText(shape, cpu)}\n    }`).join('\n    ')}
     ${por ? 'if (chosen < 0) ' : ''}{${lastCpuText(shape)}
     }
     ${renamings.length > 0 ? renameText(slots) : ''}
-    if (reportsDead && alive !== mask) { R[${R_REASON}] = ${REASON_DEAD}; break; }
+    if (reportsDead && alive !== mask) { results[${R_REASON}] = ${REASON_DEAD}; break; }
     expanded += transitions;
-    i += ${entryStride(words)};
+    entry += ${entryStride(words)};
   }
-  R[${R_POSITION}] = i;
-  R[${R_TRANSITIONS}] = expanded;
-  return n;
+  results[${R_POSITION}] = entry;
+  results[${R_TRANSITIONS}] = expanded;
+  return filled;
 }`;
 }
 
@@ -201,19 +201,19 @@ function expand(F, i, to, o, n, limit, R, reportsDead, M) {
 function chosenText({ slots }: KernelShape): string {
   const { cpus, globals } = slots;
   const last = cpus.length - 1;
-  const isPrivate = (r: string) => `S[${r} + 2] === 1 && S[${r}] > 0`;
-  const first = range(last).map((c) => `${isPrivate(`r${c}`)} ? ${c} : `);
+  const isPrivate = (r: string) => `records[${r} + 2] === 1 && records[${r}] > 0`;
+  const first = range(last).map((c) => `${isPrivate(`record${c}`)} ? ${c} : `);
   return `const chosen = ${first.join('')}-1;
     let moving = mask;
     for (let left = chosen < 0 ? mask : 0; left !== 0; left &= left - 1) {
-      const r = L${last}[(${number(cpus[last])} | ${lowest('left')}) << ${globals.bits} | ${number(globals)}];
-      if (${isPrivate('r')}) moving ^= left & -left;
+      const record = local${last}[(${number(cpus[last])} | ${lowest('left')}) << ${globals.bits} | ${number(globals)}];
+      if (${isPrivate('record')}) moving ^= left & -left;
     }`;
 }
 
 /** Renames the successors of one entry, which stand in the batch as whole states, and makes entries of them. */
 function renameText({ words }: Slots): string {
-  return `let p = before;
-    for (; p < n && rename(o, p, I, J); p += ${batchStride(words)}) enter(o, p, M);
-    if (p < n) { R[${R_REASON}] = ${REASON_NO_IMAGE}; R[${R_STOPPED}] = p; n = before; break; }`;
+  return `let position = before;
+    for (; position < filled && rename(batch, position, images, ranks); position += ${batchStride(words)}) enter(batch, position, memory);
+    if (position < filled) { results[${R_REASON}] = ${REASON_NO_IMAGE}; results[${R_STOPPED}] = position; filled = before; break; }`;
 }

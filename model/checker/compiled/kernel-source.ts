@@ -1,9 +1,11 @@
 /**
  * The text of the kernel: expand-source.ts, rename-source.ts, and the small functions here, unrolled over the words of
- * a state.
+ * a state: w0, w1, ... are those of an entry or of a state, v0 ... those of one state of an entry, y0 ... those of a
+ * successor, q0 ... those that a crossing step is remembered by. `pti-check export --to javascript` prints it.
  */
 import { expandText } from './expand-source';
 import { batchStride, entryStride, isReduced, type KernelShape, R_PAGES, R_STATES } from './kernel';
+import type { Learnable } from './lesson';
 import { renamerText } from './rename-source';
 import {
   at,
@@ -18,32 +20,32 @@ import {
   regionText,
 } from './source-text';
 import { BLOCK_BITS, BLOCK_STATES, PAGE_BITS } from './state-set';
-import { crossingStride } from './step-memory';
+import { crossingStride, rowsOf } from './step-memory';
 
 /**
- * `cross(X, q0, q1, ..., x)`: where the change of the crossing step stands in X; 0 if there is none, -1 if that is not
- * known.
+ * `cross(crossings, q0, q1, ..., instance)`: where the change of the crossing step stands in `crossings`; 0 if there is
+ * none, -1 if that is not known.
  */
 function crossText({ slots, crossingSlots }: KernelShape): string {
   const { words } = slots;
   const stride = crossingStride(words);
   const same = range(words)
     .slice(1)
-    .map((w) => `X[i + ${w}] === q${w} && `)
+    .map((w) => `crossings[at + ${w}] === q${w} && `)
     .join('');
   return `
-function cross(X, ${parameters(words, 'q')}, x) {
-  let h = x;
-  ${listed(words, (w) => `h = imul(h ^ q${w}, 0x9e3779b1); h ^= h >>> 15;`, '\n  ')}
-  for (let i = imul(h & ${crossingSlots - 1}, ${stride}); ; i = i === ${(crossingSlots - 1) * stride} ? 0 : i + ${stride}) {
-    const first = X[i];
+function cross(crossings, ${parameters(words, 'q')}, instance) {
+  let hash = instance;
+  ${listed(words, (w) => `hash = imul(hash ^ q${w}, 0x9e3779b1); hash ^= hash >>> 15;`, '\n  ')}
+  for (let at = imul(hash & ${crossingSlots - 1}, ${stride}); ; at = at === ${(crossingSlots - 1) * stride} ? 0 : at + ${stride}) {
+    const first = crossings[at];
     if (first === 0) return -1;
-    if (first === q0 && ${same}X[i + ${words}] === x + 1) return X[i + ${words + 1}] === 0 ? 0 : i + ${words + 2};
+    if (first === q0 && ${same}crossings[at + ${words}] === instance + 1) return crossings[at + ${words + 1}] === 0 ? 0 : at + ${words + 2};
   }
 }`;
 }
 
-/** `place(w0, w1, ..., Q)`: the place of the state's block. `enter`: the state as a successor that is awake. */
+/** `place(w0, w1, ..., regions)`: the place of the state's block. `enter`: the state as a successor that is awake. */
 function placeText(shape: KernelShape): string {
   const { slots } = shape;
   const { words, cpus, threads, globals, localBits } = slots;
@@ -52,15 +54,15 @@ function placeText(shape: KernelShape): string {
   const block = `(${localNumber(last, localBits)} >>> ${BLOCK_BITS})`;
   const terms = [...others, block, ...[...threads, globals].map((slot) => number(slot))];
   return `
-function place(${parameters(words)}, Q) {
-  const q = ${regionText(slots)};
-  return Q[q] + ${terms.map((value, i) => `imul(${value}, Q[q + ${i + 1}])`).join(' + ')} | 0;
+function place(${parameters(words)}, regions) {
+  const region = ${regionText(slots)};
+  return regions[region] + ${terms.map((value, i) => `imul(${value}, regions[region + ${i + 1}])`).join(' + ')} | 0;
 }
-function enter(o, p, M) {
-  ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
-  ${at('o', 'p', last.word)} = w${last.word} & ${blockMask(last)};
-  ${at('o', 'p', words)} = place(${parameters(words)}, M[4])${awakeText(shape)};
-  ${at('o', 'p', words + 1)} = 1 << (w${last.word} >>> ${last.shift} & ${BLOCK_STATES - 1});
+function enter(batch, position, memory) {
+  ${listed(words, (w) => `const w${w} = ${at('batch', 'position', w)};`, ' ')}
+  ${at('batch', 'position', last.word)} = w${last.word} & ${blockMask(last)};
+  ${at('batch', 'position', words)} = place(${parameters(words)}, memory[4])${awakeText(shape)};
+  ${at('batch', 'position', words + 1)} = 1 << (w${last.word} >>> ${last.shift} & ${BLOCK_STATES - 1});
 }`;
 }
 
@@ -68,30 +70,30 @@ function enter(o, p, M) {
 function markText(shape: KernelShape, name: string, shared: boolean): string {
   const { words } = shape.slots;
   const mark = shared
-    ? 'const fresh = (bits & ~T[a]) === 0 ? 0 : bits & ~or(T, a, bits);'
-    : `const met = T[a];
+    ? 'const fresh = (bits & ~set[home]) === 0 ? 0 : bits & ~or(set, home, bits);'
+    : `const met = set[home];
     const fresh = bits & ~met;
-    T[a] = met | bits;`;
-  const page = `a >>> ${PAGE_BITS}`;
+    set[home] = met | bits;`;
+  const page = `home >>> ${PAGE_BITS}`;
   const reduced = isReduced(shape);
   return `
-function ${name}(T, P, o, n, N, at, base, R) {
+function ${name}(set, written, batch, filled, next, at, base, results) {
   let states = 0, pages = 0;
-  for (let p = 0; p < n; p += ${batchStride(words)}) {
-    const to = ${at('o', 'p', words)}, bits = ${at('o', 'p', words + 1)};
-    const a = ${reduced ? 'to' : 'to & -2'};
+  for (let position = 0; position < filled; position += ${batchStride(words)}) {
+    const to = ${at('batch', 'position', words)}, bits = ${at('batch', 'position', words + 1)};
+    const home = ${reduced ? 'to' : 'to & -2'};
     ${mark}
     ${reduced ? '' : joinText(words)}
     if (fresh === 0) continue;
     states += count(fresh);
-    if (P[${page}] === 0 && ${shared ? `exchange(P, ${page}, 1)` : `P[${page}]++`} === 0) pages++;
-    ${listed(words, (w) => `${at('N', 'at', w)} = ${at('o', 'p', w)};`, ' ')}
-    ${at('N', 'at', words)} = a; ${at('N', 'at', words + 1)} = fresh;
-    ${reduced ? '' : `${at('N', 'at', words + 2)} = fresh & -(to & 1); T[a + 1] = base + at;`}
+    if (written[${page}] === 0 && ${shared ? `exchange(written, ${page}, 1)` : `written[${page}]++`} === 0) pages++;
+    ${listed(words, (w) => `${at('next', 'at', w)} = ${at('batch', 'position', w)};`, ' ')}
+    ${at('next', 'at', words)} = home; ${at('next', 'at', words + 1)} = fresh;
+    ${reduced ? '' : `${at('next', 'at', words + 2)} = fresh & -(to & 1); set[home + 1] = base + at;`}
     at += ${entryStride(words)};
   }
-  R[${R_STATES}] = states;
-  R[${R_PAGES}] = pages;
+  results[${R_STATES}] = states;
+  results[${R_PAGES}] = pages;
   return at;
 }`;
 }
@@ -102,10 +104,10 @@ function ${name}(T, P, o, n, N, at, base, R) {
  */
 function joinText(words: number): string {
   return `if (fresh === 0 && (to & 1) === 1) continue;
-    const e = T[a + 1] - base;
-    if (e >= 0 && e < at && ${at('N', 'e', words)} === a) {
-      ${at('N', 'e', words + 1)} |= fresh;
-      ${at('N', 'e', words + 2)} = (to & 1) === 1 ? ${at('N', 'e', words + 2)} | fresh : ${at('N', 'e', words + 2)} & ~bits;
+    const joined = set[home + 1] - base;
+    if (joined >= 0 && joined < at && ${at('next', 'joined', words)} === home) {
+      ${at('next', 'joined', words + 1)} |= fresh;
+      ${at('next', 'joined', words + 2)} = (to & 1) === 1 ? ${at('next', 'joined', words + 2)} | fresh : ${at('next', 'joined', words + 2)} & ~bits;
       states += count(fresh);
       continue;
     }`;
@@ -120,11 +122,23 @@ function count(bits) {
   bits = (bits & 0x33333333) + (bits >>> 2 & 0x33333333);
   return imul(bits + (bits >>> 4) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
-function touch(T, o, n) {
+function touch(set, batch, filled) {
   let touched = 0;
-  for (let p = ${words}; p < n; p += ${batchStride(words)}) touched ^= T[o[p]];
+  for (let position = ${words}; position < filled; position += ${batchStride(words)}) touched ^= set[batch[position]];
   return touched;
 }`;
+}
+
+/** The form of the kernel for what is learnable, and for the room that it has. */
+export function kernelShape({ slots, footprints, capacities, por, renamings = [] }: Learnable): KernelShape {
+  return {
+    slots,
+    footprints,
+    crossingSlots: capacities.crossings,
+    por: por !== undefined,
+    renamings: renamings.map(({ images }) => images),
+    rows: rowsOf(slots),
+  };
 }
 
 export function kernelSource(shape: KernelShape): string {

@@ -17,7 +17,7 @@ import type { Footprint } from './code/interaction';
 import type { Slots } from './components';
 import type { StepMemory } from './step-memory';
 
-/** Where the kernel leaves what it cannot return: places in the array R. */
+/** Where the kernel leaves what it cannot return: places in the array `results`. */
 export const R_POSITION = 0;
 /** Why `expand` stopped at R_POSITION before its end, if it did. */
 export const R_REASON = 1;
@@ -67,39 +67,39 @@ export function isReduced({
 /** Positions are indices into arrays of words, not numbers of entries. */
 export interface Kernel {
   /**
-   * Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. `M` is what tables()
-   * makes of a memory of steps.
+   * Appends the successors of frontier[entry..to) to batch[filled..limit); stops at results[R_POSITION]. Returns how
+   * far the batch is filled. `memory` is what tables() makes of a memory of steps.
    */
   expand(
-    F: Int32Array,
-    i: number,
+    frontier: Int32Array,
+    entry: number,
     to: number,
-    o: Int32Array,
-    n: number,
+    batch: Int32Array,
+    filled: number,
     limit: number,
-    R: Int32Array,
+    results: Int32Array,
     reportsDead: boolean,
-    M: readonly Int32Array[],
+    memory: readonly Int32Array[],
   ): number;
-  /** Replaces the state at o[p] by the one that stands for all its renamings; answers whether these are known. */
-  canonical(o: Int32Array, p: number, M: readonly Int32Array[]): boolean;
-  /** Makes a successor that is awake of the state at o[p]. */
-  enter(o: Int32Array, p: number, M: readonly Int32Array[]): void;
-  touch(T: Int32Array, o: Int32Array, n: number): number;
+  /** Replaces the state in the batch by the one that stands for all its renamings; answers whether these are known. */
+  canonical(batch: Int32Array, position: number, memory: readonly Int32Array[]): boolean;
+  /** Makes a successor that is awake of the state in the batch. */
+  enter(batch: Int32Array, position: number, memory: readonly Int32Array[]): void;
+  touch(set: Int32Array, batch: Int32Array, filled: number): number;
   /**
-   * Marks the successors o[0..n) in the set T. What is new goes to the entry of its block in N[..at), or to a new one.
-   * Returns the new `at`. `P`: 0 for each page of T that has not been written. `base`: what a hint of this level is
-   * counted from.
+   * Marks the successors batch[0..filled) in the set. What is new goes to the entry of its block in next[..at), or to a
+   * new one. Returns the new `at`. `written`: 0 for each page of the set that has not been written. `base`: what a hint
+   * of this level is counted from.
    */
   mark(
-    T: Int32Array,
-    P: Int32Array,
-    o: Int32Array,
-    n: number,
-    N: Int32Array,
+    set: Int32Array,
+    written: Int32Array,
+    batch: Int32Array,
+    filled: number,
+    next: Int32Array,
     at: number,
     base: number,
-    R: Int32Array,
+    results: Int32Array,
   ): number;
   /** The same for a set that several threads use. */
   markShared: Kernel['mark'];

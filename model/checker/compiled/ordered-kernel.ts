@@ -12,7 +12,7 @@
  * (grow).
  */
 
-/** Where the kernel leaves what it cannot return: places in the array R. */
+/** Where the kernel leaves what it cannot return: places in the array `results`. */
 export const R_POSITION = 0;
 export const R_DEAD = 1;
 export const R_STOPPED = 2;
@@ -34,24 +34,24 @@ const at = (array: string, base: string, i: number) => `${array}[${i === 0 ? bas
 function hashText(words: number): string {
   const steps = listed(
     words,
-    (i) => `h = imul((h ^ w${i}), ${i % 2 === 0 ? '0x9e3779b1' : '0x85ebca77'}); h = h ^ (h >>> 15);`,
+    (i) => `hash = imul((hash ^ w${i}), ${i % 2 === 0 ? '0x9e3779b1' : '0x85ebca77'}); hash = hash ^ (hash >>> 15);`,
     '\n  ',
   );
-  return `function hashOf(${listed(words, (i) => `w${i}`)}) {\n  let h = ${words};\n  ${steps}\n  return imul(h, 0xc2b2ae3d | 0);\n}`;
+  return `function hashOf(${listed(words, (i) => `w${i}`)}) {\n  let hash = ${words};\n  ${steps}\n  return imul(hash, 0xc2b2ae3d | 0);\n}`;
 }
 
 function expandText(words: number): string {
   return `
-function expand(F, i, to, o, n, limit, R, reportsDead) {
-  while (i < to && n < limit) {
-    const before = n;
-    n = successors(${listed(words, (w) => at('F', 'i', w))}, o, n);
-    if (n === before && reportsDead) { R[${R_DEAD}] = 1; break; }
-    if (n > before + STRIDE) order(o, before, n);
-    i += ${words};
+function expand(frontier, state, to, batch, filled, limit, results, reportsDead) {
+  while (state < to && filled < limit) {
+    const before = filled;
+    filled = successors(${listed(words, (w) => at('frontier', 'state', w))}, batch, filled);
+    if (filled === before && reportsDead) { results[${R_DEAD}] = 1; break; }
+    if (filled > before + STRIDE) order(batch, before, filled);
+    state += ${words};
   }
-  R[${R_POSITION}] = i;
-  return n;
+  results[${R_POSITION}] = state;
+  return filled;
 }`;
 }
 
@@ -60,55 +60,55 @@ function expand(F, i, to, o, n, limit, R, reportsDead) {
  * keep their order.
  */
 const ORDER = `
-function order(o, from, to) {
+function order(batch, from, to) {
   for (let i = from + STRIDE; i < to; i += STRIDE) {
-    const instance = o[i + STRIDE - 1];
+    const instance = batch[i + STRIDE - 1];
     let j = i;
-    while (j > from && o[j - 1] > instance) j -= STRIDE;
+    while (j > from && batch[j - 1] > instance) j -= STRIDE;
     if (j === i) continue;
-    SPARE.set(o.subarray(i, i + STRIDE));
-    o.copyWithin(j + STRIDE, j, i);
-    o.set(SPARE, j);
+    SPARE.set(batch.subarray(i, i + STRIDE));
+    batch.copyWithin(j + STRIDE, j, i);
+    batch.set(SPARE, j);
   }
 }`;
 
 function prepareText(words: number): string {
   return `
-function prepare(T, o, m, H, shift) {
-  for (let j = 0, p = 0; j < m; j++, p += STRIDE) H[j] = imul(hashOf(${listed(words, (w) => at('o', 'p', w))}) >>> shift, ${words});
+function prepare(table, batch, count, homes, shift) {
+  for (let j = 0, position = 0; j < count; j++, position += STRIDE) homes[j] = imul(hashOf(${listed(words, (w) => at('batch', 'position', w))}) >>> shift, ${words});
   let touched = 0;
-  for (let j = 0; j < m; j++) touched ^= T[H[j]];
+  for (let j = 0; j < count; j++) touched ^= table[homes[j]];
   return touched;
 }`;
 }
 
 function insertText(words: number): string {
   const rest = range(words).slice(1);
-  const same = rest.map((w) => `T[i + ${w}] === w${w}`).join(' && ') || 'true';
+  const same = rest.map((w) => `table[slot + ${w}] === w${w}`).join(' && ') || 'true';
   return `
-function insert(T, o, j, m, H, N, at, end, R) {
-  for (let p = j * STRIDE; j < m; j++, p += STRIDE) {
-    const w0 = o[p];
-    if ((w0 & 1) === 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${MARKED}; return at; }
-    ${rest.map((w) => `const w${w} = o[p + ${w}];`).join(' ')}
-    let i = H[j];
+function insert(table, batch, j, count, homes, next, at, end, results) {
+  for (let position = j * STRIDE; j < count; j++, position += STRIDE) {
+    const w0 = batch[position];
+    if ((w0 & 1) === 0) { results[${R_STOPPED}] = j; results[${R_VERDICT}] = ${MARKED}; return at; }
+    ${rest.map((w) => `const w${w} = batch[position + ${w}];`).join(' ')}
+    let slot = homes[j];
     for (;;) {
-      const x = T[i];
-      if (x === w0) {
+      const first = table[slot];
+      if (first === w0) {
         if (${same}) break;
-      } else if (x === 0) {
-        if (i === end) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = ${CROWDED}; return at; }
+      } else if (first === 0) {
+        if (slot === end) { results[${R_STOPPED}] = j; results[${R_VERDICT}] = ${CROWDED}; return at; }
         const verdict = judge(${listed(words, (w) => `w${w}`)});
-        if (verdict !== 0) { R[${R_STOPPED}] = j; R[${R_VERDICT}] = verdict; return at; }
-        ${listed(words, (w) => `${at('T', 'i', w)} = w${w};`, ' ')}
-        ${listed(words, (w) => `${at('N', 'at', w)} = w${w};`, ' ')}
+        if (verdict !== 0) { results[${R_STOPPED}] = j; results[${R_VERDICT}] = verdict; return at; }
+        ${listed(words, (w) => `${at('table', 'slot', w)} = w${w};`, ' ')}
+        ${listed(words, (w) => `${at('next', 'at', w)} = w${w};`, ' ')}
         at += ${words};
         break;
       }
-      i += ${words};
+      slot += ${words};
     }
   }
-  R[${R_STOPPED}] = m;
+  results[${R_STOPPED}] = count;
   return at;
 }`;
 }
@@ -120,21 +120,21 @@ function insert(T, o, j, m, H, N, at, end, R) {
  */
 function growText(words: number): string {
   return `
-function grow(T, slots, guard, shift) {
-  T.fill(0, (slots + guard) * ${words}, (2 * slots + guard) * ${words});
+function grow(table, slots, guard, shift) {
+  table.fill(0, (slots + guard) * ${words}, (2 * slots + guard) * ${words});
   const waiting = [];
   const last = (2 * slots + guard - 1) * ${words};
   const put = (${listed(words, (w) => `w${w}`)}, home) => {
     let i = home;
-    while (T[i] !== 0) i += ${words};
+    while (table[i] !== 0) i += ${words};
     if (i >= last) throw new RangeError('the table of states has a crowd at its end');
-    ${listed(words, (w) => `${at('T', 'i', w)} = w${w};`, ' ')}
+    ${listed(words, (w) => `${at('table', 'i', w)} = w${w};`, ' ')}
   };
   for (let i = (slots + guard - 1) * ${words}; i >= 0; i -= ${words}) {
-    const w0 = T[i];
+    const w0 = table[i];
     if (w0 === 0) continue;
-    ${listed(words - 1, (w) => `const w${w + 1} = T[i + ${w + 1}];`, ' ')}
-    ${listed(words, (w) => `${at('T', 'i', w)} = 0;`, ' ')}
+    ${listed(words - 1, (w) => `const w${w + 1} = table[i + ${w + 1}];`, ' ')}
+    ${listed(words, (w) => `${at('table', 'i', w)} = 0;`, ' ')}
     const home = (hashOf(${listed(words, (w) => `w${w}`)}) >>> (shift - 1)) * ${words};
     if (home < i) waiting.push(${listed(words, (w) => `w${w}`)}, home);
     else put(${listed(words, (w) => `w${w}`)}, home);
@@ -159,34 +159,34 @@ export function orderedKernelSource(words: number): string {
 
 /** Positions are indices into arrays of words, not numbers of states. */
 export interface OrderedKernel {
-  /** Appends the successors of F[i..to) to o[n..limit); stops at R[R_POSITION]. Returns the new n. */
+  /** Appends the successors of frontier[state..to) to batch[filled..limit), up to results[R_POSITION]. */
   expand(
-    F: Int32Array,
-    i: number,
+    frontier: Int32Array,
+    state: number,
     to: number,
-    o: Int32Array,
-    n: number,
+    batch: Int32Array,
+    filled: number,
     limit: number,
-    R: Int32Array,
+    results: Int32Array,
     reportsDead: boolean,
   ): number;
-  prepare(T: Int32Array, o: Int32Array, m: number, H: Int32Array, shift: number): number;
+  prepare(table: Int32Array, batch: Int32Array, count: number, homes: Int32Array, shift: number): number;
   /**
-   * For the successors j..m-1: new ones are appended to N[at..). Stops before one that is bad (R_STOPPED, R_VERDICT).
-   * Returns the new `at`.
+   * For the successors j..count-1: new ones are appended to next[at..). Stops before one that is bad (R_STOPPED,
+   * R_VERDICT). Returns the new `at`.
    */
   insert(
-    T: Int32Array,
-    o: Int32Array,
+    table: Int32Array,
+    batch: Int32Array,
     j: number,
-    m: number,
-    H: Int32Array,
-    N: Int32Array,
+    count: number,
+    homes: Int32Array,
+    next: Int32Array,
     at: number,
     end: number,
-    R: Int32Array,
+    results: Int32Array,
   ): number;
-  grow(T: Int32Array, slots: number, guard: number, shift: number): void;
+  grow(table: Int32Array, slots: number, guard: number, shift: number): void;
   successors(...wordsOutAt: (number | Int32Array)[]): number;
   judge(...words: number[]): number;
 }

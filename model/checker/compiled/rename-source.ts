@@ -5,9 +5,9 @@ import type { KernelShape } from './kernel';
 import { at, listed, number, range } from './source-text';
 
 /**
- * `rename(o, p, I, J)`: the renaming that comes first, by the ranks of what its components become: that of CPU 0 alone
- * decides nearly always, so the others are looked at only where it does not. Where all ranks are equal the states are
- * equal, but for collisions of a hash, which the numbers then decide.
+ * `rename(batch, position, images, ranks)`: the renaming that comes first, by the ranks of what its components become:
+ * that of CPU 0 alone decides nearly always, so the others are looked at only where it does not. Where all ranks are
+ * equal the states are equal, but for collisions of a hash, which the numbers then decide.
  */
 export function renamerText({ slots, renamings, rows }: KernelShape): string {
   if (renamings.length === 0) return 'function canonical() { return true; }';
@@ -22,36 +22,36 @@ export function renamerText({ slots, renamings, rows }: KernelShape): string {
       .sort((a, b) => images[a] - images[b]);
     const image = range(words).map((w) => {
       const here = range(all.length).filter((component) => all[images[component]].word === w);
-      return ['1', ...here.map((component) => `I[${row(renaming, component)}]`)].join(' | ');
+      return ['1', ...here.map((component) => `images[${row(renaming, component)}]`)].join(' | ');
     });
     const ranks = rest
-      .map((component) => `h = imul(h ^ J[${row(renaming, component)}], 0x9e3779b1); h ^= h >>> 15;`)
+      .map((component) => `hash = imul(hash ^ ranks[${row(renaming, component)}], 0x9e3779b1); hash ^= hash >>> 15;`)
       .join(' ');
     return `
-  if (I[${row(renaming, head)}] < 0) return false;
-  j = J[${row(renaming, head)}];
-  if (j <= first) {
+  if (images[${row(renaming, head)}] < 0) return false;
+  rank = ranks[${row(renaming, head)}];
+  if (rank <= first) {
     ${image.map((text, w) => `const x${w} = ${text};`).join(' ')}
     if ((${range(words)
       .map((w) => `x${w}`)
       .join(' | ')}) < 0) return false;
-    h = 0; ${ranks}
-    if (j < first || h < second || h === second && ${lessText(words)}) {
-      first = j; second = h; ${listed(words, (w) => `m${w} = x${w};`, ' ')}
+    hash = 0; ${ranks}
+    if (rank < first || hash < second || hash === second && ${lessText(words)}) {
+      first = rank; second = hash; ${listed(words, (w) => `m${w} = x${w};`, ' ')}
     }
   }`;
   });
   return `
-function rename(o, p, I, J) {
-  ${listed(words, (w) => `const w${w} = ${at('o', 'p', w)};`, ' ')}
+function rename(batch, position, images, ranks) {
+  ${listed(words, (w) => `const w${w} = ${at('batch', 'position', w)};`, ' ')}
   ${all.map((slot, component) => `const a${component} = ${number(slot)};`).join(' ')}
-  let first = 0x7fffffff, second = 0x7fffffff, j = 0, h = 0;
+  let first = 0x7fffffff, second = 0x7fffffff, rank = 0, hash = 0;
   ${listed(words, (w) => `let m${w} = 0x7fffffff;`, ' ')}
   ${tried.map((text) => `{${text}\n  }`).join('\n  ')}
-  ${listed(words, (w) => `${at('o', 'p', w)} = m${w};`, ' ')}
+  ${listed(words, (w) => `${at('batch', 'position', w)} = m${w};`, ' ')}
   return true;
 }
-function canonical(o, p, M) { return rename(o, p, M[2], M[3]); }`;
+function canonical(batch, position, memory) { return rename(batch, position, memory[2], memory[3]); }`;
 }
 
 /** Is x less than m, word by word? */

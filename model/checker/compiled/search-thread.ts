@@ -25,13 +25,12 @@ import {
   REASON_UNKNOWN,
   tables,
 } from './kernel';
-import { kernelSource } from './kernel-source';
+import { kernelShape, kernelSource } from './kernel-source';
 import { Learner, MOST_STEPS } from './learner';
 import { LEARNT, type Lesson } from './lesson';
 import type { Shared } from './shared-search';
 import * as place from './shared-search';
 import { BLOCK_STATES } from './state-set';
-import { crossingStride, rowsOf } from './step-memory';
 
 /** In entries. */
 const CHUNK = 64;
@@ -80,17 +79,8 @@ export class SearchThread {
     const { words, learnable, steps, threads } = shared;
     this.shared = shared;
     this.poll = poll;
-    const crossingSlots = steps.crossings.length / crossingStride(words);
-    const { slots, footprints, por, renamings = [] } = learnable;
-    const source = kernelSource({
-      slots,
-      footprints,
-      crossingSlots,
-      por: por !== undefined,
-      renamings: renamings.map(({ images }) => images),
-      rows: rowsOf(slots),
-    });
-    this.kernel = new Function(source)() as Kernel;
+    const { slots } = learnable;
+    this.kernel = new Function(kernelSource(kernelShape(learnable)))() as Kernel;
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
