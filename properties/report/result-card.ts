@@ -3,7 +3,7 @@
  * name, as every answer has them, so that a card can be printed when it is known and fits 80 columns. Colours only
  * where they are wanted.
  */
-import type { Bounds, OpenBounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { explain, propertyLabel } from './explain';
 import { boundsInWords } from './names';
 import { counted, grouped } from './numbers';
