@@ -79,7 +79,7 @@ export class SearchThread {
     const { words, learnable, steps, threads } = shared;
     this.shared = shared;
     this.poll = poll;
-    const { slots } = learnable;
+    const { slots, por, renamings = [] } = learnable;
     this.kernel = new Function(kernelSource(kernelShape(learnable)))() as Kernel;
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
@@ -87,7 +87,7 @@ export class SearchThread {
     this.stride = entryStride(words);
     const most = BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES;
     this.out = new Int32Array(most * batchStride(words));
-    const hasHints = !isReduced({ por: por !== undefined, renamings });
+    const hasHints = !isReduced({ por: por !== undefined, renamings: renamings.map(({ images }) => images) });
     this.table = shared.hashes ? new BlockTable(words, hasHints, most) : undefined;
     this.state = new Int32Array(words);
   }
