@@ -101,35 +101,35 @@ const MANIFEST_VERSION = 1;
 const SWITCH_FRAME_BYTES = 56;
 
 class SymbolReader {
-  readonly #image: ElfImage;
+  private readonly image: ElfImage;
   readonly missing: string[] = [];
   constructor(image: ElfImage) {
-    this.#image = image;
+    this.image = image;
   }
 
   required(name: string): number {
-    const value = this.#image.symbol(name);
+    const value = this.image.symbol(name);
     if (value === undefined)
       throw new ManifestError(
-        `${this.#image.name}: expected the symbol ${name} of the guest manifest, found none; emulator/guest/README.md lists what an image must define`,
+        `${this.image.name}: expected the symbol ${name} of the guest manifest, found none; emulator/guest/README.md lists what an image must define`,
       );
     return value;
   }
 
   optional(name: string): number | undefined {
-    const value = this.#image.symbol(name);
+    const value = this.image.symbol(name);
     if (value === undefined) this.missing.push(name);
     return value;
   }
 
   /** A value that is not missed: everything is asked without it. */
   value(name: string): number | undefined {
-    return this.#image.symbol(name);
+    return this.image.symbol(name);
   }
 
   /** Both bounds of a range, or nothing. */
   range(first: string, end: string): Range | undefined {
-    const [start, stop] = [this.#image.symbol(first), this.#image.symbol(end)];
+    const [start, stop] = [this.image.symbol(first), this.image.symbol(end)];
     if (start !== undefined && stop !== undefined) return { start, end: stop };
     this.missing.push(start === undefined ? first : end);
     return undefined;
@@ -137,11 +137,11 @@ class SymbolReader {
 
   /** Values of the symbols whose names begin so. */
   family(prefix: string): number[] {
-    return [...this.#image.symbols].filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
+    return [...this.image.symbols].filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
   }
 
   section(name: string): Range {
-    const section = this.#image.sections.find((s) => s.name === name);
+    const section = this.image.sections.find((s) => s.name === name);
     return section === undefined ? { start: 0, end: 0 } : { start: section.addr, end: section.addr + section.size };
   }
 
@@ -149,7 +149,7 @@ class SymbolReader {
   stack(kind: StackKind, required: boolean): StackArray | undefined {
     const parts = ['base', 'size', 'stride'].map((part) => {
       const name = `manifest.stack.${kind}.${part}`;
-      return required ? this.required(name) : this.#image.symbol(name);
+      return required ? this.required(name) : this.image.symbol(name);
     });
     const [base, size, stride] = parts;
     return base === undefined || size === undefined || stride === undefined ? undefined : { base, size, stride };

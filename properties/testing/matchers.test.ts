@@ -8,6 +8,7 @@ import path from 'node:path';
 import { readCounterexample } from '../../counterexamples/store';
 import { campaignRun } from '../campaign/run';
 import { Subject } from '../campaign/subject';
+import { propertyNumber } from '../safety/index';
 import { replayWalk } from '../trace/walk';
 import './jest';
 import { replayCase } from '../campaign/case';
@@ -15,6 +16,9 @@ import { replayCase } from '../campaign/case';
 const unsafe = new Subject({ design: 'deferred-percpu' });
 const safe = new Subject({ design: 'asm-return' });
 const SLUG = 'scheduled-out-on-own-stack';
+
+// A matcher gives shrinking 2.5 s. The first search of a model takes longer where nothing of it is in the cache yet.
+beforeAll(() => void unsafe.shortestTrace(propertyNumber(SLUG) as number), 60_000);
 
 let folder: string;
 beforeEach(() => {

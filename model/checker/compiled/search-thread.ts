@@ -79,16 +79,16 @@ export class SearchThread {
     const { words, learnable, steps, threads } = shared;
     this.shared = shared;
     this.poll = poll;
-    const { slots, por, renamings = [] } = learnable;
-    this.kernel = new Function(kernelSource(kernelShape(learnable)))() as Kernel;
+    const { slots } = learnable;
+    const shape = kernelShape(learnable);
+    this.kernel = new Function(kernelSource(shape))() as Kernel;
     this.mark = threads === 1 ? this.kernel.mark : this.kernel.markShared;
     this.learner = new Learner(learnable, steps);
     this.known = tables(steps);
     this.stride = entryStride(words);
     const most = BATCH + MOST_STEPS * slots.cpus.length * BLOCK_STATES;
     this.out = new Int32Array(most * batchStride(words));
-    const hasHints = !isReduced({ por: por !== undefined, renamings: renamings.map(({ images }) => images) });
-    this.table = shared.hashes ? new BlockTable(words, hasHints, most) : undefined;
+    this.table = shared.hashes ? new BlockTable(words, !isReduced(shape), most) : undefined;
     this.state = new Int32Array(words);
   }
 

@@ -18,7 +18,7 @@ export const VOCABULARY = `
 
 export const HEADER = `
 import { KERNEL, NAME, USER, isUser, setUser, someRule, table, type Bounds, type Cpu, type DesignConfig, type Mm, type State, type Task, type Thread } from '../vocabulary';
-import { every, exists } from '../quantifiers';
+import { every, exists } from '../checker/language/quantifiers';
 `;
 export const HEADER_LINES = HEADER.split('\n').length - 1;
 
