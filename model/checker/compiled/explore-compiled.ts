@@ -12,8 +12,8 @@ import { partialOrderOf } from '../search/partial-order';
 import { applyInstance } from '../search/successors';
 import { type BulkAnswer, exploreInBulk } from './bulk/explore-bulk';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { type Capacities, roomier } from './components';
-import { LearnableModel } from './learnable';
+import { type Capacities, FIRST_CAPACITIES, roomier } from './components';
+import { LearnableModel, WORTH_REMEMBERING } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
 import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
 import { estimateStates, type Observed, Reporter } from './progress';
@@ -29,8 +29,6 @@ export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
 }
 
 const DEFAULT_MEMORY_MIB = 2048;
-/** States of a search that is long enough for its steps to be kept for the next one. */
-const WORTH_REMEMBERING = 100_000;
 
 interface Limits {
   readonly memoryBytes: number;
@@ -112,7 +110,9 @@ function countWith<S extends Transient, D>(
   const learnable = new LearnableModel(model, options.por ? partialOrderOf(model) : undefined, options);
   const { compiled } = learnable;
   const known =
-    options.capacities === undefined ? learnable.recall() : { capacities: options.capacities, steps: undefined };
+    options.capacities === undefined
+      ? learnable.recall('blocks', FIRST_CAPACITIES)
+      : { capacities: options.capacities, steps: undefined };
   let hashes = false;
   for (let { capacities, steps } = known; ; ) {
     const initial = compiled.initial();
@@ -130,7 +130,7 @@ function countWith<S extends Transient, D>(
       // and another search may need those of the steps that it knows.
       const isWorth = stop.kind === 'done' && !hashes && search.states >= WORTH_REMEMBERING;
       const learnt = isWorth ? search.learnt() : undefined;
-      if (learnt !== undefined) learnable.remember(capacities, learnt);
+      if (learnt !== undefined) learnable.remember('blocks', capacities, learnt);
       return { search, stop };
     }
   }

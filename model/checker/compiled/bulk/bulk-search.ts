@@ -60,8 +60,9 @@ export class BulkSearch implements Observed {
   private orders: readonly (readonly Int32Array[])[] = [];
   private isStopped = false;
 
-  constructor(learnable: Learnable, options: BulkOptions) {
-    this.steps = new ComponentSteps(learnable);
+  /** `known`: what an earlier search of the same has learnt. */
+  constructor(learnable: Learnable, options: BulkOptions, known?: Int32Array) {
+    this.steps = new ComponentSteps(learnable, known);
     this.options = options;
     this.cpus = learnable.slots.cpus.length;
   }
@@ -73,6 +74,11 @@ export class BulkSearch implements Observed {
       if (!(error instanceof Unfit) || error.lesson.kind === 'learnt' || error.lesson.kind === 'reserve') throw error;
       return error.lesson;
     }
+  }
+
+  /** What has been learnt of the model's steps, if that is more than was known before. */
+  learnt(): Int32Array | undefined {
+    return this.steps.learnt();
   }
 
   private search(initial: Int32Array): BulkStop {

@@ -6,7 +6,16 @@ import { numberAt } from '../components';
 import { CrossingMemory } from '../crossing-memory';
 import { Learner } from '../learner';
 import { type Learnable, type Lesson, Unfit } from '../lesson';
-import { COUNTS, makeStepMemory, RECORD_HEAD, type StepMemory, stepStride } from '../step-memory';
+import {
+  amountLearnt,
+  COUNTS,
+  dump,
+  makeStepMemory,
+  RECORD_HEAD,
+  restore,
+  type StepMemory,
+  stepStride,
+} from '../step-memory';
 import { BitSet } from './bit-set';
 
 /** The values of one CPU that runs one thread. */
@@ -35,12 +44,15 @@ export class ComponentSteps {
   private readonly learner: Learner;
   private readonly crossings: CrossingMemory;
   private readonly state: Int32Array;
+  private readonly remembered: number;
 
-  constructor(from: Learnable) {
+  constructor(from: Learnable, known?: Int32Array) {
     const { slots, masks, capacities } = from;
     const threads = Math.max(1, slots.threads.length);
     this.from = from;
     this.memory = makeStepMemory({ slots, wideWords: masks.words, capacities, renamings: 0, regionWords: 0 });
+    if (known !== undefined) restore(this.memory, known);
+    this.remembered = amountLearnt(this.memory);
     this.learner = new Learner(from, this.memory);
     this.crossings = new CrossingMemory(from, this.memory);
     this.state = new Int32Array(slots.words);
@@ -52,6 +64,11 @@ export class ComponentSteps {
         closures: new Map(),
       })),
     );
+  }
+
+  /** What has been learnt, if that is more than was known before. */
+  learnt(): Int32Array | undefined {
+    return amountLearnt(this.memory) > this.remembered ? dump(this.memory) : undefined;
   }
 
   /** The collapsed form of a state; throws Unfit for one that violates a property. */

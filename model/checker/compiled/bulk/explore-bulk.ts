@@ -7,7 +7,7 @@ import type { Model } from '../../model';
 import type { Exploration } from '../../search/explore';
 import type { CompileOptions } from '../compiled-model';
 import { type Capacities, FIRST_CAPACITIES, roomier } from '../components';
-import { LearnableModel } from '../learnable';
+import { LearnableModel, WORTH_REMEMBERING } from '../learnable';
 import { type BulkOptions, BulkSearch, isBulky } from './bulk-search';
 
 /** A bulk search reserves no products of these, so they may be large. */
@@ -17,6 +17,7 @@ const BULK_CAPACITIES: Capacities = {
   runningIdle: 2048,
   asleepTask: 63,
   asleepIdle: 15,
+  globals: 1,
   crossings: 2 ** 17,
   records: 2 ** 22,
 };
@@ -40,11 +41,11 @@ export function exploreInBulk<S extends Transient, D>(
 ): BulkAnswer {
   if (hasGlobals(model)) return {};
   const learnable = new LearnableModel(model, undefined, compileOptions);
-  for (let capacities = BULK_CAPACITIES; ; ) {
+  for (let { capacities, steps } = learnable.recall('bulk', BULK_CAPACITIES); ; steps = undefined) {
     const initial = learnable.compiled.initial();
     const from = learnable.learnable(capacities);
     if (!isBulky(from)) return {};
-    const search = new BulkSearch(from, options);
+    const search = new BulkSearch(from, options, steps);
     const stop = search.run(initial);
     const { states, transitions, bytes } = search;
     switch (stop.kind) {
@@ -56,8 +57,11 @@ export function exploreInBulk<S extends Transient, D>(
         break;
       case 'memory':
         return { neededBytes: stop.neededBytes };
-      case 'done':
+      case 'done': {
+        const learnt = states >= WORTH_REMEMBERING ? search.learnt() : undefined;
+        if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
         return { exploration: { verdict: 'holds', states, transitions, bytes, joined: 1 } };
+      }
       case 'interrupted':
         return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined: 1 } };
       default:
