@@ -24,7 +24,8 @@ export interface VerifyResult {
   readonly property?: string;
   readonly states: number;
   readonly transitions: number;
-  readonly depth: number;
+  /** Of the deepest state; not where the search has no levels. */
+  readonly depth?: number;
   readonly seconds: number;
   /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
@@ -60,7 +61,7 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     ...(property === undefined ? {} : { property }),
     states,
     transitions,
-    depth,
+    ...(depth === undefined ? {} : { depth }),
     seconds: rounded(seconds),
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
@@ -97,7 +98,8 @@ function memoryInWords(bytes: number, states: number): string {
 export function searchInWords({ result, exploration }: Searched): string[] {
   const reductions = reductionsInCounts(result).map((name) => REDUCTION_IN_WORDS[name]);
   const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
-  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, depth ${result.depth}, ${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
+  const depth = result.depth === undefined ? '' : `depth ${result.depth}, `;
+  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, ${depth}${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
   const lines = [
     `${result.design}: ${result.message}`,
     `  searched  ${counts}`,

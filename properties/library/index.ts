@@ -133,7 +133,8 @@ export function verify(design: Design, options: VerifyOptions = {}): Verified {
     ...(slug === undefined ? {} : { property: modelPropertySlug(slug) }),
     states,
     transitions,
-    depth,
+    // Only a search in bulk has none, and that was not asked for.
+    depth: depth ?? 0,
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
   };
 }

@@ -38,14 +38,36 @@ export class CrossingMemory {
    */
   reserve(instance: number, state: Int32Array): number {
     const { control, crossings } = this.memory;
+    const at = this.look(instance, state);
+    if (crossings[at] !== 0) return -1;
+    const entries = crossings.length / crossingStride(this.key.length);
+    if (++control[CROSSINGS] > entries * CROWDED) throw new Unfit({ kind: 'full', what: 'crossings' });
+    return at;
+  }
+
+  /** Where is remembered what the instance does in a state; -1 if that is not known. */
+  find(instance: number, state: Int32Array): number {
+    const at = this.look(instance, state);
+    return this.memory.crossings[at] === 0 ? -1 : at;
+  }
+
+  /** What a remembered step changes; undefined if it is not enabled. */
+  changeAt(at: number): Int32Array | undefined {
+    const { crossings } = this.memory;
+    const words = this.key.length;
+    return crossings[at + words + 1] === 0 ? undefined : crossings.slice(at + words + 2, at + 2 * words + 2);
+  }
+
+  /** The place of a key, or the free one where it would be put. */
+  private look(instance: number, state: Int32Array): number {
+    const { crossings } = this.memory;
     const { key } = this;
     const stride = crossingStride(key.length);
     const entries = crossings.length / stride;
     this.makeKey(instance, state);
     let entry = keyHash(key, instance) & (entries - 1);
-    for (; crossings[entry * stride] !== 0; entry = (entry + 1) & (entries - 1))
-      if (this.isKey(entry * stride, instance)) return -1;
-    if (++control[CROSSINGS] > entries * CROWDED) throw new Unfit({ kind: 'full', what: 'crossings' });
+    while (crossings[entry * stride] !== 0 && !this.isKey(entry * stride, instance))
+      entry = (entry + 1) & (entries - 1);
     return entry * stride;
   }
 

@@ -13,15 +13,20 @@ import { interactionOf } from './code/interaction';
 import { privateTrees } from './code/private';
 import { renamerText } from './code/renaming';
 import { CompiledModel, type CompileOptions } from './compiled-model';
-import { CAPACITIES, type Capacities, type Capacity, FIRST_CAPACITIES, makeMasks, makeSlots } from './components';
+import { CAPACITIES, type Capacities, type Capacity, makeMasks, makeSlots } from './components';
 import type { ComponentRenaming, Learnable, PrivateSteps } from './lesson';
 import { type Counts, type Generated, generatedWords, readGenerated, stepTrees } from './step-code';
+
+/** Which search has learnt, or is to go on from that: what they keep differs. */
+type SearchKind = 'blocks' | 'bulk';
 
 interface Recalled {
   readonly capacities: Capacities;
   readonly steps: Int32Array | undefined;
 }
 
+/** States of a search that is long enough for its steps to be kept for the next one. */
+export const WORTH_REMEMBERING = 100_000;
 /** How the names of files with learnt steps end. */
 export const LEARNT = '.learnt';
 /** Of each capacity: an array of so many entries can still be made. */
@@ -90,22 +95,22 @@ export class LearnableModel<S extends Transient, D> {
     return { instances: ruleInstances(model).length, cpus, threads: tasks + cpus, isPrivate };
   }
 
-  /** What an earlier search has learnt of the model's steps, and the room that it needed. */
-  recall(): Recalled {
-    const name = this.memoryName();
+  /** What an earlier search has learnt, and the room that it needed; `otherwise`: the room if there was none. */
+  recall(kind: SearchKind, otherwise: Capacities): Recalled {
+    const name = this.memoryName(kind);
     const recalled = name === undefined ? undefined : recall(name, (content) => readLearnt(wordsIn(content)));
-    return recalled ?? { capacities: FIRST_CAPACITIES, steps: undefined };
+    return recalled ?? { capacities: otherwise, steps: undefined };
   }
 
   /** Keeps what has been learnt, for the next search. */
-  remember(capacities: Capacities, steps: Int32Array): void {
-    const name = this.memoryName();
+  remember(kind: SearchKind, capacities: Capacities, steps: Int32Array): void {
+    const name = this.memoryName(kind);
     if (name !== undefined) keep(name, bytesIn(learntWords(capacities, steps)));
   }
 
-  private memoryName(): string | undefined {
+  private memoryName(kind: SearchKind): string | undefined {
     if (this.options.sources !== undefined) return undefined;
-    return `${this.name()}${this.options.symmetry ? '-renamed' : ''}${LEARNT}`;
+    return `${this.name()}${this.options.symmetry ? '-renamed' : ''}${kind === 'bulk' ? '-bulk' : ''}${LEARNT}`;
   }
 
   private generated(): Generated {

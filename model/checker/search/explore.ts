@@ -76,8 +76,8 @@ export interface Exploration {
   readonly states: number;
   /** Rule applications that changed a state, violating ones included. */
   readonly transitions: number;
-  /** The length of the trace; without one, the depth of the last state expanded. */
-  readonly depth: number;
+  /** The length of the trace; without one, the depth of the last state expanded. A search in bulk has no levels. */
+  readonly depth?: number;
   /** With the reason `memory`: an estimate of what the whole search would have needed, where there is one. */
   readonly neededMiB?: number;
   /** The reductions that were really used, if they are not those that were asked for: without one there was room. */
@@ -339,8 +339,8 @@ export function explore<S extends Transient, D>(model: Model<S, D>, options: Exp
 /** The answer of a search, which is none if what it has found is that the model is too small. */
 export function withoutLimit<S extends Transient, D>(model: Model<S, D>, found: Exploration): Exploration {
   if (!model.invariants.some(({ isLimit, property }) => isLimit && property === found.property)) return found;
-  const { states, transitions, depth } = found;
-  return { verdict: 'unknown', reason: 'capacity', states, transitions, depth };
+  const { states, transitions } = found;
+  return { verdict: 'unknown', reason: 'capacity', states, transitions };
 }
 
 /** What a reduced search has found, where there is no room for a plain one. */

@@ -1,0 +1,93 @@
+/**
+ * Promises: a search in bulk answers what the direct search answers, to the state and the transition; what it cannot
+ * take together it leaves to others.
+ */
+import { type EntryModel, entryModel } from '../../../entry-model';
+import type { State } from '../../../schema';
+import type { OpenBounds } from '../../language/schema-types';
+import { explore } from '../../search/explore';
+import { type CompiledOptions, exploreCompiled } from '../explore-compiled';
+import { exploreInBulk } from './explore-bulk';
+
+const ANY: OpenBounds = { cpus: 2, tasks: 1, mms: 1, nesting: 1, nmis: 'any', irqs: 'any' };
+
+function modelOf(design: string, bounds: Partial<OpenBounds>): EntryModel {
+  const model = entryModel(design, { ...ANY, ...bounds });
+  if (model === undefined) throw new Error(`no design ${design}`);
+  return model;
+}
+
+/** Without a fallback: undefined where a bulk search has no answer. */
+function inBulk(model: EntryModel, memoryBytes = 2 ** 26, poll = () => false) {
+  return exploreInBulk(model, {}, { memoryBytes, reportsDeadlock: true, poll });
+}
+
+/** The answer of the compiled search, without what direct execution does not count. */
+function answerOf(model: EntryModel, options: CompiledOptions<State>) {
+  const { bytes, joined, ...answer } = exploreCompiled(model, { memoryMiB: 64, ...options });
+  return answer;
+}
+
+describe.each(['mainline', 'deferred-pertask'])(
+  '%s has exactly the states and transitions of the direct search',
+  (id) => {
+    test.each<Partial<OpenBounds>>([
+      { nesting: 2, nmis: 0 },
+      { tasks: 2, nmis: 0 },
+      { tasks: 2, mms: 2, nmis: 0, irqs: 0 },
+      { cpus: 3, nmis: 0 },
+    ])('at %j', (bounds) => {
+      const model = modelOf(id, bounds);
+      const { verdict, states, transitions } = explore(model);
+      expect(inBulk(model).exploration).toMatchObject({ verdict, states, transitions });
+      expect(verdict).toBe('holds');
+    });
+  },
+);
+
+test('any nesting: the same as the search in blocks, and the same again with what was learnt', () => {
+  const model = modelOf('mainline', { nesting: 'any', irqs: 0 });
+  const { states, transitions } = answerOf(model, {});
+  // So many that what has been learnt is kept.
+  expect(states).toBeGreaterThan(100_000);
+  for (let times = 0; times < 2; times++)
+    expect(answerOf(model, { bulk: true })).toEqual({ verdict: 'holds', states, transitions });
+});
+
+test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertask+sp0-not-switched'])(
+  '%s: the violation, its trace and the counts beside it are those of the direct search',
+  (id) => {
+    const model = modelOf(id, { nmis: 0 });
+    expect(inBulk(model).exploration).toBeUndefined();
+    expect(answerOf(model, { bulk: true })).toEqual(explore(model));
+  },
+);
+
+test('a state without a successor is found', () => {
+  const { rules, ...rest } = modelOf('mainline', { nmis: 0 });
+  const model = { ...rest, rules: rules.filter(({ name }) => !['load-kernel-cr3', 'iret-to-kernel'].includes(name)) };
+  expect(inBulk(model).exploration).toBeUndefined();
+  const answer = answerOf(model, { bulk: true });
+  expect(answer).toEqual(explore(model));
+  expect(answer.verdict).toBe('deadlock');
+});
+
+test('a counter that belongs to all is not for a bulk search, nor is one CPU', () => {
+  expect(inBulk(modelOf('mainline', { irqs: 1 }))).toEqual({});
+  expect(inBulk(modelOf('mainline', { cpus: 1 }))).toEqual({});
+});
+
+test('where it would take too much memory it says how much, and the answer comes from another search', () => {
+  const model = modelOf('mainline', { nmis: 0, irqs: 0 });
+  const { neededBytes = 0 } = inBulk(model, 1);
+  expect(neededBytes).toBeGreaterThan(1);
+  expect(inBulk(model, neededBytes).exploration?.bytes).toBe(neededBytes);
+  const small = exploreCompiled(modelOf('mainline', { nesting: 'any' }), { memoryMiB: 0.3, bulk: true });
+  expect(small).toMatchObject({ verdict: 'unknown', reason: 'memory' });
+  expect(small.neededMiB).toBeGreaterThan(0.3);
+});
+
+test('an interruption is unknown', () => {
+  const { exploration } = inBulk(modelOf('mainline', {}), 2 ** 26, () => true);
+  expect(exploration).toMatchObject({ verdict: 'unknown', reason: 'interrupted' });
+});
