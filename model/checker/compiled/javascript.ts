@@ -6,6 +6,7 @@
 import type { Transient } from '../language/schema-types';
 import { instanceName, type Model, ruleInstances } from '../model';
 import type { Layout, PlacedCell } from './code/layout';
+import { FIRST_CAPACITIES } from './components';
 import { kernelShape, kernelSource } from './kernel-source';
 import { LearnableModel } from './learnable';
 
@@ -16,7 +17,7 @@ export function toJavaScript<S extends Transient, D>(model: Model<S, D>, design:
   // What the initial state holds has a code from here on.
   compiled.initial();
   const bounds = Object.entries(model.bounds).map(([name, value]) => `${name} ${value}`);
-  const shape = kernelShape(learnable.learnable(learnable.recall().capacities));
+  const shape = kernelShape(learnable.learnable(learnable.recall('blocks', FIRST_CAPACITIES).capacities));
   return [
     `// The abstract machine of the design ${design}, as pti-check verify runs it, by pti-check export --to javascript.`,
     `// Bounds: ${bounds.join(', ')}.`,
