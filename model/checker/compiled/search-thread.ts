@@ -252,6 +252,8 @@ export class SearchThread {
       kernel.touch(states, out, n);
       this.end = this.mark(states, pages, out, n, list, this.end, this.base, result);
     } else this.end = table.mark(out, n, list, this.end, this.base, result);
+    // The list counts as memory while it grows.
+    control[place.endOf(this.me, this.parity ^ 1)] = this.end;
     control[place.statesOf(this.me)] += result[R_STATES];
     control[place.pagesOf(this.me)] += result[R_PAGES];
     control[place.transitionsOf(this.me)] = this.transitions % 2 ** 30;
