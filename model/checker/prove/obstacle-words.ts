@@ -43,7 +43,8 @@ function elementInWords({ layout, form, bounds }: ProofSystem, { values, kind }:
   const cells =
     kind === undefined ? form.cellsOf(form.runsOf(values)) : form.threadCells(kind === 'task' ? 0 : bounds.tasks);
   const named = cells.flatMap((cell, i) => (values[i] === 0 ? [] : [`${cellName(layout, cell)} ${values[i]}`]));
-  return `${kind === undefined ? 'a CPU with its thread' : 'a sleeping thread'}: ${named.join(', ') || 'all 0'}`;
+  const ofView = form.tracked === 1 ? 'a CPU with its thread' : `${form.tracked} CPUs with their threads`;
+  return `${kind === undefined ? ofView : 'a sleeping thread'}: ${named.join(', ') || 'all 0'}`;
 }
 
 function cellName(layout: Layout, cell: number): string {

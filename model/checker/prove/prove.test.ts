@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type Coupling, coupled } from '../compiled/testing/coupled';
 import type { Bounds } from '../language/schema-types';
 import { explore } from '../search/explore';
+import { obstacleInWords } from './obstacle-words';
 import { type Proof, prove } from './prove';
 import { StateReader } from './state-views';
 import { keyOf } from './views';
@@ -97,4 +98,20 @@ test('what hangs on a global is unknown, with the view and the global that is in
 test('more views than allowed are no proof', () => {
   const { verdict, alarm } = prove(modelAt({ rules: ['advance', 'wrap'] }), LIKE, { mostViews: 3 });
   expect({ verdict, kind: alarm?.kind }).toEqual({ verdict: 'unknown', kind: 'size' });
+});
+
+test('what is in the way is said in words: the step or the view, what is left open, what would have to be kept', () => {
+  const said = ({ closure, alarm }: Proof) =>
+    alarm && obstacleInWords(closure.system, alarm, (property) => `property ${property}`);
+  expect(said(proofOf({ rules: ['approach', 'acquire', 'release'], invariants: ['notBothAtThree'] }))).toEqual({
+    what: 'property 1 may be violated',
+    element: expect.stringMatching(/^2 CPUs with their threads: .*pc 3.*pc 3/),
+    open: ['mode'],
+    refine: 'the globals kept with it',
+  });
+  const few = prove(modelAt({ rules: ['advance', 'wrap'] }), LIKE, { mostViews: 3 });
+  expect(said(few)).toMatchObject({
+    what: 'the set has more elements than the limit',
+    refine: 'the limits of the proof',
+  });
 });
