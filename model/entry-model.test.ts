@@ -102,7 +102,7 @@ test.each(FOLLOWED)('%s reads no array out of range', (id) => {
 });
 
 describe('any number of events, nested to any depth', () => {
-  test.each(['mainline', 'asm-return', 'deferred-pertask'])(
+  test.each(['mainline', 'deferred-pertask'])(
     '%s holds, never nests more than 6 deep, and a bound beyond that adds no state',
     (id) => {
       let deepest = 0;
@@ -112,7 +112,7 @@ describe('any number of events, nested to any depth', () => {
       };
       const { states, transitions } = explore(model(id, ANY), { goal: sees });
       expect(deepest).toBe(6);
-      for (const nesting of ['any', 6, 7] as const)
+      for (const nesting of [6, 7])
         expect(explore(model(id, { ...ANY, nesting }))).toMatchObject({ verdict: 'holds', states, transitions });
     },
   );

@@ -43,6 +43,8 @@ expect 0 '^mainline: ' designs
 # The first search translates the rules; the second finds the translation.
 expect 0 'holds in every reachable state' verify --design mainline
 expect 0 'holds in every reachable state' verify --design mainline
+expect 0 'proved for any number of CPUs' prove --design mainline --cutoff
+expect 0 '"met":5785,"of":5785' prove --design mainline --cutoff --json
 expect 0 '^proctype|^init|^active' export --to promela --design asm-return
 expect 0 '^startstate' export --to murphi
 expect 1 'scheduled-out-on-own-stack is violated' fuzz --design deferred-percpu --seed 1 --save found
