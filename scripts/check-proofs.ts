@@ -1,8 +1,9 @@
 /**
- * `bash scripts/check-proofs.sh`: proves or refutes every design and every mutant that the model has, and compares with
- * what is declared of it. A safe design is proved again in a larger system, with as many values, and has its cutoff. So
- * that no alarm is a false one: each design with a step left out, or exchanged with the next one, is proved or has a
- * trace, and what is proved holds in the exhaustive search. A line for each design; exit code 1 if one is wrong.
+ * `bash scripts/check-proofs.sh` runs the two halves of this, `designs` and `variants`, at once. Proves or refutes every
+ * design and every mutant that the model has, and compares with what is declared of it. A safe design is proved again in
+ * a larger system, with as many values, and has its cutoff. So that no alarm is a false one: each design with a step
+ * left out, or exchanged with the next one, is proved or has a trace, and what is proved holds in the exhaustive search.
+ * A line for each design; exit code 1 if one is wrong.
  */
 import { exploreCompiled } from '../model/checker/compiled/explore-compiled';
 import type { Bounds } from '../model/checker/language/schema-types';
@@ -82,13 +83,14 @@ function tell(id: string, { text, ok }: Said): void {
   console.log(`${ok ? 'ok   ' : 'WRONG'} ${id}: ${text}`);
 }
 
-for (const { id, property = '' } of [...DESIGNS, ...MUTANTS]) {
+const [half] = process.argv.slice(2);
+for (const { id, property = '' } of half === 'variants' ? [] : [...DESIGNS, ...MUTANTS]) {
   const table = designTable(id);
   // The planted bug lies below the model.
   if (table === undefined) continue;
   tell(id, property === '' ? safe(table) : unsafe(table, property));
 }
-for (const { id, expected } of DESIGNS) {
+for (const { id, expected } of half === 'designs' ? [] : DESIGNS) {
   const table = designTable(id);
   if (expected === 'safe' && table !== undefined) tell(id, variants(table));
 }
