@@ -1,9 +1,9 @@
 /**
- * `bash scripts/check-proofs.sh` runs the two halves of this, `designs` and `variants`, at once. Proves or refutes every
- * design and every mutant that the model has, and compares with what is declared of it. A safe design is proved again in
- * a larger system, with as many values, and has its cutoff. So that no alarm is a false one: each design with a step
- * left out, or exchanged with the next one, is proved or has a trace, and what is proved holds in the exhaustive search.
- * A line for each design; exit code 1 if one is wrong.
+ * `bash scripts/check-proofs.sh` runs the two halves of this, `designs` and `variants`, at once. Proves or refutes
+ * every design and every mutant that the model has, and compares with what is declared of it. A safe design is proved
+ * again in a larger system, with as many values, and has its cutoff. So that no alarm is a false one: each design with
+ * a step left out, or exchanged with the next one, is proved or has a trace, and what is proved holds in the
+ * exhaustive search. A line for each design; exit code 1 if one is wrong.
  */
 import { exploreCompiled } from '../model/checker/compiled/explore-compiled';
 import type { Bounds } from '../model/checker/language/schema-types';
