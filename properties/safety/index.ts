@@ -4,6 +4,7 @@ import { ENTRY_STACK_IS_COHERENT } from './entry-stack-is-coherent';
 import { ENTRY_TERMINATES } from './entry-terminates';
 import { FAST_RETURN_IS_CANONICAL } from './fast-return-is-canonical';
 import { FLAGS_ARE_CLEAR_AT_BODY } from './flags-are-clear-at-body';
+import { guardedProperty } from './guarded-property';
 import { INTERRUPTS_OFF_IN_WINDOW } from './interrupts-off-in-window';
 import { KERNEL_CODE_USES_KERNEL_CR3 } from './kernel-code-uses-kernel-cr3';
 import { KERNEL_GS_ACCESSES_USE_KERNEL_GS } from './kernel-gs-accesses-use-kernel-gs';
@@ -67,7 +68,7 @@ export function addProperty(property: Property): void {
 
 /** Ours, then those that were added. */
 export function allProperties(): readonly NumberedProperty[] {
-  return [...PROPERTIES, ...OWN.map((property, i) => ({ ...property, number: FIRST_OWN + i }))];
+  return [...PROPERTIES, ...OWN.map((property, i) => ({ ...guardedProperty(property), number: FIRST_OWN + i }))];
 }
 
 /** Slug of a property number. Throws RangeError for a number that is not one. */

@@ -2,9 +2,15 @@
  * Promises of properties that somebody else writes: they are asked at their moments beside ours, with a number of their
  * own after all of ours, and what is none is refused in a sentence.
  */
+import type { ElfImage } from '../../emulator/elf/elf-image';
 import { CR4 } from '../../emulator/registers';
+import { BadInputError } from '../bad-input';
+import { designImage } from '../designs/images';
 import { fuzz } from '../library/index';
+import { bootGuest } from '../monitor/guest';
+import { Monitor } from '../monitor/monitor';
 import { explain, propertyLabel } from '../report/explain';
+import { guardedProperty } from './guarded-property';
 import { addProperty, propertyNumber } from './index';
 import { defineProperty, type Property } from './property';
 
@@ -54,6 +60,28 @@ test('a slug that is taken is refused, and the same property again is not', () =
   expect(propertyNumber('cet-is-on')).toBe(before);
   expect(() => addProperty({ ...CET_IS_ON })).toThrow(RangeError);
   expect(() => addProperty({ ...CET_IS_ON, slug: 'stack-is-legal' })).toThrow('found stack-is-legal again');
+});
+
+test.each([
+  [
+    'cannot-be-asked',
+    (): never => {
+      throw new TypeError('boom');
+    },
+    'expected the property cannot-be-asked to answer at booted, found that it throws: TypeError: boom; mend its file',
+  ],
+  [
+    'answers-a-number',
+    () => 0 as never,
+    'expected the property answers-a-number to answer undefined or a sentence at booted, found 0; mend its file',
+  ],
+])('a mistake in %s is told as one of its file', (slug, booted, sentence) => {
+  const image = designImage('mainline') as ElfImage;
+  const { view } = bootGuest(image, { cpus: 1, tasks: 1, mms: 1 });
+  const own = { ...guardedProperty({ ...CET_IS_ON, slug, moments: { booted } }), number: 201 };
+  const attach = () => new Monitor(view, [own]).attach();
+  expect(attach).toThrow(BadInputError);
+  expect(attach).toThrow(sentence);
 });
 
 test.each([
