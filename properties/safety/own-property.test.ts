@@ -26,13 +26,17 @@ const CET_IS_ON = defineProperty({
   },
 });
 
-/** Asked after every instruction: how often shows that none was left out. */
-function counting(counter: { count: number }): Property {
+/** Asked before and after every instruction: how often shows that none was left out. */
+function counting(counter: { begun: number; count: number }): Property {
   return defineProperty({
     slug: 'cet-stays-off',
     promise: 'CR4.CET is never set.',
     violated: 'CET was set.',
     moments: () => ({
+      executing: () => {
+        counter.begun++;
+        return undefined;
+      },
       retired: (_scene, cpu) => {
         counter.count++;
         return (cpu.r[CR4] & CR4_CET) === 0 ? undefined : 'expected CR4.CET to be 0, found 1';
@@ -42,11 +46,13 @@ function counting(counter: { count: number }): Property {
 }
 
 test('a property that holds is asked after every instruction; one that does not is reported, shrunk and explained', () => {
-  const counter = { count: 0 };
+  const counter = { begun: 0, count: 0 };
   const options = { seed: 'own', runs: 2, sweep: false, boot: { cpus: 1, tasks: 1, mms: 1 } };
   const held = fuzz('mainline', { ...options, properties: [counting(counter)] });
   expect(held.verdict).toBe('holds');
   expect(counter.count).toBeGreaterThan(held.actions);
+  // What faults is begun and does not retire.
+  expect(counter.begun).toBeGreaterThan(counter.count);
   const { verdict, failure } = fuzz('mainline', { ...options, properties: [CET_IS_ON] });
   expect(verdict).toBe('violated');
   expect(failure).toMatchObject({ property: 'cet-is-on', message: 'expected CR4.CET to be 1, found 0' });
