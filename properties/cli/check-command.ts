@@ -6,7 +6,7 @@
 import type { Argv } from 'yargs';
 import { badInputMessage } from '../bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
-import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
+import { MACHINE_BOUNDS, startBounds } from '../designs/bounds';
 import { DESIGNS, type Design } from '../designs/registry';
 import { type Result, resultCard } from '../report/result-card';
 import type { CommandBody } from './command-body';
@@ -23,9 +23,6 @@ import { withPool } from './with-pool';
 
 /** Random runs for each design. */
 const RUNS = 400;
-
-/** Both reductions, and one thread a search: what fills the cores is that searches and campaigns run side by side. */
-const SEARCH_MEANS = { symmetry: true, por: true };
 
 interface CheckFlags {
   readonly seed?: string | undefined;
@@ -68,8 +65,9 @@ async function check(flags: CheckFlags): Promise<void> {
 }
 
 /**
- * All searches and proofs are queued before the first campaign, so that the longest of them does not begin last.
- * `onChecked` hears of each design when it is done.
+ * One thread a search: what fills the cores is that searches and campaigns run side by side. All searches and proofs
+ * are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears of each
+ * design when it is done.
  */
 async function checkAll(
   pool: WorkerPool,
@@ -78,9 +76,7 @@ async function checkAll(
   onChecked: (checked: Checked) => void,
 ): Promise<Checked[]> {
   const searches = DESIGNS.map(({ id }) =>
-    searchDesign(pool, { design: id, bounds: searchBounds(id, MACHINE_BOUNDS), ...SEARCH_MEANS }, (p) =>
-      show('model', searchProgress(id, p)),
-    ),
+    searchDesign(pool, { design: id, bounds: startBounds(id) }, (p) => show('model', searchProgress(id, p))),
   );
   const proofs = DESIGNS.map(({ id }) => proveDesign(pool, { design: id }));
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
