@@ -101,8 +101,10 @@ export interface Verified {
   readonly verdict: 'holds' | 'violated' | 'deadlock' | 'unknown';
   /** Slug of the violated property. */
   readonly property?: string;
-  /** Distinct states met. */
+  /** Distinct states met; 0 beside `mostStates`. */
   readonly states: number;
+  /** Holds, but there was no room to count the states: at most so many. */
+  readonly mostStates?: number;
   /** Steps from them. */
   readonly transitions: number;
   /** Transitions to the farthest state that was met; none where events have no bound, for then there are no levels. */
@@ -125,7 +127,7 @@ export function verify(design: Design, options: VerifyOptions = {}): Verified {
   if (model === undefined) throw new RangeError(`expected a design of the abstract machine, found ${nameOf(design)}`);
   const how = { threads, memoryMiB, symmetry, por };
   const given = Object.fromEntries(Object.entries(how).filter(([, value]) => value !== undefined));
-  const { verdict, property, states, transitions, depth, trace } = exploreCompiled(model, {
+  const { verdict, property, states, mostStates, transitions, depth, trace } = exploreCompiled(model, {
     ...given,
     bulk: isOpen(bounds),
     probe: true,
@@ -137,6 +139,7 @@ export function verify(design: Design, options: VerifyOptions = {}): Verified {
     verdict,
     ...(slug === undefined ? {} : { property: modelPropertySlug(slug) }),
     states,
+    ...(mostStates === undefined ? {} : { mostStates }),
     transitions,
     ...(depth === undefined ? {} : { depth }),
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),

@@ -35,6 +35,7 @@ export const verifyAnswer = z.strictObject({
   bytes: count.optional(),
   trace: z.array(action).optional(),
   neededMiB: count.optional(),
+  mostStates: count.optional(),
   message: z.string().min(1),
   again: z.string().regex(/ verify --design /),
 });
