@@ -1,7 +1,7 @@
 /**
  * `npm run bench:checker`: our exhaustive search against SPIN and rumur on the exported model, at three sizes; a fourth
- * one, without bounds of events, is ours alone. Plain Node on the built files, on a machine that does nothing else. Most
- * of the time is rumur's and that of SPIN's minimised automaton; the flags ask for a part:
+ * one, without bounds of events, is ours alone. Plain Node on the built files, on a machine that does nothing else.
+ * Most of the time is rumur's and that of SPIN's minimised automaton; the flags ask for a part:
  *
  *   npm run bench:checker -- --sizes 1M,6M --checkers ours-1,ours-2,spin-dfs --repetitions 3 --json result.json
  */

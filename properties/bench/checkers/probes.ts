@@ -86,8 +86,8 @@ export interface ProbeRates {
 }
 
 /**
- * Probes in a second of CPU time on one thread in a table of at least so many bytes (a power of two), the best of a few runs: a limit
- * is what the machine can do, not what it does on average.
+ * Probes in a second of CPU time on one thread in a table of at least so many bytes (a power of two), the best of a few
+ * runs: a limit is what the machine can do, not what it does on average.
  */
 export async function probeRates(
   folder: string,
