@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readElf } from '../../emulator/elf/elf-image';
 import { mainline } from '../../model/designs/mainline';
-import { designText } from '../designs/design-file';
+import { designText } from '../designs/design-text';
 import { imageFile } from '../designs/images';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
