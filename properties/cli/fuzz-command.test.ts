@@ -195,7 +195,11 @@ describe('Ctrl-C', () => {
   });
 
   test('before the first run has ended: no verdict', async () => {
-    const ended = await ptiCheck(folder, ['fuzz', '--design', 'mainline', '--seconds', '50', '--json'], 'seed');
+    const ended = await ptiCheck(
+      folder,
+      ['fuzz', '--design', 'mainline', '--seconds', '50', '--workers', '1', '--json'],
+      'seed',
+    );
     expect(ended.code).toBe(3);
     expect(read(fuzzAnswer, ended)).toMatchObject({ verdict: 'unknown', runs: 0 });
   });

@@ -61,7 +61,7 @@ export class Session {
 
   /** One call at a time. Rejects if the process ends before it has answered. */
   run(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    this.child ??= fork(SESSION, { cwd: this.folder, execArgv: [], env: WIDE });
+    this.child ??= fork(SESSION, { cwd: this.folder, env: WIDE });
     const child = this.child;
     const call: Call = { words, env };
     return new Promise((resolve, reject) => {
