@@ -1,17 +1,19 @@
 /**
  * Reads a Linux kernel for x86-64: a `vmlinux`, a `vmlinuz`, or a Debian or Ubuntu package with one. What comes out is
- * what a loader needs (segments), what a reader of its memory needs (sections, bytes by address), and its identity
- * (version, hashes). Nothing is trusted: whatever the bytes are, the answer is an image or a KernelImageError. No byte
- * of an image is executed on this machine.
+ * what a loader needs (segments), what a reader of its memory needs (symbols, types, sections, bytes by address), and
+ * its identity (version, hashes). Nothing is trusted: whatever the bytes are, the answer is an image or a
+ * KernelImageError. No byte of an image is executed on this machine.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ElfError, type ElfImage, readElf } from '../../elf/elf-image';
+import { Btf } from './btf';
 import { isBzImage, MAX_UNPACKED, readBzImage, type SetupHeader } from './bz-image';
 import { isPackage, kernelInPackage } from './debian-package';
 import type { Compression } from './decompress';
 import { KernelImageError } from './kernel-image-error';
+import { type KernelSymbols, readSymbols } from './kernel-symbols';
 
 /** The largest file that is read: a vmlinux with debug information has some hundred megabytes. */
 const MAX_FILE = 2 ** 30;
@@ -64,6 +66,9 @@ export interface KernelImage {
   /** `e_entry`, a physical address: startup_64. */
   readonly entry: number;
   readonly segments: readonly KernelSegment[];
+  readonly symbols: KernelSymbols;
+  /** Its types, undefined if it was built without CONFIG_DEBUG_INFO_BTF. */
+  readonly types: Btf | undefined;
   /** By name; of equal names the first. */
   readonly sections: ReadonlyMap<string, KernelSection>;
   /** `size` bytes at a virtual address, shared with the image; undefined where no segment has them all. */
@@ -95,6 +100,11 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
   const sections = new Map<string, KernelSection>();
   for (const section of elf.sections) if (!sections.has(section.name)) sections.set(section.name, section);
   const bytesAt = (va: number, size: number) => bytesOf(elf, va, size);
+  const sectionBytes = (wanted: string) => {
+    const section = sections.get(wanted);
+    return section && bytesAt(section.addr, section.size);
+  };
+  const btf = sectionBytes('.BTF');
   return Object.freeze<KernelImage>({
     name,
     container: unpacked.container,
@@ -107,12 +117,11 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
     setup: unpacked.setup,
     entry: elf.entry,
     segments: elf.segments,
+    symbols: readSymbols(elf),
+    types: btf && new Btf(btf, name),
     sections,
     bytesAt,
-    sectionBytes: (wanted) => {
-      const section = sections.get(wanted);
-      return section && bytesAt(section.addr, section.size);
-    },
+    sectionBytes,
   });
 }
 

@@ -45,7 +45,7 @@ export const textSection: SyntheticSection = {
 /** An ELF64 executable: each section is a segment of its own, at its address minus START. */
 export function buildVmlinux(
   sections: readonly SyntheticSection[] = [textSection, bannerSection],
-  symbols: readonly SyntheticSymbol[] = [],
+  symbols: readonly SyntheticSymbol[] = [{ name: '_text', value: TEXT, section: 1 }],
 ): Buffer {
   const tables = symbols.length === 0 ? [] : symbolTables(symbols, sections.length);
   const names = ['', ...sections.map(({ name }) => name), ...tables.map(({ name }) => name), '.shstrtab'];
