@@ -50,6 +50,8 @@ const TRANSPARENT: ReadonlySet<number> = new Set([TYPEDEF, VOLATILE, CONST, REST
 const MAX_DEPTH = 64;
 /** The longest name. */
 const MAX_NAME = 512;
+/** Members that one look-up may pass: a task_struct has some three hundred, with those of anonymous ones. */
+const MAX_MEMBERS = 1 << 17;
 
 /** Where a member lies in its structure, in bytes. */
 interface Member {
@@ -77,6 +79,8 @@ export class Btf {
   private readonly starts: Int32Array;
   /** Structures and unions that are described, by name. */
   private readonly structs: ReadonlyMap<string, number>;
+  /** Members that the look-up in progress has passed. */
+  private passed = 0;
 
   /**
    * @param bytes the section `.BTF`
@@ -120,6 +124,7 @@ export class Btf {
     const type = this.structs.get(struct);
     if (type === undefined) return undefined;
     let place: Place | undefined = { offset: 0, type, isBits: false };
+    this.passed = 0;
     for (const step of path.split(/\.|(?=\[)/)) {
       place = step.startsWith('[') ? this.element(place, Number(step.slice(1, -1))) : this.named(place, step, 0);
       if (place === undefined) return undefined;
@@ -149,6 +154,7 @@ export class Btf {
     if ((kind !== STRUCT && kind !== UNION) || depth > MAX_DEPTH) return undefined;
     const hasBits = this.types.u32(this.starts[type] + 4, 'a type') >>> 31 === 1;
     for (let i = 0; i < this.vlenOf(type); i++) {
+      if (++this.passed > MAX_MEMBERS) throw this.types.damaged(`${name} among ${MAX_MEMBERS} members`, 'more of them');
       const at = this.starts[type] + 12 + 12 * i;
       const word = this.types.u32(at + 8, 'the offset of a member');
       const bits = hasBits ? word & 0xffffff : word;

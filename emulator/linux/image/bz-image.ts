@@ -37,6 +37,9 @@ const FIRST_WITH_XLOADFLAGS = 0x20c;
 /** The most bytes that a payload is unpacked to: four times what Debian's largest kernel needs. */
 export const MAX_UNPACKED = 256 * 2 ** 20;
 
+/** Nor to more than so many times its own size, and 64 KiB: a kernel shrinks to a tenth, a bomb to a thousandth. */
+const MAX_RATIO = 1000;
+
 /** Formats that the kernel's build offers and nothing here unpacks. */
 const OTHER_FORMATS: readonly (readonly [string, readonly number[]])[] = [
   ['bzip2', [0x42, 0x5a, 0x68]],
@@ -144,10 +147,11 @@ function plain(payload: Uint8Array, name: string): Uint8Array {
 function unpack(compression: Compression, payload: Uint8Array, name: string, xz: string): Uint8Array {
   const end = payload.length - 4;
   const size = new ImageBytes(payload, name).u32(end, 'the size of the payload');
-  if (size > MAX_UNPACKED) {
+  const most = Math.min(MAX_UNPACKED, MAX_RATIO * payload.length + 65536);
+  if (size > most) {
     throw new KernelImageError(
       'too-large',
-      `${name}: expected a vmlinux of at most ${MAX_UNPACKED} bytes, found a payload of ${size} bytes unpacked; ` +
+      `${name}: expected a vmlinux of at most ${most} bytes, found a payload of ${size} bytes unpacked; ` +
         'unpack it yourself and give the vmlinux.',
     );
   }

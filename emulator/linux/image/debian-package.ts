@@ -13,7 +13,7 @@ const AR_HEADER = 60;
 const TAR_BLOCK = 512;
 
 /** The kernel has to lie in the first so many bytes of the package's tar file, and of its packed form. */
-const SEARCHED = 128 * 2 ** 20;
+const SEARCHED = 64 * 2 ** 20;
 
 const VMLINUZ = /^(\.?\/)?boot\/vmlinu[xz]-[^/]*$/;
 

@@ -20,6 +20,8 @@ const MAGICS: readonly (readonly [Compression, readonly number[]])[] = [
 
 /** How long the program may take, in milliseconds: Debian's payloads take one to three seconds. */
 const TOOL_TIMEOUT = 120_000;
+/** What the program may say on stderr, in bytes: Node counts it with the output. */
+const TOOL_MESSAGES = 4096;
 /** What the program may use, in bytes; the kernel's build asks for a dictionary of at most 128 MiB. */
 const TOOL_MEMORY = 512 * 2 ** 20;
 /** The largest window of a zstd stream, in bytes: that of `zstd --ultra -22`. */
@@ -54,8 +56,8 @@ export function decompress(packed: Compression, bytes: Uint8Array, size: number,
   const output = attempt(packed, unpacking, () => {
     if (packed === 'gzip') return gunzipSync(bytes, { maxOutputLength: size + 1 });
     if (packed === 'xz') return runXz(bytes, size, true, unpacking);
+    if (packed === 'zstd') return zstdInto(bytes, size);
     const buffer = new Uint8Array(size);
-    if (packed === 'zstd') return decompressZstd(bytes, buffer);
     return buffer.subarray(0, decompressLz4(bytes, buffer, unpacking.name));
   });
   if (output.length === size) return output;
@@ -69,7 +71,7 @@ export function decompress(packed: Compression, bytes: Uint8Array, size: number,
  */
 export function decompressHead(packed: Compression, bytes: Uint8Array, limit: number, unpacking: Unpacking): Buffer {
   return attempt(packed, unpacking, () => {
-    if (packed === 'gzip') return gunzipSync(bytes, { maxOutputLength: limit, finishFlush: zlib.Z_SYNC_FLUSH });
+    if (packed === 'gzip') return gzipHead(bytes, limit);
     if (packed === 'xz') return runXz(bytes, limit, false, unpacking);
     if (packed === 'zstd') return zstdHead(bytes, limit, unpacking);
     throw new KernelImageError(
@@ -98,10 +100,21 @@ function damaged(packed: Compression, { name, what }: Unpacking, found: string, 
   );
 }
 
+/** Node unpacks all of its input or nothing: half of it, until that is little enough. */
+function gzipHead(bytes: Uint8Array, limit: number): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: limit, finishFlush: zlib.Z_SYNC_FLUSH });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE' || bytes.length < PIECE) throw error;
+    return gzipHead(bytes.subarray(0, bytes.length >> 1), limit);
+  }
+}
+
 function runXz(bytes: Uint8Array, limit: number, whole: boolean, unpacking: Unpacking): Buffer {
   const flags = ['--decompress', '--stdout', '--format=xz', '--quiet', `--memlimit-decompress=${TOOL_MEMORY}`];
   // No shell: the program gets bytes on a pipe, and never a name of the user's.
-  const run = spawnSync(unpacking.xz, flags, { input: bytes, maxBuffer: limit + 1, timeout: TOOL_TIMEOUT });
+  const maxBuffer = limit + TOOL_MESSAGES;
+  const run = spawnSync(unpacking.xz, flags, { input: bytes, maxBuffer, timeout: TOOL_TIMEOUT });
   const code = (run.error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT' || code === 'EACCES') {
     throw new KernelImageError(
@@ -111,11 +124,19 @@ function runXz(bytes: Uint8Array, limit: number, whole: boolean, unpacking: Unpa
     );
   }
   // A beginning may be cut off, and more output than is asked for ends the program; both still give what was unpacked.
-  if (whole && run.status !== 0 && code !== 'ENOBUFS') {
-    throw new Error(code ?? (run.stderr.toString().trim() || `xz ends with ${run.status ?? run.signal}`));
+  if (run.status === 0 || (!whole && run.stdout.length > 0)) return run.stdout;
+  throw new Error(code ?? (run.stderr.toString().trim() || `the program ends with ${run.status ?? run.signal}`));
+}
+
+/** The decoder fills a buffer and does not say how far: a last byte that stays what it was, twice, was not reached. */
+function zstdInto(bytes: Uint8Array, size: number): Uint8Array {
+  const output = new Uint8Array(size);
+  for (const mark of [0xa5, 0x5a]) {
+    output[size - 1] = mark;
+    decompressZstd(bytes, output);
+    if (output[size - 1] !== mark) return output;
   }
-  if (!whole && run.stdout.length === 0) throw new Error(code ?? run.stderr.toString().trim());
-  return run.stdout;
+  throw new Error(`less than ${size} bytes`);
 }
 
 function zstdHead(bytes: Uint8Array, limit: number, unpacking: Unpacking): Buffer {

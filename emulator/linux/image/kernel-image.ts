@@ -21,7 +21,11 @@ const MAX_FILE = 2 ** 30;
 /** The most memory that a kernel's segments may take. */
 const MAX_LOADED = MAX_UNPACKED;
 
-/** What a name in an archive or a payload ends up in. */
+/** How `linux_banner` begins; formats for other texts have the same words. */
+const BANNER = 'Linux version ';
+const MAX_BANNERS = 64;
+
+/** What the file is. */
 type Container = 'vmlinux' | 'vmlinuz' | 'package';
 
 /** What is loaded: `data` at `paddr`, zeros up to `memsz`. Addresses in the kernel half are negative. */
@@ -95,8 +99,8 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
   const bytes = typeof source === 'string' ? readBytes(source) : source;
   const unpacked = unpack(bytes, name, options.xz ?? 'xz');
   const elf = readVmlinux(unpacked.vmlinux, name);
-  const version = bannerOf(elf);
   const loaded = loadedSize(elf);
+  const version = bannerOf(elf);
   const sections = new Map<string, KernelSection>();
   for (const section of elf.sections) if (!sections.has(section.name)) sections.set(section.name, section);
   const bytesAt = (va: number, size: number) => bytesOf(elf, va, size);
@@ -219,9 +223,11 @@ function readVmlinux(vmlinux: Uint8Array, name: string): ElfImage {
 function bannerOf(elf: ElfImage): string {
   for (const { data } of elf.segments) {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    for (let at = text.indexOf('Linux version '); at >= 0; at = text.indexOf('Linux version ', at + 1)) {
-      const line = text.toString('latin1', at + 14, at + 14 + 1024).split(/[\0\n]/, 1)[0];
+    let at = text.indexOf(BANNER);
+    for (let trials = 0; at >= 0 && trials < MAX_BANNERS; trials++) {
+      const line = text.toString('latin1', at + BANNER.length, at + 1024).split(/[\0\n]/, 1)[0];
       if (/^\d+\.\d+/.test(line)) return line;
+      at = text.indexOf(BANNER, at + 1);
     }
   }
   throw new KernelImageError(
@@ -230,13 +236,16 @@ function bannerOf(elf: ElfImage): string {
   );
 }
 
+/** Checks before anything is searched in the segments that they are as few bytes as a kernel's. */
 function loadedSize(elf: ElfImage): number {
   const start = Math.min(...elf.segments.map(({ paddr }) => paddr));
   const end = Math.max(...elf.segments.map(({ paddr, memsz }) => paddr + memsz));
-  if (end - start <= MAX_LOADED) return end - start;
+  const total = elf.segments.reduce((sum, { memsz }) => sum + memsz, 0);
+  const found = Math.max(end - start, total);
+  if (found <= MAX_LOADED) return end - start;
   throw new KernelImageError(
     'damaged',
-    `${elf.name}: expected segments in at most ${MAX_LOADED} bytes of memory, found them spread over ${end - start}; ` +
+    `${elf.name}: expected segments in at most ${MAX_LOADED} bytes of memory, found ${found}; ` +
       'the file is damaged, so copy or build it again.',
   );
 }

@@ -23,19 +23,18 @@ export function decompressLz4(input: Uint8Array, output: Uint8Array, name: strin
   let at = 4;
   let written = 0;
   while (at < input.length) {
+    if (at + 4 > input.length) throw cutOff(name, 'the size of a block');
     const size = u32(input, at);
     at += 4;
     if (size === LEGACY_MAGIC) continue;
-    if (!(at + size <= input.length)) throw cutOff(name, `a block of ${size} bytes`);
+    if (at + size > input.length) throw cutOff(name, `a block of ${size} bytes`);
     written = decompressBlock(input.subarray(at, at + size), output, written, name);
     at += size;
   }
   return written;
 }
 
-/** NaN past the end, which is smaller than nothing. */
 function u32(bytes: Uint8Array, at: number): number {
-  if (at + 4 > bytes.length) return Number.NaN;
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
