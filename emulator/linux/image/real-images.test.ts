@@ -5,8 +5,17 @@
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { isImplemented } from '../../decode/decoder';
+import { instructionCoverage } from './instruction-coverage';
 import { readKernelImage } from './kernel-image';
 import { PT_REGS, PT_REGS_SIZE, readOffsets, TSS_WORDS } from './kernel-offsets';
+
+/** Instructions that a kernel executes only where CPUID offers them, or a hypervisor: the first words of their texts. */
+const OPTIONAL = new Set(
+  'clflush in invlpgb lkgs monitor mwait monitorx mwaitx pvalidate rdpkru rdtsc rdtscp seamcall serialize tdcall tilerelease tpause vmcall vmgexit vmmcall wrpkru xgetbv xsetbv'.split(
+    ' ',
+  ),
+);
 
 const folder = process.env.PTI_CHECK_KERNELS ?? '';
 
@@ -51,6 +60,15 @@ if (folder === '') {
           types.member('tss_struct', `x86_tss.${name}`)?.offset,
         ]);
         expect(Object.fromEntries(words)).toEqual(TSS_WORDS);
+      });
+
+      test('entry and scheduler text has no instruction that is not executed, others have optional ones', () => {
+        const regions = instructionCoverage(image, isImplemented);
+        const missing = new Map(regions.map((region) => [region.name, region.missing.map(({ text }) => text)]));
+        expect(missing.get('entry text')).toEqual([]);
+        expect(missing.get('scheduler text')).toEqual([]);
+        const others = [...(missing.get('noinstr text') ?? []), ...(missing.get('switch functions') ?? [])];
+        expect(others.filter((text) => !OPTIONAL.has(text.split(' ', 1)[0]))).toEqual([]);
       });
     });
   }
