@@ -60,8 +60,15 @@ const SWITCH_FUNCTIONS: ReadonlySet<string> = new Set([
   'switch_mm_irqs_off',
 ]);
 
-/** The coverage of each region that the image has. */
-export function instructionCoverage(image: KernelImage, executes: Executes): RegionCoverage[] {
+/**
+ * The coverage of each region that the image has.
+ * @param isWanted which regions are decoded, by name; all of .text takes seconds
+ */
+export function instructionCoverage(
+  image: KernelImage,
+  executes: Executes,
+  isWanted: (region: string) => boolean = () => true,
+): RegionCoverage[] {
   const { symbols } = image;
   const functions = functionsOf(image);
   const regions = new Map<string, Extent[]>();
@@ -82,7 +89,9 @@ export function instructionCoverage(image: KernelImage, executes: Executes): Reg
     const isText = ({ start, end }: Extent) => start >= text.addr && end <= text.addr + text.size;
     regions.set('all of .text', functions.filter(isText));
   }
-  return Array.from(regions, ([name, extents]) => cover(image, name, extents, executes));
+  return Array.from(regions)
+    .filter(([name]) => isWanted(name))
+    .map(([name, extents]) => cover(image, name, extents, executes));
 }
 
 /** From each symbol to the next one; the last one of the image has no end, and per-CPU variables are no code. */
