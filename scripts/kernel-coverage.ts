@@ -1,6 +1,9 @@
 /**
  * Prints which instructions of Linux kernels the emulator does not execute, in their entry code, code that must not be
- * instrumented, scheduler, switch and all of their text: `node -r esbuild-register scripts/kernel-coverage.ts IMAGE...`.
+ * instrumented, scheduler, switch and all of their text:
+ *
+ *   node -r esbuild-register scripts/kernel-coverage.ts IMAGE...
+ *
  * An IMAGE is a vmlinux, a vmlinuz or a linux-image package. Exit code 1 if an instruction of entry code or of the
  * scheduler is missing (the others have some that a kernel executes only where CPUID offers them), 2 if an image cannot
  * be read.
