@@ -51,7 +51,7 @@ const MAX_THUNK = 256;
 
 const FAILURES = ['panic', 'oops_begin', 'oops_enter'];
 
-/** An entry of the exception table: offsets of the instruction and of the fixup, each from its own place, and a type. */
+/** An entry of the exception table: offsets of instruction and fixup, each from its own place, and a type. */
 const FIXUP_SIZE = 12;
 
 /**
