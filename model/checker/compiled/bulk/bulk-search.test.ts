@@ -6,6 +6,7 @@ import { type EntryModel, entryModel } from '../../../entry-model';
 import type { State } from '../../../schema';
 import type { OpenBounds } from '../../language/schema-types';
 import { explore } from '../../search/explore';
+import { Crew } from '../crew';
 import { type CompiledOptions, exploreCompiled } from '../explore-compiled';
 import { exploreInBulk } from './explore-bulk';
 
@@ -19,7 +20,7 @@ function modelOf(design: string, bounds: Partial<OpenBounds>): EntryModel {
 
 /** Without a fallback: undefined where a bulk search has no answer. */
 function inBulk(model: EntryModel, memoryBytes = 2 ** 26, poll = () => false) {
-  return exploreInBulk(model, {}, { memoryBytes, reportsDeadlock: true, poll });
+  return exploreInBulk(model, {}, new Crew(0), { threads: 1, memoryBytes, reportsDeadlock: true, poll });
 }
 
 /** The answer of the compiled search, without what direct execution does not count. */
@@ -50,6 +51,26 @@ test('any nesting: the same as the search in blocks, and the same again with wha
   expect(states).toBeGreaterThan(100_000);
   for (let times = 0; times < 2; times++)
     expect(answerOf(model, { bulk: true })).toEqual({ verdict: 'holds', states, transitions });
+});
+
+test('two threads count what one counts', () => {
+  const model = modelOf('mainline', { tasks: 2, nmis: 0 });
+  const { exploration: alone } = inBulk(model);
+  const crew = new Crew(1);
+  // Time for the second thread to start, and to be let in.
+  const nap = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1) === 'ok';
+  let joined = 1;
+  try {
+    for (let times = 0; joined === 1 && times < 100; times++) {
+      const options = { threads: 2, memoryBytes: 2 ** 26, reportsDeadlock: true, poll: nap };
+      const { exploration } = exploreInBulk(model, {}, crew, options);
+      expect({ ...exploration, bytes: 0, joined: 0 }).toEqual({ ...alone, bytes: 0, joined: 0 });
+      joined = exploration?.joined ?? 0;
+    }
+  } finally {
+    crew.dismiss();
+  }
+  expect(joined).toBe(2);
 });
 
 test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertask+sp0-not-switched'])(

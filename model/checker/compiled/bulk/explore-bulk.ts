@@ -7,6 +7,7 @@ import type { Model } from '../../model';
 import type { Exploration } from '../../search/explore';
 import type { CompileOptions } from '../compiled-model';
 import { type Capacities, FIRST_CAPACITIES, roomier } from '../components';
+import type { Crew } from '../crew';
 import { LearnableModel, WORTH_REMEMBERING } from '../learnable';
 import { type BulkOptions, BulkSearch, isBulky } from './bulk-search';
 
@@ -37,6 +38,7 @@ export interface BulkAnswer {
 export function exploreInBulk<S extends Transient, D>(
   model: Model<S, D>,
   compileOptions: CompileOptions,
+  crew: Crew,
   options: BulkOptions,
 ): BulkAnswer {
   if (hasGlobals(model)) return {};
@@ -45,9 +47,9 @@ export function exploreInBulk<S extends Transient, D>(
     const initial = learnable.compiled.initial();
     const from = learnable.learnable(capacities);
     if (!isBulky(from)) return {};
-    const search = new BulkSearch(from, options, steps);
+    const search = new BulkSearch(from, crew, options, steps);
     const stop = search.run(initial);
-    const { states, transitions, bytes } = search;
+    const { states, transitions, bytes, joined } = search;
     switch (stop.kind) {
       case 'recompile':
         learnable.compiled.widenFor(stop.before, stop.instance);
@@ -60,10 +62,10 @@ export function exploreInBulk<S extends Transient, D>(
       case 'done': {
         const learnt = states >= WORTH_REMEMBERING ? search.learnt() : undefined;
         if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
-        return { exploration: { verdict: 'holds', states, transitions, bytes, joined: 1 } };
+        return { exploration: { verdict: 'holds', states, transitions, bytes, joined } };
       }
       case 'interrupted':
-        return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined: 1 } };
+        return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined } };
       default:
         return {};
     }
