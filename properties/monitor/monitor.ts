@@ -11,7 +11,15 @@
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../../emulator/micro-op';
+import {
+  type MicroOp,
+  OP_BRANCH,
+  OP_CONTROL,
+  OP_GS,
+  OP_WRITES_RSP,
+  WITHOUT_EXECUTING,
+  WITHOUT_RETIRED,
+} from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import { CPL, CR3, NMI_PENDING, RIP, RSP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
@@ -129,6 +137,13 @@ export class Monitor implements Observer, Scene {
     return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
   }
 
+  /** Almost every instruction only moves data: there is nothing to ask of it, unless somebody asks after each. */
+  unobserved({ tag, flags }: MicroOp): number {
+    if (this.asksAlways) return 0;
+    const executing = tag === TAG_OTHER && (flags & (OP_GS | OP_CONTROL)) === 0 ? WITHOUT_EXECUTING : 0;
+    return (flags & NOTEWORTHY) === 0 ? executing | WITHOUT_RETIRED : executing;
+  }
+
   executing(cpu: Cpu, op: MicroOp): void {
     if (this.asksAlways) this.executingAny(cpu, op);
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
@@ -174,7 +189,7 @@ export class Monitor implements Observer, Scene {
 
   retired(cpu: Cpu, op: MicroOp): void {
     const { flags } = op;
-    // Almost every instruction ends here: it moves data, and nobody waits for an NMI.
+    // Told because an event is pending, and it is no NMI.
     if ((flags & NOTEWORTHY) === 0 && cpu.r[NMI_PENDING] === 0 && !this.asksAlways) return;
     this.moment();
     const g = this.ghost.cpu(cpu.index);
