@@ -1,7 +1,7 @@
 /**
  * `npm run build`: what `tsc -p tsconfig.build.json` does, and the numbers that modules export are written where they
  * are used. To V8 `registers_1.RIP` is no constant: CommonJS code of TypeScript sets each export twice, first to
- * undefined, so every use reads the object of exports again. Without that, walks make 10 % more actions a second.
+ * undefined, so every use reads the object of exports again. With the numbers written out walks are a tenth faster.
  */
 import ts from 'typescript';
 
