@@ -47,7 +47,7 @@ export type MsrRule =
   | { readonly kind: 'tsc-deadline' };
 
 /** How much of a local APIC there is (SDM vol. 3, 11). */
-interface ApicModel {
+export interface ApicModel {
   /** What the version register reads as: bits 7:0 version, 23:16 the number of local vectors less one. */
   readonly version: number;
   /**
