@@ -51,7 +51,7 @@ export interface LinuxBoot {
   readonly initrd: Uint8Array;
 }
 
-interface LinuxMachine {
+export interface LinuxMachine {
   readonly machine: Machine;
   readonly platform: LinuxPlatform;
   readonly interleaving: Interleaving;
@@ -105,8 +105,8 @@ export function linuxMachine(boot: LinuxBoot): LinuxMachine {
   return made;
 }
 
-/** The machine with the kernel's segments loaded, and no CPU started: what a saved state is put into. */
-function emptyLinuxMachine(boot: LinuxBoot): LinuxMachine {
+/** The machine with the segments of an image loaded, and no CPU started: without segments, for a saved state. */
+export function emptyLinuxMachine(boot: Omit<LinuxBoot, 'commandLine' | 'initrd'>): LinuxMachine {
   const platform = new LinuxPlatform({ features: boot.features, tscHz: boot.tscHz, startUp: startSecondary });
   const image = { ...boot.image, symbol: () => undefined };
   const machine = new Machine(image, { cpus: boot.cpus, ramBytes: boot.memoryMiB << 20, platform });
