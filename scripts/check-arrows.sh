@@ -112,6 +112,17 @@ plant_at refused emulator/step.ts "import { x } from './oracle/y'; x();"
 plant_at refused emulator/machine.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.test.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.bench.ts "import { x } from './testing/y'; x();"
+# A kernel image is read beside the tower, as an ELF file is: with the ELF reader, the decoder and the ground.
+for part in elf/y decode/y words registers unimplemented linux/image/y; do
+  plant allowed emulator/linux/image x.ts "import { x } from '../../../$part'; x();"
+done
+for part in memory/y mmu/y cpu/y system/y machine boot step oracle/y testing/y ../properties/y ../model/y; do
+  plant refused emulator/linux/image x.ts "import { x } from '../../../$part'; x();"
+done
+plant allowed emulator/linux/image x.test.ts "import { x } from '../testing/y'; x();"
+for from in emulator/cpu emulator/system emulator/decode emulator/elf; do
+  plant refused "$from" x.ts "import { x } from '../../linux/image/y'; x();"
+done
 # properties/ is a tower: a floor imports the floors below it, and no neighbour on its own. Tests may look up.
 tower=('guest designs' 'ghost' 'safety' 'monitor' 'refinement' 'trace' 'exploration shrinking' 'campaign' 'report' 'testing library bench cli')
 top=$((${#tower[@]} - 1))
