@@ -15,6 +15,7 @@ import type { LinuxMachine } from './linux-machine';
 const MAGIC = 'PTILNX01';
 const HEAD_BYTES = 12;
 const PAGE_WORDS = 1024;
+const EMPTY_PAGE = Buffer.alloc(PAGE_WORDS * 4);
 const FASTEST = { level: constants.Z_BEST_SPEED };
 
 /** The bytes are not a state, or not one of this machine. */
@@ -67,10 +68,10 @@ function occupied(words: Int32Array): { present: Uint8Array; pages: Uint8Array }
   const present = new Uint8Array(Math.ceil(count / 8));
   const pages: Uint8Array[] = [];
   for (let page = 0; page < count; page++) {
-    const contents = words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
-    if (contents.every((word) => word === 0)) continue;
+    const contents = bytesOf(words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS));
+    if (EMPTY_PAGE.equals(contents)) continue;
     present[page >>> 3] |= 1 << (page & 7);
-    pages.push(bytesOf(contents));
+    pages.push(contents);
   }
   return { present, pages: Buffer.concat(pages) };
 }

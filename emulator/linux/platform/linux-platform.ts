@@ -90,9 +90,14 @@ export class LinuxPlatform implements Platform {
   }
 
   readTsc(): number {
-    let tsc = pair(this.words, SKIPPED);
-    for (const { r } of this.cpus) tsc += pair(r, ICOUNT);
-    return tsc;
+    return pair(this.words, SKIPPED) + this.retired();
+  }
+
+  /** Instructions that all CPUs have retired. */
+  retired(): number {
+    let sum = 0;
+    for (const { r } of this.cpus) sum += pair(r, ICOUNT);
+    return sum;
   }
 
   /** All CPUs wait: time goes on by `cycles`. */

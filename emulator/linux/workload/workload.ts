@@ -12,7 +12,7 @@ const FILE = 'workload.elf';
 const PREFIX = 'excursion.';
 const EXECUTABLE = 0o755;
 
-interface Workload {
+export interface Workload {
   readonly elf: ElfImage;
   /** Names of the excursions, in the order in which they are announced. */
   readonly excursions: readonly string[];
