@@ -12,7 +12,7 @@ import { defineDesign, design, editDesign, fuzz, image, replay, subject, traceOf
 import './jest';
 
 /** Little memory, because a process that has reserved much cannot start another one. */
-const SMALL = { cpus: 1, tasks: 1, memoryMiB: 64 };
+const SMALL = { cpus: 1, tasks: 1, nesting: 2, nmis: 1, irqs: 2, memoryMiB: 64 };
 const mainline = design('mainline');
 const noGsRestored = editDesign(mainline, [{ leaveOut: 'restore-user-gs', of: ['kernel nmi return'] }]);
 const corpus = path.resolve(__dirname, '../../counterexamples/corpus');

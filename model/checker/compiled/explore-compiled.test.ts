@@ -52,6 +52,19 @@ describe.each(['mainline', 'deferred-percpu'])('%s', (design) => {
   });
 });
 
+test('a probe finds a near violation before anything is translated, and leaves what holds to a search', () => {
+  const untranslated = (design: string) => ({
+    ...modelOf(design, ONE_TASK),
+    ruleFiles: () => {
+      throw new Error('translated');
+    },
+  });
+  const bad = untranslated('deferred-percpu');
+  expect(exploreCompiled(bad, { probe: true })).toEqual(explore(bad));
+  expect(() => exploreCompiled(bad)).toThrow('translated');
+  expect(() => exploreCompiled(untranslated('mainline'), { probe: true })).toThrow('translated');
+});
+
 test('a search for one property passes the violations of others, as the direct one does', () => {
   const model = modelOf('no-pti', ONE_CPU);
   const property = 9;
