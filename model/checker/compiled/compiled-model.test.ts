@@ -11,6 +11,7 @@ import { ruleInstances, violations } from '../model';
 import { explore } from '../search/explore';
 import { guardedModel } from '../search/guarded';
 import { enabledInstances } from '../search/successors';
+import { anyState, nearState, packed, reachedState } from '../search/testing/random-states';
 import { markedInstance, markedProperty, NO_CELL, NO_CODE } from './code/marker';
 import { packState } from './code/packer';
 import { CompiledModel } from './compiled-model';
@@ -41,12 +42,6 @@ function directly(model: EntryModel, state: State): string[] {
       return [`${instance.number} cannot`];
     }
   });
-}
-
-function packed(model: EntryModel, state: State): Uint32Array {
-  const words = new Uint32Array(model.packing.words);
-  model.packing.pack(state, words, 0);
-  return words;
 }
 
 function compiled(code: CompiledModel<State, DesignConfig>, state: State): string[] {
@@ -87,59 +82,6 @@ function compile(design: string): CompiledModel<State, DesignConfig> {
   const code = compiledModels.get(design) ?? new CompiledModel(modelOf(design), { full: true });
   compiledModels.set(design, code);
   return code;
-}
-
-/** Any values of the sorts: hardly one of these states can be reached. */
-function anyState(model: EntryModel): fc.Arbitrary<State> {
-  const cells = model.packing.describe();
-  return fc.tuple(...cells.map(({ size }) => fc.nat(size - 1))).map((values) => {
-    const state = model.packing.zero();
-    const words = new Uint32Array(model.packing.words);
-    cells.forEach(({ word, shift }, n) => {
-      words[word] |= values[n] << shift;
-    });
-    model.packing.unpack(words, 0, state);
-    return state;
-  });
-}
-
-/**
- * A reachable state with some values changed: rules are enabled in it that hardly ever are in a state of arbitrary
- * values.
- */
-function nearState(model: EntryModel): fc.Arbitrary<State> {
-  const cells = model.packing.describe();
-  const change = fc.tuple(fc.nat(cells.length - 1), fc.nat(1000));
-  return fc.tuple(reachedState(model), fc.array(change, { minLength: 1, maxLength: 6 })).map(([reached, changes]) => {
-    const words = packed(model, reached);
-    for (const [n, value] of changes) {
-      const { bits, shift, word, size } = cells[n];
-      const mask = bits === 0 ? 0 : -1 >>> (32 - bits);
-      words[word] = (words[word] & ~(mask << shift)) | ((value % size) << shift);
-    }
-    const state = model.packing.zero();
-    model.packing.unpack(words, 0, state);
-    return state;
-  });
-}
-
-/** A state at the end of a random walk. */
-function reachedState(model: EntryModel): fc.Arbitrary<State> {
-  return fc.array(fc.nat(1000), { minLength: 5, maxLength: 90, size: 'max' }).map((choices) => {
-    let state = model.initial();
-    for (const choice of choices) {
-      const enabled = enabledInstances(model, state);
-      const instance = enabled[choice % Math.max(1, enabled.length)];
-      const after = model.packing.zero();
-      model.packing.unpack(packed(model, state), 0, after);
-      const rule = model.rules.find(({ name }) => name === instance?.rule);
-      if (instance === undefined || rule === undefined) break;
-      rule.apply(model.config, model.bounds, after, ...instance.args);
-      if (after.failed !== 0) break;
-      state = after;
-    }
-    return state;
-  });
 }
 
 describe.each(['deferred-pertask', 'mainline+on-cpu-released-early'])('%s, compiled', (design) => {
