@@ -57,7 +57,7 @@ const COMMANDS: readonly NamedCommand[] = [
   },
   {
     name: 'export',
-    describe: 'print the abstract machine for another model checker (SPIN, rumur)',
+    describe: 'print the abstract machine for another model checker (SPIN, rumur, or one of circuits)',
     body: () => (require('./export-command') as typeof import('./export-command')).exportCommand,
   },
 ];

@@ -7,9 +7,10 @@ import { DESIGN_NAMES } from '../../design-config';
 import { entryModel } from '../../entry-model';
 import type { Bounds } from '../language/schema-types';
 import { violations } from '../model';
+import { anyState, nearState, reachedState } from '../search/testing/random-states';
 import { packState } from './code/packer';
 import { CompiledModel } from './compiled-model';
-import { anyState, compiled, directly, kernelOf, nearState, reachedState } from './testing/both-ways';
+import { compiled, directly, kernelOf } from './testing/both-ways';
 
 const BOUNDS: Bounds = { cpus: 2, tasks: 2, mms: 2, nesting: 2, nmis: 2, irqs: 1 };
 

@@ -10,9 +10,10 @@ import { type Bounds, sizeOf } from '../language/schema-types';
 import { violations } from '../model';
 import { explore } from '../search/explore';
 import { enabledInstances } from '../search/successors';
+import { anyState, nearState, reachedState } from '../search/testing/random-states';
 import { packState } from './code/packer';
 import { CompiledModel } from './compiled-model';
-import { anyState, compiled, directly, kernelOf, nearState, reachedState } from './testing/both-ways';
+import { compiled, directly, kernelOf } from './testing/both-ways';
 
 /**
  * Between them they have every rule, a thread that another CPU takes, and two address spaces. All at once makes four
