@@ -1,6 +1,6 @@
 /**
- * `pti-check export`: the abstract machine of a design as a model of SPIN or of Murphi, or as the JavaScript that
- * `verify` runs, on standard output.
+ * `pti-check export`: the abstract machine of a design on standard output, as a model of SPIN or of Murphi, as a circuit
+ * in AIGER, or as the JavaScript that `verify` runs.
  */
 import type { Argv } from 'yargs';
 import { toJavaScript } from '../../model/checker/compiled/javascript';
@@ -34,6 +34,7 @@ function options(yargs: Argv): Argv<ExportFlags> {
     })
     .example('$0 export --to promela --design asm-return', 'for SPIN; the first lines say how to run it')
     .example('$0 export --to murphi --cpus 1 --nesting 3', 'for rumur, at other bounds')
+    .example('$0 export --to aiger --nmis any --irqs any', 'as a sequential circuit, for what reads AIGER')
     .epilog(
       'The states and transitions that the other checker counts are those of pti-check verify at the same bounds.',
     ) as unknown as Argv<ExportFlags>;

@@ -13,7 +13,7 @@ import { sequencesOf } from '../../model/designs/sequences';
 import { exchanged, leftOut, type Variant } from '../../model/designs/variants';
 import { BadInputError } from '../bad-input';
 import type { WorkerPool } from '../campaign/worker-pool';
-import { designText } from '../designs/design-file';
+import { designText } from '../designs/design-text';
 import { type Consequence, isSeen, type WhyRow, whyInWords } from '../report/why-table';
 import { type BoundFlags, boundsOf, chosenDesign, expressible, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
