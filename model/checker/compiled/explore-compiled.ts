@@ -27,6 +27,11 @@ export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
   /** Take states together where the model allows it: much faster, and the answer has no depth. */
   readonly bulk?: boolean;
   /**
+   * Look for a violation among the first states by direct execution, before anything is translated: most violations are
+   * near. The answer is the same.
+   */
+  readonly probe?: boolean;
+  /**
    * Room for values of components to begin with; a search that needs more begins anew with more.
    *
    * @internal
@@ -65,6 +70,22 @@ function needOf(search: ParallelSearch, { neededBytes }: BulkAnswer): Pick<Explo
   const states = estimateStates(search.sizes);
   if (states === undefined) return {};
   return { neededMiB: Math.ceil((search.bytes / search.states) * (Math.max(states, search.states) / 2 ** 20)) };
+}
+
+/** What a probe may take: some ten thousand states, in a fifth of a second. */
+const PROBE_MIB = 2;
+
+/** A violation or a deadlock among the first states, if a probe is asked for and finds one. */
+function probed<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>): Exploration | undefined {
+  const { probe = false, memoryMiB = DEFAULT_MEMORY_MIB, shouldStop, stopAtDepth, deadlock } = options;
+  if (!probe) return undefined;
+  const found = explore(model, {
+    memoryMiB: Math.min(PROBE_MIB, memoryMiB),
+    ...(shouldStop === undefined ? {} : { shouldStop }),
+    ...(stopAtDepth === undefined ? {} : { stopAtDepth }),
+    ...(deadlock === undefined ? {} : { deadlock }),
+  });
+  return found.trace === undefined ? undefined : found;
 }
 
 /** The answer of a search in bulk, if the model and the options allow it. */
@@ -253,6 +274,8 @@ export function exploreCompiled<S extends Transient, D>(
   const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
+  const near = probed(model, options);
+  if (near !== undefined) return near;
   const crew = new Crew(threadsOf(options) - 1);
   try {
     const counted = countAndJudge(crew, model, options, reporter);

@@ -16,6 +16,7 @@ import { type BulkPlan, Draft } from './bulk-plan';
 import { BulkThread } from './bulk-thread';
 import { ComponentSteps } from './component-steps';
 import { findRegions } from './regions';
+import { hasDeadlock, mostStates } from './superset';
 
 export interface BulkOptions {
   readonly threads: number;
@@ -28,8 +29,8 @@ export interface BulkOptions {
 type BulkStop =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
-  /** It would take so many bytes. */
-  | { readonly kind: 'memory'; readonly neededBytes: number }
+  /** It would take so many bytes. `most`: so many states there are at most, and all are fine; where that is known. */
+  | { readonly kind: 'memory'; readonly neededBytes: number; readonly most: number | undefined }
   | Exclude<Lesson, { kind: 'learnt' | 'reserve' }>;
 
 const FEWEST_CPUS = 2;
@@ -83,9 +84,13 @@ export class BulkSearch implements Observed {
 
   private search(initial: Int32Array): BulkStop {
     const { steps, options } = this;
-    const draft = new Draft(findRegions(steps, initial), steps, initial, options);
+    const regions = findRegions(steps, initial);
+    const draft = new Draft(regions, steps, initial, options);
     this.bytes = draft.bytes;
-    if (this.bytes > options.memoryBytes) return { kind: 'memory', neededBytes: this.bytes };
+    if (this.bytes > options.memoryBytes) {
+      const isFine = !options.reportsDeadlock || !hasDeadlock(regions, steps);
+      return { kind: 'memory', neededBytes: this.bytes, most: isFine ? mostStates(regions, steps) : undefined };
+    }
     const plan = draft.plan();
     this.crew.takePart({ kind: 'bulk', plan });
     const first = new BulkThread(plan, () => options.poll(this));

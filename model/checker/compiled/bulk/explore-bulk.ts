@@ -50,6 +50,10 @@ export function exploreInBulk<S extends Transient, D>(
     const search = new BulkSearch(from, crew, options, steps);
     const stop = search.run(initial);
     const { states, transitions, bytes, joined } = search;
+    const keep = (met: number) => {
+      const learnt = met >= WORTH_REMEMBERING ? search.learnt() : undefined;
+      if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
+    };
     switch (stop.kind) {
       case 'recompile':
         learnable.compiled.widenFor(stop.before, stop.instance);
@@ -57,11 +61,16 @@ export function exploreInBulk<S extends Transient, D>(
       case 'full':
         capacities = roomier(capacities, stop.what);
         break;
-      case 'memory':
-        return { neededBytes: stop.neededBytes };
+      case 'memory': {
+        const { neededBytes, most } = stop;
+        if (most === undefined) return { neededBytes };
+        // Nothing can be wrong, whatever states there are. There is no room to count them.
+        keep(most);
+        const neededMiB = Math.ceil(neededBytes / 2 ** 20);
+        return { exploration: { verdict: 'holds', states: 0, transitions: 0, mostStates: most, neededMiB, joined: 1 } };
+      }
       case 'done': {
-        const learnt = states >= WORTH_REMEMBERING ? search.learnt() : undefined;
-        if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
+        keep(states);
         return { exploration: { verdict: 'holds', states, transitions, bytes, joined } };
       }
       case 'interrupted':
