@@ -33,7 +33,7 @@ function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
   const known = page.ops[offset];
   if (known !== undefined) return known;
   const room = 4096 - offset;
-  const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi);
+  const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi, cpu.platform);
   if (op === undefined) return fetchCrossing(cpu, page, lo, hi, pa, room);
   op.tag = cpu.observer.classify(op.va);
   page.ops[offset] = op;
@@ -64,7 +64,7 @@ function fetchCrossing(
   bytes.set(cpu.memory.readBytes(next, MAX_LENGTH - room), room);
   const known = page.crossing.get(lo & 0xfff);
   if (known !== undefined && sameBytes(known.bytes, bytes, known.op.length)) return known.op;
-  const op = decodeAt(bytes, lo, hi) as MicroOp;
+  const op = decodeAt(bytes, lo, hi, cpu.platform) as MicroOp;
   op.tag = cpu.observer.classify(op.va);
   page.crossing.set(lo & 0xfff, { op, bytes });
   return op;

@@ -1,6 +1,6 @@
 /**
  * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, POP FS/GS, LGDT/LIDT, SGDT/SIDT, LTR/STR,
- * LSL, LAR, VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
+ * LLDT/SLDT, LSL, LAR, VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
  */
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
@@ -22,6 +22,7 @@ import {
   GS_BASE,
   IDTR_BASE,
   IDTR_LIMIT,
+  LDTR,
   NO_ERROR_CODE,
   RSP,
   SS,
@@ -181,6 +182,16 @@ export function ltr(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
+/** A null selector is all there is: there is no LDT. */
+export function lldt(cpu: Cpu, op: MicroOp): Outcome {
+  if (!privileged(cpu) || !loadSource(cpu, op)) return FAULT;
+  const selector = cpu.r[B] & 0xffff;
+  if ((selector & ~3) !== 0) throw new UnimplementedError('a local descriptor table', op.va);
+  cpu.r[LDTR] = selector;
+  return NEXT;
+}
+
+/** STR and SLDT. */
 export function str(cpu: Cpu, op: MicroOp): Outcome {
   if (op.dKind === MEM) effectiveAddress(cpu.r, op);
   return storeDestination(cpu, op, cpu.r[op.s], 0) ? NEXT : FAULT;

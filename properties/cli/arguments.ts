@@ -32,7 +32,10 @@ const MOST = {
   runs: 1_000_000_000,
   seconds: 10_000_000,
   memory: 1_048_576,
+  kernelMemory: 1024,
 } as const;
+/** A kernel with our program does not fit into less. */
+const LEAST_KERNEL_MEMORY = 64;
 
 /** A whole number from `least` to `most`; `why` says where that ends, if it is not obvious. */
 function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
@@ -164,6 +167,16 @@ export function workerCount(text: string | undefined, otherwise: number): number
 
 export function threadCount(text: string | undefined): number {
   return text === undefined ? 1 : wholeNumber('threads', text, 1, MOST.threads);
+}
+
+/** CPUs of a Linux kernel. */
+export function kernelCpus(text: string): number {
+  return wholeNumber('cpus', text, 1, MOST.cpus);
+}
+
+/** RAM of a Linux kernel, MiB. */
+export function kernelMemoryMiB(text: string): number {
+  return wholeNumber('memory', text, LEAST_KERNEL_MEMORY, MOST.kernelMemory);
 }
 
 export function memoryMiB(text: string | undefined): number | undefined {

@@ -36,6 +36,11 @@ const COMMANDS: readonly NamedCommand[] = [
     body: () => (require('./fuzz-command') as typeof import('./fuzz-command')).fuzzCommand,
   },
   {
+    name: 'kernel <image>',
+    describe: 'boot a Linux kernel of yours in the emulator',
+    body: () => (require('./kernel-command') as typeof import('./kernel-command')).kernelCommand,
+  },
+  {
     name: 'why',
     describe: 'say why each step of a design is there: what fails without it',
     body: () => (require('./why-command') as typeof import('./why-command')).whyCommand,

@@ -220,6 +220,7 @@ test('-h, -v and the completion of a shell', async () => {
     'verify',
     'prove',
     'fuzz',
+    'kernel',
     'why',
     'replay',
     'designs',
