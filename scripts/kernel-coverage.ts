@@ -1,6 +1,6 @@
 /**
  * Prints which instructions of Linux kernels the emulator does not execute, in their entry code, code that must not be
- * instrumented, scheduler, switch and all of their text:
+ * instrumented, scheduler, switch and all of their text, and for which features a kernel patches its entry code:
  *
  *   node -r esbuild-register scripts/kernel-coverage.ts IMAGE...
  *
@@ -11,6 +11,7 @@
 import type { Instruction } from 'iced-x86';
 import { isImplemented } from '../emulator/decode/decoder';
 import { symbolText } from '../emulator/disassemble';
+import { featureName, readAlternatives } from '../emulator/linux/image/alternatives';
 import { instructionCoverage, type RegionCoverage } from '../emulator/linux/image/instruction-coverage';
 import { type KernelImage, readKernelImage } from '../emulator/linux/image/kernel-image';
 import { KernelImageError } from '../emulator/linux/image/kernel-image-error';
@@ -39,6 +40,20 @@ function named(image: KernelImage, { missing }: RegionCoverage): string {
   return lines.join('\n');
 }
 
+/** How often the kernel may patch its entry code for each feature of the processor, the most frequent one first. */
+function alternativesInEntryText(image: KernelImage): string {
+  const start = image.symbols.address('__entry_text_start');
+  const end = image.symbols.address('__entry_text_end');
+  const counts = new Map<string, number>();
+  for (const { site, feature } of readAlternatives(image)) {
+    if (site < start || site >= end) continue;
+    const name = featureName(image, feature);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return sorted.map(([name, count]) => `${name} ${count}`).join(', ');
+}
+
 function print(image: KernelImage): boolean {
   let isWhole = true;
   const rows = instructionCoverage(image, executes).map((region) => {
@@ -49,6 +64,7 @@ function print(image: KernelImage): boolean {
   });
   console.log(`${image.name}: Linux ${image.release}, ${image.symbols.list.length.toLocaleString('en')} symbols`);
   console.log(`${alignedTable(HEADS, ALIGNS, rows).join('\n')}\n`);
+  console.log(`alternatives in entry text: ${alternativesInEntryText(image)}\n`);
   return isWhole;
 }
 
