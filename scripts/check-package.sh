@@ -47,6 +47,7 @@ expect 0 'proved for any number of CPUs' prove --design mainline --cutoff
 expect 0 '"met":5785,"of":5785' prove --design mainline --cutoff --json
 expect 0 '^proctype|^init|^active' export --to promela --design asm-return
 expect 0 '^startstate' export --to murphi
+expect 0 '^aag ' export --to aiger
 expect 1 'scheduled-out-on-own-stack is violated' fuzz --design deferred-percpu --seed 1 --save found
 expect 0 'reproduced, scheduled-out-on-own-stack' replay --step found/*.json
 expect 0 'reproduced' replay node_modules/pti-check/counterexamples/corpus/*.json

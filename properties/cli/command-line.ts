@@ -57,7 +57,7 @@ const COMMANDS: readonly NamedCommand[] = [
   },
   {
     name: 'export',
-    describe: 'print the abstract machine for another model checker (SPIN, rumur)',
+    describe: 'print the abstract machine for another model checker (SPIN, rumur, or one of circuits)',
     body: () => (require('./export-command') as typeof import('./export-command')).exportCommand,
   },
 ];
@@ -72,6 +72,8 @@ const wordOf = ({ name }: NamedCommand) => name.split(' ')[0];
 
 const COMPLETION = 'completion';
 const WORDS = [...COMMANDS.map(wordOf).filter((word) => word !== '$0'), COMPLETION];
+
+const VERSION_FLAGS = ['-v', '--version'];
 
 const PROGRAM = 'pti-check';
 /** Longer lines are hard to read. */
@@ -170,6 +172,8 @@ function prepare([first]: readonly string[]): void {
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   try {
     refuseUnknownCommand(words);
+    // yargs would load the default command first.
+    if (words.length === 1 && VERSION_FLAGS.includes(words[0])) return void process.stdout.write(`${version()}\n`);
     prepare(words);
     // The default command would run after the script.
     if (words[0] === COMPLETION) parser(words).showCompletionScript();

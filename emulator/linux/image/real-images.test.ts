@@ -5,8 +5,18 @@
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { isImplemented } from '../../decode/decoder';
+import { instructionCoverage } from './instruction-coverage';
+import { readKernelCode } from './kernel-code';
 import { readKernelImage } from './kernel-image';
 import { PT_REGS, PT_REGS_SIZE, readOffsets, TSS_WORDS } from './kernel-offsets';
+
+/** What a kernel executes only where CPUID or a hypervisor offers it: the first words of the instructions' texts. */
+const OPTIONAL = new Set(
+  'clflush in invlpgb lkgs monitor mwait monitorx mwaitx pvalidate rdpkru rdtsc rdtscp seamcall serialize tdcall tilerelease tpause vmcall vmgexit vmmcall wrpkru xgetbv xsetbv'.split(
+    ' ',
+  ),
+);
 
 const folder = process.env.PTI_CHECK_KERNELS ?? '';
 
@@ -51,6 +61,29 @@ if (folder === '') {
           types.member('tss_struct', `x86_tss.${name}`)?.offset,
         ]);
         expect(Object.fromEntries(words)).toEqual(TSS_WORDS);
+      });
+
+      test('its entry code, its NMI and its thunks are where its symbols say', () => {
+        const code = readKernelCode(image);
+        expect(code.kindAt(code.systemCall)).toBe('entry');
+        expect(code.kindAt(code.iret)).toBe('entry');
+        expect(code.kindAt(code.nmi.body)).toBe('noinstr');
+        expect(code.kindAt(code.switchTo)).toBe('other');
+        expect(code.kindAt(symbols.address('__x86_indirect_thunk_r15'))).toBe('thunk');
+        expect(code.thunks.length).toBeGreaterThan(20);
+        expect(image.bytesAt(code.iret, 2)).toEqual(Buffer.from([0x48, 0xcf]));
+        expect(code.fixups.size).toBeGreaterThan(400);
+        const places = [...code.fixups].flat().map((va) => symbols.symbolAt(va));
+        expect(places).not.toContain(undefined);
+      });
+
+      test('entry and scheduler text has no instruction that is not executed, others have optional ones', () => {
+        const regions = instructionCoverage(image, isImplemented, (region) => region !== 'all of .text');
+        const missing = new Map(regions.map((region) => [region.name, region.missing.map(({ text }) => text)]));
+        expect(missing.get('entry text')).toEqual([]);
+        expect(missing.get('scheduler text')).toEqual([]);
+        const others = [...(missing.get('noinstr text') ?? []), ...(missing.get('switch functions') ?? [])];
+        expect(others.filter((text) => !OPTIONAL.has(text.split(' ', 1)[0]))).toEqual([]);
       });
     });
   }
