@@ -13,10 +13,15 @@ import { symbolText } from '../emulator/disassemble';
 import { instructionCoverage, type RegionCoverage } from '../emulator/linux/image/instruction-coverage';
 import { type KernelImage, readKernelImage } from '../emulator/linux/image/kernel-image';
 import { KernelImageError } from '../emulator/linux/image/kernel-image-error';
+import { readCpuFeatures } from '../emulator/linux/platform/cpu-features';
+import { LinuxPlatform } from '../emulator/linux/platform/linux-platform';
 import { alignedTable } from '../properties/report/aligned-table';
 
 /** Kinds of instructions that a row names; the others are counted. */
 const NAMED = 8;
+
+/** The platform that kernels boot on, with the features that it has if nothing is said. */
+const PLATFORM = new LinuxPlatform({ features: readCpuFeatures(''), tscHz: 1e9, startUp: () => {} });
 
 const HEADS = ['code', 'bytes', 'instructions', 'of alternatives', 'missing', 'which'];
 const ALIGNS = ['left', 'right', 'right', 'right', 'right', 'left'] as const;
@@ -34,7 +39,7 @@ function named(image: KernelImage, { missing }: RegionCoverage): string {
 
 function print(image: KernelImage): boolean {
   let isWhole = true;
-  const rows = instructionCoverage(image, isImplemented).map((region) => {
+  const rows = instructionCoverage(image, (instruction) => isImplemented(instruction, PLATFORM)).map((region) => {
     const missing = region.missing.reduce((sum, { count }) => sum + count, 0);
     if (MUST_BE_WHOLE.has(region.name) && missing > 0) isWhole = false;
     const counts = [region.size, region.instructions, region.replacements, missing].map((n) => n.toLocaleString('en'));

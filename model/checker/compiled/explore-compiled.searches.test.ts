@@ -9,6 +9,7 @@ import type { OpenBounds } from '../language/schema-types';
 import { type Exploration, explore } from '../search/explore';
 import { exploreInBulk } from './bulk/explore-bulk';
 import { FIRST_CAPACITIES } from './components';
+import { Crew } from './crew';
 import { type CompiledOptions, exploreCompiled } from './explore-compiled';
 
 const ONE_TASK: OpenBounds = { cpus: 2, tasks: 1, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
@@ -51,11 +52,12 @@ describe.each(DESIGN_NAMES)('%s', (design) => {
     const direct = explore(model);
     const { verdict, states, transitions } = direct;
     // By itself it answers only for what holds, and has no levels that it could count.
-    const { exploration } = exploreInBulk(
-      model,
-      {},
-      { memoryBytes: 2 ** 26, reportsDeadlock: true, poll: () => false },
-    );
+    const { exploration } = exploreInBulk(model, {}, new Crew(0), {
+      threads: 1,
+      memoryBytes: 2 ** 26,
+      reportsDeadlock: true,
+      poll: () => false,
+    });
     expect(exploration?.states).toBe(verdict === 'holds' ? states : undefined);
     expect(answerOf(model, { bulk: true })).toEqual(verdict === 'holds' ? { verdict, states, transitions } : direct);
   });
