@@ -1,8 +1,8 @@
 /**
  * The steps that were judged before: (CPU, words of the state before, the same words after) -> what it was. A table of
- * fixed size in which each key has two slots and the later two of those that share them stay, so that a campaign of any
- * length needs the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees
- * a difference.
+ * fixed size in which each key has two slots, and the later two of those that share them stay: a campaign of any length
+ * needs the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees a
+ * difference.
  */
 
 /** Slots of the table, a power of two: 2 MiB for two CPUs. More slots forget less, and wait for memory. */
