@@ -10,6 +10,8 @@ import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   B,
   CPL,
+  CR4,
+  CR4_UMIP,
   CS,
   DS,
   EA,
@@ -145,8 +147,14 @@ export function loadTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
+/** CR4.UMIP keeps user code from the instructions that tell where system tables are (SDM vol. 3, 2.5). */
+function mayTell(cpu: Cpu): boolean {
+  return cpu.r[CPL] === 0 || (cpu.r[CR4] & CR4_UMIP) === 0 || cpu.raise(VEC_GP, 0);
+}
+
 export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
+  if (!mayTell(cpu)) return FAULT;
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
   const hi = sumHigh(r[EA + 1], lo, 2);
@@ -193,6 +201,7 @@ export function lldt(cpu: Cpu, op: MicroOp): Outcome {
 
 /** STR and SLDT. */
 export function str(cpu: Cpu, op: MicroOp): Outcome {
+  if (!mayTell(cpu)) return FAULT;
   if (op.dKind === MEM) effectiveAddress(cpu.r, op);
   return storeDestination(cpu, op, cpu.r[op.s], 0) ? NEXT : FAULT;
 }

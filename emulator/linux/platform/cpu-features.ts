@@ -28,6 +28,7 @@ export const CPU_FEATURES: readonly CpuFeature[] = [
   { name: 'fsgsbase', leaf: 7, register: EBX, bit: 0, standard: true, meaning: 'RDGSBASE and its like' },
   { name: 'smep', leaf: 7, register: EBX, bit: 7, standard: true, meaning: 'no kernel code on user pages' },
   { name: 'smap', leaf: 7, register: EBX, bit: 20, standard: true, meaning: 'no kernel access to user pages' },
+  { name: 'umip', leaf: 7, register: ECX, bit: 2, standard: false, meaning: 'no SGDT and its like for user code' },
   { name: 'rdtscp', leaf: 0x80000001, register: EDX, bit: 27, standard: true, meaning: 'RDTSCP and IA32_TSC_AUX' },
   { name: 'rdpid', leaf: 7, register: ECX, bit: 22, standard: false, meaning: 'RDPID' },
   { name: 'cx16', leaf: 1, register: ECX, bit: 13, standard: true, meaning: 'CMPXCHG16B' },
