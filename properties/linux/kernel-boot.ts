@@ -10,8 +10,9 @@ import { TrampolineError } from '../../emulator/linux/boot/trampoline';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { UnimplementedError } from '../../emulator/unimplemented';
-import { keep, recall } from '../../model/checker/translate/file-cache';
+import { recall } from '../../model/checker/translate/file-cache';
 import { Malformed } from '../../model/checker/translate/words';
+import { keepState } from './kept-states';
 import { stateName } from './state-name';
 
 /**
@@ -83,7 +84,7 @@ export function bootKernel(
   const { end, reason } = kept === undefined ? run(linux, progress) : { end: 'ready' as const, reason: '' };
   if (kept === undefined && end === 'ready') {
     settle(linux);
-    keep(name, saveState(linux));
+    keepState(name, saveState(linux));
   }
   const { user, system } = process.cpuUsage(before);
   return {
