@@ -34,6 +34,6 @@ for (const bounds of chosen) {
 }
 const minutes = ((performance.now() - began) / 60_000).toFixed(1);
 console.log(
-  `${design}: ${chosen.length} configurations, ${disagree} WRONG, ${stopped} searches stopped at ${LIMITS.memoryMiB} MiB or ${LIMITS.seconds} s; ${minutes} minutes`,
+  `${design}: ${chosen.length} configurations, ${disagree} WRONG, ${stopped} searches stopped at ${LIMITS.memoryMiB} MiB or ${LIMITS.seconds} s of CPU time; ${minutes} minutes`,
 );
 process.exitCode = disagree === 0 && chosen.length > 0 ? 0 : 1;

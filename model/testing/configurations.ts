@@ -35,7 +35,7 @@ interface Means {
 export interface ConfigurationLimits {
   /** Of each search. */
   readonly memoryMiB: number;
-  /** Of each search, after which it is stopped. */
+  /** Of CPU time of each search, after which it is stopped. */
   readonly seconds: number;
 }
 
@@ -94,13 +94,17 @@ export function agreementOf(design: string, bounds: OpenBounds, limits: Configur
 }
 
 function searched(model: EntryModel, bounds: OpenBounds, means: Means, limits: ConfigurationLimits): Exploration {
-  const end = performance.now() + limits.seconds * 1000;
-  const { memoryMiB } = limits;
+  const began = process.cpuUsage();
+  const { memoryMiB, seconds } = limits;
+  const isLate = () => {
+    const { user, system } = process.cpuUsage(began);
+    return user + system > seconds * 1e6;
+  };
   return exploreCompiled(model, {
     ...means,
     memoryMiB,
     bulk: isOpen(bounds),
-    shouldStop: () => performance.now() > end,
+    shouldStop: isLate,
   });
 }
 

@@ -68,8 +68,8 @@ export function boundFlags<T>(yargs: Argv<T>, otherwise = VERIFY_BOUNDS): Argv<T
     .option('mms', { ...NUMBER, describe: 'number of address spaces (1)' })
     .option('nesting', {
       ...NUMBER,
-      describe: `contexts that a task can have open at a time (${otherwise.nesting}), or any`,
+      describe: `contexts that a task can have open at a time, or any (${otherwise.nesting})`,
     })
-    .option('nmis', { ...NUMBER, describe: `most NMIs in a trace (${otherwise.nmis}), or any` })
-    .option('irqs', { ...NUMBER, describe: `most interrupts in a trace (${otherwise.irqs}), or any` });
+    .option('nmis', { ...NUMBER, describe: `most NMIs in a trace, or any (${otherwise.nmis})` })
+    .option('irqs', { ...NUMBER, describe: `most interrupts in a trace, or any (${otherwise.irqs})` });
 }

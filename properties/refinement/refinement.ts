@@ -65,6 +65,8 @@ export class Refinement {
   /** Rule instances by their CPU. */
   private readonly instances: readonly (readonly RuleInstance[])[];
   private readonly table: InstanceTable<State, DesignConfig>;
+  /** The transition by each rule instance. They are few, and are looked at all the time. */
+  private readonly transitions: readonly Transition[];
   private readonly known: StepCache<Transition>;
 
   /** `design` names the model in messages. */
@@ -78,6 +80,7 @@ export class Refinement {
     this.scratch = this.stateOf(this.held);
     const instances = ruleInstances(model);
     this.instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
+    this.transitions = instances.map((instance) => ({ kind: 'transition', instance }));
     this.table = instanceTable(model);
     this.known = new StepCache(this.key.length);
   }
@@ -154,7 +157,7 @@ export class Refinement {
     const instance = this.instances[c].find((one) => this.apply(one) && this.scratch.failed === 0 && this.isNext(c));
     return instance === undefined
       ? { kind: 'diverged', divergence: this.divergence(c) }
-      : { kind: 'transition', instance };
+      : this.transitions[instance.number];
   }
 
   private divergence(c: number): Divergence {

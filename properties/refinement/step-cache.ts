@@ -1,6 +1,6 @@
 /**
  * The steps that were judged before: (CPU, words of the state before, the same words after) -> what it was. A table of
- * fixed size in which each key has one slot and the later of two that share it stays, so that a campaign of any length
+ * fixed size in which each key has two slots, and the later two of those that share them stay: a campaign of any length
  * needs the same memory. What it forgets is judged again; what it answers was compared word by word. Nobody sees a
  * difference.
  */
@@ -20,7 +20,7 @@ export class StepCache<T> {
   /** `words`: of the longest key. */
   constructor(words: number, slots = STEP_CACHE_SLOTS) {
     this.stride = Math.ceil((words + 1) / LINE_WORDS) * LINE_WORDS;
-    this.mask = slots - 1;
+    this.mask = slots - 2;
     this.keys = new Uint32Array(slots * this.stride);
     this.values = new Array<T | undefined>(slots).fill(undefined);
   }
@@ -28,22 +28,30 @@ export class StepCache<T> {
   /** What was put in for the first `length` words of `key`. */
   get(key: Uint32Array, length: number): T | undefined {
     const slot = this.slotOf(key, length);
+    if (this.holds(slot, key, length)) return this.values[slot];
+    return this.holds(slot + 1, key, length) ? this.values[slot + 1] : undefined;
+  }
+
+  private holds(slot: number, key: Uint32Array, length: number): boolean {
     const keys = this.keys;
     const at = slot * this.stride;
-    if (keys[at] !== length) return undefined;
-    for (let i = 0; i < length; i++) if (keys[at + 1 + i] !== key[i]) return undefined;
-    return this.values[slot];
+    if (keys[at] !== length) return false;
+    for (let i = 0; i < length; i++) if (keys[at + 1 + i] !== key[i]) return false;
+    return true;
   }
 
   set(key: Uint32Array, length: number, value: T): void {
     const slot = this.slotOf(key, length);
     const at = slot * this.stride;
+    // The first slot has the later one of the two: the other is forgotten.
+    this.keys.copyWithin((slot + 1) * this.stride, at, at + this.stride);
+    this.values[slot + 1] = this.values[slot];
     this.keys[at] = length;
     for (let i = 0; i < length; i++) this.keys[at + 1 + i] = key[i];
     this.values[slot] = value;
   }
 
-  /** FNV-1a over words in place of bytes, with the high bits folded down. */
+  /** The first of the two slots of a key: FNV-1a over words in place of bytes, with the high bits folded down. */
   private slotOf(key: Uint32Array, length: number): number {
     let hash = 0x811c9dc5;
     for (let i = 0; i < length; i++) {

@@ -12,6 +12,12 @@ import type { KernelImage } from './kernel-image';
 
 const ENTRY_SIZES = [12, 14] as const;
 
+/** In the number of a feature, up to 6.2: patch if the processor does not have it. */
+const INVERTED = 1 << 15;
+
+/** A name has fewer characters. */
+const MAX_NAME = 32;
+
 interface Alternative {
   /** Virtual address of the code that is patched. */
   readonly site: number;
@@ -19,6 +25,8 @@ interface Alternative {
   readonly replacement: number;
   /** Bytes of the replacement; the rest of the code becomes NOPs. */
   readonly length: number;
+  /** The feature of the processor, as cpufeatures.h numbers them: 32 times the word plus the bit. */
+  readonly feature: number;
 }
 
 /** The alternatives of an image, in the order of its table; none if it has no table. */
@@ -43,5 +51,36 @@ function entryAt(table: ImageBytes, base: number, at: number, size: number): Alt
     site: base + at + table.i32(at, 'an alternative'),
     replacement: base + at + 4 + table.i32(at + 4, 'an alternative'),
     length: table.u8(at + size - 1, 'an alternative'),
+    feature: table.u16(at + 8, 'an alternative') & ~INVERTED,
   };
+}
+
+/**
+ * A feature's name as /proc/cpuinfo has it, a bug's with `bug:` before it, or the number as cpufeatures.h writes it:
+ * not every one has a name.
+ */
+export function featureName(image: KernelImage, feature: number): string {
+  const { find, list } = image.symbols;
+  const names = find('x86_cap_flags');
+  const bugs = find('x86_bug_flags');
+  let name: string | undefined;
+  if (names !== undefined && bugs !== undefined) {
+    // The numbers of bugs go on where those of features end, which is where another symbol begins.
+    const end = list.find(({ address }) => address > names && address < 0)?.address ?? names;
+    const words = Math.floor((end - names) / (8 * 32));
+    const isBug = feature >= 32 * words;
+    const text = nameAt(image, isBug ? bugs + 8 * (feature - 32 * words) : names + 8 * feature);
+    name = text && (isBug ? `bug:${text}` : text);
+  }
+  return name ?? `${feature >> 5}*32+${feature & 31}`;
+}
+
+/** The text that the pointer at `va` leads to, if it is a name. */
+function nameAt(image: KernelImage, va: number): string | undefined {
+  const pointer = image.bytesAt(va, 8);
+  const target = pointer && new ImageBytes(pointer, image.name).address(0, 'a name');
+  const bytes = target === undefined ? undefined : image.bytesAt(target, MAX_NAME);
+  if (bytes === undefined) return undefined;
+  const text = Buffer.from(bytes).toString('latin1').split('\0', 1)[0];
+  return /^\w+$/.test(text) ? text : undefined;
 }

@@ -1,5 +1,5 @@
 import { Mnemonic } from 'iced-x86';
-import { readAlternatives } from './alternatives';
+import { featureName, readAlternatives } from './alternatives';
 import { instructionCoverage } from './instruction-coverage';
 import { readKernelImage } from './kernel-image';
 import { bannerSection, buildVmlinux, TEXT } from './testing/synthetic-kernel';
@@ -21,6 +21,7 @@ function table(size: 12 | 14, rows: readonly (readonly [number, number, number])
   for (const [i, [site, replacement, length]] of rows.entries()) {
     bytes.writeInt32LE(site - (TABLE + size * i), size * i);
     bytes.writeInt32LE(replacement - (TABLE + size * i + 4), size * i + 4);
+    bytes.writeUInt16LE(0x8000 + 33 + i, size * i + 8);
     bytes[size * i + size - 2] = 5;
     bytes[size * i + size - 1] = length;
   }
@@ -59,8 +60,38 @@ const rows = [
 
 test.each([12, 14] as const)('alternatives of %p bytes are read', (size) => {
   expect(readAlternatives(imageWith(table(size, rows)))).toEqual(
-    rows.map(([site, replacement, length]) => ({ site, replacement, length })),
+    rows.map(([site, replacement, length], i) => ({ site, replacement, length, feature: 33 + i })),
   );
+});
+
+test('a feature has the name that the kernel shows, or its number', () => {
+  const names = TEXT + 0x130000;
+  const bytes = Buffer.alloc(0x400);
+  // Two words of 32 features each, then bugs; the texts lie behind.
+  for (const [at, offset] of [
+    [33 * 8, 0x300],
+    [0x200 + 8, 0x310],
+    [34 * 8, 0x3f0],
+  ]) {
+    bytes.writeBigInt64LE(BigInt(names + offset), at);
+  }
+  bytes.write('pti\0', 0x300, 'latin1');
+  bytes.write('spectre_v2\0', 0x310, 'latin1');
+  const data = { name: '.data', addr: names, bytes };
+  const symbols = [
+    { name: 'x86_cap_flags', value: names, section: 1 },
+    { name: 'x86_bug_flags', value: names + 0x200, section: 1 },
+  ];
+  const image = readKernelImage(buildVmlinux([bannerSection, data], symbols));
+  expect([33, 64 + 1, 34, 35, 64 + 2, 5000].map((feature) => featureName(image, feature))).toEqual([
+    'pti',
+    'bug:spectre_v2',
+    '1*32+2',
+    '1*32+3',
+    '2*32+2',
+    '156*32+8',
+  ]);
+  expect(featureName(imageWith(table(12, rows)), 33)).toBe('1*32+1');
 });
 
 test('a table whose replacements lie elsewhere is damaged', () => {

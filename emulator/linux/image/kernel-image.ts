@@ -129,6 +129,13 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
   });
 }
 
+/** Why a file cannot be read, by the codes of the operating system. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'none of that name'],
+  ['ENOTDIR', 'none of that name'],
+  ['EACCES', 'one that is closed to you'],
+]);
+
 /** The size is asked first, so that a device or a disk image is never read. */
 function readBytes(file: string): Uint8Array {
   const name = path.basename(file);
@@ -148,10 +155,10 @@ function readBytes(file: string): Uint8Array {
     return readFileSync(descriptor);
   } catch (error) {
     if (error instanceof KernelImageError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new KernelImageError(
       'unreadable',
-      `${name}: expected a file that can be read, found ${reason}; check its path and your rights.`,
+      `${file}: expected a file that can be read, found ${REASONS.get(code) ?? code}; check its path and your rights.`,
       { cause: error },
     );
   } finally {

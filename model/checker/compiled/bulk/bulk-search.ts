@@ -2,8 +2,8 @@
  * The search of a model in which CPUs meet in the scheduler only and nothing is counted: no globals. A step a -> b of
  * one CPU is one operation for all states of the others: the states in which the CPU has value b gain those in which it
  * has value a, 32 a word, with no hash and no list of states. This is repeated until nothing is new, for one CPU after
- * the other, on several threads. What each value does has been learnt by executing the rules, so a violation has been
- * seen before this begins.
+ * the other, on several threads, with the last CPU kept to its skeleton at first. What each value does has been learnt
+ * by executing the rules, so a violation has been seen before this begins.
  *
  * Levels are lost: the search says whether all states are fine and how many there are, not how deep they lie.
  */
@@ -12,7 +12,7 @@ import type { Crew } from '../crew';
 import { type Learnable, type Lesson, Unfit } from '../lesson';
 import type { Observed } from '../progress';
 import { ACTIVE, BAD, CRASHED, INTERRUPTED, STOP } from '../shared-search';
-import { type BulkPlan, bytesFor, makePlan } from './bulk-plan';
+import { type BulkPlan, Draft } from './bulk-plan';
 import { BulkThread } from './bulk-thread';
 import { ComponentSteps } from './component-steps';
 import { findRegions } from './regions';
@@ -85,16 +85,17 @@ export class BulkSearch implements Observed {
   private search(initial: Int32Array): BulkStop {
     const { steps, options } = this;
     const regions = findRegions(steps, initial);
-    this.bytes = bytesFor(regions, steps, options.threads);
+    const draft = new Draft(regions, steps, initial, options);
+    this.bytes = draft.bytes;
     if (this.bytes > options.memoryBytes) {
       const isFine = !options.reportsDeadlock || !hasDeadlock(regions, steps);
       return { kind: 'memory', neededBytes: this.bytes, most: isFine ? mostStates(regions, steps) : undefined };
     }
-    const plan = makePlan(regions, steps, options);
+    const plan = draft.plan();
     this.crew.takePart({ kind: 'bulk', plan });
     const first = new BulkThread(plan, () => options.poll(this));
     try {
-      first.begin(regions[0].running.map((_, cpu) => steps.valueOf(initial, cpu)));
+      first.begin();
       first.run();
     } catch (error) {
       // The others would wait at a barrier for ever.

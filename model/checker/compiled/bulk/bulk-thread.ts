@@ -6,13 +6,18 @@
  */
 import { Barrier } from '../barrier';
 import { BAD, DONE, INTERRUPTED } from '../shared-search';
-import { type BulkPlan, CURSOR, PHASE, statesOf, WORKED } from './bulk-plan';
+import { type BulkPlan, CURSOR, type LocalSteps, PHASE, statesOf, WIDE, WORKED } from './bulk-plan';
 import type { RegionStates, Side } from './region-states';
 
-/** Phases: steps in the main layout, in the turned one, and so on until nothing is new; then the states are counted. */
+/**
+ * Phases: steps in the main layout, in the turned one, and so on until nothing is new. In the beginning the last CPU is
+ * kept to its skeleton; when nothing is new any more it is let out once (WIDEN), and all goes on. Then the states are
+ * counted.
+ */
 const MAIN = 0;
 const TURNED = 1;
-const COUNT = 2;
+const WIDEN = 2;
+const COUNT = 3;
 
 /** Regions that are counted together. */
 const CHUNK = 16;
@@ -48,15 +53,15 @@ export class BulkThread {
     this.poll = poll;
     this.barrier = new Barrier(plan.control, () => this.heedPoll());
     this.states = statesOf(plan);
-    this.units = { main: unitsOf(plan, last), turned: unitsOf(plan, 0) };
+    this.units = { main: unitsOf(plan, 'main', last), turned: unitsOf(plan, 'turned', 0) };
     this.steppers = { main: cpus.slice(0, last), turned: [last] };
     this.isOpen = new Uint8Array(plan.regions.length);
     this.isTouched = new Uint8Array(plan.regions.length);
   }
 
-  /** Makes a state of the first region the initial one. For the first thread, before it runs. */
-  begin(values: readonly number[]): void {
-    this.states[0].add(values);
+  /** Makes the initial state. For the first thread, before it runs. */
+  begin(): void {
+    this.states[0].add(this.plan.initial);
   }
 
   /** Waits to be let in, which happens between two phases. */
@@ -70,7 +75,7 @@ export class BulkThread {
     while (!this.barrier.isStopped) {
       const phase = control[PHASE];
       if (phase === COUNT) this.count();
-      else this.step(phase === MAIN ? 'main' : 'turned');
+      else this.step(phase);
       this.barrier.arrive(() => this.nextPhase());
     }
   }
@@ -89,9 +94,12 @@ export class BulkThread {
 
   private nextPhase(): void {
     const { control } = this.plan;
-    if (control[PHASE] === COUNT) this.stop(DONE);
-    else if (control[PHASE] === TURNED) control[PHASE] = MAIN;
-    else control[PHASE] = control[WORKED] === 0 ? COUNT : TURNED;
+    const phase = control[PHASE];
+    if (phase === COUNT) this.stop(DONE);
+    else if (phase !== MAIN) control[PHASE] = MAIN;
+    else if (control[WORKED] !== 0) control[PHASE] = TURNED;
+    else control[PHASE] = control[WIDE] === 0 ? WIDEN : COUNT;
+    if (control[PHASE] === WIDEN) control[WIDE] = 1;
     control[WORKED] = 0;
     control[CURSOR] = 0;
   }
@@ -100,12 +108,14 @@ export class BulkThread {
     if (this.poll()) this.stop(INTERRUPTED);
   }
 
-  private step(side: Side): void {
+  private step(phase: number): void {
     const { control } = this.plan;
+    const side = phase === MAIN ? 'main' : 'turned';
     const units = this.units[side];
     for (;;) {
       const next = Atomics.add(control, CURSOR, 1);
       if (next >= units.length || this.barrier.isStopped) return;
+      if (phase === WIDEN) for (const region of units[next].regions) this.states[region].reopen(units[next].stripe);
       this.close(side, units[next]);
     }
   }
@@ -118,6 +128,7 @@ export class BulkThread {
     for (let next = 0; next < this.open.length; next++) {
       const region = this.open[next];
       this.isOpen[region] = 0;
+      if (this.states[region].isFull(side, stripe)) this.leave(region, side, stripe);
       for (let more = true; more; ) {
         more = false;
         for (const cpu of this.steppers[side]) more = this.sweep(region, cpu, stripe) || more;
@@ -140,7 +151,7 @@ export class BulkThread {
   private sweep(number: number, cpu: number, stripe: number): boolean {
     const region = this.plan.regions[number];
     const states = this.states[number];
-    const { order, starts, targets, crossing } = this.plan.steps[cpu][region.running[cpu]];
+    const { order, starts, targets, crossing } = this.stepsOf(cpu, region.running[cpu]);
     const edges = region.edges[cpu];
     let any = false;
     for (let more = true; more; any ||= more) {
@@ -158,6 +169,24 @@ export class BulkThread {
     return any;
   }
 
+  /** Takes the steps of a region with all states: those that lead to other ones. */
+  private leave(number: number, side: Side, stripe: number): void {
+    const region = this.plan.regions[number];
+    const states = this.states[number];
+    states.cleanAll(side, stripe);
+    for (const cpu of this.steppers[side]) {
+      const { leaving } = this.plan.steps[cpu][region.running[cpu]];
+      for (const [index, edges] of region.edges[cpu].entries())
+        for (const { to, value } of edges)
+          if (states.step(cpu, stripe, leaving[index], this.states[to], value)) this.reopen(to);
+    }
+  }
+
+  private stepsOf(cpu: number, thread: number): LocalSteps {
+    const { steps, narrow, control } = this.plan;
+    return cpu < steps.length - 1 || control[WIDE] === 1 ? steps[cpu][thread] : narrow[thread];
+  }
+
   /** Counts what has been met, and looks for a state without a successor. */
   private count(): void {
     const { control, regions, tallies, reportsDeadlock } = this.plan;
@@ -165,7 +194,11 @@ export class BulkThread {
       const from = Atomics.add(control, CURSOR, CHUNK);
       if (from >= regions.length) return;
       for (let region = from; region < Math.min(from + CHUNK, regions.length); region++) {
-        const idle = regions[region].counts.map((_, cpu) => this.countSteps(region, cpu, tallies));
+        // Not at once in shared memory: the numbers of the threads lie together there.
+        const counted = { states: 0, transitions: 0 };
+        const idle = regions[region].counts.map((_, cpu) => this.countSteps(region, cpu, counted));
+        tallies[2 * this.me] += counted.states;
+        tallies[2 * this.me + 1] += counted.transitions;
         if (reportsDeadlock && hasAny(this.states[region], idle, [])) this.stop(BAD);
         this.heedPoll();
         if (this.barrier.isStopped) return;
@@ -174,7 +207,7 @@ export class BulkThread {
   }
 
   /** Counts the steps of a CPU in a region, and with those of CPU 0 the states. Answers the values without a step. */
-  private countSteps(number: number, cpu: number, tallies: Float64Array): number[] {
+  private countSteps(number: number, cpu: number, counted: { states: number; transitions: number }): number[] {
     const { running, counts, edges } = this.plan.regions[number];
     const { starts, crossing } = this.plan.steps[cpu][running[cpu]];
     const idle: number[] = [];
@@ -184,15 +217,15 @@ export class BulkThread {
       if (ways === 0) idle.push(value);
       if (ways === 0 && cpu > 0) continue;
       const met = this.states[number].count(cpu, value);
-      if (cpu === 0) tallies[2 * this.me] += met;
-      tallies[2 * this.me + 1] += met * ways;
+      if (cpu === 0) counted.states += met;
+      counted.transitions += met * ways;
     }
     return idle;
   }
 }
 
-/** The units of the layout in which this CPU is the inner one; the largest first, so that threads end together. */
-function unitsOf({ regions, stripes }: BulkPlan, inner: number): Unit[] {
+/** The units of a layout with this inner CPU; the largest first, so that threads end together. */
+function unitsOf({ regions }: BulkPlan, side: Side, inner: number): Unit[] {
   const byThread = new Map<number, number[]>();
   for (const [number, { running }] of regions.entries()) {
     const same = byThread.get(running[inner]);
@@ -201,9 +234,10 @@ function unitsOf({ regions, stripes }: BulkPlan, inner: number): Unit[] {
   }
   const sizeOf = (numbers: readonly number[]) =>
     numbers.reduce((sum, number) => sum + regions[number].counts.reduce((product, count) => product * count), 0);
+  const stripesOf = ([first]: readonly number[]) => regions[first].starts[side].length - 1;
   return [...byThread.values()]
     .sort((a, b) => sizeOf(b) - sizeOf(a))
-    .flatMap((numbers) => Array.from({ length: stripes }, (_, stripe) => ({ regions: numbers, stripe })));
+    .flatMap((numbers) => Array.from({ length: stripesOf(numbers) }, (_, stripe) => ({ regions: numbers, stripe })));
 }
 
 /** Is there a state in which each CPU has one of these values? */

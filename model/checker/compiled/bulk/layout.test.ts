@@ -22,6 +22,12 @@ const isIn = (row: number, bit: number) => (row * 37 + bit * 11) % 5 === 0;
 /** Every bit, but a few of some rows. */
 const isInMost = (row: number, bit: number) => row % 40 !== 7 || bit % 29 !== 3;
 
+/** Stripes of a row of so many bits, some of them without a word. */
+function startsFor(stripes: number, bits: number): number[] {
+  const words = Math.ceil(bits / 32);
+  return Array.from({ length: stripes + 1 }, (_, stripe) => Math.floor((words * stripe) / stripes));
+}
+
 describe.each([1, 3])('with rows in %i stripes', (stripes) => {
   test.each([
     [1, 1, 1],
@@ -29,8 +35,8 @@ describe.each([1, 3])('with rows in %i stripes', (stripes) => {
     [34, 3, 33],
   ])('the other layout gets what has changed: %i values, %i in the middle, %i bits', (outer, middle, inner) => {
     for (const isSet of [isIn, isInMost, () => true]) {
-      const from = filled({ outer, middle, inner, stripes }, isSet);
-      const to = empty({ outer: inner, middle, inner: outer, stripes });
+      const from = filled({ outer, middle, inner, starts: startsFor(stripes, inner) }, isSet);
+      const to = empty({ outer: inner, middle, inner: outer, starts: startsFor(stripes, outer) });
       for (let stripe = 0; stripe < stripes; stripe++) from.turnInto(to, stripe);
       let states = 0;
       for (let value = 0; value < inner; value++)
@@ -52,7 +58,7 @@ describe.each([1, 3])('with rows in %i stripes', (stripes) => {
   });
 
   test('a row is added to another one, and says whether there was anything new', () => {
-    const shape = { outer: 4, middle: 1, inner: 100, stripes };
+    const shape = { outer: 4, middle: 1, inner: 100, starts: startsFor(stripes, 100) };
     const isSet = (row: number, bit: number) => [bit % 2 === 0, bit % 2 === 1, true, false][row];
     const add = (layout: Layout, row: number, other: number) =>
       Array.from({ length: stripes }, (_, stripe) => layout.add(stripe, row, layout, other));

@@ -3,7 +3,7 @@
  * for each value of the inner CPU. Most rows get all their bits early, for CPUs have little to do with each other: such
  * a row is only marked, and its words are neither read nor written any more.
  *
- * Rows are cut in stripes. What is kept of a stripe is written by one thread at a time.
+ * Rows are cut in stripes. What is kept of a stripe lies together, and is written by one thread at a time.
  */
 import { addRow, countBits, isComplete, transposeSquare, WORD_BITS, wordsFor } from './bit-matrix';
 
@@ -12,7 +12,8 @@ export interface Shape {
   readonly outer: number;
   readonly middle: number;
   readonly inner: number;
-  readonly stripes: number;
+  /** The word of a row at which each stripe begins, and the end of the last one. */
+  readonly starts: readonly number[];
 }
 
 /** Where a layout lies; all zero in the beginning. */
@@ -38,27 +39,20 @@ export function wordsOf({ outer, middle, inner }: Shape): number {
 }
 
 /** Bytes that a layout takes beside its words. */
-export function bytesOf({ outer, middle, stripes }: Shape): number {
-  return stripes * outer * (middle + 1);
-}
-
-/** The word of a row at which a stripe begins. */
-function stripeStart(words: number, stripe: number, stripes: number): number {
-  return Math.floor((words * stripe) / stripes);
+export function bytesOf({ outer, middle, starts }: Shape): number {
+  return (starts.length - 1) * outer * (middle + 1);
 }
 
 const square = new Int32Array(WORD_BITS);
-/** The first words of rows; or what they have where that is none or all. */
-const places = new Int32Array(WORD_BITS);
+/** By the outer value, the first word of its row; or below 0 where it has no bits or all. */
+let places = new Int32Array(WORD_BITS);
 
 export class Layout {
   private readonly shape: Shape;
   private readonly words: Int32Array;
   private readonly at: number;
-  /** Words of a row. */
-  private readonly row: number;
   private readonly rows: number;
-  /** The first word of each stripe, and the end of the last one. */
+  private readonly stripes: number;
   private readonly starts: readonly number[];
   /** By the stripe, then by the row. */
   private readonly kinds: Uint8Array;
@@ -66,13 +60,14 @@ export class Layout {
   private readonly marks: Uint8Array;
 
   constructor(shape: Shape, { words, at, bytes, bytesAt }: Storage) {
-    const { outer, middle, inner, stripes } = shape;
+    const { outer, middle, starts } = shape;
+    const stripes = starts.length - 1;
     this.shape = shape;
     this.words = words;
     this.at = at;
-    this.row = wordsFor(inner);
     this.rows = outer * middle;
-    this.starts = Array.from({ length: stripes + 1 }, (_, stripe) => stripeStart(this.row, stripe, stripes));
+    this.stripes = stripes;
+    this.starts = starts;
     const marksAt = bytesAt + stripes * this.rows;
     this.kinds = bytes.subarray(bytesAt, marksAt);
     this.marks = bytes.subarray(marksAt, marksAt + stripes * outer);
@@ -80,27 +75,27 @@ export class Layout {
 
   /** Sets one bit; for the initial state. */
   set(row: number, bit: number): void {
-    const stripe = this.starts.findIndex((start) => start > bit >>> 5) - 1;
+    const stripe = this.stripeOf(bit);
     this.kinds[stripe * this.rows + row] = SOME;
-    this.words[this.at + row * this.row + (bit >>> 5)] |= 1 << (bit & 31);
+    this.words[this.placeOf(stripe, row) + (bit >>> 5) - this.starts[stripe]] |= 1 << (bit & 31);
     this.change(stripe, Math.floor(row / this.shape.middle));
   }
 
   has(row: number, bit: number): boolean {
-    const stripe = this.starts.findIndex((start) => start > bit >>> 5) - 1;
-    const kind = this.kinds[stripe * this.rows + row];
-    return kind === ALL || ((this.words[this.at + row * this.row + (bit >>> 5)] >>> (bit & 31)) & 1) === 1;
+    const stripe = this.stripeOf(bit);
+    if (this.kinds[stripe * this.rows + row] === ALL) return true;
+    const word = this.words[this.placeOf(stripe, row) + (bit >>> 5) - this.starts[stripe]];
+    return ((word >>> (bit & 31)) & 1) === 1;
   }
 
   /** Bits of a row. */
   count(row: number): number {
-    const { starts, shape } = this;
     let sum = 0;
-    for (let stripe = 0; stripe < shape.stripes; stripe++) {
+    for (let stripe = 0; stripe < this.stripes; stripe++) {
       const kind = this.kinds[stripe * this.rows + row];
-      const from = this.at + row * this.row;
+      const place = this.placeOf(stripe, row);
       if (kind === ALL) sum += this.bitsOf(stripe);
-      else if (kind === SOME) sum += countBits(this.words, from + starts[stripe], from + starts[stripe + 1]);
+      else if (kind === SOME) sum += countBits(this.words, place, place + this.widthOf(stripe));
     }
     return sum;
   }
@@ -114,10 +109,8 @@ export class Layout {
       to.kinds[slot] = ALL;
       return true;
     }
-    const start = this.starts[stripe];
-    const into = to.at + other * to.row + start;
-    if (!addRow(this.words, this.at + row * this.row + start, to.words, into, this.starts[stripe + 1] - start))
-      return false;
+    const into = to.placeOf(stripe, other);
+    if (!addRow(this.words, this.placeOf(stripe, row), to.words, into, this.widthOf(stripe))) return false;
     to.kinds[slot] = isComplete(to.words, into, to.bitsOf(stripe)) ? ALL : SOME;
     return true;
   }
@@ -135,6 +128,26 @@ export class Layout {
     return true;
   }
 
+  /** Have all rows all bits of the stripe? */
+  isFull(stripe: number): boolean {
+    for (let slot = stripe * this.rows; slot < (stripe + 1) * this.rows; slot++)
+      if (this.kinds[slot] !== ALL) return false;
+    return true;
+  }
+
+  /** Takes the marks from all outer values. */
+  cleanAll(stripe: number): void {
+    const { outer } = this.shape;
+    for (let slot = stripe * outer; slot < (stripe + 1) * outer; slot++) this.marks[slot] &= ~DIRTY;
+  }
+
+  /** Makes all outer values dirty that have bits. */
+  reopen(stripe: number): void {
+    const { outer, middle } = this.shape;
+    for (let row = 0; row < this.rows; row++)
+      if (this.kinds[stripe * this.rows + row] !== NONE) this.marks[stripe * outer + Math.floor(row / middle)] |= DIRTY;
+  }
+
   /** An outer value has got new bits. */
   change(stripe: number, value: number): void {
     this.marks[stripe * this.shape.outer + value] = DIRTY | CHANGED;
@@ -146,7 +159,7 @@ export class Layout {
    */
   turnInto(to: Layout, stripe: number): void {
     const { outer, middle } = this.shape;
-    for (let bits = 0; bits < to.shape.stripes; bits++) {
+    for (let bits = 0; bits < to.stripes; bits++) {
       const first = to.starts[bits] * WORD_BITS;
       const end = Math.min(outer, to.starts[bits + 1] * WORD_BITS);
       if (!this.isMarked(stripe, CHANGED, first, end)) continue;
@@ -156,6 +169,19 @@ export class Layout {
       }
     }
     this.marks.fill(0, stripe * outer, (stripe + 1) * outer);
+  }
+
+  private stripeOf(bit: number): number {
+    return this.starts.findIndex((start) => start > bit >>> 5) - 1;
+  }
+
+  /** The first word of a row in a stripe. */
+  private placeOf(stripe: number, row: number): number {
+    return this.at + this.rows * this.starts[stripe] + row * this.widthOf(stripe);
+  }
+
+  private widthOf(stripe: number): number {
+    return this.starts[stripe + 1] - this.starts[stripe];
   }
 
   private isMarked(stripe: number, mark: number, first: number, end: number): boolean {
@@ -191,43 +217,55 @@ export class Layout {
 
   /** Turns the bits of a stripe here, and of the stripe `bits` there, by squares of words. */
   private turnTile(to: Layout, stripe: number, bits: number, m: number): void {
-    const { outer, middle } = this.shape;
+    const { middle } = this.shape;
     const [first, end] = [this.starts[stripe], this.starts[stripe + 1]];
-    for (let column = to.starts[bits]; column < to.starts[bits + 1]; column++) {
-      const block = column * WORD_BITS;
-      const count = Math.min(WORD_BITS, outer - block);
-      if (!this.isMarked(stripe, CHANGED, block, block + count)) continue;
-      this.locate(stripe, m, block, count);
-      for (let word = first; word < end; word++) if (this.gather(word)) this.scatter(to, bits, m, word, column);
-    }
+    const columns = this.changedColumns(to, stripe, bits);
+    this.locate(stripe, m, to.starts[bits] * WORD_BITS, to.starts[bits + 1] * WORD_BITS);
+    // Rows of `to` lie together, and most rows here have all bits and are not read.
+    for (let word = first; word < end; word++)
+      for (const column of columns)
+        if (this.gather(column * WORD_BITS, word - first)) this.scatter(to, bits, m, word, column);
     const last = first * WORD_BITS + this.bitsOf(stripe);
     for (let value = first * WORD_BITS; value < last; value++) {
       if ((to.marks[bits * to.shape.outer + value] & DIRTY) === 0) continue;
       const row = value * middle + m;
       const slot = bits * to.rows + row;
       if (to.kinds[slot] !== SOME) continue;
-      if (isComplete(to.words, to.at + row * to.row + to.starts[bits], to.bitsOf(bits))) to.kinds[slot] = ALL;
+      if (isComplete(to.words, to.placeOf(bits, row), to.bitsOf(bits))) to.kinds[slot] = ALL;
     }
   }
 
-  /** Finds the rows of a block of outer values. */
-  private locate(stripe: number, m: number, block: number, count: number): void {
-    const { middle } = this.shape;
-    places.fill(-1 - NONE);
-    for (let r = 0; r < count; r++) {
-      const row = (block + r) * middle + m;
+  /** Columns of words of `to`, in its stripe `bits`, for which something has changed here. */
+  private changedColumns(to: Layout, stripe: number, bits: number): number[] {
+    const columns: number[] = [];
+    for (let column = to.starts[bits]; column < to.starts[bits + 1]; column++) {
+      const block = column * WORD_BITS;
+      if (this.isMarked(stripe, CHANGED, block, Math.min(this.shape.outer, block + WORD_BITS))) columns.push(column);
+    }
+    return columns;
+  }
+
+  /** Finds the rows of outer values. */
+  private locate(stripe: number, m: number, from: number, to: number): void {
+    const { outer, middle } = this.shape;
+    if (places.length < to) places = new Int32Array(to);
+    places.fill(-1 - NONE, from, to);
+    for (let value = from; value < Math.min(outer, to); value++) {
+      const row = value * middle + m;
       const kind = this.kinds[stripe * this.rows + row];
-      places[r] = kind === SOME ? this.at + row * this.row : -1 - kind;
+      places[value] = kind === SOME ? this.placeOf(stripe, row) : -1 - kind;
     }
   }
 
-  /** Gets one word of each row of the block, transposed; answers whether there is any bit. */
-  private gather(word: number): boolean {
+  /**
+   * Gets one word of each row of a block of outer values, in this stripe, transposed; answers whether there is any bit.
+   */
+  private gather(block: number, word: number): boolean {
     const { words } = this;
     let any = 0;
     let all = -1;
     for (let r = 0; r < WORD_BITS; r++) {
-      const place = places[r];
+      const place = places[block + r];
       const bits = place >= 0 ? words[place + word] : place === -1 - ALL ? -1 : 0;
       square[r] = bits;
       any |= bits;
@@ -239,14 +277,17 @@ export class Layout {
 
   /** Adds the square to one column of words of `to`. */
   private scatter(to: Layout, bits: number, m: number, word: number, column: number): void {
-    const { words, kinds, marks, shape, row } = to;
+    const { words, kinds, marks, shape } = to;
+    const width = to.widthOf(bits);
+    const start = to.placeOf(bits, 0) + column - to.starts[bits];
     const first = word * WORD_BITS;
     const count = Math.min(WORD_BITS, shape.outer - first);
     for (let r = 0; r < count; r++) {
       const value = first + r;
-      const slot = bits * to.rows + value * shape.middle + m;
+      const row = value * shape.middle + m;
+      const slot = bits * to.rows + row;
       if (kinds[slot] === ALL) continue;
-      const at = to.at + (value * shape.middle + m) * row + column;
+      const at = start + row * width;
       const was = words[at];
       if ((square[r] & ~was) === 0) continue;
       words[at] = was | square[r];

@@ -11,25 +11,28 @@
 import { bytesOf, Layout, type Shape, type Storage, wordsOf } from './layout';
 
 export type Side = 'main' | 'turned';
-export const SIDES: readonly Side[] = ['main', 'turned'];
 
 export interface Room {
   readonly words: number;
   readonly bytes: number;
 }
 
+/** For each layout, where its stripes begin. */
+export type Starts = Readonly<Record<Side, readonly number[]>>;
+
 /** A layout of the states of CPUs that have so many values. */
-function shapeOf(side: Side, counts: readonly number[], stripes: number): Shape {
+function shapeOf(side: Side, counts: readonly number[], starts: Starts): Shape {
   const [first, last] = [counts[0], counts[counts.length - 1]];
   const middle = counts.length === 3 ? counts[1] : 1;
   const [outer, inner] = side === 'main' ? [first, last] : [last, first];
-  return { outer, middle, inner, stripes };
+  return { outer, middle, inner, starts: starts[side] };
 }
 
 /** What a layout takes. The middle CPU has marks of its own. */
-export function roomFor(side: Side, counts: readonly number[], stripes: number): Room {
-  const shape = shapeOf(side, counts, stripes);
-  return { words: wordsOf(shape), bytes: bytesOf(shape) + (side === 'main' ? stripes * shape.middle : 0) };
+export function roomFor(side: Side, counts: readonly number[], starts: Starts): Room {
+  const shape = shapeOf(side, counts, starts);
+  const middleMarks = side === 'main' ? (starts.main.length - 1) * shape.middle : 0;
+  return { words: wordsOf(shape), bytes: bytesOf(shape) + middleMarks };
 }
 
 export class RegionStates {
@@ -40,14 +43,14 @@ export class RegionStates {
   /** By the stripe, then by the value of the middle CPU: do its steps have to be taken? */
   private readonly middleMarks: Uint8Array;
 
-  constructor(counts: readonly number[], stripes: number, places: Readonly<Record<Side, Storage>>) {
+  constructor(counts: readonly number[], starts: Starts, places: Readonly<Record<Side, Storage>>) {
     this.counts = counts;
     this.middle = counts.length === 3 ? counts[1] : 1;
-    const shape = shapeOf('main', counts, stripes);
+    const shape = shapeOf('main', counts, starts);
     this.main = new Layout(shape, places.main);
-    this.turned = new Layout(shapeOf('turned', counts, stripes), places.turned);
+    this.turned = new Layout(shapeOf('turned', counts, starts), places.turned);
     const marksAt = places.main.bytesAt + bytesOf(shape);
-    this.middleMarks = places.main.bytes.subarray(marksAt, marksAt + stripes * this.middle);
+    this.middleMarks = places.main.bytes.subarray(marksAt, marksAt + (starts.main.length - 1) * this.middle);
   }
 
   /** Adds the state with these values. */
@@ -78,6 +81,22 @@ export class RegionStates {
     // What has come from the other layout may belong to any value of the middle CPU.
     if (side === 'main') this.middleMarks.fill(1, stripe * this.middle, (stripe + 1) * this.middle);
     return true;
+  }
+
+  /** The last CPU has to take its steps from all states of a stripe again. */
+  reopen(stripe: number): void {
+    this.turned.reopen(stripe);
+  }
+
+  /** Does the stripe have every state that there can be in it? */
+  isFull(side: Side, stripe: number): boolean {
+    return this[side].isFull(stripe);
+  }
+
+  /** Takes the marks from all values of CPUs that step in this layout. */
+  cleanAll(side: Side, stripe: number): void {
+    this[side].cleanAll(stripe);
+    if (side === 'main') this.middleMarks.fill(0, stripe * this.middle, (stripe + 1) * this.middle);
   }
 
   /** Takes the mark from a value of the CPU; answers whether its steps have to be taken. */
