@@ -2,12 +2,13 @@
  * Promise: a kernel is booted until our program is ready; the state is kept, and what is read back is what was kept;
  * how else a boot ends is said. The kernels here are a few instructions.
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import { readWorkload } from '../../emulator/linux/workload/workload';
 import { packageFolder } from '../../model/checker/package-folder';
+import { MOST_STATES } from './kept-states';
 import { type BootOptions, bootKernel } from './kernel-boot';
 
 const CODE = 0x400000;
@@ -64,6 +65,30 @@ test('a damaged file of the cache is noticed, and the kernel booted anew', () =>
   const again = boot(kernel(READY));
   expect([again.fromCache, again.linux.machine.fingerprint()]).toEqual([false, whole]);
   expect(said).toHaveBeenCalledWith(expect.stringContaining('is damaged'));
+  said.mockRestore();
+});
+
+test('only the newest states are kept', () => {
+  const newest = kept();
+  for (let i = 0; i < MOST_STATES; i++) {
+    const file = path.join(home, 'pti-check', `linux-old-${i}.state`);
+    writeFileSync(file, '');
+    utimesSync(file, i, i);
+  }
+  boot(kernel(READY, 'one more'));
+  expect(kept().length).toBe(MOST_STATES);
+  expect(kept()).toEqual(expect.arrayContaining([...newest, `linux-old-${MOST_STATES - 1}.state`]));
+  expect(kept()).not.toContain('linux-old-0.state');
+});
+
+test('without a folder for the cache a kernel boots all the same', () => {
+  const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const file = path.join(home, 'a-file');
+  writeFileSync(file, '');
+  process.env.XDG_CACHE_HOME = file;
+  expect([boot(kernel(READY)).end, boot(kernel(READY)).fromCache]).toEqual(['ready', false]);
+  process.env.XDG_CACHE_HOME = home;
+  expect(said).toHaveBeenCalledWith(expect.stringContaining('nothing is kept for the next run'));
   said.mockRestore();
 });
 

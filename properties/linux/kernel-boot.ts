@@ -10,16 +10,24 @@ import { TrampolineError } from '../../emulator/linux/boot/trampoline';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { UnimplementedError } from '../../emulator/unimplemented';
-import { keep, recall } from '../../model/checker/translate/file-cache';
+import { recall } from '../../model/checker/translate/file-cache';
 import { Malformed } from '../../model/checker/translate/words';
+import { keepState } from './kept-states';
 import { stateName } from './state-name';
 
 /**
- * No devices that are not there, the console, and neither self-tests of ciphers, which are two thirds of the
- * instructions of a boot, nor what only a debugger of types needs.
+ * Without effect on entry code, and most of a boot where they are not left out: reading BTF and certificates, measuring
+ * entropy, preparing the tracing of functions. A kernel that does not have one of them takes no notice.
  */
-const COMMAND_LINE =
-  'console=ttyS0 pci=off noapic vsyscall=xonly cryptomgr.notests initcall_blacklist=load_system_certificate_list,btf_vmlinux_init';
+const LEFT_OUT = [
+  'load_system_certificate_list',
+  'btf_vmlinux_init',
+  'jent_mod_init',
+  'trace_eval_init',
+  'ftrace_check_for_weak_functions',
+];
+/** The console, no devices that are not there, and no self-tests of ciphers. */
+const COMMAND_LINE = `console=ttyS0 pci=off noapic vsyscall=xonly cryptomgr.notests initcall_blacklist=${LEFT_OUT.join(',')}`;
 /** Instructions that make up a second of the kernel's time: few, because a kernel that waits for time executes. */
 const TSC_HZ = 100_000_000;
 /** Between two looks at the console. */
@@ -83,7 +91,7 @@ export function bootKernel(
   const { end, reason } = kept === undefined ? run(linux, progress) : { end: 'ready' as const, reason: '' };
   if (kept === undefined && end === 'ready') {
     settle(linux);
-    keep(name, saveState(linux));
+    keepState(name, saveState(linux));
   }
   const { user, system } = process.cpuUsage(before);
   return {

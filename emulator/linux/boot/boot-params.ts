@@ -1,6 +1,7 @@
 /**
  * `struct boot_params`, the page that a boot loader hands over (Linux, Documentation/arch/x86/zero-page.rst and
- * boot.rst, 64-bit boot protocol): command line, initial RAM disk, memory map, where the ACPI tables are.
+ * boot.rst, 64-bit boot protocol): command line, initial RAM disk, memory map, where the ACPI tables are, and a seed
+ * of random numbers.
  */
 const PAGE = 4096;
 const ACPI_RSDP_ADDR = 0x70,
@@ -17,7 +18,8 @@ const BOOT_FLAG = 0x1fe,
   RAMDISK_SIZE = 0x21c,
   CMD_LINE_PTR = 0x228,
   KERNEL_ALIGNMENT = 0x230,
-  CMD_LINE_SIZE = 0x238;
+  CMD_LINE_SIZE = 0x238,
+  SETUP_DATA = 0x250;
 const LOADED_HIGH = 1;
 const OTHER_LOADER = 0xff;
 
@@ -34,6 +36,22 @@ interface BootParameters {
   readonly rsdpAt: number;
   readonly initrdAt: number;
   readonly initrdBytes: number;
+  readonly setupDataAt: number;
+}
+
+const SETUP_RNG_SEED = 9;
+const SEED_BYTES = 32;
+
+/**
+ * `struct setup_data` with a seed of random numbers, always the same one: a kernel that has it does not have to make
+ * entropy out of how long things take, which here they always take as long.
+ */
+export function seedData(): Uint8Array {
+  const data = Buffer.alloc(16 + SEED_BYTES);
+  data.writeUInt32LE(SETUP_RNG_SEED, 8);
+  data.writeUInt32LE(SEED_BYTES, 12);
+  for (let i = 0; i < SEED_BYTES; i++) data[16 + i] = i;
+  return data;
 }
 
 export function bootParams(parameters: BootParameters): Uint8Array {
@@ -49,6 +67,7 @@ export function bootParams(parameters: BootParameters): Uint8Array {
   page.writeUInt32LE(parameters.commandLineAt, CMD_LINE_PTR);
   page.writeUInt32LE(0x200000, KERNEL_ALIGNMENT);
   page.writeUInt32LE(parameters.commandLineBytes, CMD_LINE_SIZE);
+  page.writeBigUInt64LE(BigInt(parameters.setupDataAt), SETUP_DATA);
   const low = parameters.lowMemoryEnd;
   const map: [number, number, number][] = [
     [0, low, E820_RAM],

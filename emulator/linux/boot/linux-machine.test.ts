@@ -79,6 +79,9 @@ test('CPU 0 finds boot parameters, command line, memory map, RAM disk and ACPI t
     [0x9fc00, 0x60400, 2],
     [0x100000, 0x700000, 1],
   ]);
+  const seedAt = Number(page.readBigUInt64LE(0x250));
+  expect([...new Int32Array(machine.memory.readBytes(seedAt, 16).buffer)]).toEqual([0, 0, 9, 32]);
+  expect(new Set(machine.memory.readBytes(seedAt + 16, 32)).size).toBe(32);
   const rsdp = machine.memory.readBytes(Number(page.readBigUInt64LE(0x70)), 36);
   expect(Buffer.from(rsdp.subarray(0, 8)).toString('latin1')).toBe('RSD PTR ');
 });

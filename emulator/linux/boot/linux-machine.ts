@@ -4,13 +4,13 @@
  * (Linux, Documentation/arch/x86/boot.rst, 64-bit boot protocol). Other CPUs wait for a start-up IPI.
  *
  *   physical   0x1000 page tables · 0x8000 stack of the trampoline · 0x90000 boot parameters · 0x91000 command line
- *              0x9fc00 end of low RAM · 0xe0000 ACPI tables · kernel at p_paddr · RAM disk at the end
+ *              0x92000 seed · 0x9fc00 end of low RAM · 0xe0000 ACPI tables · kernel at p_paddr · RAM disk at the end
  */
 import { Machine } from '../../machine';
 import { CR4_PAE, CR4_PGE, ONLINE } from '../../registers';
 import { LinuxPlatform } from '../platform/linux-platform';
 import { acpiTables } from './acpi-tables';
-import { bootParams } from './boot-params';
+import { bootParams, seedData } from './boot-params';
 import { Interleaving } from './interleaving';
 import { startInLongMode } from './long-mode';
 import { startSecondary } from './trampoline';
@@ -20,6 +20,7 @@ const PML4 = 0x1000;
 const PDPT = 0x2000;
 const BOOT_PARAMS = 0x90000,
   COMMAND_LINE = 0x91000,
+  SEED = 0x92000,
   LOW_MEMORY_END = 0x9fc00,
   ACPI = 0xe0000;
 const MOST_COMMAND_LINE_BYTES = 2048;
@@ -78,6 +79,7 @@ export function linuxMachine(boot: LinuxBoot): LinuxMachine {
     );
   memory.writeBytes(initrdAt, boot.initrd);
   memory.writeBytes(COMMAND_LINE, commandLine);
+  memory.writeBytes(SEED, seedData());
   memory.writeBytes(ACPI, acpiTables(ACPI, boot.cpus));
   memory.writeBytes(
     BOOT_PARAMS,
@@ -89,6 +91,7 @@ export function linuxMachine(boot: LinuxBoot): LinuxMachine {
       rsdpAt: ACPI,
       initrdAt: boot.initrd.length === 0 ? 0 : initrdAt,
       initrdBytes: boot.initrd.length,
+      setupDataAt: SEED,
     }),
   );
   memory.write32At(PML4, PDPT | TABLE_ENTRY);
