@@ -1,6 +1,6 @@
 /**
- * `pti-check export`: the abstract machine of a design on standard output, as a model of SPIN or of Murphi, as a circuit
- * in AIGER, or as the JavaScript that `verify` runs.
+ * `pti-check export`: the abstract machine of a design on standard output, as a model of SPIN or of Murphi, as a
+ * circuit in AIGER, or as the JavaScript that `verify` runs.
  */
 import type { Argv } from 'yargs';
 import { toJavaScript } from '../../model/checker/compiled/javascript';
