@@ -1,6 +1,7 @@
 /** The proof for systems of any size, as a task. */
 
 import type { Bounds } from '../../model/checker/language/schema-types';
+import { certificateText } from '../../model/checker/prove/certificate-text';
 import { cutoff } from '../../model/checker/prove/cutoff';
 import { obstacleInWords } from '../../model/checker/prove/obstacle-words';
 import { type Proof, prove } from '../../model/checker/prove/prove';
@@ -23,7 +24,7 @@ function shown({ verdict, closure, violation, alarm }: Proof): Omit<Proved, 'sec
   };
 }
 
-export function proveAnswer({ design, table, cutoff: asksForCutoff = false }: ProveTask): Proved {
+export function proveAnswer({ design, table, cutoff: asksForCutoff, certificate: asksForText }: ProveTask): Proved {
   const started = performance.now();
   const modelAt = (bounds: Bounds): EntryModel => {
     const model = entryModel(table ?? design, bounds);
@@ -32,6 +33,9 @@ export function proveAnswer({ design, table, cutoff: asksForCutoff = false }: Pr
     return model;
   };
   const proof = prove(modelAt, DEFAULT_BOUNDS);
-  const small = asksForCutoff && proof.verdict === 'proved' ? { cutoff: cutoff(modelAt, proof.closure) } : {};
-  return { ...shown(proof), ...small, seconds: (performance.now() - started) / 1000 };
+  const isProved = proof.verdict === 'proved';
+  const small = asksForCutoff && isProved ? { cutoff: cutoff(modelAt, proof.closure) } : {};
+  const { running } = modelAt(DEFAULT_BOUNDS);
+  const text = asksForText && isProved ? { certificate: certificateText(proof.closure, design, running) } : {};
+  return { ...shown(proof), ...small, ...text, seconds: (performance.now() - started) / 1000 };
 }

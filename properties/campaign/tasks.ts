@@ -100,6 +100,8 @@ export interface ProveTask {
   readonly kind: 'prove';
   /** Ask, too, whether a small system has everything that the proof has. */
   readonly cutoff?: boolean;
+  /** Ask, too, for the certificate of the proof. */
+  readonly certificate?: boolean;
   readonly design: string;
   /** The design itself, where it is none of ours. */
   readonly table?: DesignTable;
@@ -179,6 +181,8 @@ export interface Proved {
   readonly crossing: readonly string[];
   /** Of the verdict `proved`, if it was asked for. */
   readonly cutoff?: Cutoff;
+  /** Of the verdict `proved`, if it was asked for: docs/certificate.md has its format. */
+  readonly certificate?: string;
   /** Of the verdict `violated`: the smallest bounds that show it, and the search there. */
   readonly bounds?: Bounds;
   readonly exploration?: Exploration;

@@ -2,8 +2,9 @@
  * The commands as a script sees them: JSON, exit codes, files. They run from dist/, which `npm test` builds first: most
  * in one process, and where a signal makes a difference in one of their own.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { readCertificate } from '../../model/checker/certificate/certificate';
 import { imageFile } from '../designs/images';
 import {
   checkAnswer,
@@ -74,8 +75,8 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
 
 test('prove answers with the size of the invariant, or with the shortest trace at the smallest bounds', async () => {
   const ended = await session.all([
-    ['prove', '--design', 'mainline', '--json'],
-    ['prove', '--design', 'mainline+on-cpu-released-early', '--json'],
+    ['prove', '--design', 'mainline', '--certificate', 'safe.certificate', '--json'],
+    ['prove', '--design', 'mainline+on-cpu-released-early', '--certificate', 'none.certificate', '--json'],
   ]);
   const [safe, unsafe] = ended.map((one) => read(proveAnswer, one));
   expect(ended.map((one) => one.code)).toEqual([0, 1]);
@@ -83,6 +84,10 @@ test('prove answers with the size of the invariant, or with the shortest trace a
   expect(safe.crossing).toEqual(['switch-mm', 'switch-to']);
   expect(unsafe).toMatchObject({ verdict: 'violated', property: 'stack-is-legal', bounds: { cpus: 2, tasks: 1 } });
   expect(unsafe.trace).toHaveLength(7);
+  expect(unsafe.certificate).toMatchObject({ isWritten: false });
+  expect(existsSync(path.join(folder, 'none.certificate'))).toBe(false);
+  const { views, tasks, idle } = readCertificate(readFileSync(path.join(folder, 'safe.certificate'), 'utf8'));
+  expect([views.length, tasks.length + idle.length]).toEqual([5774, 11]);
 });
 
 test('two threads count what one counts, and both take part', async () => {

@@ -1,9 +1,11 @@
 /**
  * The answer to one proof, in JSON and in words.
  */
+import writeFileAtomic from 'write-file-atomic';
 import type { Action } from '../../counterexamples/format';
 import type { Bounds } from '../../model/checker/language/schema-types';
 import { modelPropertySlug } from '../../model/property-names';
+import { BadInputError } from '../bad-input';
 import type { Answers, ProveTask } from '../campaign/tasks';
 import type { WorkerPool } from '../campaign/worker-pool';
 import { explain } from '../report/explain';
@@ -30,6 +32,8 @@ export interface ProveResult {
   readonly seconds: number;
   /** With --cutoff and a proof: how many of these values a system of this size has. */
   readonly cutoff?: Answers['prove']['cutoff'];
+  /** With --certificate: the file. Without a proof it is not written. */
+  readonly certificate?: { readonly file: string; readonly isWritten: boolean; readonly bytes: number };
   /** With a violation: the smallest bounds that show it, and the shortest trace there. */
   readonly bounds?: Bounds;
   readonly trace?: readonly Action[];
@@ -41,13 +45,32 @@ export interface ProveResult {
   readonly again: string;
 }
 
+/**
+ * Writes the certificate, if there is one, in one step: whoever looks at the file sees all of it or none. Throws
+ * BadInputError.
+ */
+function certificateFile(file: string, text: string | undefined): NonNullable<ProveResult['certificate']> {
+  if (text === undefined) return { file, isWritten: false, bytes: 0 };
+  try {
+    writeFileAtomic.sync(file, text);
+    return { file, isWritten: true, bytes: text.length };
+  } catch (error) {
+    throw new BadInputError(`expected to write ${file}, found ${(error as Error).message}`);
+  }
+}
+
 const ANY_SIZE = 'any number of CPUs, tasks, address spaces, NMIs and interrupts, and any nesting';
 
+/** What is proved, and the file to which its certificate is to be written. */
+interface ProveRequest extends Omit<ProveTask, 'kind' | 'certificate'> {
+  readonly certificate?: string;
+}
+
 /** Proves a design on a worker. Without an answer when the pool was stopped. */
-export async function proveDesign(pool: WorkerPool, request: Omit<ProveTask, 'kind'>): Promise<ProveResult> {
+export async function proveDesign(pool: WorkerPool, { certificate, ...request }: ProveRequest): Promise<ProveResult> {
   const { design } = request;
   const again = `${commandName()} prove --design ${design}${request.cutoff ? ' --cutoff' : ''}`;
-  const proved = await pool.run<'prove'>({ kind: 'prove', ...request });
+  const proved = await pool.run<'prove'>({ kind: 'prove', ...request, certificate: certificate !== undefined });
   if (proved === undefined) return { ...NOTHING, design, again };
   const { verdict, views, sleepers, nesting, cpusOfView, crossing, cutoff, bounds, exploration, obstacle, seconds } =
     proved;
@@ -63,6 +86,7 @@ export async function proveDesign(pool: WorkerPool, request: Omit<ProveTask, 'ki
     crossing,
     seconds: rounded(seconds),
     ...(cutoff === undefined ? {} : { cutoff }),
+    ...(certificate === undefined ? {} : { certificate: certificateFile(certificate, proved.certificate) }),
     ...(bounds === undefined ? {} : { bounds }),
     ...(exploration?.trace === undefined ? {} : { trace: exploration.trace.map((instance) => actionOf(instance)) }),
     ...(obstacle === undefined ? {} : { obstacle }),
@@ -112,7 +136,8 @@ function cutoffInWords({ size, met, of }: NonNullable<ProveResult['cutoff']>): s
 
 /** The proof for people. */
 export function proofInWords(result: ProveResult): string[] {
-  const { design, message, verdict, property, crossing, cutoff, seconds, bounds, trace, obstacle } = result;
+  const { design, message, verdict, property, crossing, cutoff, certificate, seconds, bounds, trace, obstacle } =
+    result;
   const lines = [`${design}: ${message}`];
   if (verdict === 'proved')
     lines.push(
@@ -120,6 +145,12 @@ export function proofInWords(result: ProveResult): string[] {
       `  crossing  ${crossing.length === 0 ? 'no rule asks' : `only ${crossing.join(' and ')} ask`} for more than one CPU with its thread`,
     );
   if (cutoff !== undefined) lines.push(`  cutoff    ${cutoffInWords(cutoff)}`);
+  if (certificate !== undefined) {
+    const { file, isWritten, bytes } = certificate;
+    lines.push(
+      `  certificate ${isWritten ? `in ${file}, ${counted(bytes, 'byte')}` : 'none: there is no proof, and no file is written'}`,
+    );
+  }
   if (obstacle !== undefined)
     lines.push(
       ...(obstacle.element === undefined ? [] : [`  element   ${obstacle.element}`]),

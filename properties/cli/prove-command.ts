@@ -2,10 +2,11 @@
  * `pti-check prove`: the abstract machine, for systems of any size.
  */
 import type { Argv } from 'yargs';
+import { BadInputError } from '../bad-input';
 import { designsOf, expressible } from './arguments';
 import type { CommandBody } from './command-body';
 import { exitCode, gravest } from './exit-codes';
-import { designFlag, jsonFlag } from './flags';
+import { designFlag, jsonFlag, VALUE } from './flags';
 import { say, sayJson, sinceStart } from './output';
 import { type ProveResult, proofInWords, proveDesign } from './proof-result';
 import { prepareForProof, withPool } from './with-pool';
@@ -13,6 +14,7 @@ import { prepareForProof, withPool } from './with-pool';
 interface ProveFlags {
   readonly design?: string | undefined;
   readonly cutoff: boolean;
+  readonly certificate?: string | undefined;
   readonly json: boolean;
 }
 
@@ -23,6 +25,10 @@ function options(yargs: Argv): Argv<ProveFlags> {
       default: false,
       describe: 'say as well whether 2 CPUs, 3 tasks and 2 address spaces have everything that the proof has',
     })
+    .option('certificate', {
+      ...VALUE,
+      describe: 'write the invariant of the proof to this file, for scripts/check-certificate.sh (docs/certificate.md)',
+    })
     .example('$0 prove --design mainline', 'safe with any number of CPUs and any storm of NMIs')
     .example('$0 prove --design deferred-percpu', 'the smallest system that breaks it, and how')
     .example('$0 prove --design my.json', 'a design of your own (docs/your-own-design.md)')
@@ -32,7 +38,11 @@ function options(yargs: Argv): Argv<ProveFlags> {
 }
 
 async function prove(flags: ProveFlags): Promise<void> {
-  const requests = designsOf(flags.design).map((choice) => ({ ...expressible(choice), cutoff: flags.cutoff }));
+  const { certificate: file } = flags;
+  if (file !== undefined && flags.design === undefined)
+    throw new BadInputError('expected --design beside --certificate, found none: a certificate is of one design');
+  const more = { cutoff: flags.cutoff, ...(file === undefined ? {} : { certificate: file }) };
+  const requests = designsOf(flags.design).map((choice) => ({ ...expressible(choice), ...more }));
   const results = await withPool(1, async (pool) => {
     const all: ProveResult[] = [];
     for (const request of requests) all.push(await proveDesign(pool, request));

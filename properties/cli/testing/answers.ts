@@ -57,6 +57,7 @@ export const proveAnswer = z.strictObject({
     .strictObject({ what: z.string(), element: z.string().optional(), open: z.array(z.string()), refine: z.string() })
     .optional(),
   message: z.string().min(1),
+  certificate: z.strictObject({ file: z.string(), isWritten: z.boolean(), bytes: z.number() }).optional(),
   again: z.string().regex(/ prove --design /),
 });
 

@@ -5,10 +5,13 @@
 import { compare } from '../fold';
 import { type Expr, type FieldInfo, isCondition, type Statement } from '../ir';
 import { type AndGraph, FALSE, type Literal, not, TRUE, truth } from './and-graph';
-import { bit, type Choice, chosen, combined, constant, related } from './numbers';
+import { bit, type Choice, chosen, combined, constant, decoded, encoded, related } from './numbers';
 
-/** The values of a state, by cell: the fields in the order of the schema, each in row-major order. */
-type CellValues = readonly Choice[];
+/**
+ * The values of a state in binary, the lowest bit first, by cell: the fields in the order of the schema, each in
+ * row-major order.
+ */
+type CellValues = readonly (readonly Literal[])[];
 
 type Locals = ReadonlyMap<string, Choice>;
 
@@ -26,7 +29,7 @@ interface StepCircuit {
 
 /** How far the paths through a rule have come. */
 interface Progress {
-  cells: Choice[];
+  cells: (readonly Literal[])[];
   rejected: Literal;
   violates: Map<number, Literal>;
   leavesRange: Literal;
@@ -104,8 +107,9 @@ export class RuleCircuits {
         return locals.get(expr.name) ?? new Map();
       case 'read': {
         const result = new Map<number, Literal>();
-        for (const { cell, when } of this.places(expr, cells, locals).found)
-          for (const [value, literal] of cells[cell])
+        const { found, size } = this.places(expr, cells, locals);
+        for (const { cell, when } of found)
+          for (const [value, literal] of decoded(this.graph, cells[cell], size))
             result.set(value, this.graph.or(result.get(value) ?? FALSE, this.graph.and(when, literal)));
         return result;
       }
@@ -172,7 +176,7 @@ export class RuleCircuits {
     const [yes, no] = [copyOf(progress), copyOf(progress)];
     this.statements(statement.yes, locals, yes);
     this.statements(statement.no, locals, no);
-    progress.cells = yes.cells.map((cell, i) => chosen(graph, condition, cell, no.cells[i]));
+    progress.cells = yes.cells.map((bits, i) => this.eitherBits(condition, bits, no.cells[i]));
     progress.rejected = graph.choose(condition, yes.rejected, no.rejected);
     progress.leavesRange = graph.choose(condition, yes.leavesRange, no.leavesRange);
     for (const property of new Set([...yes.violates.keys(), ...no.violates.keys()]))
@@ -189,7 +193,15 @@ export class RuleCircuits {
     const legal = new Map([...value].filter(([each]) => each >= 0 && each < size));
     const isLegal = graph.and(graph.any([...legal.values()]), graph.any(found.map(({ when }) => when)));
     progress.leavesRange = graph.or(progress.leavesRange, not(isLegal));
-    for (const { cell, when } of found) progress.cells[cell] = chosen(graph, when, legal, progress.cells[cell]);
+    for (const { cell, when } of found) {
+      const old = progress.cells[cell];
+      progress.cells[cell] = this.eitherBits(when, encoded(graph, legal, old.length), old);
+    }
+  }
+
+  /** Bit by bit: where nothing is written the literals stay what they are. */
+  private eitherBits(condition: Literal, yes: readonly Literal[], no: readonly Literal[]): readonly Literal[] {
+    return yes === no ? yes : yes.map((literal, i) => this.graph.choose(condition, literal, no[i]));
   }
 
   private require(statement: Extract<Statement, { kind: 'require' }>, locals: Locals, progress: Progress): void {

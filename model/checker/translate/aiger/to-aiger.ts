@@ -10,7 +10,7 @@ import { unrollProgram } from '../fold';
 import { argumentsOf, type InitialValues, instanceBody } from '../guarded-rules';
 import type { FieldInfo, Program, RuleInfo } from '../ir';
 import { AndGraph, FALSE, type Literal, not } from './and-graph';
-import { bitsFor, type Choice, decoded, encoded } from './numbers';
+import { bitsFor, decoded } from './numbers';
 import { cellsOf, RuleCircuits } from './rule-circuit';
 
 /** The name of the bad output for what the state has no room for. */
@@ -23,24 +23,18 @@ interface Latch {
   next: Literal;
 }
 
-interface Cell {
-  readonly latches: readonly Latch[];
-  readonly size: number;
-}
-
 /** The bits of a field's values, as latches of the graph. */
-function cellsIn(graph: AndGraph, field: FieldInfo, initial: readonly number[]): Cell[] {
+function cellsIn(graph: AndGraph, field: FieldInfo, initial: readonly number[]): Latch[][] {
   return Array.from({ length: cellsOf(field) }, (_, element) => {
     const name =
       field.name +
       indicesOf(field, element)
         .map((index) => `[${index}]`)
         .join('');
-    const latches = Array.from({ length: bitsFor(field.size) }, (_, i): Latch => {
+    return Array.from({ length: bitsFor(field.size) }, (_, i): Latch => {
       const literal = graph.variable();
       return { name: `${name}.${i}`, literal, reset: (initial[element] >> i) & 1, next: literal };
     });
-    return { latches, size: field.size };
   });
 }
 
@@ -65,8 +59,8 @@ export interface AigerWords {
 class Exporter {
   private readonly graph = new AndGraph();
   private readonly inputs: readonly Literal[];
-  private readonly cells: readonly Cell[];
-  private readonly state: readonly Choice[];
+  private readonly cells: readonly (readonly Latch[])[];
+  private readonly state: readonly (readonly Literal[])[];
   private readonly circuits: RuleCircuits;
   private readonly instances: readonly string[];
   private readonly bad = new Map<string, Literal>();
@@ -78,13 +72,7 @@ class Exporter {
     // One number more than there are instances: with that one nothing happens.
     this.inputs = Array.from({ length: bitsFor(instances.length + 1) }, () => this.graph.variable());
     this.cells = program.fields.flatMap((field) => cellsIn(this.graph, field, initial(field.name)));
-    this.state = this.cells.map(({ latches, size }) =>
-      decoded(
-        this.graph,
-        latches.map(({ literal }) => literal),
-        size,
-      ),
-    );
+    this.state = this.cells.map((latches) => latches.map(({ literal }) => literal));
     this.circuits = new RuleCircuits(this.graph, program.fields);
     const selected = decoded(this.graph, this.inputs, instances.length);
     for (const { name, property, condition } of flat.invariants)
@@ -103,21 +91,22 @@ class Exporter {
     const taken = graph.and(selected, step.guard);
     for (const [property, when] of step.violates) this.addBad(words.property(property), graph.and(selected, when));
     this.addBad(RANGE, graph.and(selected, step.leavesRange));
-    for (const [i, { latches }] of this.cells.entries()) {
+    for (const [i, latches] of this.cells.entries()) {
       if (step.cells[i] === state[i]) continue;
-      const bits = encoded(graph, step.cells[i], latches.length);
+      const bits = step.cells[i];
       for (const [b, latch] of latches.entries()) latch.next = graph.choose(taken, bits[b], latch.next);
     }
   }
 
   text(heading: readonly string[]): string {
     const { graph, inputs } = this;
-    const latches = this.cells.flatMap((cell) => cell.latches);
+    const latches = this.cells.flat();
     const bad = [...this.bad];
     const ands: string[] = [];
+    const isUsed = graph.usedBy([...latches.map(({ next }) => next), ...bad.map(([, literal]) => literal)]);
     for (let variable = 1; variable < graph.size; variable++) {
       const operands = graph.operands(variable);
-      if (operands !== undefined) ands.push(`${2 * variable} ${operands[0]} ${operands[1]}`);
+      if (operands !== undefined && isUsed[variable] === 1) ands.push(`${2 * variable} ${operands[0]} ${operands[1]}`);
     }
     const most = graph.size - 1;
     const lines = [
