@@ -1,6 +1,9 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
+/** The tests of `jest.searches.config.ts`. */
+export const SEARCHES = '**/*.searches.test.ts';
+
 /**
  * Tests run from the TypeScript sources (no type check: `npm run typecheck` does that); campaigns and benchmarks never
  * run in Jest.
@@ -28,7 +31,7 @@ const config: Config = {
     'Uint8Array',
   ],
   roots: ['<rootDir>/model', '<rootDir>/emulator', '<rootDir>/properties', '<rootDir>/counterexamples'],
-  testMatch: ['**/*.test.ts'],
+  testMatch: ['**/*.test.ts', `!${SEARCHES}`],
   transform: { '^.+\\.ts$': '<rootDir>/scripts/jest-transform.js' },
 };
 export default config;

@@ -3,6 +3,7 @@ import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruc
 import { MAX_LENGTH } from './cpu/code-cache';
 import { isImplemented } from './decode/decoder';
 import type { Machine } from './machine';
+import { GUEST_PLATFORM } from './system/guest-platform';
 import { toBigInt, vaHi, vaLo } from './words';
 
 /** Where a name for an address comes from; an ElfImage is one. */
@@ -105,7 +106,7 @@ function checkSection(name: string, addr: number, bytes: Uint8Array): Unimplemen
     while (decoder.canDecode) {
       const start = decoder.position;
       const instruction = decoder.decode();
-      const implemented = isImplemented(instruction);
+      const implemented = isImplemented(instruction, GUEST_PLATFORM);
       const text = implemented ? '' : format(instruction);
       const length = instruction.length;
       instruction.free();

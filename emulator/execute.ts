@@ -143,6 +143,22 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       r[d] = r[V];
       r[d + 1] = r[V + 1];
       break;
+    case 33: // XOR_RR32
+      r[d] ^= r[s];
+      r[d + 1] = 0;
+      logicFlags64(r, r[d], r[d]);
+      break;
+    case 34: // TEST_RR32
+      logicFlags64(r, r[d] & r[s], r[d] & r[s]);
+      break;
+    case 35: // PUSH_M
+      effectiveAddress(r, op);
+      if (!cpu.load64(r[EA], r[EA + 1]) || !cpu.push64(r[V], r[V + 1])) return FAULT;
+      break;
+    case 36: // MOV_MI64
+      effectiveAddress(r, op);
+      if (!cpu.store64(r[EA], r[EA + 1], op.immLo, op.immHi)) return FAULT;
+      break;
     default: {
       const outcome = op.run(cpu, op);
       if (outcome !== NEXT) return outcome;

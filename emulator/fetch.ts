@@ -33,9 +33,9 @@ function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
   const known = page.ops[offset];
   if (known !== undefined) return known;
   const room = 4096 - offset;
-  const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi);
+  const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi, cpu.platform);
   if (op === undefined) return fetchCrossing(cpu, page, lo, hi, pa, room);
-  op.tag = cpu.observer.classify(op.va);
+  introduce(cpu, op);
   page.ops[offset] = op;
   return op;
 }
@@ -64,10 +64,16 @@ function fetchCrossing(
   bytes.set(cpu.memory.readBytes(next, MAX_LENGTH - room), room);
   const known = page.crossing.get(lo & 0xfff);
   if (known !== undefined && sameBytes(known.bytes, bytes, known.op.length)) return known.op;
-  const op = decodeAt(bytes, lo, hi) as MicroOp;
-  op.tag = cpu.observer.classify(op.va);
+  const op = decodeAt(bytes, lo, hi, cpu.platform) as MicroOp;
+  introduce(cpu, op);
   page.crossing.set(lo & 0xfff, { op, bytes });
   return op;
+}
+
+/** The observer says once what it has to say about an instruction. */
+function introduce(cpu: Cpu, op: MicroOp): void {
+  op.tag = cpu.observer.classify(op.va);
+  op.unobserved = cpu.observer.unobserved?.(op) ?? 0;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array, length: number): boolean {

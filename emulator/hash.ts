@@ -24,6 +24,16 @@ export function remix(term: number): number {
   return h ^ (h >>> 14);
 }
 
+/** One lane's sum of the first `count` words at places from `place` on. */
+export function hashWords(lane: number, place: number, words: Int32Array, count: number): number {
+  let hash = 0;
+  for (let i = 0; i < count; i++) {
+    const term = mix(place + i, words[i]);
+    hash = (hash + (lane === 0 ? term : remix(term))) | 0;
+  }
+  return hash;
+}
+
 /** Two lanes as one exact Number (53 bits): for comparing, not for storing. */
 export function joinLanes(lo: number, hi: number): number {
   return (hi & 0x1fffff) * 4294967296 + (lo >>> 0);

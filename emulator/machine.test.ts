@@ -1,11 +1,14 @@
+import { Mnemonic } from 'iced-x86';
 import { type LoadableImage, LoadError } from './boot';
 import { Machine } from './machine';
-import { CPL, CS, RAX, RBX, RCX, RSP, SS, VEC_NMI, VEC_PF } from './registers';
+import { WITHOUT_EXECUTING, WITHOUT_RETIRED } from './micro-op';
+import { CPL, CS, NMI_BLOCKED, RAX, RBX, RCX, RSP, SS, VEC_NMI, VEC_PF } from './registers';
 import { DELIVERED, FAULTED, HALTED, RETIRED } from './step-result';
 import {
   handlerOf,
   KERNEL_STACK,
   kernelAt,
+  observe,
   peek,
   RSP0,
   smallMachine,
@@ -56,6 +59,23 @@ describe('machine', () => {
     expect(machine.step(0)).toBe(DELIVERED);
     expect(cpu.rip()).toBe(handlerOf(VEC_NMI));
     expect(cpu.r[RSP] & 15).toBe(8);
+  });
+
+  test('spares its observer the calls that an instruction can do without, unless an event is pending', () => {
+    const small = smallMachine();
+    const told: string[] = [];
+    observe(small, {
+      unobserved: (op) => (op.mnemonic === Mnemonic.Nop ? WITHOUT_EXECUTING | WITHOUT_RETIRED : 0),
+      executing: (_cpu, op) => told.push(`executing ${op.length}`),
+      retired: (_cpu, op) => told.push(`retired ${op.length}`),
+    });
+    kernelAt(small, '90 4801c0 90 90'); // nop; add %rax,%rax; nop; nop
+    small.machine.run(0, 3);
+    expect(told).toEqual(['executing 3', 'retired 3']);
+    small.cpu.r[NMI_BLOCKED] = 1;
+    small.machine.raiseNmi(0);
+    small.machine.run(0, 1);
+    expect(told.slice(2)).toEqual(['retired 1']);
   });
 
   test('a rollback restores the fingerprint', () => {

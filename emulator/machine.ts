@@ -7,28 +7,35 @@
 import { type BootOptions, bootCpu, type LoadableImage, loadImage } from './boot';
 import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
-import { hexLanes, joinLanes } from './hash';
+import { hashWords, hexLanes, joinLanes } from './hash';
 import { PhysicalMemory } from './memory/physical-memory';
 import { MAX_CPUS } from './memory/undo-log';
 import { type Leaf, leavesOf, type MappedLeaf, readVirtual64, translateVa } from './mmu/table-view';
 import { NULL_OBSERVER, type Observer } from './observer';
+import type { Platform } from './platform';
 import { SnapshotStack } from './snapshots';
 import { stepCpu } from './step';
 import { HALTED, RETIRED, type StepResult } from './step-result';
 import { Bus } from './system/bus';
+import { GUEST_PLATFORM } from './system/guest-platform';
 import { requestInterrupt } from './system/local-apic';
 import { raiseNmi } from './system/nmi-line';
 
 const DEFAULT_RAM = 4 << 20;
+/** Places of the platform's words in the hash, above those of all CPUs. */
+const PLATFORM_PLACE = 0x50000000;
 
 interface MachineOptions {
   cpus: number;
   ramBytes?: number;
+  /** Of this machine alone if it has state; the machine of the entry code under test if it is left out. */
+  platform?: Platform;
 }
 
 export class Machine {
   readonly memory: PhysicalMemory;
   readonly cpus: readonly Cpu[];
+  readonly platform: Platform;
   /** The choice port: answers 0..alternatives-1. */
   choose: (cpu: Cpu, alternatives: number) => number = () => 0;
   /** Set by an observer or anybody: `run` returns at the next boundary. */
@@ -47,11 +54,19 @@ export class Machine {
     this.image = image;
     this.memory = new PhysicalMemory(options.ramBytes ?? DEFAULT_RAM);
     this.codeCache = new CodeCache(this.memory);
+    const platform = options.platform ?? GUEST_PLATFORM;
+    this.platform = platform;
     const cpus: Cpu[] = [];
-    const bus = new Bus(this, cpus);
-    for (let c = 0; c < options.cpus; c++) cpus.push(new Cpu(c, this.memory, bus, this.codeCache));
+    const bus = new Bus(this, platform, cpus);
+    for (let c = 0; c < options.cpus; c++) cpus.push(new Cpu(c, this.memory, bus, this.codeCache, platform));
     this.cpus = cpus;
     this.snapshots = new SnapshotStack(this.memory, cpus);
+    for (const words of [...cpus.map(({ x }) => x), platform.words]) {
+      if (words.length > 0) this.snapshots.attach(words);
+    }
+    platform.connect(cpus, () => {
+      this.stop = true;
+    });
     loadImage(this.memory, image);
   }
 
@@ -127,6 +142,9 @@ export class Machine {
       lo = (lo + cpu.hashLane(0)) | 0;
       hi = (hi + cpu.hashLane(1)) | 0;
     }
+    const { words } = this.platform;
+    lo = (lo + hashWords(0, PLATFORM_PLACE, words, words.length)) | 0;
+    hi = (hi + hashWords(1, PLATFORM_PLACE, words, words.length)) | 0;
     return hexLanes(lo, hi);
   }
 

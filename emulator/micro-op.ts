@@ -30,6 +30,10 @@ export const OP_REP = 256;
 /** SYSCALL, SYSRET, INT n: single-stepping looks at TF after the instruction, not before. */
 export const OP_LATE_TF = 512;
 
+/** `unobserved`: calls to the observer that this instruction is executed without. */
+export const WITHOUT_EXECUTING = 1;
+export const WITHOUT_RETIRED = 2;
+
 /** Operand places. */
 export const REG = 0,
   IMM = 1,
@@ -43,6 +47,8 @@ export class MicroOp {
   /** What `observer.classify` answered. */
   tag = 0;
   flags = 0;
+  /** What `observer.unobserved` answered. */
+  unobserved = 0;
   /** Operand size in bytes. */
   size = 8;
   /** The variant within a family: which ALU operation, which condition, which shift. */

@@ -48,6 +48,11 @@ export interface Delivery {
 export interface Observer {
   /** Asked once per decoded instruction; the answer is kept in `MicroOp.tag`. */
   classify(va: number): number;
+  /**
+   * Asked once per decoded instruction, too, where it is there: the calls of WITHOUT_EXECUTING and WITHOUT_RETIRED that
+   * this instruction can do without. It still tells `retired` while an event is pending.
+   */
+  unobserved?(op: MicroOp): number;
   /** Fetched, not yet executed. */
   executing(cpu: Cpu, op: MicroOp): void;
   /** Completed without fault (one iteration of a repeated string instruction counts as one). */

@@ -4,7 +4,7 @@ import type { Cpu } from './cpu/cpu';
 import { pendSingleStep } from './cpu/single-step';
 import { execute } from './execute';
 import { fetchOp } from './fetch';
-import { FAULT, OP_LATE_TF, OP_SS } from './micro-op';
+import { FAULT, OP_LATE_TF, OP_SS, WITHOUT_EXECUTING, WITHOUT_RETIRED } from './micro-op';
 import { EFLAGS, FLAG_TF, ICOUNT, IN_SHUTDOWN, SS_SHADOW, VEC_SS } from './registers';
 import { FAULTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
 import { attend, PROCEED } from './system/boundary';
@@ -20,16 +20,16 @@ export function stepCpu(cpu: Cpu): StepResult {
   }
   const op = fetchOp(cpu);
   if (op === undefined) return deliverFault(cpu) ? FAULTED : SHUTDOWN;
-  cpu.observer.executing(cpu, op);
+  if ((op.unobserved & WITHOUT_EXECUTING) === 0) cpu.observer.executing(cpu, op);
   if (execute(cpu, op) === FAULT) {
     if (cpu.nonCanonical && (op.flags & OP_SS) !== 0) cpu.fault.vector = VEC_SS;
     return deliverFault(cpu) ? FAULTED : SHUTDOWN;
   }
   r[ICOUNT] = (r[ICOUNT] + 1) | 0;
   if (r[ICOUNT] === 0) r[ICOUNT + 1]++;
-  cpu.observer.retired(cpu, op);
+  if ((op.unobserved & WITHOUT_RETIRED) === 0 || cpu.attention !== 0) cpu.observer.retired(cpu, op);
   if (single !== 0) singleStep(cpu, op.flags);
-  return r[IN_SHUTDOWN] !== 0 ? SHUTDOWN : RETIRED;
+  return cpu.attention !== 0 && r[IN_SHUTDOWN] !== 0 ? SHUTDOWN : RETIRED;
 }
 
 /**

@@ -22,10 +22,19 @@ import { type State, schema } from './schema';
 export type EntryModel = Model<State, DesignConfig>;
 
 /**
- * Bounds of `verify` without flags: two of everything that races, and one address space (a switch_mm is then never
- * needed).
+ * Small bounds, for what has to have numbers: other model checkers, which go through the states one by one, and the
+ * shortest trace for a case on the emulator. Two of everything that races, and one address space (a switch_mm is then
+ * never needed).
  */
 export const DEFAULT_BOUNDS: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 2, nmis: 1, irqs: 2 };
+
+/** Bounds of `verify` without flags: the same sizes; events and nesting have no bound. */
+export const VERIFY_BOUNDS: OpenBounds = { ...DEFAULT_BOUNDS, nesting: 'any', nmis: 'any', irqs: 'any' };
+
+/** Is something without a bound? Then nobody asks how deep the states lie. */
+export function isOpen({ nesting, nmis, irqs }: OpenBounds): boolean {
+  return [nesting, nmis, irqs].includes('any');
+}
 
 /**
  * Contexts that a thread of a model of any nesting has room for. The deepest nesting of the safe designs is 6; a search

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Assembles every guest image from emulator/guest/*/entry.S into the ELF files that are checked in beside them.
+# Assembles every guest image from emulator/guest/*/entry.S, and the program that Linux runs from emulator/linux/workload, into
+# the ELF files that are checked in beside them.
 #
 #   scripts/assemble-guest.sh            write the images
 #   scripts/assemble-guest.sh --check    assemble into a temporary folder and compare: exit 1 on any difference
@@ -45,14 +46,27 @@ image() {
   "$LD" -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack \
     -T "$guest/kernel/linker.ld" -o "$work/image.elf" "$work/image.o"
   "$STRIP" -g -w -N '[A-Z]*' -N '__*' "$work/image.elf"
+  finish "emulator/guest/$name"
+}
+
+# finish FILE: writes what was linked to it, or compares.
+finish() {
   chmod 644 "$work/image.elf"
   images=$((images + 1))
   if [ $check = no ]; then
-    mv "$work/image.elf" "$guest/$name"
-  elif ! cmp -s "$work/image.elf" "$guest/$name"; then
-    echo "differs from its source: emulator/guest/$name" >&2
+    mv "$work/image.elf" "$root/$1"
+  elif ! cmp -s "$work/image.elf" "$root/$1"; then
+    echo "differs from its source: $1" >&2
     differences=$((differences + 1))
   fi
+}
+
+# The program that a Linux kernel runs as /init.
+workload() {
+  (cd "$root/emulator/linux/workload" && "$AS" --64 -mx86-used-note=no -o "$work/image.o" workload.S)
+  "$LD" -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack -o "$work/image.elf" "$work/image.o"
+  "$STRIP" -g -w -N '[A-Z]*' -N '__*' "$work/image.elf"
+  finish emulator/linux/workload/workload.elf
 }
 
 # mutant DESIGN NAME [SYMBOL=VALUE ...]: the design with one planted bug, under .ifdef MUTANT_name in the sources.
@@ -90,6 +104,8 @@ done
 for name in sp0-not-switched pti-stack-unmapped; do
   mutant deferred-pertask $name
 done
+
+workload
 
 if [ $check = no ]; then
   echo "assembled $images guest images"

@@ -71,22 +71,37 @@ for from in $tower; do
     plant "$verdict" "emulator/$from" x.ts "import type { X } from '../../$to/y'; export const x: X = 1;"
     plant allowed "emulator/$from" x.test.ts "import { x } from '../../$to/y'; x();"
   done
-  for above in machine boot step execute fetch snapshots disassemble elf/y oracle/y testing/y; do
+  for above in machine boot step execute fetch snapshots disassemble elf/y linux/boot/y oracle/y testing/y; do
     plant refused "emulator/$from" x.ts "import { x } from '../../$above'; x();"
   done
-  for ground in words registers hash unimplemented micro-op observer step-result; do
+  for ground in words registers hash unimplemented micro-op observer platform extended-state step-result; do
     plant allowed "emulator/$from" x.ts "import { x } from '../../$ground'; x();"
   done
   plant refused "emulator/elf" x.ts "import { x } from '../../$from/y'; x();"
   plant allowed "emulator/oracle" x.ts "import { x } from '../../$from/y'; x();"
+  plant allowed "emulator/linux" x.ts "import { x } from '../../$from/y'; x();"
   below="$below $from"
 done
 plant allowed emulator/oracle x.ts "import { x } from '../../elf/y'; x();"
 plant refused emulator/oracle x.ts "import { x } from '../../testing/y'; x();"
+# A whole kernel: above the machine and the ELF reader, below the oracle.
+for above in oracle testing; do
+  plant refused emulator/linux x.ts "import { x } from '../../$above/y'; x();"
+  plant refused emulator/linux/boot x.ts "import { x } from '../../../$above/y'; x();"
+done
+for below in machine boot elf/y linux/platform/y; do
+  plant allowed emulator/linux/boot x.ts "import { x } from '../../../$below'; x();"
+  plant allowed emulator/oracle x.ts "import { x } from '../../$below'; x();"
+done
+plant allowed emulator/linux/boot x.test.ts "import { x } from '../../../testing/y'; x();"
+plant refused emulator/elf x.ts "import { x } from '../../linux/image/y'; x();"
+plant refused emulator/linux x.ts "import { x } from '../../../properties/y'; x();"
 # The ground knows a CPU by its type only, the machine all that is below it.
 plant_at allowed emulator/micro-op.ts "import type { X } from './cpu/cpu'; export const x: X = 1;"
 plant_at allowed emulator/observer.ts "import type { X } from './cpu/cpu'; export const x: X = 1;"
 plant_at refused emulator/hash.ts "import { x } from './cpu/flags'; x();"
+plant_at refused emulator/platform.ts "import { x } from './system/y'; x();"
+plant_at refused emulator/extended-state.ts "import { x } from './cpu/flags'; x();"
 plant_at refused emulator/registers.ts "import { x } from './machine'; x();"
 plant_at refused emulator/step-result.ts "import { x } from './system/y'; x();"
 plant_at refused emulator/unimplemented.ts "import { x } from './decode/y'; x();"
@@ -97,6 +112,17 @@ plant_at refused emulator/step.ts "import { x } from './oracle/y'; x();"
 plant_at refused emulator/machine.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.test.ts "import { x } from './testing/y'; x();"
 plant_at allowed emulator/machine.bench.ts "import { x } from './testing/y'; x();"
+# A kernel image is read beside the tower, as an ELF file is: with the ELF reader, the decoder and the ground.
+for part in elf/y decode/y words registers unimplemented linux/image/y; do
+  plant allowed emulator/linux/image x.ts "import { x } from '../../../$part'; x();"
+done
+for part in memory/y mmu/y cpu/y system/y machine boot step oracle/y testing/y ../properties/y ../model/y; do
+  plant refused emulator/linux/image x.ts "import { x } from '../../../$part'; x();"
+done
+plant allowed emulator/linux/image x.test.ts "import { x } from '../testing/y'; x();"
+for from in emulator/cpu emulator/system emulator/decode emulator/elf; do
+  plant refused "$from" x.ts "import { x } from '../../linux/image/y'; x();"
+done
 # properties/ is a tower: a floor imports the floors below it, and no neighbour on its own. Tests may look up.
 tower=('guest designs' 'ghost' 'safety' 'monitor' 'refinement' 'trace' 'exploration shrinking' 'campaign' 'report' 'testing library bench cli')
 top=$((${#tower[@]} - 1))

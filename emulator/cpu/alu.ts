@@ -56,7 +56,7 @@ export function sub64(
   r[F_CHI] = (~aHi & bHi) | ((~aHi | bHi) & hi);
 }
 
-/** AND, OR, XOR, TEST: CF, OF and AF become 0. */
+/** AND, OR, XOR, TEST: CF, OF and AF become 0. At 32 bits `hi` is `lo` again, as the lazy flags want it. */
 export function logicFlags64(r: Int32Array, lo: number, hi: number): void {
   r[F_LO] = lo;
   r[F_HI] = hi;

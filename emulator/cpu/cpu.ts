@@ -4,11 +4,13 @@
  * is in ./execute and its neighbours; what events do is in ../system.
  */
 
-import { mix, remix } from '../hash';
+import { EXTENDED_WORDS } from '../extended-state';
+import { hashWords, mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
 import type { MicroOp } from '../micro-op';
 import { TLB_D, TLB_IO, TLB_NX, TLB_U, TLB_W, Tlb } from '../mmu/tlb';
 import { type Delivery, type Fault, NULL_OBSERVER, type Observer } from '../observer';
+import type { Platform } from '../platform';
 import {
   CPL,
   CR0,
@@ -41,9 +43,14 @@ export interface Outside {
   read(cpu: Cpu, address: number, size: number): number;
   /** Of 8 bytes only the low half is passed on. */
   write(cpu: Cpu, address: number, size: number, value: number): void;
-  /** One byte; undefined: there is no such port. */
-  readPort(cpu: Cpu, port: number): number | undefined;
+  /** Undefined: there is no such port. */
+  readPort(cpu: Cpu, port: number, size: number): number | undefined;
+  /** False: there is no such port. */
+  writePort(cpu: Cpu, port: number, size: number, value: number): boolean;
 }
+
+/** Places of extended state in the hash, above those of the registers of all CPUs. */
+const EXTENDED_PLACE = 0x10000;
 
 export class Cpu {
   readonly index: number;
@@ -52,6 +59,9 @@ export class Cpu {
   readonly tlb: Tlb;
   readonly outside: Outside;
   readonly codeCache: CodeCache;
+  readonly platform: Platform;
+  /** State that only some platforms have: see ../extended-state. Empty for the others. */
+  readonly x: Int32Array;
   observer: Observer = NULL_OBSERVER;
   /** The fault of the instruction or delivery under way; valid after an accessor answered false. */
   readonly fault: Fault = {
@@ -85,8 +95,10 @@ export class Cpu {
   codeHi = 0;
   codeOps: (MicroOp | undefined)[] = [];
 
-  constructor(index: number, memory: PhysicalMemory, outside: Outside, codeCache: CodeCache) {
+  constructor(index: number, memory: PhysicalMemory, outside: Outside, codeCache: CodeCache, platform: Platform) {
     this.codeCache = codeCache;
+    this.platform = platform;
+    this.x = new Int32Array(platform.extendedState ? EXTENDED_WORDS : 0);
     this.index = index;
     this.memory = memory;
     this.outside = outside;
@@ -326,14 +338,11 @@ export class Cpu {
 
   /** Registers, flags and TLB as one lane; `lane` 0 or 1. */
   hashLane(lane: number): number {
-    const r = this.r;
-    let hash = lane === 0 ? this.tlb.hashLo() : this.tlb.hashHi();
     // Places above any RAM word, so that a register never cancels a word of memory.
     const place = 0x40000000 + (this.index << 8);
-    for (let i = 0; i < HASHED_WORDS; i++) {
-      const term = mix(place + i, r[i]);
-      hash = (hash + (lane === 0 ? term : remix(term))) | 0;
-    }
+    let hash = lane === 0 ? this.tlb.hashLo() : this.tlb.hashHi();
+    hash = (hash + hashWords(lane, place, this.r, HASHED_WORDS)) | 0;
+    hash = (hash + hashWords(lane, place + EXTENDED_PLACE, this.x, this.x.length)) | 0;
     const flags = mix(place + HASHED_WORDS, this.rflags());
     return (hash + (lane === 0 ? flags : remix(flags))) | 0;
   }

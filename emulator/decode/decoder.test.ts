@@ -11,6 +11,7 @@ import {
   OP_WRITES_RSP,
 } from '../micro-op';
 import { R8, RAX, RSP, VEC_UD } from '../registers';
+import { GUEST_PLATFORM } from '../system/guest-platform';
 import { KERNEL_CODE, KERNEL_STACK, kernelAt, PML4, setRegister, smallMachine } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 import { vaHi, vaLo } from '../words';
@@ -22,6 +23,7 @@ function decode(hex: string): MicroOp {
     Uint8Array.from(Buffer.from(hex.padEnd(30, '90'), 'hex')),
     vaLo(KERNEL_CODE),
     vaHi(KERNEL_CODE),
+    GUEST_PLATFORM,
   ) as MicroOp;
 }
 

@@ -1,12 +1,14 @@
 /**
  * From bytes to a MicroOp: iced-x86 does the decoding once per address, the neighbours turn what it says into indices
  * and small integers and pick the hot switch's case. Undefined bytes become an op that raises #UD, more than 15 bytes
- * one that raises #GP(0); known but unsupported instructions one that throws.
+ * one that raises #GP(0); known but unsupported instructions one that throws. What the platform does not offer is one
+ * or the other.
  */
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
 import { MAX_LENGTH } from '../cpu/code-cache';
 import { fail } from '../cpu/outcome';
 import { type Handler, MicroOp } from '../micro-op';
+import type { Offer, Platform } from '../platform';
 import { NO_ERROR_CODE, VEC_GP, VEC_UD } from '../registers';
 import { UnimplementedError } from '../unimplemented';
 import { sumHigh, toBigInt, toVa } from '../words';
@@ -18,12 +20,12 @@ import { describe, dropSegment } from './operand-description';
 const instruction = new Instruction();
 
 /** Undefined: the bytes end before the instruction does. */
-export function decodeAt(bytes: Uint8Array, lo: number, hi: number): MicroOp | undefined {
+export function decodeAt(bytes: Uint8Array, lo: number, hi: number, platform: Platform): MicroOp | undefined {
   const error = decode(bytes, lo, hi);
   if (error === DecoderError.NoMoreBytes && bytes.length < MAX_LENGTH) return undefined;
   if (instruction.code === Code.INVALID && isTooLong(bytes, lo, hi)) return faulting(tooLong, bytes.length, lo, hi);
   if (instruction.code === Code.Pause && hasRexB(bytes, instruction.length)) decode(withoutRepeat(bytes), lo, hi);
-  return toMicroOp(instruction, bytes, lo, hi);
+  return toMicroOp(instruction, bytes, lo, hi, platform);
 }
 
 /** Into `instruction`; answers a DecoderError. */
@@ -83,9 +85,12 @@ function faulting(run: Handler, length: number, lo: number, hi: number): MicroOp
 
 const tooLong: Handler = (cpu) => fail(cpu, VEC_GP, 0);
 
-function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number): MicroOp {
-  const row = rowOf(i);
-  const op = new MicroOp(row?.run ?? (i.code === Code.INVALID ? invalid : unimplemented(i, bytes)));
+function toMicroOp(i: Instruction, bytes: Uint8Array, lo: number, hi: number, platform: Platform): MicroOp {
+  const known = rowOf(i);
+  const offer = offerOf(known, platform);
+  const row = offer === 'executed' ? known : undefined;
+  const isInvalid = i.code === Code.INVALID || offer === 'undefined';
+  const op = new MicroOp(row?.run ?? (isInvalid ? invalid : unimplemented(i, bytes)));
   op.va = toVa(lo, hi);
   op.length = i.length;
   op.mnemonic = i.mnemonic;
@@ -114,8 +119,14 @@ function unimplemented(i: Instruction, bytes: Uint8Array): Handler {
 }
 
 /** May an image contain it? Asked by the check of whole images, which cannot know what is executed. */
-export function isImplemented(i: Instruction): boolean {
-  return i.code === Code.INVALID || rowOf(i) !== undefined || table.isTolerated(i.mnemonic);
+export function isImplemented(i: Instruction, platform: Platform): boolean {
+  const offer = offerOf(rowOf(i), platform);
+  return i.code === Code.INVALID || offer === 'executed' || table.isTolerated(i.mnemonic);
+}
+
+function offerOf(row: Row | undefined, platform: Platform): Offer {
+  if (row === undefined) return 'refused';
+  return row.optional === undefined ? 'executed' : platform.instructions[row.optional];
 }
 
 function rowOf(i: Instruction): Row | undefined {

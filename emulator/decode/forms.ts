@@ -6,6 +6,7 @@
  */
 import { EncodingKind, type OpCodeInfo, OpCodeOperandKind } from 'iced-x86';
 import type { Handler } from '../micro-op';
+import type { OptionalInstruction } from '../platform';
 
 /** How operands are to be read from the decoded instruction. */
 export type Shape =
@@ -46,6 +47,8 @@ export interface Row {
   readonly addressSize: number;
   /** A fixed register word (STR, RDGSBASE, ...). */
   readonly fixed: number;
+  /** Platforms say what becomes of the instruction; all of them execute one without a name here. */
+  readonly optional?: OptionalInstruction;
 }
 
 const K = OpCodeOperandKind;

@@ -33,6 +33,10 @@ export const HOT_CODES = [
   'NOP',
   'INC_R64',
   'DEC_R64',
+  'XOR_RR32',
+  'TEST_RR32',
+  'PUSH_M',
+  'MOV_MI64',
 ] as const;
 
 export type HotCode = (typeof HOT_CODES)[number];

@@ -7,15 +7,18 @@ import { CodeExt, Mnemonic } from 'iced-x86';
 import { ADC, ADD, AND, CMP, OR, SBB, SUB, TEST, XOR } from '../cpu/alu';
 import * as arithmetic from '../cpu/arithmetic';
 import * as branches from '../cpu/branches';
+import { cmpxchg8b, cmpxchg16b } from '../cpu/compare-exchange';
 import * as moves from '../cpu/moves';
 import * as multiply from '../cpu/multiply';
 import { RCL, RCR, ROL, ROR, SAR, SHL, SHR, shift, shiftDouble } from '../cpu/shifts';
 import * as strings from '../cpu/string-ops';
 import { type Handler, OP_CONTROL, OP_LATE_TF, OP_STACK } from '../micro-op';
-import { FS_BASE, GS_BASE, TR } from '../registers';
+import { FS_BASE, GS_BASE, LDTR, TR } from '../registers';
 import * as control from '../system/control-registers';
 import * as events from '../system/event-instructions';
 import * as flagOps from '../system/flag-instructions';
+import * as fpu from '../system/fpu';
+import * as identification from '../system/identification';
 import { iret } from '../system/iret';
 import * as msr from '../system/msr';
 import * as ports from '../system/ports';
@@ -73,8 +76,15 @@ add(M.Neg, arithmetic.neg, 'unary-destination');
 add(M.Not, arithmetic.not, 'unary-destination');
 add(M.Xadd, arithmetic.xadd, 'binary');
 add(M.Cmpxchg, arithmetic.cmpxchg, 'binary');
+add(M.Cmpxchg8b, cmpxchg8b, 'memory', { optional: 'cmpxchg16b' });
+add(M.Cmpxchg16b, cmpxchg16b, 'memory', { optional: 'cmpxchg16b' });
 addFamily([M.Bt, M.Bts, M.Btr, M.Btc], arithmetic.bitTest, 'binary');
 addFamily([M.Bsf, M.Bsr], arithmetic.bitScan, 'binary');
+// A processor without BMI1 and ABM ignores the F3 of TZCNT and LZCNT (SDM vol. 2, TZCNT).
+addFamily([M.Tzcnt, M.Lzcnt], arithmetic.bitScan, 'binary', undefined, {
+  sizes: [2, 4, 8],
+  optional: 'scan-with-f3',
+});
 add(M.Popcnt, arithmetic.popcnt, 'binary');
 addFamily([M.Rol, M.Ror, M.Rcl, M.Rcr, M.Shl, M.Shr, M.Sal, M.Sar], shift, 'binary', [
   ROL,
@@ -197,10 +207,12 @@ add(M.Cli, flagOps.cli, 'none', { flags: OP_CONTROL });
 add(M.Hlt, events.hlt, 'none', { flags: OP_CONTROL });
 add([M.Nop, M.Pause, M.Lfence, M.Mfence, M.Sfence, M.Endbr64], events.nop, 'ignored');
 add([M.Prefetchnta, M.Prefetcht0, M.Prefetcht1, M.Prefetcht2, M.Prefetchw], events.nop, 'ignored');
+add(M.Clflush, events.flushLine, 'memory', { optional: 'clflush' });
 add([M.Wbinvd, M.Invd], events.privilegedNop, 'none');
 add([M.Ud0, M.Ud1, M.Ud2], events.ud2, 'ignored');
 add([M.Int, M.Int3], events.softwareInterrupt, 'vector', { flags: OP_CONTROL | OP_LATE_TF });
 add(M.In, ports.portIn, 'port', { sizes: [1] });
+add(M.In, ports.portIn, 'port', { sizes: [2, 4], optional: 'wide-port-read' });
 add(M.Out, ports.portOut, 'port');
 
 add(M.Syscall, syscall, 'none', { flags: OP_CONTROL | OP_LATE_TF });
@@ -220,9 +232,22 @@ addFamily([M.Lgdt, M.Lidt], segments.loadTableRegister, 'memory', undefined, { f
 addFamily([M.Sgdt, M.Sidt], segments.storeTableRegister, 'memory');
 add(M.Ltr, segments.ltr, 'unary-source', { flags: OP_CONTROL });
 add(M.Str, segments.str, 'unary-destination', { fixed: TR });
+add(M.Lldt, segments.lldt, 'unary-source', { flags: OP_CONTROL, optional: 'ldt' });
+add(M.Sldt, segments.str, 'unary-destination', { fixed: LDTR, optional: 'ldt' });
 addFamily([M.Lsl, M.Lar], segments.inspectSegment, 'binary');
 addFamily([M.Verr, M.Verw], segments.verify, 'unary-source');
 add(M.Retf, segments.farReturn, 'none', { flags: OP_STACK | OP_CONTROL });
+
+add(M.Cpuid, identification.cpuid, 'none', { optional: 'cpuid' });
+add(M.Rdtsc, identification.rdtsc, 'none', { optional: 'rdtsc' });
+add(M.Rdtscp, identification.rdtsc, 'none', { sub: 1, optional: 'rdtscp' });
+add(M.Rdpid, identification.rdpid, 'unary-destination', { sizes: [8], optional: 'rdpid' });
+add(M.Xgetbv, identification.xgetbv, 'none', { optional: 'xgetbv' });
+add([M.Fxsave, M.Fxsave64], fpu.fxsave, 'memory', { optional: 'fpu-state' });
+add([M.Fxrstor, M.Fxrstor64], fpu.fxrstor, 'memory', { optional: 'fpu-state' });
+add(M.Fninit, fpu.fninit, 'none', { optional: 'fpu-state' });
+add(M.Fnclex, fpu.fnclex, 'none', { optional: 'fpu-state' });
+add(M.Wait, fpu.wait, 'none', { optional: 'fpu-state' });
 
 /**
  * Forms for other modes, which an image may have on paths that are never taken: the check of an image passes them, and

@@ -38,7 +38,7 @@ function hotName(op: MicroOp, i: Instruction): HotCode {
     case Mnemonic.Lea:
       return wide ? 'LEA64' : 'NONE';
     case Mnemonic.Push:
-      return op.run !== pushRun || op.sKind === MEM ? 'NONE' : op.sKind === IMM ? 'PUSH_I' : 'PUSH_R';
+      return hotPush(op);
     case Mnemonic.Pop:
       return op.run === popRun && op.dKind === REG && op.d !== RSP ? 'POP_R' : 'NONE';
     case Mnemonic.Call:
@@ -58,15 +58,24 @@ function hotName(op: MicroOp, i: Instruction): HotCode {
   }
 }
 
+function hotPush(op: MicroOp): HotCode {
+  if (op.run !== pushRun) return 'NONE';
+  if (op.sKind === MEM) return 'PUSH_M';
+  return op.sKind === IMM ? 'PUSH_I' : 'PUSH_R';
+}
+
 function hotAlu(op: MicroOp): HotCode {
   const family = op.run === aluRun ? HOT_ALU[op.sub] : undefined;
+  const narrow = op.size === 4 && op.dKind === REG && op.sKind === REG;
+  if (narrow && (family === 'XOR' || family === 'TEST')) return `${family}_RR32`;
   if (family === undefined || op.size !== 8 || op.dKind !== REG || op.sKind === MEM) return 'NONE';
   return `${family}_${op.sKind === IMM ? 'RI' : 'RR'}64` as HotCode;
 }
 
 function hotMove(op: MicroOp): HotCode {
   if (op.run !== movRun || (op.size !== 8 && op.size !== 4)) return 'NONE';
-  if (op.dKind === MEM) return op.sKind === IMM ? 'NONE' : op.size === 8 ? 'MOV_MR64' : 'MOV_MR32';
+  if (op.dKind === MEM && op.sKind === IMM) return op.size === 8 ? 'MOV_MI64' : 'NONE';
+  if (op.dKind === MEM) return op.size === 8 ? 'MOV_MR64' : 'MOV_MR32';
   if (op.sKind === IMM) return 'MOV_RI';
   const form = op.sKind === MEM ? 'MOV_RM' : 'MOV_RR';
   return `${form}${op.size === 8 ? 64 : 32}` as HotCode;

@@ -113,7 +113,29 @@ export class PhysicalMemory {
         `${bytes.length} bytes at physical 0x${pa.toString(16)} do not fit RAM of ${this.size} bytes`,
       );
     }
-    for (let i = 0; i < bytes.length; i++) this.write8(pa + i, bytes[i]);
+    let i = 0;
+    // Word by word where that is possible: a kernel has tens of megabytes.
+    if ((pa & 3) === 0)
+      for (; i + 4 <= bytes.length; i += 4)
+        this.write32((pa + i) >>> 2, bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
+    for (; i < bytes.length; i++) this.write8(pa + i, bytes[i]);
+  }
+
+  /**
+   * All of RAM at once: `pages` one after the other at the pages whose bits are set in `present`, zeros elsewhere, and
+   * the hash of that. Not logged: no mark may be held, and nothing may have been decoded.
+   */
+  replace(present: Uint8Array, pages: Int32Array, hash: { hashLo: number; hashHi: number }): void {
+    if (this.undo.active) throw new Error('RAM cannot be replaced while a mark is held');
+    this.words.fill(0);
+    let from = 0;
+    for (let page = 0; page < this.size >>> 12; page++) {
+      if (((present[page >>> 3] >>> (page & 7)) & 1) === 0) continue;
+      this.words.set(pages.subarray(from, from + 1024), page << 10);
+      from += 1024;
+    }
+    this.hashLo = hash.hashLo;
+    this.hashHi = hash.hashHi;
   }
 
   readBytes(pa: number, length: number): Uint8Array {

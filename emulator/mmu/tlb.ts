@@ -42,6 +42,11 @@ export class Tlb {
   private readonly slotOfPcid = new Int32Array(4096);
   private readonly pcidOfSlot: number[] = [-1];
   private current = 0;
+  /**
+   * The 1 GiB that any piece of a large page was ever cached for: `lo[31:30] hi`. A hint where to look for pieces, so
+   * nothing is ever taken back.
+   */
+  private readonly pieces: number[] = [];
 
   constructor(cpu: number, undo: UndoLog) {
     this.cpu = cpu;
@@ -145,6 +150,7 @@ export class Tlb {
   private fill(slot: number, lo: number, hi: number, entry: number): void {
     const table = slot * TABLE_WORDS;
     const i = table + HEADER + ((lo >>> 10) & 0x3fc);
+    if ((entry & (TLB_2M | TLB_1G)) !== 0 && !this.mayHavePieces(lo, hi)) this.pieces.push(gigabyte(lo, hi));
     this.count(slot, i, -1);
     this.put(i, (lo & -4096) | this.entries[table]);
     this.put(i + 1, hi);
@@ -183,14 +189,29 @@ export class Tlb {
 
   /**
    * Drops entries for the page of `lo/hi`, all pieces of a large one; `only` restricts it to entries with that flag.
+   * Without pieces nearby there is one place to look at: every page fault comes here.
    */
   private dropPage(slot: number, lo: number, hi: number, only: number): void {
-    const e = this.entries;
-    const table = slot * TABLE_WORDS;
-    for (let i = table + HEADER; i < table + TABLE_WORDS; i += 4) {
-      if ((e[i] & 0xfff) !== e[table] || e[i + 1] !== hi || (e[i + 2] & only) !== only) continue;
-      const mask = (e[i + 2] & TLB_1G) !== 0 ? -0x40000000 : (e[i + 2] & TLB_2M) !== 0 ? -0x200000 : -4096;
-      if (((e[i] ^ lo) & mask) === 0) this.drop(slot, i);
-    }
+    const first = slot * TABLE_WORDS + HEADER;
+    if (this.mayHavePieces(lo, hi))
+      for (let i = first; i < first + ENTRIES * 4; i += 4) this.dropIfOf(slot, i, lo, hi, only);
+    else this.dropIfOf(slot, first + ((lo >>> 10) & 0x3fc), lo, hi, only);
   }
+
+  private mayHavePieces(lo: number, hi: number): boolean {
+    return this.pieces.includes(gigabyte(lo, hi));
+  }
+
+  /** Drops the entry at `i` if it translates `lo/hi`, or is a piece of the large page that does. */
+  private dropIfOf(slot: number, i: number, lo: number, hi: number, only: number): void {
+    const e = this.entries;
+    if ((e[i] & 0xfff) !== e[slot * TABLE_WORDS] || e[i + 1] !== hi || (e[i + 2] & only) !== only) return;
+    const mask = (e[i + 2] & TLB_1G) !== 0 ? -0x40000000 : (e[i + 2] & TLB_2M) !== 0 ? -0x200000 : -4096;
+    if (((e[i] ^ lo) & mask) === 0) this.drop(slot, i);
+  }
+}
+
+/** Names the 1 GiB that an address lies in. */
+function gigabyte(lo: number, hi: number): number {
+  return hi * 4 + (lo >>> 30);
 }

@@ -1,9 +1,10 @@
 /**
- * What answers outside RAM: the local APIC, the choice page and the choice ports. Anything else reads as ones and
- * ignores writes. A choice of N alternatives is a byte read at offset N of the choice page, or `in $0xC0+N,%al`: the
- * only nondeterminism a guest sees.
+ * What answers outside RAM: the local APIC, the ports of the platform, and, where the platform has choices, the choice
+ * page and the choice ports. Any other memory reads as ones and ignores writes. A choice of N alternatives is a byte
+ * read at offset N of the choice page, or `in $0xC0+N,%al`: the only nondeterminism a guest sees.
  */
 import type { Cpu, Outside } from '../cpu/cpu';
+import type { Platform } from '../platform';
 import { APIC_BASE, readApic, writeApic } from './local-apic';
 
 const CHOICE_PAGE = 0xfed00000;
@@ -20,10 +21,12 @@ interface Chooser {
 
 export class Bus implements Outside {
   private readonly chooser: Chooser;
+  private readonly platform: Platform;
   private readonly cpus: readonly Cpu[];
 
-  constructor(chooser: Chooser, cpus: readonly Cpu[]) {
+  constructor(chooser: Chooser, platform: Platform, cpus: readonly Cpu[]) {
     this.chooser = chooser;
+    this.platform = platform;
     this.cpus = cpus;
   }
 
@@ -31,7 +34,13 @@ export class Bus implements Outside {
     const page = (address & PAGE) >>> 0;
     if (page === APIC_BASE) return readApic(cpu, address & 0xfff, size) | 0;
     const offset = address & 0xfff;
-    if (page === CHOICE_PAGE && size === 1 && offset >= MIN_ALTERNATIVES && offset <= MAX_PAGE_ALTERNATIVES)
+    if (
+      page === CHOICE_PAGE &&
+      this.platform.choices &&
+      size === 1 &&
+      offset >= MIN_ALTERNATIVES &&
+      offset <= MAX_PAGE_ALTERNATIVES
+    )
       return this.chooser.choose(cpu, offset) & 0xff;
     return size >= 4 ? -1 : size === 2 ? 0xffff : 0xff;
   }
@@ -40,9 +49,14 @@ export class Bus implements Outside {
     if ((address & PAGE) >>> 0 === APIC_BASE) writeApic(cpu, this.cpus, address & 0xfff, size, value);
   }
 
-  readPort(cpu: Cpu, port: number): number | undefined {
+  readPort(cpu: Cpu, port: number, size: number): number | undefined {
     const alternatives = port - CHOICE_PORT;
-    if (alternatives < MIN_ALTERNATIVES || alternatives > MAX_PORT_ALTERNATIVES) return undefined;
+    const choice = alternatives >= MIN_ALTERNATIVES && alternatives <= MAX_PORT_ALTERNATIVES;
+    if (!choice || !this.platform.choices) return this.platform.readPort(cpu, port, size);
     return this.chooser.choose(cpu, alternatives) & 0xff;
+  }
+
+  writePort(cpu: Cpu, port: number, size: number, value: number): boolean {
+    return this.platform.writePort(cpu, port, size, value);
   }
 }

@@ -49,9 +49,9 @@ import { isCanonical, sumHigh } from '../words';
 
 const CR0_DEFINED = CR0_PG | CR0_CD | CR0_NW | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_TS | CR0_EM | CR0_MP | CR0_PE;
 /** VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, and the ones that matter here. */
-const CR4_DEFINED = 0x7ff | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
-/** Exist in hardware, mean something here that is not implemented: UMIP LA57 VMXE SMXE OSXSAVE PKE CET PKS. */
-const CR4_UNIMPLEMENTED = CR4_UMIP | CR4_LA57 | 0x6000 | 0x40000 | 0x1c00000;
+const CR4_DEFINED = 0x7ff | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP;
+/** Exist in hardware, mean something here that is not implemented: LA57 VMXE SMXE OSXSAVE PKE CET PKS. */
+const CR4_UNIMPLEMENTED = CR4_LA57 | 0x6000 | 0x40000 | 0x1c00000;
 const NOFLUSH = 0x80000000 | 0;
 
 /** `op.s` is the control register's number. */

@@ -1,11 +1,13 @@
 /**
  * Instructions that raise an event (INT n, INT3, UD2) or wait for one (HLT), and those that have no effect here because
- * caches and the order of memory accesses are not modelled: PAUSE, fences, prefetches, WBINVD, INVD; and NOP.
+ * caches and the order of memory accesses are not modelled: PAUSE, fences, prefetches, CLFLUSH, WBINVD, INVD; and
+ * NOP.
  */
 import type { Cpu } from '../cpu/cpu';
+import { effectiveAddress } from '../cpu/operands';
 import { fail, jump, privileged } from '../cpu/outcome';
 import { FAULT, JUMPED, type MicroOp, NEXT, type Outcome } from '../micro-op';
-import { IN_HLT, NO_ERROR_CODE, RIP, VEC_UD } from '../registers';
+import { EA, IN_HLT, NO_ERROR_CODE, RIP, VEC_UD } from '../registers';
 import { enter } from './delivery';
 
 /**
@@ -34,6 +36,12 @@ export function hlt(cpu: Cpu): Outcome {
 
 export function nop(): Outcome {
   return NEXT;
+}
+
+/** CLFLUSH is a load of a byte as far as translation and its faults are concerned. */
+export function flushLine(cpu: Cpu, op: MicroOp): Outcome {
+  effectiveAddress(cpu.r, op);
+  return cpu.load(cpu.r[EA], cpu.r[EA + 1], 1) ? NEXT : FAULT;
 }
 
 /** WBINVD, INVD. */

@@ -1,15 +1,18 @@
 /**
  * The local APIC as far as a kernel's entry code needs it (SDM vol. 3, 11): fixed interrupts with request and
- * in-service bits and priority by class, EOI, and the interrupt command register with fixed and NMI delivery. Left out:
- * timer, LVT, logical destinations, level triggering, x2APIC. Registers are 32-bit accesses at 16-byte steps; any other
+ * in-service bits and priority by class, EOI, and the interrupt command register with fixed and NMI delivery. Where the
+ * platform has a complete one there are also logical destinations, INIT and start-up IPIs, and the registers of
+ * `apic-registers.ts`. Left out: level triggering, x2APIC. Registers are 32-bit accesses at 16-byte steps; any other
  * width is not implemented.
  *
  *   ICR low   | .. | 19:18 shorthand | .. | 14 level | .. | 11 destination mode | 10:8 delivery mode | 7:0 vector |
  *   ICR high  | 31:24 APIC id | .. |
  */
 import type { Cpu } from '../cpu/cpu';
-import { APIC_ICR, APIC_IRR, APIC_ISR, APIC_SVR, APIC_TPR } from '../registers';
+import { X_WAITS_FOR_SIPI } from '../extended-state';
+import { APIC_ICR, APIC_IRR, APIC_ISR, APIC_SVR, APIC_TPR, ONLINE } from '../registers';
 import { UnimplementedError } from '../unimplemented';
+import { isLogicalTarget, readApicRegister, writeApicRegister } from './apic-registers';
 import { raiseNmi } from './nmi-line';
 
 export const APIC_BASE = 0xfee00000;
@@ -24,7 +27,11 @@ const REG_ISR = 0x100,
   REG_ICR_HIGH = 0x310;
 const SVR_ENABLED = 0x100;
 const MODE_FIXED = 0,
-  MODE_NMI = 4;
+  MODE_NMI = 4,
+  MODE_INIT = 5,
+  MODE_START_UP = 6;
+const LOGICAL = 0x800,
+  ASSERT = 0x4000;
 /** Destination shorthands. */
 const TO_ID = 0,
   TO_SELF = 1,
@@ -79,7 +86,7 @@ export function readApic(cpu: Cpu, offset: number, size: number): number {
     case REG_ID:
       return cpu.index << 24;
     case REG_VERSION:
-      return 0x14;
+      return cpu.platform.apic.version;
     case REG_TPR:
       return r[APIC_TPR];
     case REG_SVR:
@@ -89,8 +96,15 @@ export function readApic(cpu: Cpu, offset: number, size: number): number {
     case REG_ICR_HIGH:
       return r[APIC_ICR + 1];
     default:
-      throw new UnimplementedError(`reading local APIC register 0x${offset.toString(16)}`, cpu.rip());
+      return readOther(cpu, offset);
   }
+}
+
+function readOther(cpu: Cpu, offset: number): number {
+  const value = cpu.platform.apic.complete ? readApicRegister(cpu, offset) : undefined;
+  if (value === undefined)
+    throw new UnimplementedError(`reading local APIC register 0x${offset.toString(16)}`, cpu.rip());
+  return value;
 }
 
 export function writeApic(cpu: Cpu, cpus: readonly Cpu[], offset: number, size: number, value: number): void {
@@ -114,7 +128,8 @@ export function writeApic(cpu: Cpu, cpus: readonly Cpu[], offset: number, size: 
       send(cpu, cpus, value);
       return;
     default:
-      throw new UnimplementedError(`writing local APIC register 0x${offset.toString(16)}`, cpu.rip());
+      if (!cpu.platform.apic.complete || !writeApicRegister(cpu, offset, value))
+        throw new UnimplementedError(`writing local APIC register 0x${offset.toString(16)}`, cpu.rip());
   }
 }
 
@@ -130,23 +145,48 @@ function endOfInterrupt(r: Int32Array): void {
 
 function send(cpu: Cpu, cpus: readonly Cpu[], command: number): void {
   const mode = (command >> 8) & 7;
-  if ((mode !== MODE_FIXED && mode !== MODE_NMI) || (command & 0x800) !== 0) {
+  if (!canSend(cpu, mode, (command & LOGICAL) !== 0)) {
     throw new UnimplementedError(
       `an IPI with command 0x${(command >>> 0).toString(16)} (fixed and NMI to a physical id are)`,
       cpu.rip(),
     );
   }
   for (const target of cpus) {
-    if (!isTarget(cpu, target, (command >> 18) & 3)) continue;
+    if (!isTarget(cpu, target, command)) continue;
     if (mode === MODE_NMI) raiseNmi(target);
-    else requestInterrupt(target, command & 0xff);
+    else if (mode === MODE_FIXED) requestInterrupt(target, command & 0xff);
+    else if (mode === MODE_START_UP) startUp(target, command & 0xff);
+    else if ((command & ASSERT) !== 0) initialise(target);
   }
 }
 
-function isTarget(cpu: Cpu, target: Cpu, shorthand: number): boolean {
-  switch (shorthand) {
+function canSend(cpu: Cpu, mode: number, logical: boolean): boolean {
+  const { complete, startUp } = cpu.platform.apic;
+  if (logical && !complete) return false;
+  if (mode === MODE_INIT || mode === MODE_START_UP) return startUp !== undefined;
+  return mode === MODE_FIXED || mode === MODE_NMI;
+}
+
+/** INIT leaves a CPU waiting, and nothing but a start-up IPI wakes it (SDM vol. 3, 9.4.2). */
+function initialise(target: Cpu): void {
+  target.r[ONLINE] = 0;
+  target.x[X_WAITS_FOR_SIPI] = 1;
+  target.attention = 1;
+}
+
+/** A CPU that does not wait for one takes no notice of a start-up IPI. */
+function startUp(target: Cpu, vector: number): void {
+  if (target.x[X_WAITS_FOR_SIPI] === 0) return;
+  target.x[X_WAITS_FOR_SIPI] = 0;
+  target.platform.apic.startUp?.(target, vector);
+}
+
+function isTarget(cpu: Cpu, target: Cpu, command: number): boolean {
+  const destination = cpu.r[APIC_ICR + 1] >>> 24;
+  switch ((command >> 18) & 3) {
     case TO_ID:
-      return target.index === cpu.r[APIC_ICR + 1] >>> 24 || cpu.r[APIC_ICR + 1] >>> 24 === 0xff;
+      if ((command & LOGICAL) !== 0) return isLogicalTarget(target, destination);
+      return target.index === destination || destination === 0xff;
     case TO_SELF:
       return target === cpu;
     case TO_ALL:

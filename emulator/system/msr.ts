@@ -1,10 +1,11 @@
 /**
- * Model-specific registers (SDM vol. 4) and the FSGSBASE instructions. An MSR that is not in the table is a typed
- * error, not #GP: the guest means something by it that this machine does not have.
+ * Model-specific registers (SDM vol. 4) and the FSGSBASE instructions. Those that every machine has are here, the
+ * others in the platform's table.
  */
 import type { Cpu } from '../cpu/cpu';
 import { readRegister, writeRegister } from '../cpu/operands';
 import { fail, privileged } from '../cpu/outcome';
+import { X_TSC_DEADLINE } from '../extended-state';
 import { FAULT, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   CR0,
@@ -31,13 +32,14 @@ import {
   VEC_UD,
 } from '../registers';
 import { UnimplementedError } from '../unimplemented';
-import { isCanonical } from '../words';
+import { isCanonical, vaHi } from '../words';
 
-const MSR_APIC_BASE = 0x1b,
-  MSR_EFER = 0xc0000080,
+const MSR_EFER = 0xc0000080,
   MSR_FMASK = 0xc0000084;
-/** Enabled, bootstrap processor, at the architectural address. */
-const APIC_BASE_VALUE = 0xfee00900 | 0;
+
+/** IA32_APIC_BASE: enabled, at the architectural address; and the bit of the bootstrap processor. */
+const APIC_BASE_VALUE = 0xfee00800 | 0,
+  BOOTSTRAP = 0x100;
 
 /** MSRs that are a pair and nothing else; the flag says whether a non-canonical value is #GP(0). */
 const PAIRS = new Map<number, { register: number; canonical: boolean }>([
@@ -60,11 +62,38 @@ export function rdmsr(cpu: Cpu, op: MicroOp): Outcome {
       return answer(r, r[EFER], 0);
     case MSR_FMASK:
       return answer(r, r[FMASK], 0);
-    case MSR_APIC_BASE:
-      return answer(r, APIC_BASE_VALUE, 0);
     default:
-      throw new UnimplementedError(`RDMSR of 0x${number.toString(16)}`, op.va);
+      return readOther(cpu, op, number);
   }
+}
+
+/** An MSR that is in no table is #GP(0), or a typed error where a guest would mean something that is not there. */
+function readOther(cpu: Cpu, op: MicroOp, number: number): Outcome {
+  const r = cpu.r;
+  const rule = cpu.platform.msrs.get(number);
+  switch (rule?.kind) {
+    case 'stored':
+      return answer(r, cpu.x[rule.word], cpu.x[rule.word + 1]);
+    case 'constant':
+      return answer(r, rule.lo, rule.hi);
+    case 'apic-base':
+      return answer(r, APIC_BASE_VALUE | (cpu.index === 0 ? BOOTSTRAP : 0), 0);
+    case 'tsc': {
+      const tsc = cpu.platform.readTsc();
+      return answer(r, tsc | 0, vaHi(tsc));
+    }
+    case 'tsc-deadline':
+      return answer(r, cpu.x[X_TSC_DEADLINE], cpu.x[X_TSC_DEADLINE + 1]);
+    case 'command':
+      return fail(cpu, VEC_GP, 0);
+    default:
+      return unknown(cpu, op, `RDMSR of 0x${number.toString(16)}`);
+  }
+}
+
+function unknown(cpu: Cpu, op: MicroOp, text: string): Outcome {
+  if (cpu.platform.otherMsr === 'refused') throw new UnimplementedError(text, op.va);
+  return fail(cpu, VEC_GP, 0);
 }
 
 function answer(r: Int32Array, lo: number, hi: number): Outcome {
@@ -89,10 +118,40 @@ export function wrmsr(cpu: Cpu, op: MicroOp): Outcome {
     return NEXT;
   }
   if (number === MSR_EFER) return writeEfer(cpu, lo, hi);
-  if (number !== MSR_FMASK) throw new UnimplementedError(`WRMSR of 0x${number.toString(16)}`, op.va);
+  if (number !== MSR_FMASK) return writeOther(cpu, op, number, lo, hi);
   // Only the low half of FMASK is defined.
   if (hi !== 0) return fail(cpu, VEC_GP, 0);
   r[FMASK] = lo;
+  return NEXT;
+}
+
+function writeOther(cpu: Cpu, op: MicroOp, number: number, lo: number, hi: number): Outcome {
+  const text = `WRMSR of 0x${number.toString(16)}`;
+  const rule = cpu.platform.msrs.get(number);
+  switch (rule?.kind) {
+    case 'stored':
+      if ((lo & ~rule.writableLo) !== 0 || (hi & ~rule.writableHi) !== 0) return fail(cpu, VEC_GP, 0);
+      return store(cpu, rule.word, lo, hi);
+    case 'constant':
+      if (rule.write === 'refused') throw new UnimplementedError(text, op.va);
+      return rule.write === 'ignored' ? NEXT : fail(cpu, VEC_GP, 0);
+    case 'command':
+      return hi === 0 && (lo & ~rule.allowed) === 0 ? NEXT : fail(cpu, VEC_GP, 0);
+    case 'tsc-deadline':
+      store(cpu, X_TSC_DEADLINE, lo, hi);
+      cpu.platform.deadlineWritten(cpu);
+      return NEXT;
+    case 'apic-base':
+    case 'tsc':
+      return fail(cpu, VEC_GP, 0);
+    default:
+      return unknown(cpu, op, text);
+  }
+}
+
+function store(cpu: Cpu, word: number, lo: number, hi: number): Outcome {
+  cpu.x[word] = lo;
+  cpu.x[word + 1] = hi;
   return NEXT;
 }
 

@@ -1,11 +1,13 @@
 import type { Fault } from '../observer';
-import { CS, FLAG_ZF, GDTR_BASE, RAX, RBX, RSP, VEC_GP, VEC_NP, VEC_PF, VEC_SS } from '../registers';
+import { CR4, CR4_UMIP, CS, FLAG_ZF, GDTR_BASE, RAX, RBX, RSP, VEC_GP, VEC_NP, VEC_PF, VEC_SS } from '../registers';
 import { FAULTED } from '../step-result';
+import { fullPlatform } from '../testing/full-platform';
 import {
   ABSENT_CODE,
   BASED,
   CALL_GATE,
   CONFORMING,
+  DATA,
   EXECUTE_ONLY,
   firstFault,
   machineWithDescriptors,
@@ -20,6 +22,8 @@ import {
   poke,
   type SmallMachine,
   setRegister,
+  smallMachine,
+  USER,
 } from '../testing/small-machine';
 import { UnimplementedError } from '../unimplemented';
 
@@ -102,4 +106,24 @@ describe('LRETQ', () => {
     setRegister(other.cpu, RSP, 0x7000_0000n);
     expect(firstFault(other, '48cb')).toMatchObject({ vector: VEC_PF, error: 0, addressLo: 0x70000008 }); // lretq
   });
+});
+
+test('CR4.UMIP makes SGDT, SIDT, STR and SLDT #GP(0) for user code, and for nobody else', () => {
+  const small = smallMachine(1, fullPlatform());
+  for (const hex of [
+    '0f0103', // sgdt (%rbx)
+    '0f010b', // sidt (%rbx)
+    '0f00c8', // str %eax
+    '0f00c0', // sldt %eax
+  ]) {
+    for (const [umip, cpl, expected] of [
+      [0, 3, []],
+      [CR4_UMIP, 0, []],
+      [CR4_UMIP, 3, [VEC_GP, 0]],
+    ] as const) {
+      setRegister(small.cpu, RBX, cpl === 3 ? USER + 0x4000 : DATA);
+      small.cpu.r[CR4] = (small.cpu.r[CR4] & ~CR4_UMIP) | umip;
+      expect([hex, outcome(small, hex, cpl)]).toEqual([hex, expected]);
+    }
+  }
 });

@@ -1,6 +1,6 @@
 /**
  * Segment registers and descriptor-table registers (SDM vol. 2): MOV Sreg, POP FS/GS, LGDT/LIDT, SGDT/SIDT, LTR/STR,
- * LSL, LAR, VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
+ * LLDT/SLDT, LSL, LAR, VERR/VERW, far return. A table register in memory: 16-bit limit, then the 64-bit base.
  */
 import type { Cpu } from '../cpu/cpu';
 import { setZero } from '../cpu/flags';
@@ -10,6 +10,8 @@ import { FAULT, MEM, type MicroOp, NEXT, type Outcome } from '../micro-op';
 import {
   B,
   CPL,
+  CR4,
+  CR4_UMIP,
   CS,
   DS,
   EA,
@@ -22,6 +24,7 @@ import {
   GS_BASE,
   IDTR_BASE,
   IDTR_LIMIT,
+  LDTR,
   NO_ERROR_CODE,
   RSP,
   SS,
@@ -144,8 +147,14 @@ export function loadTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
+/** CR4.UMIP keeps user code from the instructions that tell where system tables are (SDM vol. 3, 2.5). */
+function mayTell(cpu: Cpu): boolean {
+  return cpu.r[CPL] === 0 || (cpu.r[CR4] & CR4_UMIP) === 0 || cpu.raise(VEC_GP, 0);
+}
+
 export function storeTableRegister(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
+  if (!mayTell(cpu)) return FAULT;
   effectiveAddress(r, op);
   const lo = (r[EA] + 2) | 0;
   const hi = sumHigh(r[EA + 1], lo, 2);
@@ -181,7 +190,18 @@ export function ltr(cpu: Cpu, op: MicroOp): Outcome {
   return NEXT;
 }
 
+/** A null selector is all there is: there is no LDT. */
+export function lldt(cpu: Cpu, op: MicroOp): Outcome {
+  if (!privileged(cpu) || !loadSource(cpu, op)) return FAULT;
+  const selector = cpu.r[B] & 0xffff;
+  if ((selector & ~3) !== 0) throw new UnimplementedError('a local descriptor table', op.va);
+  cpu.r[LDTR] = selector;
+  return NEXT;
+}
+
+/** STR and SLDT. */
 export function str(cpu: Cpu, op: MicroOp): Outcome {
+  if (!mayTell(cpu)) return FAULT;
   if (op.dKind === MEM) effectiveAddress(cpu.r, op);
   return storeDestination(cpu, op, cpu.r[op.s], 0) ? NEXT : FAULT;
 }

@@ -9,7 +9,9 @@ import {
   OpCodeOperandKind,
   OpKind,
   Register,
+  RegisterExt,
 } from 'iced-x86';
+import { ES, FS_BASE, GS_BASE } from '../registers';
 import { KERNEL, KERNEL_CODE } from './small-machine';
 
 const K = OpCodeOperandKind;
@@ -112,4 +114,17 @@ export function assembleForm(info: OpCodeInfo, memory: boolean): { hex: string; 
   const decoded = decoder.decode();
   for (const object of [i, encoder, decoder]) object.free();
   return { hex: Buffer.from(bytes).toString('hex'), decoded };
+}
+
+/** Words of the register file that belong to a register; a load of FS or GS loads its base. */
+export function wordsOf(register: Register, words: Set<number>): void {
+  if (register >= Register.ES && register <= Register.GS) {
+    words.add(ES + register - Register.ES);
+    const base = register === Register.FS ? FS_BASE : register === Register.GS ? GS_BASE : undefined;
+    if (base !== undefined) words.add(base).add(base + 1);
+    return;
+  }
+  if (register > Register.R15) return;
+  const full = RegisterExt.fullRegister(register);
+  words.add((full - Register.RAX) * 2).add((full - Register.RAX) * 2 + 1);
 }

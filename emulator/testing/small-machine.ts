@@ -35,6 +35,7 @@ import {
   TR_BASE,
   TR_LIMIT,
 } from '../registers';
+import { GUEST_PLATFORM } from '../system/guest-platform';
 import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../words';
 
 /** Sign-folded base of the supervisor mapping of all RAM. */
@@ -72,8 +73,9 @@ export interface SmallMachine {
   cpu: Cpu;
 }
 
-export function smallMachine(cpus = 1): SmallMachine {
-  const machine = new Machine({ entry: KERNEL_CODE, segments: [], symbol: () => PML4 }, { cpus, ramBytes: RAM });
+export function smallMachine(cpus = 1, platform = GUEST_PLATFORM): SmallMachine {
+  const image = { entry: KERNEL_CODE, segments: [], symbol: () => PML4 };
+  const machine = new Machine(image, { cpus, ramBytes: RAM, platform });
   const put = (pa: number, lo: number, hi = 0) => {
     put64(machine, pa, lo, hi);
   };
@@ -126,6 +128,8 @@ function describeSegments(put: (pa: number, lo: number, hi?: number) => void): v
     [44, IST2],
   ];
   for (const [offset, va] of stacks) put(TSS + offset, vaLo(va), vaHi(va));
+  // The I/O permission bitmap begins beyond the limit: there is none.
+  put(TSS + 0x60, 0, 0x680000);
 }
 
 /** An interrupt gate at DPL 3, so that INT n reaches any of them; `type` 15 makes it a trap gate. */

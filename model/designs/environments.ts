@@ -245,8 +245,16 @@ export function followDesign(table: DesignTable): readonly Followed[] {
   return follower.followed;
 }
 
-/** What the rules read of a design. */
+const compiled = new WeakMap<DesignTable, DesignConfig>();
+
+/** What the rules read of a design. A table that was compiled before is not compiled again. */
 export function compileDesign(table: DesignTable): DesignConfig {
+  const known = compiled.get(table) ?? compile(table);
+  compiled.set(table, known);
+  return known;
+}
+
+function compile(table: DesignTable): DesignConfig {
   const follower = new Follower(table);
   follower.all();
   const { at, atFound, bodyStack, leavesIrqStack } = follower;

@@ -1,18 +1,12 @@
 /** The exhaustive search as a task. */
 
 import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
-import type { OpenBounds } from '../../model/checker/language/schema-types';
 import type { Exploration } from '../../model/checker/search/explore';
-import { entryModel } from '../../model/entry-model';
+import { entryModel, isOpen } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
 import type { SearchAnswer, SearchProgress, SearchTask, ShouldStop } from './tasks';
 
 const OUT_OF_MEMORY: Exploration = { verdict: 'unknown', reason: 'memory', states: 0, transitions: 0, depth: 0 };
-
-/** Does a bound leave something open? Then nobody asks how deep the states lie. */
-function isOpen({ nesting, nmis, irqs }: OpenBounds): boolean {
-  return [nesting, nmis, irqs].includes('any');
-}
 
 function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
   const model = entryModel(task.table ?? task.design, task.bounds);
@@ -27,6 +21,7 @@ function search(task: SearchTask, shouldStop: ShouldStop): Exploration {
     symmetry,
     por: reduces,
     bulk: isOpen(task.bounds),
+    probe: true,
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(progress === undefined ? {} : { onProgress: (p: SearchProgress) => progress.postMessage(p) }),
   };

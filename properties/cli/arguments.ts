@@ -6,11 +6,11 @@ import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Limit, OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import type { DesignTable } from '../../model/designs/design-table';
-import { DEFAULT_BOUNDS } from '../../model/entry-model';
+import { DEFAULT_BOUNDS, VERIFY_BOUNDS } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
 import type { Budget, Shard } from '../campaign/dispatch';
 import { DEFAULT_RUNS } from '../campaign/dispatch';
-import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
+import { MACHINE_BOUNDS } from '../designs/bounds';
 import { isDesignFile } from '../designs/design-file-name';
 import { designImage } from '../designs/images';
 import { DESIGNS, MUTANTS } from '../designs/registry';
@@ -32,7 +32,10 @@ const MOST = {
   runs: 1_000_000_000,
   seconds: 10_000_000,
   memory: 1_048_576,
+  kernelMemory: 1024,
 } as const;
+/** A kernel with our program does not fit into less. */
+const LEAST_KERNEL_MEMORY = 64;
 
 /** A whole number from `least` to `most`; `why` says where that ends, if it is not obvious. */
 function wholeNumber(flag: string, text: string, least: number, most: number, why = ''): number {
@@ -92,18 +95,24 @@ export interface BoundFlags {
   readonly irqs?: string | undefined;
 }
 
-/** Bounds of a search: those of the design's image where nothing else is asked for. A table has no image. */
-export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags): OpenBounds {
-  const { cpus, tasks, mms } = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
-  const defaults = searchBounds(design, { cpus, tasks, mms });
-  const bound = (name: keyof BoundFlags, least: number, why?: string) =>
-    flags[name] === undefined ? defaults[name] : wholeNumber(name, flags[name], least, MOST[name], why);
-  const limit = (name: 'nesting' | 'nmis' | 'irqs', least: number): Limit =>
-    flags[name] === 'any' ? 'any' : bound(name, least, ', or any');
+/**
+ * Bounds of a search. Where nothing else is asked for, sizes are those of the design's image (a table has none), and
+ * events and nesting are those of `otherwise`.
+ */
+export function boundsOf({ design, table }: DesignChoice, flags: BoundFlags, otherwise = VERIFY_BOUNDS): OpenBounds {
+  const sizes = table === undefined ? readManifest(knownImage(design)) : DEFAULT_BOUNDS;
+  const size = (name: 'cpus' | 'tasks' | 'mms') =>
+    flags[name] === undefined ? sizes[name] : wholeNumber(name, flags[name], 1, MOST[name]);
+  const limit = (name: 'nesting' | 'nmis' | 'irqs', least: number): Limit => {
+    const asked = flags[name] ?? otherwise[name];
+    return typeof asked === 'number' || asked === 'any'
+      ? asked
+      : wholeNumber(name, asked, least, MOST[name], ', or any');
+  };
   return {
-    cpus: bound('cpus', 1),
-    tasks: bound('tasks', 1),
-    mms: bound('mms', 1),
+    cpus: size('cpus'),
+    tasks: size('tasks'),
+    mms: size('mms'),
     nesting: limit('nesting', 1),
     nmis: limit('nmis', 0),
     irqs: limit('irqs', 0),
@@ -164,6 +173,16 @@ export function workerCount(text: string | undefined, otherwise: number): number
 
 export function threadCount(text: string | undefined): number {
   return text === undefined ? 1 : wholeNumber('threads', text, 1, MOST.threads);
+}
+
+/** CPUs of a Linux kernel. */
+export function kernelCpus(text: string): number {
+  return wholeNumber('cpus', text, 1, MOST.cpus);
+}
+
+/** RAM of a Linux kernel, MiB. */
+export function kernelMemoryMiB(text: string): number {
+  return wholeNumber('memory', text, LEAST_KERNEL_MEMORY, MOST.kernelMemory);
 }
 
 export function memoryMiB(text: string | undefined): number | undefined {

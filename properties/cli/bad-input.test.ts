@@ -6,14 +6,18 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readElf } from '../../emulator/elf/elf-image';
 import { mainline } from '../../model/designs/mainline';
-import { designText } from '../designs/design-file';
+import { designText } from '../designs/design-text';
 import { imageFile } from '../designs/images';
-import { type Ended, emptyFolder, filesBelow, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
+import { type Ended, emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
 jest.setTimeout(60_000);
 
 const { folder, remove } = emptyFolder();
-afterAll(remove);
+const session = new Session(folder);
+afterAll(async () => {
+  await session.close();
+  remove();
+});
 
 /** e_machine of AArch64 (ELF-64 header, byte 18). */
 const MACHINE_AT = 18;
@@ -123,8 +127,8 @@ beforeAll(async () => {
   before = filesBelow(folder);
   const split = (lines: readonly string[]) => lines.map((words) => words.split(' '));
   [ended, alone] = await Promise.all([
-    ptiCheckInOne(folder, split(CASES.map(([words]) => words))),
-    ptiCheckAll(folder, split(ALONE)),
+    session.all(split(CASES.map(([words]) => words))),
+    Promise.all(split(ALONE).map((words) => ptiCheck(folder, words))),
   ]);
 });
 

@@ -6,7 +6,7 @@
 import type { Argv } from 'yargs';
 import { badInputMessage } from '../bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
-import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
+import { MACHINE_BOUNDS, START_BOUNDS } from '../designs/bounds';
 import { DESIGNS, type Design } from '../designs/registry';
 import { type Result, resultCard } from '../report/result-card';
 import type { CommandBody } from './command-body';
@@ -23,9 +23,6 @@ import { withPool } from './with-pool';
 
 /** Random runs for each design. */
 const RUNS = 400;
-
-/** Both reductions, and one thread a search: what fills the cores is that searches and campaigns run side by side. */
-const SEARCH_MEANS = { symmetry: true, por: true };
 
 interface CheckFlags {
   readonly seed?: string | undefined;
@@ -68,8 +65,9 @@ async function check(flags: CheckFlags): Promise<void> {
 }
 
 /**
- * All searches and proofs are queued before the first campaign, so that the longest of them does not begin last.
- * `onChecked` hears of each design when it is done.
+ * One thread a search: what fills the cores is that searches and campaigns run side by side. All searches and proofs
+ * are queued before the first campaign, so that the longest of them does not begin last. `onChecked` hears of each
+ * design when it is done.
  */
 async function checkAll(
   pool: WorkerPool,
@@ -78,9 +76,7 @@ async function checkAll(
   onChecked: (checked: Checked) => void,
 ): Promise<Checked[]> {
   const searches = DESIGNS.map(({ id }) =>
-    searchDesign(pool, { design: id, bounds: searchBounds(id, MACHINE_BOUNDS), ...SEARCH_MEANS }, (p) =>
-      show('model', searchProgress(id, p)),
-    ),
+    searchDesign(pool, { design: id, bounds: START_BOUNDS }, (p) => show('model', searchProgress(id, p))),
   );
   const proofs = DESIGNS.map(({ id }) => proveDesign(pool, { design: id }));
   const plan = { seed, date: today(), budget: { runs: RUNS }, shard: { index: 1, of: 1 } };
@@ -140,13 +136,13 @@ function saveIfUnexpected(checked: Checked): Checked {
 
 function resultOf(checked: Checked): Result {
   const { design, searched, proved, fuzzed } = checked;
-  const { verdict, property, states, bounds } = searched.result;
+  const { verdict, property, states, mostStates, bounds } = searched.result;
   const { result } = fuzzed;
   const traceLength = result.actionsShrunk ?? searched.result.trace?.length;
   return {
     design: design.id,
     declared: { expected: design.expected, property: design.property },
-    model: { verdict, property, states, bounds, reductions: reductionsInCounts(searched.result) },
+    model: { verdict, property, states, mostStates, bounds, reductions: reductionsInCounts(searched.result) },
     proof: proved,
     emulator: {
       verdict: result.verdict,

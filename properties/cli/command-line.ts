@@ -36,6 +36,11 @@ const COMMANDS: readonly NamedCommand[] = [
     body: () => (require('./fuzz-command') as typeof import('./fuzz-command')).fuzzCommand,
   },
   {
+    name: 'kernel <image>',
+    describe: 'boot a Linux kernel of yours in the emulator',
+    body: () => (require('./kernel-command') as typeof import('./kernel-command')).kernelCommand,
+  },
+  {
     name: 'why',
     describe: 'say why each step of a design is there: what fails without it',
     body: () => (require('./why-command') as typeof import('./why-command')).whyCommand,
@@ -67,6 +72,8 @@ const wordOf = ({ name }: NamedCommand) => name.split(' ')[0];
 
 const COMPLETION = 'completion';
 const WORDS = [...COMMANDS.map(wordOf).filter((word) => word !== '$0'), COMPLETION];
+
+const VERSION_FLAGS = ['-v', '--version'];
 
 const PROGRAM = 'pti-check';
 /** Longer lines are hard to read. */
@@ -165,6 +172,8 @@ function prepare([first]: readonly string[]): void {
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   try {
     refuseUnknownCommand(words);
+    // yargs would load the default command first.
+    if (words.length === 1 && VERSION_FLAGS.includes(words[0])) return void process.stdout.write(`${version()}\n`);
     prepare(words);
     // The default command would run after the script.
     if (words[0] === COMPLETION) parser(words).showCompletionScript();

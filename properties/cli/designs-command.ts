@@ -4,7 +4,7 @@
 import type { Argv } from 'yargs';
 import { designTable } from '../../model/design-config';
 import { BadInputError } from '../bad-input';
-import { designText } from '../designs/design-file';
+import { designText } from '../designs/design-text';
 import { DESIGNS, type Design, MUTANTS } from '../designs/registry';
 import { grouped } from '../report/numbers';
 import { expressible, knownDesign } from './arguments';

@@ -5,8 +5,9 @@
 import type { Argv } from 'yargs';
 import { toJavaScript } from '../../model/checker/compiled/javascript';
 import { EXPORT_LANGUAGES, type ExportLanguage, exportModel } from '../../model/checker/translate/export';
-import { entryModel } from '../../model/entry-model';
+import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
+import { MACHINE_BOUNDS, searchBounds } from '../designs/bounds';
 import { type BoundFlags, boundsOf, chosenDesign, expressible } from './arguments';
 import type { CommandBody } from './command-body';
 import { boundFlags, designFlag, VALUE } from './flags';
@@ -20,7 +21,7 @@ const DEFAULT_DESIGN = 'mainline';
 const JAVASCRIPT = 'javascript';
 
 function options(yargs: Argv): Argv<ExportFlags> {
-  return boundFlags(designFlag(yargs))
+  return boundFlags(designFlag(yargs), DEFAULT_BOUNDS)
     .option('to', {
       ...VALUE,
       choices: [...EXPORT_LANGUAGES, JAVASCRIPT],
@@ -41,7 +42,8 @@ function options(yargs: Argv): Argv<ExportFlags> {
 
 function exportDesign({ to, design = DEFAULT_DESIGN, ...flags }: ExportFlags): void {
   const choice = expressible(chosenDesign(design));
-  const bounds = boundsOf(choice, flags);
+  // Numbers: another checker goes through the states one by one, and a person is to read the code.
+  const bounds = boundsOf(choice, flags, searchBounds(choice.design, MACHINE_BOUNDS));
   const model = entryModel(choice.table ?? design, bounds);
   if (model === undefined) throw new BadInputError(`expected a design of the abstract machine, found ${design}`);
   process.stdout.write(

@@ -3,6 +3,7 @@
  * they mean.
  */
 import type { Argv } from 'yargs';
+import { VERIFY_BOUNDS } from '../../model/entry-model';
 import { BadInputError } from '../bad-input';
 import { MACHINE_BOUNDS } from '../designs/bounds';
 
@@ -60,12 +61,15 @@ export function bootFlags<T>(yargs: Argv<T>): Argv<T> {
     });
 }
 
-export function boundFlags<T>(yargs: Argv<T>): Argv<T> {
+export function boundFlags<T>(yargs: Argv<T>, otherwise = VERIFY_BOUNDS): Argv<T> {
   return yargs
     .option('cpus', { ...NUMBER, describe: 'number of CPUs (as the image of the design says: 2)' })
     .option('tasks', { ...NUMBER, describe: 'number of user tasks (2); task t lives in address space t mod mms' })
     .option('mms', { ...NUMBER, describe: 'number of address spaces (1)' })
-    .option('nesting', { ...NUMBER, describe: 'contexts that a task can have open at a time, or any (2)' })
-    .option('nmis', { ...NUMBER, describe: 'most NMIs in a trace, or any (1)' })
-    .option('irqs', { ...NUMBER, describe: 'most interrupts in a trace, or any (2)' });
+    .option('nesting', {
+      ...NUMBER,
+      describe: `contexts that a task can have open at a time, or any (${otherwise.nesting})`,
+    })
+    .option('nmis', { ...NUMBER, describe: `most NMIs in a trace, or any (${otherwise.nmis})` })
+    .option('irqs', { ...NUMBER, describe: `most interrupts in a trace, or any (${otherwise.irqs})` });
 }

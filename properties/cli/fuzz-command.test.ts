@@ -1,17 +1,21 @@
 /**
- * `fuzz` as a script sees it: JSON, exit codes, files. It runs as a process of its own, from dist/, which `npm test`
- * builds first.
+ * `fuzz` as a script sees it: JSON, exit codes, files. It runs from dist/, which `npm test` builds first: in one
+ * process where there is no signal.
  */
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { imageFile } from '../designs/images';
 import { fuzzAnswer, read, replayAnswer } from './testing/answers';
-import { type Ended, emptyFolder, filesBelow, ptiCheck, ptiCheckAll, ptiCheckInOne } from './testing/pti-check';
+import { type Ended, emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
 jest.setTimeout(60_000);
 
 const { folder, remove } = emptyFolder();
-afterAll(remove);
+const session = new Session(folder);
+afterAll(async () => {
+  await session.close();
+  remove();
+});
 
 /** A mutant that the first run does not find. */
 const LATE = 'mainline+no-cr3-switch-on-exit';
@@ -32,7 +36,7 @@ describe('fuzz', () => {
       `found-by-${workers}`,
       '--json',
     ];
-    [one, two] = await ptiCheckAll(folder, [words('1'), words('2')]);
+    [one, two] = await session.all([words('1'), words('2')]);
   });
 
   test('finds, shrinks and saves, and names what it found', () => {
@@ -76,7 +80,7 @@ describe('fuzz', () => {
 
   test('what it saved replays', async () => {
     const file = read(fuzzAnswer, one).counterexample ?? '';
-    const ended = await ptiCheck(folder, ['replay', '--json', '--step', file]);
+    const ended = await session.run(['replay', '--json', '--step', file]);
     expect(ended.code).toBe(0);
     expect(read(replayAnswer, ended).results).toMatchObject([
       { file, verdict: 'reproduced', property: 'user-mode-uses-user-cr3' },
@@ -94,17 +98,14 @@ describe('fuzz', () => {
 test('fuzz boots what it is told to, and its command and its file do the same again', async () => {
   const kept = (words: readonly string[], save: string) => [...words, '--workers', '1', '--save', save, '--json'];
   const first = ['fuzz', '--design', 'no-pti', '--seed', 'z', '--tasks', '2', '--mms', '1'];
-  const answer = read(fuzzAnswer, await ptiCheck(folder, kept(first, 'booted')));
+  const answer = read(fuzzAnswer, await session.run(kept(first, 'booted')));
   const booted = { cpus: 2, tasks: 2, mms: 1 };
   expect(answer.bounds).toMatchObject(booted);
   const again = answer.again.split(' fuzz ')[1].split(' ');
   expect(again.slice(again.indexOf('no-pti') + 1, again.indexOf('--seed'))).toEqual(['--tasks', '2', '--mms', '1']);
   const { counterexample = '' } = answer;
   expect(JSON.parse(readFileSync(path.join(folder, counterexample), 'utf8')).bounds).toEqual(answer.bounds);
-  const [repeated, replayed] = await ptiCheckInOne(folder, [
-    kept(['fuzz', ...again], 'repeated'),
-    ['replay', counterexample],
-  ]);
+  const [repeated, replayed] = await session.all([kept(['fuzz', ...again], 'repeated'), ['replay', counterexample]]);
   const stable = ({ message, bounds, run, runs, steps, replay }: typeof answer) => [
     message,
     bounds,
@@ -134,14 +135,14 @@ test('shards share the runs: the second of three has run 1, 4, 7, ...', async ()
     'shard',
     '--json',
   ];
-  const { counterexample = '' } = read(fuzzAnswer, await ptiCheck(folder, words));
+  const { counterexample = '' } = read(fuzzAnswer, await session.run(words));
   expect(JSON.parse(readFileSync(path.join(folder, counterexample), 'utf8')).origin.run).toBe(1);
 });
 
 test("a user's own image goes into the file, so that the file is all that a replay needs", async () => {
   const image = path.join(folder, 'mine.elf');
   copyFileSync(imageFile('no-pti'), image);
-  const ended = await ptiCheck(folder, [
+  const ended = await session.run([
     'fuzz',
     '--entry',
     'mine.elf',
@@ -158,12 +159,12 @@ test("a user's own image goes into the file, so that the file is all that a repl
   const answer = read(fuzzAnswer, ended);
   expect(answer).toMatchObject({ verdict: 'violated', property: 'user-table-is-minimal' });
   rmSync(image);
-  expect((await ptiCheck(folder, ['replay', answer.counterexample ?? ''])).code).toBe(0);
+  expect((await session.run(['replay', answer.counterexample ?? ''])).code).toBe(0);
 });
 
 test('a campaign that ran little says so, in words and as data', async () => {
   const words = ['fuzz', '--design', 'mainline', '--seconds', '0.01', '--workers', '1', '--save', 'little'];
-  const [spoken, data] = await ptiCheckInOne(folder, [words, [...words, '--json']]);
+  const [spoken, data] = await session.all([words, [...words, '--json']]);
   expect([spoken.code, data.code]).toEqual([0, 0]);
   expect(spoken.stdout).toMatch(/: held, in no more than \d+ runs?\n/);
   expect(spoken.stdout).toMatch(
@@ -180,8 +181,9 @@ test('a campaign that ran little says so, in words and as data', async () => {
 describe('Ctrl-C', () => {
   test('while a failure is shrunk keeps it: saved, replayed, exit code 1', async () => {
     const image = imageFile('mainline+user-rsp-in-scratch');
-    const words = ['fuzz', '--entry', image, '--design', 'mainline', '--seconds', '50', '--seed', '1-7'];
-    const ended = await ptiCheck(folder, [...words, '--save', 'kept', '--json'], 'shrinking');
+    // A seed whose first run fails, after many actions.
+    const words = ['fuzz', '--entry', image, '--design', 'mainline', '--seconds', '50', '--seed', '1-37'];
+    const ended = await ptiCheck(folder, [...words, '--workers', '1', '--save', 'kept', '--json'], 'shrinking');
     const answer = read(fuzzAnswer, ended);
     expect(ended.code).toBe(1);
     expect(answer).toMatchObject({ verdict: 'violated', property: 'resume-is-exact', shrinkingStopped: true });
@@ -193,7 +195,11 @@ describe('Ctrl-C', () => {
   });
 
   test('before the first run has ended: no verdict', async () => {
-    const ended = await ptiCheck(folder, ['fuzz', '--design', 'mainline', '--seconds', '50', '--json'], 'seed');
+    const ended = await ptiCheck(
+      folder,
+      ['fuzz', '--design', 'mainline', '--seconds', '50', '--workers', '1', '--json'],
+      'seed',
+    );
     expect(ended.code).toBe(3);
     expect(read(fuzzAnswer, ended)).toMatchObject({ verdict: 'unknown', runs: 0 });
   });

@@ -30,8 +30,10 @@ export interface VerifyResult {
   /** Set, by the page, and frontier at their largest; where the search counts it. */
   readonly bytes?: number;
   readonly trace?: readonly Action[];
-  /** Without a verdict because --memory is used up: an estimate of what the whole search would have needed. */
+  /** Where --memory was too little for the verdict, or for counting: what the whole search would have needed. */
   readonly neededMiB?: number;
+  /** Holds, but there was no room to count the states: at most so many. `states` and `transitions` are 0. */
+  readonly mostStates?: number;
   /** The verdict in words. */
   readonly message: string;
   /** The command that searches this again. */
@@ -46,7 +48,7 @@ export interface Searched {
 
 export function searched(request: SearchRequest, { exploration, seconds }: Answers['search']): Searched {
   const { design, bounds, threads = 1, symmetry = false, por = false } = request;
-  const { verdict, states, transitions, depth, bytes, trace, neededMiB } = exploration;
+  const { verdict, states, transitions, depth, bytes, trace, neededMiB, mostStates } = exploration;
   const property = propertyOf(exploration);
   const result: VerifyResult = {
     design,
@@ -66,6 +68,7 @@ export function searched(request: SearchRequest, { exploration, seconds }: Answe
     ...(bytes === undefined ? {} : { bytes }),
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
     ...(neededMiB === undefined ? {} : { neededMiB }),
+    ...(mostStates === undefined ? {} : { mostStates }),
     message: headline(property, exploration),
     again: command(request),
   };
@@ -99,10 +102,13 @@ export function searchInWords({ result, exploration }: Searched): string[] {
   const reductions = reductionsInCounts(result).map((name) => REDUCTION_IN_WORDS[name]);
   const upTo = reductions.length > 0 ? ` up to ${reductions.join(' and ')}` : '';
   const depth = result.depth === undefined ? '' : `depth ${result.depth}, `;
-  const counts = `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, ${depth}${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`;
+  const counts =
+    result.mostStates === undefined
+      ? `${counted(result.states, 'state')}${upTo}, ${counted(result.transitions, 'transition')}, ${depth}`
+      : `at most ${counted(result.mostStates, 'state')}, not counted because that takes --memory ${result.neededMiB}, `;
   const lines = [
     `${result.design}: ${result.message}`,
-    `  searched  ${counts}`,
+    `  searched  ${counts}${result.seconds} s, ${threadsInWords(result.threads, exploration.joined)}`,
     `  bounds    ${boundsInWords(result.bounds)}`,
     ...(result.bytes === undefined ? [] : [`  memory    ${memoryInWords(result.bytes, result.states)}`]),
   ];

@@ -100,6 +100,11 @@ describe('the words of a search', () => {
     expect(why({ bytes: 2 ** 20, neededMiB: 26_353 })).toContain('all would need roughly --memory 26353');
   });
 
+  test('tell of states for which there was no room how many there are at most', () => {
+    const lines = words({ states: 0, transitions: 0, mostStates: 5000, neededMiB: 7 });
+    expect(lines).toContain('searched  at most 5,000 states, not counted because that takes --memory 7, ');
+  });
+
   test('name the reductions that were used, where those asked for had no room', () => {
     const request = { design: 'mainline', bounds: result.bounds, symmetry: true, por: true };
     const of = (changed: object) => searched(request, { exploration: { ...exploration, ...changed }, seconds: 1 });

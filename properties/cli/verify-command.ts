@@ -40,8 +40,8 @@ function options(yargs: Argv): Argv<VerifyFlags> {
     .example('$0 verify --design mainline', 'every interleaving of 2 CPUs and 2 tasks')
     .example('$0 verify --design deferred-percpu', 'the shortest way to break it')
     .example('$0 verify --design my.json', 'a design of your own (docs/your-own-design.md)')
-    .example('$0 verify --design mainline --tasks 3 --symmetry --por', 'the same answer from a fraction of the states')
-    .example('$0 verify --design mainline --nmis 2 --irqs 3 --threads 2', 'more events, on both cores')
+    .example('$0 verify --design mainline --nesting 2 --nmis 2 --irqs 3', 'events that are counted; with the depth')
+    .example('$0 verify --design mainline --tasks 3 --mms 2 --threads 2', 'what bare pti-check searches, on both cores')
     .example('$0 verify --design mainline --cpus 1 --mms 2', 'one CPU, but a change of address space at every switch')
     .epilog(
       'Prints the shortest trace to a violation. Exit code 0: every reachable state is fine; 1: a property is violated; 3: no verdict.',

@@ -13,7 +13,7 @@ import { sequencesOf } from '../../model/designs/sequences';
 import { exchanged, leftOut, type Variant } from '../../model/designs/variants';
 import { BadInputError } from '../bad-input';
 import type { WorkerPool } from '../campaign/worker-pool';
-import { designText } from '../designs/design-file';
+import { designText } from '../designs/design-text';
 import { type Consequence, isSeen, type WhyRow, whyInWords } from '../report/why-table';
 import { type BoundFlags, boundsOf, chosenDesign, expressible, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
@@ -36,7 +36,10 @@ interface WhyFlags extends BoundFlags {
 const DEFAULT_DESIGN = 'mainline';
 const DEFAULT_WORKERS = 2;
 
-/** What a second NMI needs; asked for where the bounds of the table show nothing, because one NMI cannot nest. */
+/**
+ * What a second NMI needs, and nothing else. It is asked for where the bounds of the table show nothing, if these are
+ * numbers, or if there is one CPU: where events have no bound, one of them leads on from where a CPU is stuck.
+ */
 const SECOND_NMI = { nesting: 3, nmis: 2, irqs: 0 } as const;
 
 function options(yargs: Argv): Argv<WhyFlags> {
@@ -70,7 +73,8 @@ async function why(flags: WhyFlags): Promise<void> {
     let done = 0;
     const all = await inTurn(workers, variants, async (variant) => {
       const consequence = await asked.consequence({ name: choice.design, table: judgedAlone(variant.table) });
-      progress.show(() => `why ${choice.design}: ${++done} of ${variants.length} searches`);
+      done++;
+      progress.show(() => `why ${choice.design}: ${done} of ${variants.length} searches`);
       return consequence;
     });
     return [itself, all] as const;
@@ -112,7 +116,7 @@ class Questions {
 
   async consequence(design: { readonly name: string; readonly table: DesignTable }): Promise<Consequence> {
     const first = await this.search(design, this.bounds);
-    if (first.verdict !== 'holds') return first;
+    if (first.verdict !== 'holds' || (this.bounds.nmis === 'any' && this.bounds.cpus > 1)) return first;
     const bounds = { ...this.bounds, ...SECOND_NMI };
     const second = await this.search(design, bounds);
     return isSeen(second) ? { ...second, bounds } : first;

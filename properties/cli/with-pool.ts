@@ -16,42 +16,70 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Workers that no command has taken yet. */
 let prepared: WorkerPool | undefined;
 
+let areKept = false;
+
+/** From now on workers stay when a command ends, for the next one: for a process of many command lines. */
+export function keepWorkers(): void {
+  areKept = true;
+}
+
+/** Ends the workers that were kept. */
+export async function endWorkers(): Promise<void> {
+  await prepared?.close();
+  prepared = undefined;
+}
+
 /**
  * Starts the one worker of a search that is going to be asked for: to start and to load takes it as long as this thread
  * takes to read the command line.
  */
 export function prepareForSearch(): void {
-  prepared = new WorkerPool(1, 'search-worker');
+  prepared ??= new WorkerPool(1, 'search-worker');
 }
 
 /** The same for a proof. */
 export function prepareForProof(): void {
-  prepared = new WorkerPool(1, 'prove-worker');
+  prepared ??= new WorkerPool(1, 'prove-worker');
 }
 
 /** The workers that were prepared, if they are as many; new ones otherwise. */
-function poolOf(size: number): WorkerPool {
-  const pool = prepared?.size === size ? prepared : new WorkerPool(size);
+async function poolOf(size: number): Promise<WorkerPool> {
+  const pool = prepared;
   prepared = undefined;
-  return pool;
+  if (pool?.size === size) return pool;
+  await pool?.close();
+  return new WorkerPool(size);
 }
 
-/** Runs `body` with a pool of `size` workers, and takes the pool down afterwards. */
+/** Takes the pool down, or keeps it. One that was stopped does nothing more. */
+async function leave(pool: WorkerPool): Promise<void> {
+  if (areKept && !pool.stopped) prepared = pool;
+  else await pool.close();
+}
+
+/** What a signal does now; undefined until the first command with workers. */
+let onSignal: (() => void) | undefined;
+
+/** For good: a signal that comes while the workers go or the answer is being written must not end the process. */
+function listen(handler: () => void): void {
+  if (onSignal === undefined) for (const signal of SIGNALS) process.on(signal, () => onSignal?.());
+  onSignal = handler;
+}
+
+/** Runs `body` with a pool of `size` workers, and takes the pool down afterwards (`keepWorkers` keeps it). */
 export async function withPool<T>(size: number, body: (pool: WorkerPool) => Promise<T>): Promise<T> {
-  const pool = poolOf(size);
+  const pool = await poolOf(size);
   let since = Number.POSITIVE_INFINITY;
-  const interrupt = () => {
+  listen(() => {
     if (performance.now() - since > SAME_PRESS_MS) process.exit(process.exitCode ?? NO_VERDICT);
     if (pool.stopped) return;
     since = performance.now();
     note('interrupted: stopping with what there is (again: at once)');
     pool.stop();
-  };
-  // For good: a signal that comes while the workers go or the answer is being written must not take it away.
-  for (const signal of SIGNALS) process.on(signal, interrupt);
+  });
   try {
     return await body(pool);
   } finally {
-    await pool.close();
+    await leave(pool);
   }
 }

@@ -9,8 +9,9 @@ import { DESIGN_NAMES, designTable, MUTANT_NAMES } from '../../model/design-conf
 import { compileDesign } from '../../model/designs/environments';
 import { mainline } from '../../model/designs/mainline';
 import { emptyFolder } from '../cli/testing/pti-check';
-import { designOf, designSchema, designText, readDesignFile } from './design-file';
+import { designOf, designSchema, readDesignFile } from './design-file';
 import { isDesignFile } from './design-file-name';
+import { designText } from './design-text';
 
 const { folder, remove } = emptyFolder();
 afterAll(remove);

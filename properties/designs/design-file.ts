@@ -78,15 +78,6 @@ export function designSchema(): object {
   return z.toJSONSchema(schema);
 }
 
-/** A design as the text of such a file; `plantedBug` says what is wrong with it on purpose. */
-export function designText(table: DesignTable, plantedBug?: string): string {
-  const bug = plantedBug === undefined ? {} : { plantedBug };
-  return `${JSON.stringify({ $schema: SCHEMA_FILE, ...bug, ...table }, undefined, 2)}\n`;
-}
-
-/** Where the package has the schema, as seen from the folder of a project that has installed it. */
-const SCHEMA_FILE = './node_modules/pti-check/docs/design.schema.json';
-
 /** Bytes of the largest design file; the built-in ones have 4 KiB. */
 const MAX_BYTES = 2 ** 20;
 

@@ -25,6 +25,15 @@ const LONG_FOCUS = 32;
 /** Further actions after a divergence. */
 const AFTER_DIVERGENCE = 500;
 
+/** The option to stop after `grain` of the GRAINS of a step; each is made once. */
+function part(cpu: number, grain: number): Option {
+  PARTS[cpu] ??= [];
+  PARTS[cpu][grain] ??= { kind: 'part', cpu, fraction: grain / GRAINS };
+  return PARTS[cpu][grain];
+}
+
+const PARTS: Option[][] = [];
+
 function weigh(options: readonly Option[]): number {
   let sum = 0;
   for (const option of options) sum += WEIGHTS[option.kind];
@@ -36,8 +45,7 @@ function withParts(options: readonly Option[], draws: Draws): Option[] {
   const all: Option[] = [];
   for (const option of options) {
     all.push(option);
-    if (option.kind === 'step')
-      all.push({ kind: 'part', cpu: option.cpu, fraction: draws.nextInt(1, GRAINS) / GRAINS });
+    if (option.kind === 'step') all.push(part(option.cpu, draws.nextInt(1, GRAINS)));
   }
   return all;
 }
@@ -83,8 +91,14 @@ class Focus {
       this.cpu = this.draws.nextInt(0, this.cpus - 1);
       this.mean = SHORT_FOCUS;
     }
-    const own = options.filter((option) => option.cpu === this.cpu);
-    return own.some((option) => option.kind === 'step') ? own : options;
+    const own: Option[] = [];
+    let steps = false;
+    for (const option of options) {
+      if (option.cpu !== this.cpu) continue;
+      own.push(option);
+      steps ||= option.kind === 'step';
+    }
+    return steps ? own : options;
   }
 }
 

@@ -13,6 +13,7 @@ const VECTORS = 256;
 const GATE_BYTES = 16;
 const GATE_PRESENT = 1 << 15;
 const GATE_DPL = 3 << 13;
+const GATE_IST = 7;
 
 /**
  * Vectors from 32 on whose gate is present, not open to user code (DPL 0), and leads to a handler of their own: neither
@@ -46,6 +47,15 @@ export function gateHandler(machine: Machine, root: number, base: number, vector
   const high = machine.readVirtual64(root, base + vector * GATE_BYTES + 8);
   if (low === undefined || high === undefined || (low.hi & GATE_PRESENT) === 0) return undefined;
   return toVa((low.hi & 0xffff0000) | (low.lo & 0xffff), high.lo);
+}
+
+/**
+ * The IST stack that the gate of a vector asks for, 1 to 7; 0 for none, and where nothing is mapped at the gate (SDM
+ * Vol. 3A, 6.14.5).
+ */
+export function gateIst(machine: Machine, root: number, base: number, vector: number): number {
+  const low = machine.readVirtual64(root, base + vector * GATE_BYTES);
+  return low === undefined ? 0 : low.hi & GATE_IST;
 }
 
 /** The value that occurs most often, if any occurs twice. */

@@ -14,7 +14,7 @@ import { withoutSymbol } from '../testing/stripped-image';
 
 /** The design with every kind of stack. The others: scripts/check-symbols.ts. */
 const DESIGN = 'deferred-pertask';
-const RUNS = 4;
+const RUNS = 2;
 
 /** Of the symbols that say where a stack or a page lies, the first: without any of them the others say nothing. */
 function manifestSymbols(image: ElfImage): string[] {

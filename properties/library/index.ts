@@ -8,11 +8,11 @@ import type { Arbitrary } from 'fast-check';
 import { type Action, type Counterexample, designName } from '../../counterexamples/format';
 import { readCounterexample } from '../../counterexamples/store';
 import { exploreCompiled } from '../../model/checker/compiled/explore-compiled';
-import type { Bounds } from '../../model/checker/language/schema-types';
+import type { OpenBounds } from '../../model/checker/language/schema-types';
 import { designTable } from '../../model/design-config';
 import { checkDesign } from '../../model/designs/check-design';
 import type { DesignTable } from '../../model/designs/design-table';
-import { DEFAULT_BOUNDS, entryModel } from '../../model/entry-model';
+import { entryModel, isOpen, VERIFY_BOUNDS } from '../../model/entry-model';
 import { modelPropertySlug, NO_DEADLOCK } from '../../model/property-names';
 import { type ReplayResult, replayCase } from '../campaign/case';
 import { type Failure, shrinkFailure } from '../campaign/failure';
@@ -39,7 +39,7 @@ export type {
   StepAction,
 } from '../../counterexamples/format';
 export { readCounterexample, type Saved, saveCounterexample } from '../../counterexamples/store';
-export type { Bounds } from '../../model/checker/language/schema-types';
+export type { Bounds, Limit, OpenBounds } from '../../model/checker/language/schema-types';
 export { DESIGN_TABLES, designTable } from '../../model/design-config';
 export { checkDesign, type DesignFault } from '../../model/designs/check-design';
 export type * from '../../model/designs/design-table';
@@ -56,7 +56,8 @@ export { BadInputError } from '../bad-input';
 export type { ReplayResult } from '../campaign/case';
 export type { Failure, Strategy } from '../campaign/failure';
 export type { Subject, SubjectName } from '../campaign/subject';
-export { designText, readDesignFile } from '../designs/design-file';
+export { readDesignFile } from '../designs/design-file';
+export { designText } from '../designs/design-text';
 export type { GuestBounds } from '../guest/guest-view';
 export type { Answer, Moment, Moments } from '../safety/moments';
 export { defineProperty, type Need, type Property } from '../safety/property';
@@ -80,7 +81,7 @@ export function defineDesign(table: DesignTable): DesignTable {
 }
 
 /** Bounds of the search (those that are not given: see `verify`), and what it may use. */
-export interface VerifyOptions extends Partial<Bounds> {
+export interface VerifyOptions extends Partial<OpenBounds> {
   /** Threads of the search (1). The answer is the same with any number. */
   readonly threads?: number;
   /** MiB that the states may take (2048). */
@@ -96,17 +97,19 @@ export interface Verified {
   /** Its name. */
   readonly design: string;
   /** Those of the search. */
-  readonly bounds: Bounds;
-  /** `unknown`: the search ended before it knew, for want of memory. */
+  readonly bounds: OpenBounds;
+  /** `unknown`: the search ended before it knew, for want of memory or of room for contexts. */
   readonly verdict: 'holds' | 'violated' | 'deadlock' | 'unknown';
   /** Slug of the violated property. */
   readonly property?: string;
-  /** Distinct states met. */
+  /** Distinct states met; 0 beside `mostStates`. */
   readonly states: number;
+  /** Holds, but there was no room to count the states: at most so many. */
+  readonly mostStates?: number;
   /** Steps from them. */
   readonly transitions: number;
-  /** Transitions to the farthest state that was met. */
-  readonly depth: number;
+  /** Transitions to the farthest state that was met; none where events have no bound, for then there are no levels. */
+  readonly depth?: number;
   /** The shortest trace to the violation. */
   readonly trace?: readonly Action[];
 }
@@ -114,17 +117,22 @@ export interface Verified {
 const nameOf = (design: Design) => (typeof design === 'string' ? design : design.name);
 
 /**
- * Searches the abstract machine of a design exhaustively within bounds (default: 2 CPUs, 2 tasks, 1 address space,
- * nesting 2, 1 NMI, 2 IRQs). Blocks this thread meanwhile. Throws RangeError for a design that the model does not have.
+ * Searches the abstract machine of a design exhaustively within bounds (default: 2 CPUs, 2 tasks, 1 address space; any
+ * nesting and any number of NMIs and IRQs). Blocks this thread meanwhile. Throws RangeError for a design that the model
+ * does not have.
  */
 export function verify(design: Design, options: VerifyOptions = {}): Verified {
   const { threads, memoryMiB, symmetry, por, ...asked } = options;
-  const bounds = { ...DEFAULT_BOUNDS, ...asked };
+  const bounds = { ...VERIFY_BOUNDS, ...asked };
   const model = entryModel(design, bounds);
   if (model === undefined) throw new RangeError(`expected a design of the abstract machine, found ${nameOf(design)}`);
   const how = { threads, memoryMiB, symmetry, por };
   const given = Object.fromEntries(Object.entries(how).filter(([, value]) => value !== undefined));
-  const { verdict, property, states, transitions, depth, trace } = exploreCompiled(model, given);
+  const { verdict, property, states, mostStates, transitions, depth, trace } = exploreCompiled(model, {
+    ...given,
+    bulk: isOpen(bounds),
+    probe: true,
+  });
   const slug = verdict === 'deadlock' ? NO_DEADLOCK : property;
   return {
     design: nameOf(design),
@@ -132,9 +140,9 @@ export function verify(design: Design, options: VerifyOptions = {}): Verified {
     verdict,
     ...(slug === undefined ? {} : { property: modelPropertySlug(slug) }),
     states,
+    ...(mostStates === undefined ? {} : { mostStates }),
     transitions,
-    // Only a search in bulk has none, and that was not asked for.
-    depth: depth ?? 0,
+    ...(depth === undefined ? {} : { depth }),
     ...(trace === undefined ? {} : { trace: trace.map((instance) => actionOf(instance)) }),
   };
 }

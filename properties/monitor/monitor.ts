@@ -11,7 +11,15 @@
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../../emulator/micro-op';
+import {
+  type MicroOp,
+  OP_BRANCH,
+  OP_CONTROL,
+  OP_GS,
+  OP_WRITES_RSP,
+  WITHOUT_EXECUTING,
+  WITHOUT_RETIRED,
+} from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import { CPL, CR3, NMI_PENDING, RIP, RSP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
@@ -31,17 +39,8 @@ import type { Answer } from '../safety/moments';
 import type { Violation } from '../safety/property';
 import type { Scene } from '../safety/scene';
 import { type Checks, checksOf } from './checks';
+import { codeTag, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED, TAG_USER_ACCESS } from './code-tags';
 import { GhostKeeper } from './ghost-keeper';
-
-/** Classes of code, kept in MicroOp.tag. */
-const TAG_OTHER = 0;
-const TAG_TEXT = 1;
-const TAG_NMI_HANDLER = 2;
-const TAG_PANIC = 3;
-/** An access to user memory: an instruction of the exception table. */
-const TAG_USER_ACCESS = 4;
-/** The saved registers of the innermost context from user mode are changed on purpose. */
-const TAG_REGS_CHANGED = 5;
 
 const PAGE_MASK = 0xfffff000 | 0;
 
@@ -57,6 +56,11 @@ export class Monitor implements Observer, Scene {
   violation: Violation | undefined;
   /** The abstract state may have changed at this boundary. */
   touched = false;
+  /**
+   * Besides the CPU that ran and the contexts of its thread: a word that alpha reads, or a thread that no CPU runs, may
+   * have changed. Whoever computes alpha as a whole takes it back.
+   */
+  touchedBeyond = true;
   inDelivery = false;
   private readonly keeper: GhostKeeper;
   private readonly checks: Checks;
@@ -112,7 +116,14 @@ export class Monitor implements Observer, Scene {
     this.violation = undefined;
     this.settled = false;
     this.touched = false;
+    this.touchedBeyond = true;
     this.inDelivery = false;
+  }
+
+  /** A CPU begins to run. What an earlier run has touched, and nobody has judged, is not forgotten. */
+  begin(): void {
+    if (this.touched) this.touchedBeyond = true;
+    this.touched = false;
   }
 
   private touch(): void {
@@ -121,12 +132,14 @@ export class Monitor implements Observer, Scene {
   }
 
   classify(va: number): number {
-    const { text, nmiHandler, panic, exceptionTable, regsChanged } = this.view.manifest;
-    if (va === nmiHandler) return TAG_NMI_HANDLER;
-    if (va === panic) return TAG_PANIC;
-    if (exceptionTable.has(va)) return TAG_USER_ACCESS;
-    if (regsChanged.includes(va)) return TAG_REGS_CHANGED;
-    return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
+    return codeTag(this.view.manifest, va);
+  }
+
+  /** Almost every instruction only moves data: there is nothing to ask of it, unless somebody asks after each. */
+  unobserved({ tag, flags }: MicroOp): number {
+    if (this.asksAlways) return 0;
+    const executing = tag === TAG_OTHER && (flags & (OP_GS | OP_CONTROL)) === 0 ? WITHOUT_EXECUTING : 0;
+    return (flags & NOTEWORTHY) === 0 ? executing | WITHOUT_RETIRED : executing;
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
@@ -174,7 +187,7 @@ export class Monitor implements Observer, Scene {
 
   retired(cpu: Cpu, op: MicroOp): void {
     const { flags } = op;
-    // Almost every instruction ends here: it moves data, and nobody waits for an NMI.
+    // Told because an event is pending, and it is no NMI.
     if ((flags & NOTEWORTHY) === 0 && cpu.r[NMI_PENDING] === 0 && !this.asksAlways) return;
     this.moment();
     const g = this.ghost.cpu(cpu.index);
@@ -219,6 +232,7 @@ export class Monitor implements Observer, Scene {
     for (const { property, ask } of this.checks.threadSwitched)
       this.judge(property, cpu, ask(this, cpu, before, thread));
     this.keeper.switchedTo(cpu, thread, g);
+    this.touchedBeyond = true;
     this.touch();
   }
 
@@ -241,6 +255,7 @@ export class Monitor implements Observer, Scene {
     const why = this.pages.why(pa);
     const va = toVa(vaLo, vaHi);
     const { storedToStack, storedToTask, storedToTable } = this.checks;
+    if ((why & ~WATCHES_STACK) !== 0) this.touchedBeyond = true;
     if ((why & WATCHES_END) !== 0 && this.keeper.taskBeginsAnew(this.view.endedPa.indexOf(pa & ~7))) this.touch();
     if ((why & WATCHES_STACK) !== 0)
       for (const { property, ask } of storedToStack) this.judge(property, cpu, ask(this, cpu, pa, va, bytes));

@@ -53,6 +53,15 @@ export class AbstractKey {
     halves[at + SP0] = sp0;
   }
 
+  /** Writes what the registers of CPU `c` and its ghosts say, and leaves what its pointers name. */
+  setEnvironment(c: number, flags: number, mm: number, running: number): void {
+    const halves = this.halves;
+    const at = c * CPU_HALVES;
+    halves[at] = flags;
+    halves[at + MM] = mm;
+    halves[at + RUNNING] = running;
+  }
+
   /** Writes depth and saved stack of thread `t`, and clears the contexts that it has no more. */
   setThread(t: number, depth: number, savedStack: number): void {
     const halves = this.halves;
@@ -69,37 +78,35 @@ export class AbstractKey {
 
   /** Writes the key of a state. */
   setState(s: State): void {
-    for (let c = 0; c < this.cpus; c++) {
-      const flags = cpuFlags(
-        s.user[c],
-        s.userHalf[c],
-        s.userGs[c],
-        s.interrupts[c],
-        s.nmiBlocked[c],
-        s.nmiPending[c],
-        s.nmiAgain[c],
-        s.nmiRepeat[c],
-        s.stack[c],
-      );
-      this.setCpu(c, flags, s.mm[c], s.running[c], s.current[c], s.top[c], s.sp0[c]);
-    }
+    for (let c = 0; c < this.cpus; c++)
+      this.setCpu(c, flagsOf(s, c), s.mm[c], s.running[c], s.current[c], s.top[c], s.sp0[c]);
     for (let t = 0; t < this.threads; t++) {
       const depth = s.depth[t];
       this.setThread(t, depth, s.savedStack[t]);
-      for (let k = 0; k < depth; k++) {
-        const word = contextWord(
-          s.kind[t][k],
-          s.body[t][k],
-          s.fromUser[t][k],
-          s.fromUserHalf[t][k],
-          s.fromUserGs[t][k],
-          s.fromInterrupts[t][k],
-          s.fromStack[t][k],
-          s.frame[t][k],
-        );
-        this.setContext(t, k, word);
-      }
+      for (let k = 0; k < depth; k++) this.setContext(t, k, contextOf(s, t, k));
     }
+  }
+
+  /** CPU `c` of the state is that of the key. */
+  holdsCpu(s: State, c: number): boolean {
+    const halves = this.halves;
+    const at = c * CPU_HALVES;
+    return (
+      halves[at] === flagsOf(s, c) &&
+      halves[at + MM] === s.mm[c] &&
+      halves[at + RUNNING] === s.running[c] &&
+      halves[at + CURRENT] === s.current[c] &&
+      halves[at + TOP] === s.top[c] &&
+      halves[at + SP0] === s.sp0[c]
+    );
+  }
+
+  /** Thread `t` of the state is that of the key. */
+  holdsThread(s: State, t: number): boolean {
+    const at = this.thread(t);
+    if (this.halves[at] !== (s.savedStack[t] | (s.depth[t] << 3))) return false;
+    for (let k = 0; k < s.depth[t]; k++) if (this.halves[at + 1 + k] !== contextOf(s, t, k)) return false;
+    return true;
   }
 
   /** Reads the key into a state, whose closed contexts are zero as in every state of the model. */
@@ -108,35 +115,37 @@ export class AbstractKey {
     for (let t = 0; t < this.threads; t++) this.readThread(t, s);
   }
 
-  /** Reads the key into a state that holds `held`: only the CPUs and threads that differ are written. */
-  restore(s: State, held: AbstractKey): void {
-    for (let c = 0; c < this.cpus; c++) if (this.differs(held, c * CPU_HALVES, CPU_HALVES)) this.readCpu(c, s);
-    for (let t = 0; t < this.threads; t++)
-      if (this.differs(held, this.thread(t), this.threadHalves)) this.readThread(t, s);
-  }
-
   /** Thread that CPU `c` runs. */
   running(c: number): number {
     return this.halves[c * CPU_HALVES + RUNNING];
   }
 
-  /** Words of what `local` copies. */
+  /** The most words that `local` copies. */
   get localWords(): number {
     return CPU_WORDS + this.cpus + this.threadHalves;
   }
 
-  /** Copies CPU `c`, what each CPU runs, and the two threads `t` and `u`, which may be the same, into `into`. */
-  local(c: number, t: number, u: number, into: Uint32Array): void {
+  /**
+   * Copies CPU `c`, what each CPU runs, and the two threads `t` and `u`, which may be the same, into `into` from `at`
+   * on; answers where the copy ends. A thread ends with its last open context. How many words there are follows from
+   * the words, so of two different copies none is the beginning of the other.
+   */
+  local(c: number, t: number, u: number, into: Uint32Array, at: number): number {
     const { words } = this;
-    const threadWords = this.threadHalves >> 1;
     const own = c * CPU_WORDS;
-    const first = this.thread(t) >> 1;
-    const second = this.thread(u) >> 1;
-    let at = 0;
-    for (let i = 0; i < CPU_WORDS; i++) into[at++] = words[own + i];
-    for (let k = 0; k < this.cpus; k++) into[at++] = this.running(k);
-    for (let i = 0; i < threadWords; i++) into[at++] = words[first + i];
-    for (let i = 0; i < threadWords; i++) into[at++] = words[second + i];
+    let end = at;
+    for (let i = 0; i < CPU_WORDS; i++) into[end++] = words[own + i];
+    for (let k = 0; k < this.cpus; k++) into[end++] = this.running(k);
+    end = this.localThread(t, into, end);
+    return t === u ? end : this.localThread(u, into, end);
+  }
+
+  private localThread(t: number, into: Uint32Array, at: number): number {
+    const first = this.thread(t);
+    // The head and the open contexts are halves, and two of them are a word.
+    const count = 1 + (this.halves[first] >> 4);
+    for (let i = 0; i < count; i++) into[at + i] = this.words[(first >> 1) + i];
+    return at + count;
   }
 
   /** All CPUs but `c` and all threads but `t` and `u` are the same. */
@@ -164,7 +173,8 @@ export class AbstractKey {
     return false;
   }
 
-  private readCpu(c: number, s: State): void {
+  /** Reads CPU `c` into a state. */
+  readCpu(c: number, s: State): void {
     const halves = this.halves;
     const at = c * CPU_HALVES;
     const flags = halves[at];
@@ -184,7 +194,8 @@ export class AbstractKey {
     s.sp0[c] = halves[at + SP0];
   }
 
-  private readThread(t: number, s: State): void {
+  /** Reads thread `t` into a state. */
+  readThread(t: number, s: State): void {
     const at = this.thread(t);
     const head = this.halves[at];
     const depth = head >> 3;
@@ -203,6 +214,33 @@ export class AbstractKey {
       s.fromInterrupts[t][k] = (word >> 13) & 1;
     }
   }
+}
+
+function flagsOf(s: State, c: number): number {
+  return cpuFlags(
+    s.user[c],
+    s.userHalf[c],
+    s.userGs[c],
+    s.interrupts[c],
+    s.nmiBlocked[c],
+    s.nmiPending[c],
+    s.nmiAgain[c],
+    s.nmiRepeat[c],
+    s.stack[c],
+  );
+}
+
+function contextOf(s: State, t: number, k: number): number {
+  return contextWord(
+    s.kind[t][k],
+    s.body[t][k],
+    s.fromUser[t][k],
+    s.fromUserHalf[t][k],
+    s.fromUserGs[t][k],
+    s.fromInterrupts[t][k],
+    s.fromStack[t][k],
+    s.frame[t][k],
+  );
 }
 
 /** Everything of a CPU that has few values, in one number of 11 bits. */

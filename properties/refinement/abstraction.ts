@@ -52,10 +52,24 @@ export function abstractKey(m: Monitor, key: AbstractKey): Unabstractable | unde
   return undefined;
 }
 
+/**
+ * Brings a key up to date with what running CPU `c` changes without a store to a word of `touchedBeyond`: registers and
+ * their ghosts, of all CPUs because one may interrupt another, and the contexts of the thread that it runs. Answers
+ * false where something has no counterpart.
+ */
+export function refreshKey(m: Monitor, key: AbstractKey, c: number): boolean {
+  const { words } = m.ghost;
+  for (let k = 0; k < m.view.bounds.cpus; k++) {
+    const mm = m.view.mmOfRoot(m.view.machine.cpus[k].r[CR3]);
+    if (mm < 0) return false;
+    key.setEnvironment(k, environment(m, k), mm, words[m.ghost.cpu(k) + RUNNING]);
+  }
+  abstractThread(m, key, words[m.ghost.cpu(c) + RUNNING]);
+  return true;
+}
+
 function abstractCpu(m: Monitor, key: AbstractKey, c: number): Unabstractable | undefined {
   const { r } = m.view.machine.cpus[c];
-  const { words } = m.ghost;
-  const g = m.ghost.cpu(c);
   const mm = m.view.mmOfRoot(r[CR3]);
   const current = m.view.currentThread(c);
   const top = m.view.topThread(c);
@@ -68,7 +82,15 @@ function abstractCpu(m: Monitor, key: AbstractKey, c: number): Unabstractable | 
   if (current < 0) return { field: `current[${c}]`, what: `current of CPU ${c} names no thread` };
   if (top < 0) return { field: `top[${c}]`, what: `top_of_stack of CPU ${c} is the top of no stack of a thread` };
   if (sp0 < 0) return { field: `sp0[${c}]`, what: `sp0 of CPU ${c} is the top of no entry stack` };
-  const flags = cpuFlags(
+  key.setCpu(c, environment(m, c), mm, m.ghost.running(c), current, top, sp0);
+  return undefined;
+}
+
+function environment(m: Monitor, c: number): number {
+  const { r } = m.view.machine.cpus[c];
+  const { words } = m.ghost;
+  const g = m.ghost.cpu(c);
+  return cpuFlags(
     r[CPL] === 3 ? 1 : 0,
     words[g + USER_HALF],
     words[g + USER_GS],
@@ -79,8 +101,6 @@ function abstractCpu(m: Monitor, key: AbstractKey, c: number): Unabstractable | 
     words[g + NMI_REPEAT],
     words[g + STACK],
   );
-  key.setCpu(c, flags, mm, words[g + RUNNING], current, top, sp0);
-  return undefined;
 }
 
 function abstractThread(m: Monitor, key: AbstractKey, t: number): void {

@@ -20,7 +20,7 @@ import { modelPropertySlug } from '../../model/property-names';
 import type { State } from '../../model/schema';
 import type { Monitor } from '../monitor/monitor';
 import { AbstractKey } from './abstract-key';
-import { abstractKey } from './abstraction';
+import { abstractKey, refreshKey } from './abstraction';
 import { changesInWords } from './changes';
 import { StepCache } from './step-cache';
 
@@ -52,15 +52,21 @@ export class Refinement {
   private readonly held: AbstractKey;
   private readonly next: AbstractKey;
   private readonly found: AbstractKey;
-  /** The part of the held state and of the machine's by which a transition is known. */
-  private readonly before: Uint32Array;
-  private readonly after: Uint32Array;
+  /** The CPU, and the parts of the held state and of the machine's by which a transition is known. */
+  private readonly key: Uint32Array;
   private readonly scratch: State;
-  /** The scratch state holds what a rule has made of the held one, which is the found one. */
-  private applied = false;
+  /**
+   * The CPU whose rule was last applied to the scratch state, or -1: that CPU, the thread that it ran and the one that
+   * it runs now are all that can differ from the held state (locality.test.ts).
+   */
+  private appliedBy = -1;
+  /** All that a rule of the CPU in question cannot change is the same in the held state and the machine's. */
+  private agreesBeyond = true;
   /** Rule instances by their CPU. */
   private readonly instances: readonly (readonly RuleInstance[])[];
   private readonly table: InstanceTable<State, DesignConfig>;
+  /** The transition by each rule instance. They are few, and are looked at all the time. */
+  private readonly transitions: readonly Transition[];
   private readonly known: StepCache<Transition>;
 
   /** `design` names the model in messages. */
@@ -70,13 +76,13 @@ export class Refinement {
     this.held = new AbstractKey(model.bounds);
     this.next = new AbstractKey(model.bounds);
     this.found = new AbstractKey(model.bounds);
-    this.before = new Uint32Array(this.held.localWords);
-    this.after = new Uint32Array(this.held.localWords);
+    this.key = new Uint32Array(1 + 2 * this.held.localWords);
     this.scratch = this.stateOf(this.held);
     const instances = ruleInstances(model);
     this.instances = Array.from({ length: model.bounds.cpus }, (_, c) => instances.filter((i) => i.args[0] === c));
+    this.transitions = instances.map((instance) => ({ kind: 'transition', instance }));
     this.table = instanceTable(model);
-    this.known = new StepCache(this.held.localWords);
+    this.known = new StepCache(this.key.length);
   }
 
   /** Takes the machine's abstraction as the state from which the next transition starts. */
@@ -99,8 +105,10 @@ export class Refinement {
 
   /** Judges the boundary that CPU `c` has just reached. */
   check(m: Monitor, c: number): AbstractStep {
-    const wrong = this.abstract(m);
-    if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
+    if (m.touchedBeyond || !refreshKey(m, this.next, c)) {
+      const wrong = this.abstract(m);
+      if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
+    }
     if (this.next.equals(this.held)) return STUTTER;
     const step = this.judge(c);
     if (step.kind === 'transition') this.held.words.set(this.next.words);
@@ -118,6 +126,8 @@ export class Refinement {
 
   private abstract(m: Monitor): Divergence | undefined {
     const wrong = abstractKey(m, this.next);
+    // Where something has no counterpart, the rest is not up to date.
+    m.touchedBeyond = wrong !== undefined;
     return wrong === undefined ? undefined : { field: wrong.field, message: wrong.what };
   }
 
@@ -129,25 +139,25 @@ export class Refinement {
   private judge(c: number): AbstractStep {
     const t = this.held.running(c);
     const u = this.next.running(c);
-    if (!this.held.agreesBeyond(this.next, c, t, u)) return this.explain(c);
-    this.held.local(c, t, u, this.before);
-    this.next.local(c, t, u, this.after);
-    const known = this.known.get(c, this.before, this.after);
+    this.agreesBeyond = this.held.agreesBeyond(this.next, c, t, u);
+    if (!this.agreesBeyond) return this.explain(c);
+    const { key } = this;
+    key[0] = c;
+    const length = this.next.local(c, t, u, key, this.held.local(c, t, u, key, 1));
+    const known = this.known.get(key, length);
     if (known !== undefined) return known;
     const step = this.explain(c);
-    if (step.kind === 'transition') this.known.set(c, this.before, this.after, step);
+    if (step.kind === 'transition') this.known.set(key, length, step);
     return step;
   }
 
   /** The rule of CPU `c` that leads from the held state to the machine's, or in words what the machine did instead. */
   private explain(c: number): AbstractStep {
     this.beginTrying();
-    const instance = this.instances[c].find(
-      (one) => this.apply(one) && this.scratch.failed === 0 && this.found.equals(this.next),
-    );
+    const instance = this.instances[c].find((one) => this.apply(one) && this.scratch.failed === 0 && this.isNext(c));
     return instance === undefined
       ? { kind: 'diverged', divergence: this.divergence(c) }
-      : { kind: 'transition', instance };
+      : this.transitions[instance.number];
   }
 
   private divergence(c: number): Divergence {
@@ -162,6 +172,7 @@ export class Refinement {
     for (const instance of this.instances[c]) {
       if (!this.apply(instance)) continue;
       const name = instanceName(instance, bounds);
+      this.found.setState(this.scratch);
       if (this.found.equals(this.next)) {
         const property = modelPropertySlug(this.scratch.failed);
         const message = `${did}; that is ${name}, which violates ${property} in ${this.design}, but no property of the machine failed`;
@@ -181,23 +192,40 @@ export class Refinement {
   /** The first rule of several starts from the held state. */
   private beginTrying(): void {
     this.held.read(this.scratch);
-    this.applied = false;
+    this.appliedBy = -1;
   }
 
-  /** Does to the held state what the rule does; false where it is not enabled. */
+  /** Does to the held state what the rule does; false where it is not enabled. Takes back what the last one did. */
   private apply(instance: RuleInstance): boolean {
     const { config, bounds } = this.model;
-    if (this.applied) this.held.restore(this.scratch, this.found);
-    this.applied = false;
-    this.scratch.failed = 0;
+    const { scratch, held } = this;
+    if (this.appliedBy >= 0) {
+      held.readThread(scratch.running[this.appliedBy], scratch);
+      held.readCpu(this.appliedBy, scratch);
+      held.readThread(scratch.running[this.appliedBy], scratch);
+    }
+    this.appliedBy = -1;
+    scratch.failed = 0;
     const { apply, first, second, third } = this.table;
     const i = instance.number;
-    if (apply[i](config, bounds, this.scratch, first[i], second[i], third[i]) === false) return false;
-    this.applied = true;
-    this.scratch.irqsLeft = bounds.irqs;
-    this.scratch.nmisLeft = bounds.nmis;
-    this.found.setState(this.scratch);
+    if (apply[i](config, bounds, scratch, first[i], second[i], third[i]) === false) return false;
+    this.appliedBy = first[i];
+    scratch.irqsLeft = bounds.irqs;
+    scratch.nmisLeft = bounds.nmis;
     return true;
+  }
+
+  /** What the rule of CPU `c` has made is the machine's state. A rule changes no other CPU (locality.test.ts). */
+  private isNext(c: number): boolean {
+    const { scratch, next, held } = this;
+    const t = held.running(c);
+    const u = next.running(c);
+    return (
+      next.holdsCpu(scratch, c) &&
+      next.holdsThread(scratch, t) &&
+      (t === u || next.holdsThread(scratch, u)) &&
+      this.agreesBeyond
+    );
   }
 
   private stateOf(key: AbstractKey): State {

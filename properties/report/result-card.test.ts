@@ -30,6 +30,13 @@ const BROKEN: Result = {
   asDeclared: true,
 };
 
+test('a card tells of states for which there was no room how many there are at most', () => {
+  const model = { verdict: 'holds', states: 0, mostStates: 5000, bounds, reductions: [] } as const;
+  expect(resultCard({ ...HOLDS, model }, { colour: false, width: 80 })).toContain(
+    '  model     holds; at most 5,000 states, for which there is no room',
+  );
+});
+
 test('a card has what was declared, what each machine found, and what the design costs', () => {
   const cards = [HOLDS, BROKEN, NOT_DONE].map((result) => resultCard(result, { colour: false, width: 80 }).join('\n'));
   expect(`\n${cards.join('\n\n')}\n`).toMatchInlineSnapshot(`

@@ -27,6 +27,8 @@ export interface Result {
   readonly model?:
     | (Finding & {
         readonly states: number;
+        /** There was no room to count the states: at most so many. */
+        readonly mostStates?: number | undefined;
         readonly bounds: OpenBounds;
         readonly reductions: readonly Reduction[];
       })
@@ -84,7 +86,9 @@ function named(verdict: string, property: string | undefined): string {
   return `${verdict}: ${property}${label && ` (${label})`}`;
 }
 
-function modelInWords({ verdict, property, states, reductions }: NonNullable<Result['model']>): string {
+function modelInWords({ verdict, property, states, mostStates, reductions }: NonNullable<Result['model']>): string {
+  if (mostStates !== undefined)
+    return `${verdict}; at most ${counted(mostStates, 'state')}, for which there is no room`;
   const upTo =
     reductions.length === 0 ? '' : ` up to ${reductions.map((name) => REDUCTION_IN_WORDS[name]).join(' and ')}`;
   return `${named(verdict, property)}; ${counted(states, 'state')}${upTo}`;

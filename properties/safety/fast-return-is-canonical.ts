@@ -4,10 +4,11 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
-import { CPL, RCX, VEC_DF, VEC_NMI } from '../../emulator/registers';
-import { isCanonical } from '../../emulator/words';
+import { CPL, IDTR_BASE, RCX } from '../../emulator/registers';
+import { isCanonical, toVa } from '../../emulator/words';
 import { USER } from '../../model/kinds';
 import { STACK } from '../ghost/ghost';
+import { gateIst } from '../guest/external-vectors';
 import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
@@ -18,10 +19,11 @@ function fastReturnIsCanonical(_scene: Scene, cpu: Cpu): Answer {
   return undefined;
 }
 
-/** Before a delivery. NMI and #DF have an IST stack in every design here. */
+/** Before a delivery. Whether the vector has an IST stack, its gate says. */
 function noDeliveryOnUserStack(scene: Scene, cpu: Cpu, event: Delivery): Answer {
   if (cpu.r[CPL] !== 0 || scene.ghost.words[scene.ghost.cpu(cpu.index) + STACK] !== USER) return undefined;
-  if (event.vector === VEC_NMI || event.vector === VEC_DF) return undefined;
+  const base = toVa(cpu.r[IDTR_BASE], cpu.r[IDTR_BASE + 1]);
+  if (gateIst(scene.view.machine, scene.view.kernelRoot(0), base, event.vector) !== 0) return undefined;
   return `expected no event without IST while rsp is the user's at CPL0, found vector ${event.vector}`;
 }
 
@@ -31,7 +33,7 @@ export const FAST_RETURN_IS_CANONICAL: BuiltInProperty = {
   promise: "SYSRET returns to a canonical address, and nothing is delivered at CPL0 on the user's stack.",
   violated: 'An event ran in kernel mode on a stack that user space chose (CVE-2012-0217 is the classic one).',
   definition:
-    "SYSRET only with a canonical rcx; no event without IST (here: other than NMI and #DF) is delivered at CPL0 while rsp is the user's",
+    "SYSRET only with a canonical rcx; no event whose gate names no IST stack is delivered at CPL0 while rsp is the user's",
   model: '-',
   mutant: 'mainline+sysret-to-noncanonical',
   moments: { sysretReached: fastReturnIsCanonical, delivering: noDeliveryOnUserStack },

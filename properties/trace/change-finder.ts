@@ -37,7 +37,7 @@ export class ChangeFinder {
     let spin: SpinDetector | undefined;
     while (left > 0) {
       const chunk = Math.min(left, SPIN_SAMPLE);
-      monitor.touched = false;
+      monitor.begin();
       const before = machine.cpus[c].r[ICOUNT];
       const result: StepResult = machine.run(c, chunk);
       const done = Math.max(1, (machine.cpus[c].r[ICOUNT] - before) | 0);
@@ -65,7 +65,7 @@ export class ChangeFinder {
     const { machine, monitor } = this.guest;
     let length = 0;
     while (length < limit && !this.waiting.waits(c)) {
-      monitor.touched = false;
+      monitor.begin();
       // One that was found to wait may come back to the memory in which it does.
       const result = machine.run(c, this.waiting.hasWaited(c) ? 1 : limit - length);
       this.instructions += machine.boundaries;
@@ -110,6 +110,7 @@ export class ChangeFinder {
   private judge(c: number): Change | undefined {
     if (this.refinement === undefined || this.diverged !== undefined) return { kind: 'unknown' };
     const step = this.refinement.check(this.guest.monitor, c);
+    this.guest.monitor.touched = false;
     switch (step.kind) {
       case 'stutter':
         return undefined;

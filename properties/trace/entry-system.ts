@@ -6,6 +6,7 @@ import type { Action } from '../../counterexamples/format';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import { CPL, NMI_BLOCKED, NMI_PENDING, RIP, STI_SHADOW } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
+import type { RuleInstance } from '../../model/checker/model';
 import { INTERRUPTS } from '../ghost/ghost';
 import { locationName } from '../guest/location';
 import type { Guest } from '../monitor/guest';
@@ -22,6 +23,18 @@ const STEP_LIMIT = 20_000;
 const SETTLE_LIMIT = 500;
 
 const FIRST: Chooser = () => 0;
+const DONE: Outcome = { kind: 'done', length: 1 };
+
+interface EventOptions {
+  readonly step: Option;
+  readonly irq: Option | undefined;
+  readonly nmi: Option;
+}
+
+function eventOptions(cpu: number, vector: number | undefined): EventOptions {
+  const irq: Option | undefined = vector === undefined ? undefined : { kind: 'irq', cpu, vector };
+  return { step: { kind: 'step', cpu }, irq, nmi: { kind: 'nmi', cpu } };
+}
 
 export class EntrySystem implements BoundarySystem {
   readonly guest: Guest;
@@ -34,7 +47,10 @@ export class EntrySystem implements BoundarySystem {
   private readonly finder: ChangeFinder;
   private readonly initialOutcome: Outcome | undefined;
   private choose: Chooser = FIRST;
-  private readonly choices: number[] = [];
+  /** Choices since the action began. An action that is answered keeps the array. */
+  private choices: number[] = [];
+  /** The options of each CPU, made once. */
+  private readonly events: readonly EventOptions[];
 
   constructor(guest: Guest, refinement: Refinement | undefined) {
     this.guest = guest;
@@ -42,6 +58,7 @@ export class EntrySystem implements BoundarySystem {
     this.refinement = refinement;
     this.image = guest.image;
     this.finder = new ChangeFinder(guest, refinement);
+    this.events = guest.machine.cpus.map(({ index }) => eventOptions(index, this.timerVector));
     guest.machine.choose = (cpu, alternatives) => {
       const choice = this.choose(alternatives);
       this.choices.push(choice);
@@ -104,10 +121,10 @@ export class EntrySystem implements BoundarySystem {
     const options: Option[] = [];
     for (const cpu of this.guest.machine.cpus) {
       const c = cpu.index;
-      if (!this.finder.waiting.waits(c)) options.push({ kind: 'step', cpu: c });
-      if (this.timerVector !== undefined && this.takesIrq(c))
-        options.push({ kind: 'irq', cpu: c, vector: this.timerVector });
-      if (cpu.r[NMI_PENDING] === 0 && !isHeldBack(cpu.r)) options.push({ kind: 'nmi', cpu: c });
+      const { step, irq, nmi } = this.events[c];
+      if (!this.finder.waiting.waits(c)) options.push(step);
+      if (irq !== undefined && this.takesIrq(c)) options.push(irq);
+      if (cpu.r[NMI_PENDING] === 0 && !isHeldBack(cpu.r)) options.push(nmi);
     }
     return options;
   }
@@ -182,7 +199,7 @@ export class EntrySystem implements BoundarySystem {
     const waiting = this.finder.waiting.save();
     this.begin(choose);
     const length = this.finder.stutters(c, SETTLE_LIMIT);
-    const choices = [...this.choices];
+    const { choices } = this;
     this.rollback(mark);
     this.release(mark);
     this.finder.waiting.restore(waiting);
@@ -194,11 +211,11 @@ export class EntrySystem implements BoundarySystem {
 
   private begin(choose: Chooser): void {
     this.choose = choose;
-    this.choices.length = 0;
+    if (this.choices.length > 0) this.choices = [];
   }
 
   private stuttered(option: Extract<Option, { kind: 'run' }>): Taken {
-    const choices = this.choices.length > 0 ? { choices: [...this.choices] } : {};
+    const choices = this.choices.length > 0 ? { choices: this.choices } : {};
     return {
       action: { action: 'run', cpu: option.cpu, count: option.count, ...choices },
       outcome: { kind: 'done', length: 0 },
@@ -207,23 +224,28 @@ export class EntrySystem implements BoundarySystem {
 
   /** The action that a step of CPU `c` turned out to be. */
   private named(c: number, change: Change): Taken {
-    const choices = this.choices.length > 0 ? { choices: [...this.choices] } : {};
-    const named = (rule: string, args: readonly number[]): Action => ({
-      action: 'step',
-      cpu: c,
-      rule,
-      ...(args.length > 0 ? { args: [...args] } : {}),
-      ...choices,
-    });
-    if (change.kind === 'transition')
-      return {
-        action: named(change.instance.rule, change.instance.args.slice(1)),
-        outcome: { kind: 'done', length: 1 },
-      };
-    if (change.kind === 'unknown') return { action: named(ANY_RULE, []), outcome: { kind: 'done', length: 1 } };
-    if (change.kind === 'none') return { action: named(ANY_RULE, []), outcome: { kind: 'disabled', why: change.why } };
-    const guess = change.kind === 'violated' ? this.finder.violatingRule(c, change.property) : undefined;
-    return { action: named(guess?.rule ?? ANY_RULE, guess?.args.slice(1) ?? []), outcome: change };
+    switch (change.kind) {
+      case 'transition':
+        return { action: this.stepOf(c, change.instance), outcome: DONE };
+      case 'unknown':
+        return { action: this.stepOf(c), outcome: DONE };
+      case 'none':
+        return { action: this.stepOf(c), outcome: { kind: 'disabled', why: change.why } };
+      case 'violated':
+        return { action: this.stepOf(c, this.finder.violatingRule(c, change.property)), outcome: change };
+      case 'diverged':
+        return { action: this.stepOf(c), outcome: change };
+    }
+  }
+
+  /** The step by a rule of CPU `cpu`, or by any; with the choices that were made. */
+  private stepOf(cpu: number, instance?: RuleInstance): Action {
+    const { choices } = this;
+    const rule = instance?.rule ?? ANY_RULE;
+    const args = instance === undefined || instance.args.length < 2 ? undefined : instance.args.slice(1);
+    if (choices.length === 0)
+      return args === undefined ? { action: 'step', cpu, rule } : { action: 'step', cpu, rule, args };
+    return args === undefined ? { action: 'step', cpu, rule, choices } : { action: 'step', cpu, rule, args, choices };
   }
 
   perform(action: Action, choose: Chooser = FIRST): Outcome {

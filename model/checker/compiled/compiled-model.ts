@@ -42,6 +42,8 @@ export class CompiledModel<S extends Transient, D> {
   readonly program: Program;
   layout: Layout;
   private values: readonly ValueSet[];
+  /** What is kept of the values already. */
+  private kept: readonly ValueSet[] | undefined;
   private trees: PackedTrees | undefined;
   private readonly key: string | undefined;
   private readonly options: CompileOptions;
@@ -53,6 +55,7 @@ export class CompiledModel<S extends Transient, D> {
     const fresh = options.sources !== undefined || options.full === true;
     this.key = fresh ? undefined : keyOf(this.program, options);
     const before = this.key && recall(`values-${this.key}`, (content) => readValues(wordsIn(content), this.program));
+    this.kept = before || undefined;
     this.values = before || this.closed(options.full ? this.everything() : sampleValues(model, this.program));
     this.layout = makeLayout(this.program, this.values);
   }
@@ -68,7 +71,9 @@ export class CompiledModel<S extends Transient, D> {
 
   /** Keeps which values occur, as far as is known by now, for the next process. */
   keep(): void {
-    if (this.key !== undefined) keep(`values-${this.key}`, bytesIn(Int32Array.from(this.values)));
+    if (this.key === undefined || this.kept === this.values) return;
+    this.kept = this.values;
+    keep(`values-${this.key}`, bytesIn(Int32Array.from(this.values)));
   }
 
   get words(): number {

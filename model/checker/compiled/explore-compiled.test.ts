@@ -20,9 +20,9 @@ function exploreCompiled<S extends Transient, D>(model: Model<S, D>, options?: C
   return answer;
 }
 
-const ONE_TASK: Bounds = { ...DEFAULT_BOUNDS, tasks: 1 };
+const ONE_TASK: Bounds = { ...DEFAULT_BOUNDS, tasks: 1, irqs: 1 };
 const ONE_CPU: Bounds = { cpus: 1, tasks: 2, mms: 2, nesting: 2, nmis: 1, irqs: 1 };
-const NO_NESTING: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 1, nmis: 1, irqs: 1 };
+const NO_NESTING: Bounds = { cpus: 2, tasks: 2, mms: 1, nesting: 1, nmis: 0, irqs: 1 };
 
 const models = new Map<string, EntryModel>();
 
@@ -43,13 +43,26 @@ function answerOf(model: EntryModel): Exploration {
   return answer;
 }
 
-// Two designs are enough here, where generated code is slow; scripts/cross-check.sh compares all of them, and all
-// mutants.
-describe.each(['deferred-pertask', 'deferred-percpu'])('%s', (design) => {
+// One that holds and one that is violated; explore-compiled.searches.test.ts has all designs, and
+// scripts/cross-check.sh all mutants, too.
+describe.each(['mainline', 'deferred-percpu'])('%s', (design) => {
   test.each([ONE_TASK, ONE_CPU])('verdict, counts and trace are those of the direct search at %p', (bounds) => {
     const model = modelOf(design, bounds);
     expect(exploreCompiled(model)).toEqual(answerOf(model));
   });
+});
+
+test('a probe finds a near violation before anything is translated, and leaves what holds to a search', () => {
+  const untranslated = (design: string) => ({
+    ...modelOf(design, ONE_TASK),
+    ruleFiles: () => {
+      throw new Error('translated');
+    },
+  });
+  const bad = untranslated('deferred-percpu');
+  expect(exploreCompiled(bad, { probe: true })).toEqual(explore(bad));
+  expect(() => exploreCompiled(bad)).toThrow('translated');
+  expect(() => exploreCompiled(untranslated('mainline'), { probe: true })).toThrow('translated');
 });
 
 test('a search for one property passes the violations of others, as the direct one does', () => {

@@ -13,9 +13,10 @@ import { applyInstance } from '../search/successors';
 import { type BulkAnswer, exploreInBulk } from './bulk/explore-bulk';
 import { CompiledModel, type CompileOptions } from './compiled-model';
 import { type Capacities, FIRST_CAPACITIES, roomier } from './components';
+import { Crew } from './crew';
 import { LearnableModel, WORTH_REMEMBERING } from './learnable';
 import { OrderedSearch, type Stop } from './ordered-search';
-import { Crew, ParallelSearch, type ParallelStop } from './parallel-search';
+import { ParallelSearch, type ParallelStop } from './parallel-search';
 import { estimateStates, type Observed, Reporter } from './progress';
 import { pathTo } from './trace';
 
@@ -25,6 +26,11 @@ export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
   readonly threads?: number;
   /** Take states together where the model allows it: much faster, and the answer has no depth. */
   readonly bulk?: boolean;
+  /**
+   * Look for a violation among the first states by direct execution, before anything is translated: most violations are
+   * near. The answer is the same.
+   */
+  readonly probe?: boolean;
   /**
    * Room for values of components to begin with; a search that needs more begins anew with more.
    *
@@ -46,6 +52,10 @@ function limitsOf<S>(options: CompiledOptions<S>): Limits {
   return { memoryBytes: memoryMiB * 2 ** 20, stopAtDepth, reportsDeadlock: deadlock ?? property === undefined };
 }
 
+function threadsOf<S>({ threads = 1 }: CompiledOptions<S>): number {
+  return threads;
+}
+
 function countsOf({ states, transitions, depth }: Required<Pick<Exploration, 'states' | 'transitions' | 'depth'>>) {
   return { states, transitions, depth };
 }
@@ -62,8 +72,25 @@ function needOf(search: ParallelSearch, { neededBytes }: BulkAnswer): Pick<Explo
   return { neededMiB: Math.ceil((search.bytes / search.states) * (Math.max(states, search.states) / 2 ** 20)) };
 }
 
+/** What a probe may take: some ten thousand states, in a fifth of a second. */
+const PROBE_MIB = 2;
+
+/** A violation or a deadlock among the first states, if a probe is asked for and finds one. */
+function probed<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>): Exploration | undefined {
+  const { probe = false, memoryMiB = DEFAULT_MEMORY_MIB, shouldStop, stopAtDepth, deadlock } = options;
+  if (!probe) return undefined;
+  const found = explore(model, {
+    memoryMiB: Math.min(PROBE_MIB, memoryMiB),
+    ...(shouldStop === undefined ? {} : { shouldStop }),
+    ...(stopAtDepth === undefined ? {} : { stopAtDepth }),
+    ...(deadlock === undefined ? {} : { deadlock }),
+  });
+  return found.trace === undefined ? undefined : found;
+}
+
 /** The answer of a search in bulk, if the model and the options allow it. */
 function inBulk<S extends Transient, D>(
+  crew: Crew,
   model: Model<S, D>,
   options: CompiledOptions<S>,
   reporter: Reporter,
@@ -71,7 +98,8 @@ function inBulk<S extends Transient, D>(
   const { bulk = false, symmetry, por, stopAtDepth } = options;
   if (!bulk || symmetry || por || stopAtDepth !== undefined) return {};
   const { memoryBytes, reportsDeadlock } = limitsOf(options);
-  return exploreInBulk(model, options, { memoryBytes, reportsDeadlock, poll: (search) => reporter.poll(search) });
+  const poll = (search: Observed) => reporter.poll(search);
+  return exploreInBulk(model, options, crew, { threads: threadsOf(options), memoryBytes, reportsDeadlock, poll });
 }
 
 interface Counted {
@@ -79,35 +107,25 @@ interface Counted {
   readonly stop: ParallelStop;
 }
 
-function count<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>, reporter: Reporter): Counted {
-  const threads = options.threads ?? 1;
-  const crew = new Crew(threads - 1);
-  try {
-    return countWith(crew, threads, model, options, reporter);
-  } finally {
-    crew.dismiss();
-  }
-}
-
 /**
  * A reduced search keeps its states one by one, a plain one in blocks: where there is no room for the one, there may be
  * for the other.
  */
 function countWithRoom<S extends Transient, D>(
+  crew: Crew,
   model: Model<S, D>,
   options: CompiledOptions<S>,
   reporter: Reporter,
 ): Counted & Pick<Exploration, 'reductions'> {
-  const asked = count(model, options, reporter);
+  const asked = count(crew, model, options, reporter);
   if (asked.stop.kind !== 'memory' || !(options.symmetry || options.por)) return asked;
-  const plain = count(model, { ...options, symmetry: false, por: false }, reporter);
+  const plain = count(crew, model, { ...options, symmetry: false, por: false }, reporter);
   return plain.stop.kind === 'memory' ? asked : { ...plain, reductions: [] };
 }
 
 /** Searches until the layout has a code for everything that is met, and there is room for it. */
-function countWith<S extends Transient, D>(
+function count<S extends Transient, D>(
   crew: Crew,
-  threads: number,
   model: Model<S, D>,
   options: CompiledOptions<S>,
   reporter: Reporter,
@@ -122,7 +140,7 @@ function countWith<S extends Transient, D>(
   for (let { capacities, steps } = known; ; ) {
     const initial = compiled.initial();
     const poll = (observed: Observed) => reporter.poll(observed);
-    const limits = { ...limitsOf(options), threads: hashes ? 1 : threads, hashes, poll };
+    const limits = { ...limitsOf(options), threads: hashes ? 1 : threadsOf(options), hashes, poll };
     const search = new ParallelSearch(learnable.learnable(capacities), crew, limits, steps);
     const stop = search.run(initial);
     // What has been learnt of other values, or for other capacities, is worth nothing.
@@ -213,6 +231,34 @@ function depthOf<S extends Transient, D>(search: OrderedSearch<S, D>): number {
   return search.levels.length === 0 ? 0 : search.depth + 1;
 }
 
+/** The search that only counts and judges; undefined where it has met a violation or a deadlock. */
+function countAndJudge<S extends Transient, D>(
+  crew: Crew,
+  model: Model<S, D>,
+  options: CompiledOptions<S>,
+  reporter: Reporter,
+): Exploration | undefined {
+  const bulk = inBulk(crew, model, options, reporter);
+  if (bulk.exploration !== undefined) return bulk.exploration;
+  const { search, stop, reductions } = countWithRoom(crew, model, options, reporter);
+  const found = {
+    ...countsOf(search),
+    ...costsOf(search),
+    ...(reductions === undefined ? {} : { reductions }),
+  };
+  switch (stop.kind) {
+    case 'done':
+      return { verdict: 'holds', ...found };
+    case 'depth':
+    case 'interrupted':
+      return { verdict: 'unknown', reason: stop.kind, ...found };
+    case 'memory':
+      return { verdict: 'unknown', reason: 'memory', ...needOf(search, bulk), ...found };
+    default:
+      return undefined;
+  }
+}
+
 /**
  * The same question and the same answer as `explore`, by generated code. The model has to name its `ruleFiles`. Blocks
  * this thread meanwhile. Throws RangeError where the model cannot be translated as it is, and TranslationError, with
@@ -228,26 +274,14 @@ export function exploreCompiled<S extends Transient, D>(
   const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
-  const bulk = inBulk(model, options, reporter);
-  if (bulk.exploration !== undefined) return bulk.exploration;
-  const { search, stop, reductions } = countWithRoom(model, options, reporter);
-  const used = reductions === undefined ? {} : { reductions };
-  switch (stop.kind) {
-    case 'done':
-      return { verdict: 'holds', ...countsOf(search), ...costsOf(search), ...used };
-    case 'depth':
-    case 'interrupted':
-      return { verdict: 'unknown', reason: stop.kind, ...countsOf(search), ...costsOf(search), ...used };
-    case 'memory':
-      return {
-        verdict: 'unknown',
-        reason: 'memory',
-        ...needOf(search, bulk),
-        ...countsOf(search),
-        ...costsOf(search),
-        ...used,
-      };
-    default:
-      return ordered();
+  const near = probed(model, options);
+  if (near !== undefined) return near;
+  const crew = new Crew(threadsOf(options) - 1);
+  try {
+    const counted = countAndJudge(crew, model, options, reporter);
+    if (counted !== undefined) return counted;
+  } finally {
+    crew.dismiss();
   }
+  return ordered();
 }

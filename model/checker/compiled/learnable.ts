@@ -32,6 +32,15 @@ export const LEARNT = '.learnt';
 /** Of each capacity: an array of so many entries can still be made. */
 const MOST_ROOM = 2 ** 26;
 
+/** What is found out about the steps, and the words in which that is kept. */
+interface Kept extends Pick<Generated, 'footprints' | 'shared'> {
+  readonly words: Int32Array;
+}
+
+function withWords(generated: Generated): Kept {
+  return { ...generated, words: generatedWords(generated) };
+}
+
 /** Capacities and steps as one piece. */
 function learntWords(capacities: Capacities, steps: Int32Array): Int32Array {
   const words = new Int32Array(CAPACITIES.length + steps.length);
@@ -67,10 +76,9 @@ export class LearnableModel<S extends Transient, D> {
     this.compiled.keep();
     const { cpus, tasks } = model.bounds;
     const threads = model.running === undefined ? 0 : tasks + cpus;
-    const generated = this.generated();
-    const { footprints, shared } = generated;
+    const { footprints, shared, words } = this.generated();
     return {
-      trees: stepTrees(generatedWords(generated), layout, this.counts()),
+      trees: stepTrees(words, layout, this.counts()),
       footprints,
       masks: makeMasks(layout, cpus, threads, shared, model.running),
       slots: makeSlots(cpus, threads, capacities),
@@ -113,14 +121,17 @@ export class LearnableModel<S extends Transient, D> {
     return `${this.name()}${this.options.symmetry ? '-renamed' : ''}${kind === 'bulk' ? '-bulk' : ''}${LEARNT}`;
   }
 
-  private generated(): Generated {
+  private generated(): Kept {
     const { layout } = this.compiled;
-    if (this.options.sources !== undefined) return this.generate();
+    if (this.options.sources !== undefined) return withWords(this.generate());
     const name = `${this.name()}.trees`;
-    const known = recall(name, (content) => readGenerated(wordsIn(content), layout, this.counts()));
+    const known = recall(name, (content) => {
+      const words = wordsIn(content);
+      return { ...readGenerated(words, layout, this.counts()), words };
+    });
     if (known !== undefined) return known;
-    const made = this.generate();
-    keep(name, bytesIn(generatedWords(made)));
+    const made = withWords(this.generate());
+    keep(name, bytesIn(made.words));
     return made;
   }
 

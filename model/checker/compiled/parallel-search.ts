@@ -3,8 +3,8 @@
  * over; the workers need nothing from this thread's event loop. Which of several violations it meets first is chance: a
  * search in order (ordered-search.ts) tells more.
  */
-import { Worker } from 'node:worker_threads';
 import { CAPACITIES, type Capacity } from './components';
+import type { Crew } from './crew';
 import type { Learnable } from './lesson';
 import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
@@ -31,44 +31,6 @@ export type ParallelStop =
   | { readonly kind: 'reserve' }
   /** More values than there is room for: to be begun anew with more. */
   | { readonly kind: 'full'; readonly what: Capacity };
-
-const WORKER = require.resolve('./parallel-worker');
-
-/** From the TypeScript sources (tests, benchmarks) a worker has to load the compiler hook first. */
-const FROM_SOURCE = `const { workerData } = require('node:worker_threads');
-require(workerData.hook).register({ target: 'es2022' });
-require(workerData.worker);`;
-
-function startWorker(): Worker {
-  const worker = WORKER.endsWith('.ts')
-    ? new Worker(FROM_SOURCE, {
-        eval: true,
-        workerData: { worker: WORKER, hook: require.resolve('esbuild-register/dist/node') },
-      })
-    : new Worker(WORKER);
-  // The search goes on without a thread that does not start, and says with how many it was; one that fails later has
-  // stopped it.
-  worker.on('error', (error) => process.emitWarning(`a thread of the search ended: ${error.message}`));
-  worker.unref();
-  return worker;
-}
-
-/** The workers of one search after the other. They load while this thread loads the model. */
-export class Crew {
-  private readonly workers: readonly Worker[];
-
-  constructor(size: number) {
-    this.workers = Array.from({ length: size }, startWorker);
-  }
-
-  takePart(shared: Shared): void {
-    for (const worker of this.workers) worker.postMessage(send(shared));
-  }
-
-  dismiss(): void {
-    for (const worker of this.workers) void worker.terminate();
-  }
-}
 
 export class ParallelSearch implements Observed {
   readonly sizes: number[] = [];
@@ -145,7 +107,7 @@ export class ParallelSearch implements Observed {
 
   run(initial: Int32Array): ParallelStop {
     const { shared, options } = this;
-    if (!options.hashes) this.crew.takePart(shared);
+    if (!options.hashes) this.crew.takePart({ kind: 'blocks', shared: send(shared) });
     const first = new SearchThread(shared, () => {
       this.watch();
       return options.poll(this);

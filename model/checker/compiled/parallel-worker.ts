@@ -1,12 +1,16 @@
 /**
- * The program of a worker thread of parallel searches. It is let in when a level ends, so nobody waits for it to start.
+ * The program of a worker thread of searches. It is let in between two levels, or two phases, so nobody waits for it to
+ * start.
  */
 import { parentPort } from 'node:worker_threads';
+import { BulkThread } from './bulk/bulk-thread';
+import type { Work } from './crew';
 import { SearchThread } from './search-thread';
-import { CRASHED, receive, type Sent, type Shared } from './shared-search';
+import { CRASHED, receive } from './shared-search';
 
-function takePart(shared: Shared): void {
-  const thread = new SearchThread(shared, () => false);
+function takePart(work: Work): void {
+  const thread =
+    work.kind === 'bulk' ? new BulkThread(work.plan, () => false) : new SearchThread(receive(work.shared), () => false);
   try {
     thread.join();
     thread.run();
@@ -17,4 +21,4 @@ function takePart(shared: Shared): void {
   }
 }
 
-parentPort?.on('message', (sent: Sent) => takePart(receive(sent)));
+parentPort?.on('message', takePart);

@@ -6,6 +6,7 @@
  *
  * What is new goes to the own list of the next level.
  */
+import { Barrier } from './barrier';
 import { BlockTable } from './block-table';
 import { CAPACITIES } from './components';
 import {
@@ -35,9 +36,6 @@ import { BLOCK_STATES } from './state-set';
 /** In entries. */
 const CHUNK = 64;
 const BATCH = 512;
-/** Looks at a barrier that long before it sleeps. */
-const SPINS = 2000;
-const NAP_MS = 2;
 const POLL_EVERY = 32;
 /**
  * Hints are 32-bit integers, and 0 is none. All threads begin at the same one, so that what a hint of another thread
@@ -46,10 +44,11 @@ const POLL_EVERY = 32;
 const FIRST_BASE = 1;
 const MOST_BASE = 2 ** 30;
 
-const { add, load, store, compareExchange, wait, notify } = Atomics;
+const { add, store, compareExchange } = Atomics;
 
 export class SearchThread {
   private readonly shared: Shared;
+  private readonly barrier: Barrier;
   /** 0 is the first thread; the others get their numbers when they join. */
   private me = 0;
   private readonly kernel: Kernel;
@@ -78,6 +77,7 @@ export class SearchThread {
   constructor(shared: Shared, poll: () => boolean) {
     const { words, learnable, steps, threads } = shared;
     this.shared = shared;
+    this.barrier = new Barrier(shared.control, () => this.heedPoll());
     this.poll = poll;
     const { slots } = learnable;
     const shape = kernelShape(learnable);
@@ -110,33 +110,21 @@ export class SearchThread {
 
   /** Waits to be let in, which happens between two levels. */
   join(): void {
-    const { control } = this.shared;
-    this.me = add(control, place.READY, 1) + 1;
-    while (load(control, place.ACTIVE) <= this.me && !this.stopped())
-      wait(control, place.ACTIVE, load(control, place.ACTIVE), NAP_MS);
-    // The level that it may take part in has not begun yet, perhaps.
-    while (load(control, place.GENERATION) < load(control, place.ACTIVE_SINCE) && !this.stopped())
-      wait(control, place.GENERATION, load(control, place.GENERATION), NAP_MS);
-    this.parity = control[place.DEPTH] & 1;
+    this.me = this.barrier.join();
+    this.parity = this.shared.control[place.DEPTH] & 1;
   }
 
   /** Until somebody says stop. */
   run(): void {
-    while (!this.stopped()) {
+    while (!this.barrier.isStopped) {
       this.level();
-      this.arrive();
+      this.barrier.arrive(() => this.nextLevel());
       this.parity ^= 1;
     }
   }
 
   stop(reason: number): void {
-    const { control } = this.shared;
-    compareExchange(control, place.STOP, place.RUNNING, reason);
-    notify(control, place.GENERATION);
-  }
-
-  private stopped(): boolean {
-    return load(this.shared.control, place.STOP) !== place.RUNNING;
+    this.barrier.stop(reason);
   }
 
   private level(): void {
@@ -223,7 +211,7 @@ export class SearchThread {
   /** Marks the batch of n words; answers whether the search goes on. */
   private flush(n: number): boolean {
     const { lists } = this.shared;
-    if (this.stopped()) return false;
+    if (this.barrier.isStopped) return false;
     const list = lists[this.me][this.parity ^ 1];
     // A successor makes one entry at most.
     if (this.end + (n / batchStride(this.shared.words)) * this.stride > list.length || !this.hasRoom(n)) {
@@ -260,22 +248,11 @@ export class SearchThread {
     control[place.transitionsOf(this.me) + 1] = Math.floor(this.transitions / 2 ** 30);
   }
 
-  /** The end of a level is a barrier: the last thread to arrive prepares the next level. */
-  private arrive(): void {
-    const { control } = this.shared;
-    const generation = load(control, place.GENERATION);
-    if (add(control, place.ARRIVED, 1) === load(control, place.ACTIVE) - 1) {
-      store(control, place.ARRIVED, 0);
-      this.nextLevel();
-      add(control, place.GENERATION, 1);
-      notify(control, place.GENERATION);
-      return;
-    }
-    this.waitFor(place.GENERATION, generation, () => {
-      if (this.polls++ % POLL_EVERY === 0 && this.poll()) this.stop(place.INTERRUPTED);
-    });
+  private heedPoll(): void {
+    if (this.polls++ % POLL_EVERY === 0 && this.poll()) this.stop(place.INTERRUPTED);
   }
 
+  /** For the last thread that arrives at the end of a level. */
   private nextLevel(): void {
     const { control, threads, stopAtDepth } = this.shared;
     let states = 0;
@@ -290,20 +267,5 @@ export class SearchThread {
     if (control[place.LEVEL] === 0) return this.stop(place.DONE);
     control[place.DEPTH]++;
     if (control[place.DEPTH] === stopAtDepth) this.stop(place.TOO_DEEP);
-    // Threads that are ready by now take part from here on.
-    const active = 1 + load(control, place.READY);
-    if (active === control[place.ACTIVE]) return;
-    store(control, place.ACTIVE_SINCE, control[place.GENERATION] + 1);
-    store(control, place.ACTIVE, active);
-    notify(control, place.ACTIVE);
-  }
-
-  /** Until the counter at `where` is no longer what it was, or the search stops. */
-  private waitFor(where: number, was: number, meanwhile?: () => void): void {
-    const { control } = this.shared;
-    for (let spin = 0; load(control, where) === was && !this.stopped(); spin++) {
-      meanwhile?.();
-      if (spin > SPINS) wait(control, where, was, NAP_MS);
-    }
   }
 }

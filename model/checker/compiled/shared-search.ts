@@ -26,7 +26,7 @@ export const PEAK_UNIT = 1024;
 /** States of the level that is being expanded, and of all levels up to it. */
 export const LEVEL = 224;
 export const UP_TO_LEVEL = 225;
-const FIRST_THREAD = 256;
+export const FIRST_THREAD = 256;
 const THREAD = 64;
 
 /** Places of thread t: the cursor of its list (in words), the ends of its two lists, its counts. */

@@ -47,6 +47,8 @@ const valueIn = (set: ValueSet) => 31 - Math.clz32(set);
 interface Waiting {
   readonly view: Element;
   readonly action: Action;
+  /** So many sleepers there were when it was tried. */
+  readonly tried: number;
 }
 
 class FixpointSearch {
@@ -110,18 +112,32 @@ class FixpointSearch {
   /** Views and sleepers become more on the way: what comes late is tried with what came before it. */
   private close(): void {
     const own = this.system.actions.filter(({ actor }) => actor <= 0);
-    const isOther = ({ actor, rule }: Action) => actor >= this.tracked.length && this.interfering.has(rule);
+    let others: Action[] = [];
     for (let done = 0, count = -1; count !== this.size(); ) {
       count = this.size();
-      const others = this.system.actions.filter(isOther);
-      for (const view of this.views.slice(0, done)) this.expand(view, others);
-      for (const { view, action } of this.waiting.splice(0)) this.expand(view, [action]);
-      for (; done < this.views.length; done++) this.expand(this.views[done], [...own, ...others]);
+      const late = this.othersActions().filter((action) => !others.includes(action));
+      if (late.length > 0) for (const view of this.views.slice(0, done)) this.expand(view, late);
+      others = [...others, ...late];
+      for (const each of this.waiting.splice(0)) {
+        if (each.tried === this.sleeperCount()) this.waiting.push(each);
+        else this.expand(each.view, [each.action]);
+      }
+      const actions = [...own, ...others];
+      for (; done < this.views.length; done++) this.expand(this.views[done], actions);
     }
+  }
+
+  /** Steps of CPUs that the view does not have, of rules that may write to it. */
+  private othersActions(): Action[] {
+    return this.system.actions.filter(({ actor, rule }) => actor >= this.tracked.length && this.interfering.has(rule));
   }
 
   private size(): number {
     return this.keys.size + this.interfering.size;
+  }
+
+  private sleeperCount(): number {
+    return THREAD_KINDS.reduce((sum, kind) => sum + this.sleepers[kind].length, 0);
   }
 
   private raise(kind: Obstacle, property?: number): never {
@@ -178,17 +194,20 @@ class FixpointSearch {
     const { runs } = this.scene;
     for (const action of actions) {
       this.action = action;
-      this.open.clear();
-      const threads = action.threads.length === 0 ? [] : action.threads.filter((thread) => !runs.includes(thread));
-      if (threads.length === 0) {
+      // An empty set that is cleared is made anew, and this is done for each action of each view.
+      if (this.open.size > 0) this.open.clear();
+      if (action.threads.every((thread) => runs.includes(thread))) {
         this.walk(action.tree, this.atSteps);
         continue;
       }
       this.hasLeaf = false;
       this.walk(action.tree, this.atProbe);
       if (!this.hasLeaf) continue;
-      this.waiting.push({ view, action });
-      this.place(threads, 0);
+      this.waiting.push({ view, action, tried: this.sleeperCount() });
+      this.place(
+        action.threads.filter((thread) => !runs.includes(thread)),
+        0,
+      );
     }
   }
 
@@ -250,17 +269,13 @@ class FixpointSearch {
           for (const view of form.orders(values, system.bounds, this.tracked)) this.addView(view);
         });
         if (isOthers) return;
-        const touched = new Set(written.map(({ cell }) => form.owners[cell]));
-        const isTouched = (thread: number) =>
-          [...touched].some(({ over, index }) => over === 'thread' && index === thread);
+        const isTouched = (thread: number) => written.some(({ cell }) => form.isOf(cell, thread));
         const sleeping = [
           ...scene.runs.filter((thread) => !runs.includes(thread)),
           ...scene.asleep.filter((thread) => !runs.includes(thread) && isTouched(thread)),
         ];
         for (const thread of sleeping)
-          this.eachOf(form.threadCells(thread), (values) =>
-            this.addSleeper(Uint8Array.from(values), form.kindOf(thread)),
-          );
+          this.eachOf(form.threadCells(thread), (values) => this.addSleeper(values, form.kindOf(thread)));
       });
     scene.rollback(mark);
   }
@@ -295,11 +310,15 @@ class FixpointSearch {
   }
 
   /** Calls `then` with each combination of values that these cells may have. */
-  private eachOf(cells: readonly number[], then: (values: readonly number[]) => void): void {
+  private eachOf(cells: readonly number[], then: (values: Values) => void): void {
     const { scene } = this;
     const { sets } = scene;
     const open = cells.find((cell) => !isSingle(sets[cell]));
-    if (open === undefined) return then(cells.map((cell) => valueIn(sets[cell])));
+    if (open === undefined) {
+      const values = new Uint8Array(cells.length);
+      for (let i = 0; i < cells.length; i++) values[i] = valueIn(sets[cells[i]]);
+      return then(values);
+    }
     for (let rest = sets[open]; rest !== 0; rest &= rest - 1) {
       const mark = scene.mark();
       scene.put(open, rest & -rest);

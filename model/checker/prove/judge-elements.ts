@@ -1,7 +1,7 @@
 /**
  * Which property a view or a sleeper may violate, whatever the rest of the state is.
  */
-import { type GrownTree, walk } from './grown-tree';
+import { type GrownTree, type Walker, walk } from './grown-tree';
 import type { Condition, ProofSystem } from './proof-system';
 import { Scene } from './scene';
 import type { ThreadKind, Values } from './views';
@@ -22,6 +22,18 @@ export class ElementJudge {
   private readonly system: ProofSystem;
   private readonly scene: Scene;
   private readonly tracked: readonly number[];
+  /** The conditions that speak of some CPUs and threads, by these. */
+  private readonly concerning = new Map<string, readonly Condition[]>();
+  private readonly open = new Set<number>();
+  private fails = false;
+  private readonly walker: Walker = {
+    asked: (cell) => {
+      if (!isSingle(this.scene.sets[cell])) this.open.add(cell);
+    },
+    leaf: () => {
+      this.fails = true;
+    },
+  };
 
   constructor(system: ProofSystem) {
     this.system = system;
@@ -43,29 +55,27 @@ export class ElementJudge {
 
   /** The first condition that may fail, of those that speak of these CPUs or threads. */
   private failure(cpus: readonly number[], threads: readonly number[]): Failure | undefined {
-    for (const condition of this.system.conditions) {
-      if (!concerns(condition, cpus, threads)) continue;
-      const open = this.openAtFailure(condition.tree);
-      if (open !== undefined) return { property: condition.property, open };
-    }
+    for (const { tree, property } of this.conditionsOf(cpus, threads))
+      if (this.mayFail(tree)) return { property, open: [...this.open] };
     return undefined;
   }
 
-  /** undefined if the condition holds. */
-  private openAtFailure(tree: GrownTree): number[] | undefined {
+  private conditionsOf(cpus: readonly number[], threads: readonly number[]): readonly Condition[] {
+    const key = `${cpus.join()} ${threads.join()}`;
+    const known = this.concerning.get(key);
+    if (known !== undefined) return known;
+    const found = this.system.conditions.filter((condition) => concerns(condition, cpus, threads));
+    this.concerning.set(key, found);
+    return found;
+  }
+
+  /** May the condition fail? What that depends on, of what is left open, is in `open` then. */
+  private mayFail(tree: GrownTree): boolean {
     const { sets, own } = this.scene;
-    const open = new Set<number>();
-    let fails = false;
-    const walker = {
-      asked: (cell: number) => {
-        if (!isSingle(sets[cell])) open.add(cell);
-      },
-      leaf: () => {
-        fails = true;
-      },
-    };
-    while (!walk(tree.tree, sets, own, walker)) tree.grow(sets);
-    return fails ? [...open] : undefined;
+    if (this.open.size > 0) this.open.clear();
+    this.fails = false;
+    while (!walk(tree.tree, sets, own, this.walker)) tree.grow(sets);
+    return this.fails;
   }
 }
 

@@ -20,14 +20,52 @@ export class TooFewNames extends Error {
 
 type Sizes = Pick<Bounds, 'cpus' | 'tasks' | 'mms'>;
 
+const NONE = -1;
+
+/** The names that things of one sort have got, by their old ones. */
+class Given {
+  count = 0;
+  private images = new Int8Array(0);
+
+  clear(): void {
+    this.images.fill(NONE);
+    this.count = 0;
+  }
+
+  /** -1 for none. */
+  get(value: number): number {
+    return value < this.images.length ? this.images[value] : NONE;
+  }
+
+  set(value: number, image: number): void {
+    if (value >= this.images.length) {
+      const images = new Int8Array(2 * (value + 1)).fill(NONE);
+      images.set(this.images);
+      this.images = images;
+    }
+    this.images[value] = image;
+    this.count++;
+  }
+
+  /** The name that it has, or else the first one that none has. Throws TooFewNames where there are only `room`. */
+  next(value: number, room: number): number {
+    const known = this.get(value);
+    if (known >= 0) return known;
+    if (this.count >= room) throw new TooFewNames(`a component mentions more than ${room} CPUs or address spaces`);
+    const image = this.count;
+    this.set(value, image);
+    return image;
+  }
+}
+
 /** Gives names of a system of the size `to` to what bears names of systems of other sizes. */
 export class NameGiver {
   private readonly to: Sizes;
   private from: Sizes;
   private readonly keepsMms: boolean;
-  private readonly cpus = new Map<number, number>();
-  private readonly mms = new Map<number, number>();
-  private readonly tasks = new Map<number, number>();
+  private readonly cpus = new Given();
+  private readonly mms = new Given();
+  private readonly tasks = new Given();
   /** By the new name of the address space, how many of its tasks have new names. */
   private readonly perMm: number[] = [];
   private mostCpus = 0;
@@ -71,22 +109,22 @@ export class NameGiver {
   }
 
   private cpu(value: number): number {
-    const image = given(this.cpus, value, this.to.cpus);
-    this.mostCpus = Math.max(this.mostCpus, this.cpus.size);
+    const image = this.cpus.next(value, this.to.cpus);
+    this.mostCpus = Math.max(this.mostCpus, this.cpus.count);
     return image;
   }
 
   private mm(value: number): number {
     if (this.keepsMms) return value;
-    const image = given(this.mms, value, Math.max(1, this.to.mms));
-    this.mostMms = Math.max(this.mostMms, this.mms.size);
+    const image = this.mms.next(value, Math.max(1, this.to.mms));
+    this.mostMms = Math.max(this.mostMms, this.mms.count);
     return image;
   }
 
   /** A model without address spaces has its tasks in one. */
   private task(value: number): number {
     const known = this.tasks.get(value);
-    if (known !== undefined) return known;
+    if (known >= 0) return known;
     const mm = this.from.mms === 0 ? 0 : this.mm(value % this.from.mms);
     const nth = this.perMm[mm] ?? 0;
     const image = mm + nth * Math.max(1, this.to.mms);
@@ -96,13 +134,4 @@ export class NameGiver {
     this.tasks.set(value, image);
     return image;
   }
-}
-
-function given(names: Map<number, number>, value: number, room: number): number {
-  const known = names.get(value);
-  if (known !== undefined) return known;
-  if (names.size >= room) throw new TooFewNames(`a component mentions more than ${room} CPUs or address spaces`);
-  const image = names.size;
-  names.set(value, image);
-  return image;
 }

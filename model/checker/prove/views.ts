@@ -87,6 +87,12 @@ export class ViewForm {
     return thread < this.bounds.tasks ? 'task' : 'idle';
   }
 
+  /** Is it a cell of this thread? */
+  isOf(cell: number, thread: number): boolean {
+    const { over, index } = this.owners[cell];
+    return over === 'thread' && index === thread;
+  }
+
   cpuCells(cpu: number): readonly number[] {
     return this.cpus.cells[cpu];
   }
@@ -117,11 +123,11 @@ export class ViewForm {
   }
 
   /** `named` with the CPUs in each order: a view of two is kept twice, and the first CPU takes the steps of both. */
-  orders(values: readonly number[], from: Bounds, cpus: readonly number[]): Values[] {
+  orders(values: Values, from: Bounds, cpus: readonly number[]): Values[] {
     const first = this.named(values, from, cpus);
     if (this.tracked === 1) return [first];
     const width = values.length / 2;
-    return [first, this.named([...values.slice(width), ...values.slice(0, width)], from, [...cpus].reverse())];
+    return [first, this.named([...values.subarray(width), ...values.subarray(0, width)], from, [...cpus].reverse())];
   }
 
   /**
@@ -130,7 +136,7 @@ export class ViewForm {
    */
   named(values: ArrayLike<number>, from: Bounds, cpus: readonly number[]): Values {
     const { nameGiver } = this;
-    const view = Uint8Array.from(values);
+    const view = new Uint8Array(values);
     const width = view.length / this.tracked;
     nameGiver.begin(from, cpus);
     if (this.running.length > 0) {

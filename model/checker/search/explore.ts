@@ -78,15 +78,15 @@ export interface Exploration {
   readonly transitions: number;
   /** The length of the trace; without one, the depth of the last state expanded. A search in bulk has no levels. */
   readonly depth?: number;
-  /** With the reason `memory`: an estimate of what the whole search would have needed, where there is one. */
+  /** With the reason `memory`, and beside `mostStates`: what all would have needed, where there is an estimate. */
   readonly neededMiB?: number;
+  /** There was no room to count the states: there are no more than this, and `states` and `transitions` are 0. */
+  readonly mostStates?: number;
   /** The reductions that were really used, if they are not those that were asked for: without one there was room. */
   readonly reductions?: readonly ('symmetry' | 'por')[];
   /** Most bytes that the states took, set and frontier, at the end of a level; where the search counts them. */
   readonly bytes?: number;
-  /**
-   * Threads that took part, where the search may have several: one that starts too late for a short search does not.
-   */
+  /** Threads that took part, where there may be several: one that starts too late for a short search does not. */
   readonly joined?: number;
   /** To the violation, the deadlock or the goal. */
   readonly trace?: readonly RuleInstance[];

@@ -144,6 +144,14 @@ function rowFinder(schema: Schema): (state: Loose) => number[][] {
   };
 }
 
+/** By the word, the first cell of it; and the number of cells behind that of the last word. */
+function startsOf(cells: readonly PackedCell[], words: number): Int32Array {
+  const starts = new Int32Array(words + 1);
+  for (const { word } of cells) starts[word + 1]++;
+  for (let word = 0; word < words; word++) starts[word + 1] += starts[word];
+  return starts;
+}
+
 /**
  * The columns of the layout that the loops read. `last` marks the last cell of a word; word w has the cells from
  * `starts[w]` up to `starts[w + 1]`.
@@ -154,7 +162,7 @@ function tableOf(cells: readonly PackedCell[], rows: readonly (readonly number[]
   return {
     words,
     cells,
-    starts: Int32Array.from({ length: words + 1 }, (_, word) => cells.filter((cell) => cell.word < word).length),
+    starts: startsOf(cells, words),
     last: Uint8Array.from(cells, (cell, i) => (cells[i + 1]?.word === cell.word ? 0 : 1)),
     rows: Int32Array.from(places, (place) => place.r),
     elements: Int32Array.from(places, (place) => place.element),

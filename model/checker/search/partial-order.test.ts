@@ -73,8 +73,9 @@ function answers(id: string, bounds: Bounds, reductions: { readonly por: boolean
   return { plain: pick(explore(made)), reduced: pick(explore(made, reductions)) };
 }
 
+// Some designs and mutants; reductions.searches.test.ts has all of them.
 test.each([
-  'deferred-pertask',
+  'mainline',
   'deferred-percpu',
   'no-pti',
   'deferred-pertask+sp0-not-switched',

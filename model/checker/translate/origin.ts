@@ -7,7 +7,7 @@
  * - the versions of this package, of Node, and of ts-morph with the TypeScript that it brings along,
  * - processor and platform.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
@@ -61,21 +61,34 @@ export function versions(): string[] {
 }
 
 const hashes = new Map<string, string>();
+let base: Hash | undefined;
 
-/** A name for all of it, and for the contents of `files`, which are read once in a process. */
-export function contentHash(files: readonly string[] = []): string {
-  const root = modelFolder();
-  const key = files.join('\0');
-  const known = hashes.get(key);
-  if (known !== undefined) return known;
-  const hash = createHash('sha256').update(`${versions().join('\n')}\0`);
-  // From model/checker/translate, or from the same folder in dist/.
-  const running = dirname(dirname(__dirname));
-  const code = running === root ? [] : allSourcesIn(running, extname(__filename));
-  for (const file of [...allSourcesIn(root, '.ts'), ...code, ...files]) {
+function hashFiles(hash: Hash, files: readonly string[]): void {
+  for (const file of files) {
     const text = readFileSync(file);
     hash.update(`${file.split(sep).slice(-3).join('/')}\0${text.length}\0`).update(text);
   }
+}
+
+/** The hash of everything but the files that are asked for. */
+function baseHash(): Hash {
+  const hash = createHash('sha256').update(`${versions().join('\n')}\0`);
+  const root = modelFolder();
+  // From model/checker/translate, or from the same folder in dist/.
+  const running = dirname(dirname(__dirname));
+  hashFiles(hash, allSourcesIn(root, '.ts'));
+  if (running !== root) hashFiles(hash, allSourcesIn(running, extname(__filename)));
+  return hash;
+}
+
+/** A name for all of it, and for the contents of `files`, which are read once in a process. */
+export function contentHash(files: readonly string[] = []): string {
+  const key = files.join('\0');
+  const known = hashes.get(key);
+  if (known !== undefined) return known;
+  base ??= baseHash();
+  const hash = base.copy();
+  hashFiles(hash, files);
   const name = hash.digest('hex').slice(0, 32);
   hashes.set(key, name);
   return name;

@@ -57,7 +57,7 @@ export class WordReader {
 /** The words in these bytes, which need not be aligned. */
 export function wordsIn(bytes: Uint8Array): Int32Array {
   if (bytes.length % 4 !== 0) throw new Malformed(`expected whole words, found ${bytes.length} bytes`);
-  return new Int32Array(Uint8Array.from(bytes).buffer);
+  return new Int32Array(new Uint8Array(bytes).buffer);
 }
 
 export function bytesIn(words: Int32Array): Uint8Array {

@@ -14,12 +14,16 @@ export interface Result {
   readonly id: string;
   readonly name: string;
   readonly seconds: Spread;
+  /** Of all cores. */
+  readonly cpuSeconds: number | undefined;
   /** Of the whole process, resident. */
   readonly peakBytes: number | undefined;
   /** Of the states alone, set and frontier, by the checker's own account. */
   readonly searchBytes: number | undefined;
   readonly vectorBytes?: number;
   readonly recipe: string;
+  /** It goes through states; a proof does not. */
+  readonly searches: boolean;
 }
 
 /** A contestant that does not appear in the table. */
@@ -127,9 +131,11 @@ function resultOf({ contestant, prepared, runs }: Lane): Result {
     id: contestant.id,
     name: contestant.name,
     seconds: spread(runs.map(({ seconds }) => seconds)),
+    cpuSeconds: medianOf(runs.map(({ cpuSeconds }) => cpuSeconds)),
     peakBytes: medianOf(runs.map(({ peakBytes }) => peakBytes)),
     searchBytes: medianOf(runs.map(({ output }) => prepared.read(output).bytes)),
     ...(prepared.vector === undefined ? {} : { vectorBytes: prepared.vector(runs[0].output) }),
     recipe: prepared.recipe,
+    searches: runs.some(({ output }) => prepared.read(output).states !== undefined),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:checker`: our exhaustive search against SPIN and rumur on the exported model, at three sizes. Plain
- * Node on the built files, on a machine that does nothing else. Most of the time is rumur's; the flags ask for a part:
+ * `npm run bench:checker`: our exhaustive search against SPIN and rumur on the exported model, at three sizes; a fourth
+ * one, without bounds of events, is ours alone. Plain Node on the built files, on a machine that does nothing else.
+ * Most of the time is rumur's and that of SPIN's minimised automaton; the flags ask for a part:
  *
  *   npm run bench:checker -- --sizes 1M,6M --checkers ours-1,ours-2,spin-dfs --repetitions 3 --json result.json
  */
@@ -67,8 +68,7 @@ interface Report {
   readonly command: string;
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
-  readonly probes: ProbeRates;
-  readonly comparisons: readonly (Comparison & { readonly packedBytes: number })[];
+  readonly comparisons: readonly (Comparison & { readonly packedBytes: number; readonly probes: ProbeRates })[];
   readonly missing: readonly LeftOut[];
 }
 
@@ -88,17 +88,20 @@ async function measure(plan: Plan, command: string, folder: string): Promise<Rep
   const found = Object.keys(TOOLS).map((tool) => [tool, versionOf(tool)]);
   const versions = Object.fromEntries(found.filter(([, version]) => version !== undefined)) as Record<string, string>;
   const { present, missing } = available(plan.contestants, versions);
-  progress('probes');
-  const probes = await probeRates(folder, versions.gcc !== undefined, PROBE_RUNS);
   const comparisons: Report['comparisons'][number][] = [];
   for (const size of plan.sizes) {
     const entrants = present.filter(({ id }) => !size.without.includes(id));
     const race = new Race(size, progress);
     const comparison = await race.run(entrants, plan.repetitions ?? size.repetitions, path.join(folder, size.name));
-    comparisons.push({ ...comparison, packedBytes: new CompiledModel(modelOf(size)).words * 4 });
+    const packedBytes = new CompiledModel(modelOf(size)).words * 4;
+    progress(`${size.name}, probes`);
+    const setBytes = comparison.results.find(({ searchBytes }) => searchBytes !== undefined)?.searchBytes;
+    const bytes = setBytes ?? comparison.states * packedBytes;
+    const probes = await probeRates(folder, versions.gcc !== undefined, PROBE_RUNS, bytes);
+    comparisons.push({ ...comparison, packedBytes, probes });
   }
   progress('');
-  return { command, machine: machineName(), versions, probes, comparisons, missing };
+  return { command, machine: machineName(), versions, comparisons, missing };
 }
 
 function leftOutOf({ comparisons, missing }: Report): LeftOut[] {
@@ -106,14 +109,17 @@ function leftOutOf({ comparisons, missing }: Report): LeftOut[] {
 }
 
 function inWords(report: Report): string {
-  const { command, machine, versions, probes, comparisons } = report;
+  const { command, machine, versions, comparisons } = report;
   const notes = leftOutOf(report).map(({ size, name, reason }) => `LEFT OUT at ${size}: ${name}: ${reason}`);
   return [
     `$ ${command}`,
     machine,
     ...Object.values(versions),
-    probesInWords(probes),
-    ...comparisons.flatMap((comparison) => ['', ...comparisonInWords(comparison, comparison.packedBytes)]),
+    ...comparisons.flatMap((comparison) => [
+      '',
+      ...comparisonInWords(comparison, comparison.packedBytes),
+      probesInWords(comparison.probes),
+    ]),
     '',
     ...LEGEND,
     ...notes,

@@ -1,8 +1,9 @@
 /**
  * One run of a checker: a process of its own, timed from its start to its end, with the most memory that it had
- * resident. That comes from /proc (VmHWM of proc(5), which only grows), asked every few milliseconds, because Node
- * tells nothing about a child that has ended; where there is no /proc it is unknown. Threads share their process. Of
- * processes that share their states only the first is asked, since it touches what they share.
+ * resident and the time that it had a core. These come from /proc (VmHWM, utime and stime of proc(5), which only grow),
+ * asked every few milliseconds, because Node tells nothing about a child that has ended; where there is no /proc they
+ * are unknown. Threads share their process. Of processes that share their states only the first is asked, since it
+ * touches what they share.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -17,9 +18,15 @@ export interface Ran {
   readonly output: string;
   readonly seconds: number;
   readonly peakBytes: number | undefined;
+  /** Of user and system, all threads, a few milliseconds before the end. */
+  readonly cpuSeconds: number | undefined;
 }
 
 const ASK_EVERY_MS = 10;
+/** Of /proc on every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
+/** Where utime stands behind the name of the program, which is in brackets. */
+const UTIME = 11;
 
 /** Undefined for a process that has ended, and on systems without /proc. */
 function peakBytes(pid: number): number | undefined {
@@ -31,14 +38,28 @@ function peakBytes(pid: number): number | undefined {
   }
 }
 
+/** The same. */
+function cpuSeconds(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[UTIME]) + Number(fields[UTIME + 1])) / TICKS_A_SECOND;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Runs to the end. Rejects if the process cannot be started, dies of a signal, or exits with another code than 0. */
 export function runProcess({ file, args, folder }: Command): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const child = spawn(file, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
     let peak: number | undefined;
+    let cpu: number | undefined;
     const ask = () => {
-      peak = (child.pid === undefined ? undefined : peakBytes(child.pid)) ?? peak;
+      if (child.pid === undefined) return;
+      peak = peakBytes(child.pid) ?? peak;
+      cpu = cpuSeconds(child.pid) ?? cpu;
     };
     const asking = setInterval(ask, ASK_EVERY_MS);
     let ended = started;
@@ -61,7 +82,7 @@ export function runProcess({ file, args, folder }: Command): Promise<Ran> {
       clearInterval(asking);
     });
     child.on('close', (code, signal) => {
-      if (code === 0) resolve({ output, seconds: (ended - started) / 1000, peakBytes: peak });
+      if (code === 0) resolve({ output, seconds: (ended - started) / 1000, peakBytes: peak, cpuSeconds: cpu });
       else reject(new Error(`${file} ended with ${signal ?? `exit code ${code}`}: ${lastLines(errors + output)}`));
     });
   });

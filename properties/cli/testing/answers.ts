@@ -15,22 +15,27 @@ const count = z.int().min(0);
 const seconds = z.number().min(0);
 const slug = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/);
 const id = z.string().regex(/^([a-z0-9-]+(\+[a-z0-9-]+)?|.+\.json)$/);
-const bounds = z.strictObject({ cpus: count, tasks: count, mms: count, nesting: count, nmis: count, irqs: count });
+const sizes = { cpus: count, tasks: count, mms: count };
+const bounds = z.strictObject({ ...sizes, nesting: count, nmis: count, irqs: count });
+const limit = z.union([count, z.literal('any')]);
+const openBounds = z.strictObject({ ...sizes, nesting: limit, nmis: limit, irqs: limit });
 const action = z.looseObject({ action: z.enum(['step', 'run', 'irq', 'nmi']), cpu: count });
 
 export const verifyAnswer = z.strictObject({
   design: id,
-  bounds,
+  bounds: openBounds,
   reductions: z.array(z.enum(['symmetry', 'por'])),
   threads: z.int().min(1),
   verdict: z.enum(['holds', 'violated', 'deadlock', 'unknown']),
   property: slug.optional(),
   states: count,
   transitions: count,
-  depth: count,
+  depth: count.optional(),
   seconds,
   bytes: count.optional(),
   trace: z.array(action).optional(),
+  neededMiB: count.optional(),
+  mostStates: count.optional(),
   message: z.string().min(1),
   again: z.string().regex(/ verify --design /),
 });
@@ -44,9 +49,7 @@ export const proveAnswer = z.strictObject({
   nesting: count,
   cpusOfView: z.int().min(1).max(2),
   crossing: z.array(slug),
-  cutoff: z
-    .strictObject({ size: z.strictObject({ cpus: count, tasks: count, mms: count }), met: count, of: count })
-    .optional(),
+  cutoff: z.strictObject({ size: z.strictObject(sizes), met: count, of: count }).optional(),
   seconds,
   bounds: bounds.optional(),
   trace: z.array(action).optional(),
@@ -145,12 +148,12 @@ const consequence = z.strictObject({
   property: slug.optional(),
   depth: count.optional(),
   trace: z.array(z.looseObject({ action: z.string() })).optional(),
-  bounds: bounds.optional(),
+  bounds: openBounds.optional(),
 });
 
 export const whyAnswer = z.strictObject({
   design: id,
-  bounds,
+  bounds: openBounds,
   itself: consequence,
   rows: z.array(
     z.strictObject({

@@ -6,6 +6,7 @@ import { type EntryModel, entryModel } from '../../../entry-model';
 import type { State } from '../../../schema';
 import type { OpenBounds } from '../../language/schema-types';
 import { explore } from '../../search/explore';
+import { Crew } from '../crew';
 import { type CompiledOptions, exploreCompiled } from '../explore-compiled';
 import { exploreInBulk } from './explore-bulk';
 
@@ -19,7 +20,7 @@ function modelOf(design: string, bounds: Partial<OpenBounds>): EntryModel {
 
 /** Without a fallback: undefined where a bulk search has no answer. */
 function inBulk(model: EntryModel, memoryBytes = 2 ** 26, poll = () => false) {
-  return exploreInBulk(model, {}, { memoryBytes, reportsDeadlock: true, poll });
+  return exploreInBulk(model, {}, new Crew(0), { threads: 1, memoryBytes, reportsDeadlock: true, poll });
 }
 
 /** The answer of the compiled search, without what direct execution does not count. */
@@ -28,22 +29,20 @@ function answerOf(model: EntryModel, options: CompiledOptions<State>) {
   return answer;
 }
 
-describe.each(['mainline', 'deferred-pertask'])(
-  '%s has exactly the states and transitions of the direct search',
-  (id) => {
-    test.each<Partial<OpenBounds>>([
-      { nesting: 2, nmis: 0 },
-      { tasks: 2, nmis: 0 },
-      { tasks: 2, mms: 2, nmis: 0, irqs: 0 },
-      { cpus: 3, nmis: 0 },
-    ])('at %j', (bounds) => {
-      const model = modelOf(id, bounds);
-      const { verdict, states, transitions } = explore(model);
-      expect(inBulk(model).exploration).toMatchObject({ verdict, states, transitions });
-      expect(verdict).toBe('holds');
-    });
-  },
-);
+// ../explore-compiled.searches.test.ts has the other designs.
+describe('mainline has exactly the states and transitions of the direct search', () => {
+  test.each<Partial<OpenBounds>>([
+    { nesting: 2, nmis: 0 },
+    { tasks: 2, nmis: 0 },
+    { tasks: 2, mms: 2, nmis: 0, irqs: 0 },
+    { cpus: 3, nmis: 0 },
+  ])('at %j', (bounds) => {
+    const model = modelOf('mainline', bounds);
+    const { verdict, states, transitions } = explore(model);
+    expect(inBulk(model).exploration).toMatchObject({ verdict, states, transitions });
+    expect(verdict).toBe('holds');
+  });
+});
 
 test('any nesting: the same as the search in blocks, and the same again with what was learnt', () => {
   const model = modelOf('mainline', { nesting: 'any', irqs: 0 });
@@ -52,6 +51,26 @@ test('any nesting: the same as the search in blocks, and the same again with wha
   expect(states).toBeGreaterThan(100_000);
   for (let times = 0; times < 2; times++)
     expect(answerOf(model, { bulk: true })).toEqual({ verdict: 'holds', states, transitions });
+});
+
+test('two threads count what one counts', () => {
+  const model = modelOf('mainline', { tasks: 2, nmis: 0 });
+  const { exploration: alone } = inBulk(model);
+  const crew = new Crew(1);
+  // Time for the second thread to start, and to be let in.
+  const nap = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1) === 'ok';
+  let joined = 1;
+  try {
+    for (let times = 0; joined === 1 && times < 100; times++) {
+      const options = { threads: 2, memoryBytes: 2 ** 26, reportsDeadlock: true, poll: nap };
+      const { exploration } = exploreInBulk(model, {}, crew, options);
+      expect({ ...exploration, bytes: 0, joined: 0 }).toEqual({ ...alone, bytes: 0, joined: 0 });
+      joined = exploration?.joined ?? 0;
+    }
+  } finally {
+    crew.dismiss();
+  }
+  expect(joined).toBe(2);
 });
 
 test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertask+sp0-not-switched'])(
@@ -63,9 +82,14 @@ test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertas
   },
 );
 
-test('a state without a successor is found', () => {
+/** A model that comes to states without a successor. */
+function stuck(): EntryModel {
   const { rules, ...rest } = modelOf('mainline', { nmis: 0 });
-  const model = { ...rest, rules: rules.filter(({ name }) => !['load-kernel-cr3', 'iret-to-kernel'].includes(name)) };
+  return { ...rest, rules: rules.filter(({ name }) => !['load-kernel-cr3', 'iret-to-kernel'].includes(name)) };
+}
+
+test('a state without a successor is found', () => {
+  const model = stuck();
   expect(inBulk(model).exploration).toBeUndefined();
   const answer = answerOf(model, { bulk: true });
   expect(answer).toEqual(explore(model));
@@ -77,14 +101,27 @@ test('a counter that belongs to all is not for a bulk search, nor is one CPU', (
   expect(inBulk(modelOf('mainline', { cpus: 1 }))).toEqual({});
 });
 
-test('where it would take too much memory it says how much, and the answer comes from another search', () => {
-  const model = modelOf('mainline', { nmis: 0, irqs: 0 });
-  const { neededBytes = 0 } = inBulk(model, 1);
-  expect(neededBytes).toBeGreaterThan(1);
-  expect(inBulk(model, neededBytes).exploration?.bytes).toBe(neededBytes);
-  const small = exploreCompiled(modelOf('mainline', { nesting: 'any' }), { memoryMiB: 0.3, bulk: true });
-  expect(small).toMatchObject({ verdict: 'unknown', reason: 'memory' });
-  expect(small.neededMiB).toBeGreaterThan(0.3);
+describe('where there is no room for the states', () => {
+  test('that all are fine is known all the same, and how many there are at most', () => {
+    const model = modelOf('mainline', { nesting: 2, nmis: 0, irqs: 0 });
+    const { verdict, states } = explore(model);
+    const { mostStates = 0, ...answer } = exploreCompiled(model, { memoryMiB: 2 ** -20, bulk: true });
+    expect(answer).toEqual({ verdict, states: 0, transitions: 0, neededMiB: 1, joined: 1 });
+    expect(mostStates).toBeGreaterThanOrEqual(states);
+    expect(mostStates).toBeLessThan(2 * states);
+  });
+
+  test('a state without a successor is left to another search, which says how much it needs', () => {
+    const model = stuck();
+    const { exploration, neededBytes = 0 } = inBulk(model, 1);
+    expect(exploration).toBeUndefined();
+    expect(neededBytes).toBeGreaterThan(1);
+    expect(exploreCompiled(model, { memoryMiB: 2 ** -20, bulk: true })).toMatchObject({
+      verdict: 'unknown',
+      reason: 'memory',
+      neededMiB: 1,
+    });
+  });
 });
 
 test('an interruption is unknown', () => {

@@ -16,18 +16,15 @@ import {
   type StepMemory,
   stepStride,
 } from '../step-memory';
-import { BitSet } from './bit-set';
 
 /** The values of one CPU that runs one thread. */
 export interface Values {
   /** By value: the values that its local steps lead to. */
   readonly steps: Int32Array[];
-  /** By value: crossing instances that may be enabled, if there are any. */
-  readonly candidates: Map<number, Int32Array>;
-  /** Those that have candidates. */
-  readonly crossing: BitSet;
-  /** By value: what local steps lead to in the end, as far as that was asked for. */
-  readonly closures: Map<number, BitSet>;
+  /** The values with which crossing steps may be enabled, in the order in which they were met. */
+  readonly crossing: number[];
+  /** For each of these the instances that may be enabled. */
+  readonly candidates: Int32Array[];
 }
 
 /** What a crossing step changes in a state, or that it is not enabled. */
@@ -59,9 +56,8 @@ export class ComponentSteps {
     this.values = slots.cpus.map(() =>
       Array.from({ length: threads }, () => ({
         steps: [],
-        candidates: new Map(),
-        crossing: new BitSet(),
-        closures: new Map(),
+        crossing: [],
+        candidates: [],
       })),
     );
   }
@@ -100,23 +96,17 @@ export class ComponentSteps {
     words[word] = (words[word] & ~mask) | (((thread << localBits) | value) << shift);
   }
 
-  /** What local steps of the CPU lead to in the end, from its value in a state: a set of values of the same thread. */
-  closure(cpu: number, words: Int32Array): BitSet {
+  /** Learns all values that local steps of the CPU lead to from its value in a state. */
+  reach(cpu: number, words: Int32Array): void {
     const thread = this.threadOf(words, cpu);
-    const value = this.valueOf(words, cpu);
-    const { closures } = this.values[cpu][thread];
-    const known = closures.get(value);
-    if (known !== undefined) return known;
-    const reached = new BitSet();
-    const open = [value];
-    reached.add(value);
+    const { steps } = this.values[cpu][thread];
+    const open = [this.valueOf(words, cpu)];
     this.state.set(words);
-    for (let a = open.pop(); a !== undefined; a = open.pop()) {
-      this.put(this.state, cpu, thread, a);
-      for (const b of this.stepsOf(cpu, thread, a)) if (reached.add(b)) open.push(b);
+    for (let value = open.pop(); value !== undefined; value = open.pop()) {
+      if (steps[value] !== undefined) continue;
+      this.put(this.state, cpu, thread, value);
+      open.push(...this.learnSteps(cpu, thread, value));
     }
-    closures.set(value, reached);
-    return reached;
   }
 
   /** What the crossing instance does in a state. */
@@ -127,10 +117,8 @@ export class ComponentSteps {
   }
 
   /** The local steps of the value that the CPU has in `state`. */
-  private stepsOf(cpu: number, thread: number, value: number): Int32Array {
+  private learnSteps(cpu: number, thread: number, value: number): Int32Array {
     const { steps, candidates, crossing } = this.values[cpu][thread];
-    const known = steps[value];
-    if (known !== undefined) return known;
     const { state, memory } = this;
     const { cpus, globals, words, localBits } = this.from.slots;
     const number = numberAt(state, 0, cpus[cpu]);
@@ -147,8 +135,8 @@ export class ComponentSteps {
     }
     steps[value] = made;
     if (crossings > 0) {
-      candidates.set(value, memory.records.slice(end, end + crossings));
-      crossing.add(value);
+      candidates.push(memory.records.slice(end, end + crossings));
+      crossing.push(value);
     }
     return made;
   }

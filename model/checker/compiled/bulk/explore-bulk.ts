@@ -7,6 +7,7 @@ import type { Model } from '../../model';
 import type { Exploration } from '../../search/explore';
 import type { CompileOptions } from '../compiled-model';
 import { type Capacities, FIRST_CAPACITIES, roomier } from '../components';
+import type { Crew } from '../crew';
 import { LearnableModel, WORTH_REMEMBERING } from '../learnable';
 import { type BulkOptions, BulkSearch, isBulky } from './bulk-search';
 
@@ -37,6 +38,7 @@ export interface BulkAnswer {
 export function exploreInBulk<S extends Transient, D>(
   model: Model<S, D>,
   compileOptions: CompileOptions,
+  crew: Crew,
   options: BulkOptions,
 ): BulkAnswer {
   if (hasGlobals(model)) return {};
@@ -45,9 +47,13 @@ export function exploreInBulk<S extends Transient, D>(
     const initial = learnable.compiled.initial();
     const from = learnable.learnable(capacities);
     if (!isBulky(from)) return {};
-    const search = new BulkSearch(from, options, steps);
+    const search = new BulkSearch(from, crew, options, steps);
     const stop = search.run(initial);
-    const { states, transitions, bytes } = search;
+    const { states, transitions, bytes, joined } = search;
+    const keep = (met: number) => {
+      const learnt = met >= WORTH_REMEMBERING ? search.learnt() : undefined;
+      if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
+    };
     switch (stop.kind) {
       case 'recompile':
         learnable.compiled.widenFor(stop.before, stop.instance);
@@ -55,15 +61,20 @@ export function exploreInBulk<S extends Transient, D>(
       case 'full':
         capacities = roomier(capacities, stop.what);
         break;
-      case 'memory':
-        return { neededBytes: stop.neededBytes };
+      case 'memory': {
+        const { neededBytes, most } = stop;
+        if (most === undefined) return { neededBytes };
+        // Nothing can be wrong, whatever states there are. There is no room to count them.
+        keep(most);
+        const neededMiB = Math.ceil(neededBytes / 2 ** 20);
+        return { exploration: { verdict: 'holds', states: 0, transitions: 0, mostStates: most, neededMiB, joined: 1 } };
+      }
       case 'done': {
-        const learnt = states >= WORTH_REMEMBERING ? search.learnt() : undefined;
-        if (learnt !== undefined) learnable.remember('bulk', capacities, learnt);
-        return { exploration: { verdict: 'holds', states, transitions, bytes, joined: 1 } };
+        keep(states);
+        return { exploration: { verdict: 'holds', states, transitions, bytes, joined } };
       }
       case 'interrupted':
-        return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined: 1 } };
+        return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined } };
       default:
         return {};
     }

@@ -1,176 +1,157 @@
 /**
  * The states of a region that have been met: one bit for each combination of values of the CPUs, in two layouts, so
- * that for each CPU the states with one value of it are whole words.
+ * that for each CPU the states with one value of it are whole rows.
  *
- *   main   | last CPU, 32 a word | middle CPU | CPU 0 |       from the innermost dimension to the outermost
- *   turned | CPU 0, 32 a word | middle CPU | last CPU |
+ *   main   | last CPU, as bits | middle CPU | CPU 0 |          from the innermost dimension to the outermost
+ *   turned | CPU 0, as bits | middle CPU | last CPU |
  *
- * A step of CPU 0 adds slabs of `main` to each other, one of the last CPU slabs of `turned`. A middle CPU there is only
- * with three; its steps add rows of `main`.
+ * A step of CPU 0 adds rows of `main` to each other, one of the last CPU rows of `turned`. A middle CPU there is only
+ * with three; its steps add rows of `main`, too.
  */
-import { addRow, addTransposed, countBits, wordsFor } from './bit-matrix';
-import type { Region } from './regions';
+import { bytesOf, Layout, type Shape, type Storage, wordsOf } from './layout';
 
-/** The layout that steps of a CPU are taken in. */
-interface Layout {
-  readonly words: Int32Array;
-  /** Words of a row: all values of the CPU whose values are bits. */
-  readonly row: number;
-  /** Values of the outermost CPU whose slabs have changed since the other layout was brought up to date. */
-  readonly changed: Uint8Array;
-  isChanged: boolean;
+export type Side = 'main' | 'turned';
+
+export interface Room {
+  readonly words: number;
+  readonly bytes: number;
 }
 
-/** The words that the states of a region take in both layouts, if CPUs have so many values. */
-export function wordsOf(counts: readonly number[]): number {
+/** For each layout, where its stripes begin. */
+export type Starts = Readonly<Record<Side, readonly number[]>>;
+
+/** A layout of the states of CPUs that have so many values. */
+function shapeOf(side: Side, counts: readonly number[], starts: Starts): Shape {
   const [first, last] = [counts[0], counts[counts.length - 1]];
   const middle = counts.length === 3 ? counts[1] : 1;
-  return middle * (first * wordsFor(last) + last * wordsFor(first));
+  const [outer, inner] = side === 'main' ? [first, last] : [last, first];
+  return { outer, middle, inner, starts: starts[side] };
+}
+
+/** What a layout takes. The middle CPU has marks of its own. */
+export function roomFor(side: Side, counts: readonly number[], starts: Starts): Room {
+  const shape = shapeOf(side, counts, starts);
+  const middleMarks = side === 'main' ? (starts.main.length - 1) * shape.middle : 0;
+  return { words: wordsOf(shape), bytes: bytesOf(shape) + middleMarks };
 }
 
 export class RegionStates {
-  readonly region: Region;
-  readonly counts: readonly number[];
-  /** For each CPU the values whose steps have not been taken from all states. */
-  readonly dirty: readonly Uint8Array[];
-  /** For each CPU: is any value dirty? */
-  readonly isDirty: boolean[];
+  private readonly counts: readonly number[];
   private readonly middle: number;
   private readonly main: Layout;
   private readonly turned: Layout;
+  /** By the stripe, then by the value of the middle CPU: do its steps have to be taken? */
+  private readonly middleMarks: Uint8Array;
 
-  constructor(region: Region, counts: readonly number[]) {
-    const [first, last] = [counts[0], counts[counts.length - 1]];
-    this.region = region;
+  constructor(counts: readonly number[], starts: Starts, places: Readonly<Record<Side, Storage>>) {
     this.counts = counts;
     this.middle = counts.length === 3 ? counts[1] : 1;
-    this.dirty = counts.map((count) => new Uint8Array(count));
-    this.isDirty = counts.map(() => false);
-    this.main = makeLayout(first, this.middle, last);
-    this.turned = makeLayout(last, this.middle, first);
-  }
-
-  get states(): number {
-    return countBits(this.main.words, 0, this.main.words.length);
+    const shape = shapeOf('main', counts, starts);
+    this.main = new Layout(shape, places.main);
+    this.turned = new Layout(shapeOf('turned', counts, starts), places.turned);
+    const marksAt = places.main.bytesAt + bytesOf(shape);
+    this.middleMarks = places.main.bytes.subarray(marksAt, marksAt + (starts.main.length - 1) * this.middle);
   }
 
   /** Adds the state with these values. */
   add(values: readonly number[]): void {
-    const { main, middle } = this;
-    const last = values[values.length - 1];
-    const row = values[0] * middle + (values.length === 3 ? values[1] : 0);
-    main.words[row * main.row + (last >>> 5)] |= 1 << (last & 31);
-    main.changed[values[0]] = 1;
-    main.isChanged = true;
-    for (let cpu = 0; cpu < values.length - 1; cpu++) this.soil(cpu, values[cpu]);
+    this.main.set(this.rowOf(values), values[values.length - 1]);
   }
 
-  /**
-   * A step of the CPU: adds the states in which it has this value to those of `to`, in which it has another one.
-   * Answers whether there were new ones. Regions differ in the thread of this CPU only.
-   */
-  step(cpu: number, value: number, to: RegionStates, other: number): boolean {
-    if (cpu === this.counts.length - 1) return this.stepOuter(this.turned, value, to, to.turned, other, false);
-    if (cpu === 0) return this.stepOuter(this.main, value, to, to.main, other, true);
-    return this.stepMiddle(value, to, other);
+  has(values: readonly number[]): boolean {
+    return this.main.has(this.rowOf(values), values[values.length - 1]);
   }
 
   /** States in which the CPU has this value. */
   count(cpu: number, value: number): number {
     const { main, turned, middle, counts } = this;
-    if (cpu > 0 && cpu < counts.length - 1) {
-      let sum = 0;
-      for (let outer = 0; outer < counts[0]; outer++) {
-        const at = (outer * middle + value) * main.row;
-        sum += countBits(main.words, at, at + main.row);
-      }
-      return sum;
+    let sum = 0;
+    if (cpu > 0 && cpu < counts.length - 1)
+      for (let outer = 0; outer < counts[0]; outer++) sum += main.count(outer * middle + value);
+    else {
+      const layout = cpu === 0 ? main : turned;
+      for (let m = 0; m < middle; m++) sum += layout.count(value * middle + m);
     }
-    const { words, row } = cpu === 0 ? main : turned;
-    return countBits(words, value * middle * row, (value + 1) * middle * row);
+    return sum;
   }
 
-  has(values: readonly number[]): boolean {
-    const { main, middle } = this;
-    const last = values[values.length - 1];
-    const row = values[0] * middle + (values.length === 3 ? values[1] : 0);
-    return ((main.words[row * main.row + (last >>> 5)] >>> (last & 31)) & 1) === 1;
+  /** Have CPUs to step from states of a stripe? `main`: all CPUs but the last one; `turned`: the last one. */
+  isDirty(side: Side, stripe: number): boolean {
+    if (!this[side].isDirty(stripe)) return false;
+    // What has come from the other layout may belong to any value of the middle CPU.
+    if (side === 'main') this.middleMarks.fill(1, stripe * this.middle, (stripe + 1) * this.middle);
+    return true;
   }
 
-  /** Brings `turned` up to date with `main`; what is new there is dirty for the last CPU. */
-  turn(): void {
-    const last = this.counts.length - 1;
-    if (this.transpose(this.main, this.turned, this.dirty[last])) this.isDirty[last] = true;
+  /** The last CPU has to take its steps from all states of a stripe again. */
+  reopen(stripe: number): void {
+    this.turned.reopen(stripe);
   }
 
-  /** Brings `main` up to date with `turned`; what is new there is dirty for the other CPUs. */
-  turnBack(): void {
-    if (this.transpose(this.turned, this.main, this.dirty[0])) this.isDirty[0] = true;
+  /** Does the stripe have every state that there can be in it? */
+  isFull(side: Side, stripe: number): boolean {
+    return this[side].isFull(stripe);
   }
 
-  private transpose(from: Layout, to: Layout, fresh: Uint8Array): boolean {
-    if (!from.isChanged) return false;
-    const { middle, counts } = this;
+  /** Takes the marks from all values of CPUs that step in this layout. */
+  cleanAll(side: Side, stripe: number): void {
+    this[side].cleanAll(stripe);
+    if (side === 'main') this.middleMarks.fill(0, stripe * this.middle, (stripe + 1) * this.middle);
+  }
+
+  /** Takes the mark from a value of the CPU; answers whether its steps have to be taken. */
+  clean(cpu: number, stripe: number, value: number): boolean {
+    if (cpu === this.counts.length - 1) return this.turned.clean(stripe, value);
+    if (cpu === 0) return this.main.clean(stripe, value);
+    const slot = stripe * this.middle + value;
+    const was = this.middleMarks[slot];
+    this.middleMarks[slot] = 0;
+    return was === 1;
+  }
+
+  /**
+   * A step of the CPU: adds the states of a stripe in which it has this value to those of `to`, in which it has another
+   * one. Answers whether there were new ones. Regions differ in the thread of this CPU only.
+   */
+  step(cpu: number, stripe: number, value: number, to: RegionStates, other: number): boolean {
+    if (cpu === this.counts.length - 1) return this.stepOuter('turned', stripe, value, to, other);
+    if (cpu === 0) return this.stepOuter('main', stripe, value, to, other);
+    return this.stepMiddle(stripe, value, to, other);
+  }
+
+  /** Brings the other layout up to date with a stripe of this one. */
+  turn(side: Side, stripe: number): void {
+    if (side === 'main') this.main.turnInto(this.turned, stripe);
+    else this.turned.turnInto(this.main, stripe);
+  }
+
+  private rowOf(values: readonly number[]): number {
+    return values[0] * this.middle + (values.length === 3 ? values[1] : 0);
+  }
+
+  private stepOuter(side: Side, stripe: number, value: number, to: RegionStates, other: number): boolean {
+    const { middle } = this;
+    const layout = this[side];
+    const target = to[side];
     let any = false;
     for (let m = 0; m < middle; m++) {
-      const source = { words: from.words, at: m * from.row, stride: middle * from.row, count: from.changed.length };
-      const target = { words: to.words, at: m * to.row, stride: middle * to.row, count: to.changed.length };
-      if (!addTransposed(source, from.changed, target, fresh)) continue;
+      if (!layout.add(stripe, value * middle + m, target, other * middle + m)) continue;
       any = true;
-      if (counts.length === 3 && to === this.main) this.soil(1, m);
+      to.middleMarks[stripe * middle + m] = 1;
     }
-    from.changed.fill(0);
-    from.isChanged = false;
+    if (any) target.change(stripe, other);
     return any;
   }
 
-  private soil(cpu: number, value: number): void {
-    this.dirty[cpu][value] = 1;
-    this.isDirty[cpu] = true;
-  }
-
-  private stepOuter(
-    from: Layout,
-    value: number,
-    target: RegionStates,
-    to: Layout,
-    other: number,
-    soilsMiddle: boolean,
-  ): boolean {
-    const { middle } = this;
-    const { row } = from;
-    let any = false;
-    if (middle === 1) any = addRow(from.words, value * row, to.words, other * row, row);
-    else
-      for (let m = 0; m < middle; m++) {
-        if (!addRow(from.words, (value * middle + m) * row, to.words, (other * middle + m) * row, row)) continue;
-        any = true;
-        if (soilsMiddle) target.soil(1, m);
-      }
-    if (any) {
-      to.changed[other] = 1;
-      to.isChanged = true;
-    }
-    return any;
-  }
-
-  private stepMiddle(value: number, to: RegionStates, other: number): boolean {
+  private stepMiddle(stripe: number, value: number, to: RegionStates, other: number): boolean {
     const { main, middle, counts } = this;
-    const { row } = main;
     let any = false;
     for (let outer = 0; outer < counts[0]; outer++) {
-      const at = (outer * middle + value) * row;
-      if (!addRow(main.words, at, to.main.words, (outer * to.middle + other) * row, row)) continue;
+      if (!main.add(stripe, outer * middle + value, to.main, outer * to.middle + other)) continue;
       any = true;
-      to.main.changed[outer] = 1;
-      to.soil(0, outer);
+      to.main.change(stripe, outer);
     }
-    if (any) to.main.isChanged = true;
+    if (any) to.middleMarks[stripe * to.middle + other] = 1;
     return any;
   }
-}
-
-function makeLayout(outer: number, middle: number, inner: number): Layout {
-  const row = wordsFor(inner);
-  return { words: new Int32Array(outer * middle * row), row, changed: new Uint8Array(outer), isChanged: false };
 }

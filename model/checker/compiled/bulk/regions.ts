@@ -1,16 +1,15 @@
 /**
  * The regions of a bulk search and the crossing steps between them. A region is the set of states in which the same
- * threads run and the sleeping ones have the same values; within it a state is a value for each CPU. The values that a
- * CPU may have in a region are found first, as if CPUs had nothing to do with each other (a superset): from then on all
- * sizes are known, and nothing grows in the search.
+ * threads run and the sleeping ones have the same values; within it a state is a value for each CPU. Which values a CPU
+ * may have with a thread is found first, as if it had nothing to do with other CPUs and with other threads (a
+ * superset): from then on all sizes are known, and nothing grows in the search.
  */
 import { Unfit } from '../lesson';
-import { BitSet } from './bit-set';
 import { type ComponentSteps, UNSUITABLE } from './component-steps';
 
-/** A crossing step of a CPU: what its value becomes in which region. The values of the other CPUs stay. */
+/** A crossing step of a CPU: what its value becomes in which region (by its number). The values of others stay. */
 export interface Edge {
-  readonly to: Region;
+  readonly to: number;
   readonly value: number;
 }
 
@@ -18,18 +17,8 @@ export interface Region {
   readonly running: readonly number[];
   /** A state of the region. */
   readonly words: Int32Array;
-  /** For each CPU the values that it may have. */
-  readonly possible: readonly BitSet[];
-  /** For each CPU its crossing steps, by the value that it has before. */
-  readonly edges: readonly Map<number, Edge[]>[];
-}
-
-interface Growing extends Region {
-  /** Values whose crossing steps are in `edges`. */
-  readonly done: readonly BitSet[];
-  /** Regions that steps of a CPU lead to. */
-  readonly successors: readonly Set<Growing>[];
-  isOpen: boolean;
+  /** For each CPU, then for each of the crossing values of its thread (component-steps.ts): its crossing steps. */
+  readonly edges: readonly (readonly Edge[])[][];
 }
 
 /** Finds all regions that are reached from a state. Throws Unfit, also where only the superset violates a property. */
@@ -40,8 +29,8 @@ export function findRegions(steps: ComponentSteps, initial: Int32Array): Region[
 class Finder {
   private readonly steps: ComponentSteps;
   private readonly cpus: number;
-  private readonly regions = new Map<string, Growing>();
-  private readonly open: Growing[] = [];
+  private readonly numbers = new Map<string, number>();
+  private readonly regions: Region[] = [];
 
   constructor(steps: ComponentSteps) {
     this.steps = steps;
@@ -49,83 +38,57 @@ class Finder {
   }
 
   find(initial: Int32Array): Region[] {
-    const first = this.regionOf(initial);
-    for (let cpu = 0; cpu < this.cpus; cpu++) first.possible[cpu].addAll(this.steps.closure(cpu, initial));
-    this.reopen(first);
-    for (let region = this.open.pop(); region !== undefined; region = this.open.pop()) {
-      region.isOpen = false;
-      for (let cpu = 0; cpu < this.cpus; cpu++) this.cross(region, cpu);
-      this.spread(region);
+    this.regionOf(initial);
+    for (let cpu = 0; cpu < this.cpus; cpu++) this.steps.reach(cpu, initial);
+    for (let more = true; more; ) {
+      more = false;
+      for (const region of this.regions) more = this.cross(region) || more;
     }
-    return [...this.regions.values()];
+    return this.regions;
   }
 
-  private regionOf(words: Int32Array): Growing {
+  private regionOf(words: Int32Array): number {
     const { steps, cpus } = this;
     const running = Array.from({ length: cpus }, (_, cpu) => steps.threadOf(words, cpu));
     const key = words.slice();
     for (let cpu = 0; cpu < cpus; cpu++) steps.put(key, cpu, running[cpu], 0);
     const name = key.join();
-    const known = this.regions.get(name);
+    const known = this.numbers.get(name);
     if (known !== undefined) return known;
-    const sets = () => Array.from({ length: cpus }, () => new BitSet());
-    const region: Growing = {
-      running,
-      words: words.slice(),
-      possible: sets(),
-      done: sets(),
-      edges: Array.from({ length: cpus }, () => new Map()),
-      successors: Array.from({ length: cpus }, () => new Set()),
-      isOpen: false,
-    };
-    this.regions.set(name, region);
-    return region;
+    const number = this.regions.length;
+    this.regions.push({ running, words: words.slice(), edges: Array.from({ length: cpus }, () => []) });
+    this.numbers.set(name, number);
+    return number;
   }
 
-  private reopen(region: Growing): void {
-    if (region.isOpen) return;
-    region.isOpen = true;
-    this.open.push(region);
+  /** Takes the crossing steps in a region that have not been taken; answers whether there were any values with some. */
+  private cross(region: Region): boolean {
+    let any = false;
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      const { crossing } = this.steps.values[cpu][region.running[cpu]];
+      const edges = region.edges[cpu];
+      for (; edges.length < crossing.length; any = true) edges.push(this.edgesOf(region, cpu, edges.length));
+    }
+    return any;
   }
 
-  /** The crossing steps of a CPU from values that are new in a region. */
-  private cross(region: Growing, cpu: number): void {
+  /** The crossing steps of a CPU with one of the crossing values of its thread. */
+  private edgesOf(region: Region, cpu: number, index: number): Edge[] {
     const { steps } = this;
     const thread = region.running[cpu];
     const { crossing, candidates } = steps.values[cpu][thread];
     const state = region.words.slice();
-    for (const value of region.possible[cpu].both(crossing, region.done[cpu])) {
-      region.done[cpu].add(value);
-      steps.put(state, cpu, thread, value);
-      const edges: Edge[] = [];
-      for (const instance of candidates.get(value) ?? []) {
-        const change = steps.cross(instance, state);
-        if (change === undefined) continue;
-        const after = state.map((word, w) => word ^ change[w]);
-        edges.push({ to: this.arrive(region, cpu, after), value: steps.valueOf(after, cpu) });
-      }
-      if (edges.length > 0) region.edges[cpu].set(value, edges);
+    steps.put(state, cpu, thread, crossing[index]);
+    const edges: Edge[] = [];
+    for (const instance of candidates[index]) {
+      const change = steps.cross(instance, state);
+      if (change === undefined) continue;
+      const after = state.map((word, w) => word ^ change[w]);
+      for (let other = 0; other < this.cpus; other++)
+        if (other !== cpu && steps.threadOf(after, other) !== region.running[other]) throw new Unfit(UNSUITABLE);
+      steps.reach(cpu, after);
+      edges.push({ to: this.regionOf(after), value: steps.valueOf(after, cpu) });
     }
-  }
-
-  /** The region of a successor, which a step of the CPU leads to. */
-  private arrive(from: Growing, cpu: number, after: Int32Array): Growing {
-    const to = this.regionOf(after);
-    for (let other = 0; other < this.cpus; other++)
-      if (other !== cpu && this.steps.threadOf(after, other) !== from.running[other]) throw new Unfit(UNSUITABLE);
-    if (to.possible[cpu].addAll(this.steps.closure(cpu, after))) this.reopen(to);
-    if (!from.successors[cpu].has(to)) {
-      from.successors[cpu].add(to);
-      this.reopen(from);
-    }
-    return to;
-  }
-
-  /** The others may have the same values as before when a CPU has taken a crossing step. */
-  private spread(region: Growing): void {
-    for (let cpu = 0; cpu < this.cpus; cpu++)
-      for (const to of region.successors[cpu])
-        for (let other = 0; other < this.cpus; other++)
-          if (other !== cpu && to.possible[other].addAll(region.possible[other])) this.reopen(to);
+    return edges;
   }
 }

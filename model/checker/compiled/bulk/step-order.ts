@@ -2,7 +2,7 @@
  * An order of values in which a step leads to a later one unless it closes a cycle: the reverse of the order in which a
  * depth-first search leaves them. What is added to one value then goes on to all that follow in one sweep.
  */
-export function stepOrder(steps: readonly (Int32Array | undefined)[], count: number): Int32Array {
+export function stepOrder(steps: readonly (readonly number[])[], count: number): Int32Array {
   const order = new Int32Array(count);
   const seen = new Uint8Array(count);
   const path = new Int32Array(count);
@@ -16,7 +16,7 @@ export function stepOrder(steps: readonly (Int32Array | undefined)[], count: num
     while (depth >= 0) {
       const value = path[depth];
       const list = steps[value];
-      if (list === undefined || next[value] === list.length) {
+      if (next[value] === list.length) {
         order[--end] = value;
         depth--;
         continue;

@@ -1,0 +1,240 @@
+/**
+ * What the threads of a bulk search share: who steps where, as plain data that can be handed to a worker, and the
+ * memory. It is made when everything has been learnt, and its sizes do not change.
+ */
+import { ACTIVE, FIRST_THREAD } from '../shared-search';
+import { WORD_BITS, wordsFor } from './bit-matrix';
+import type { ComponentSteps } from './component-steps';
+import type { Storage } from './layout';
+import { RegionStates, type Room, roomFor, type Side, type Starts } from './region-states';
+import type { Edge, Region } from './regions';
+import { numbersFor, skeletonOf } from './skeleton';
+import { stepOrder } from './step-order';
+
+/** The local steps of a CPU with one thread. */
+export interface LocalSteps {
+  /** An order of the values in which most steps lead onwards. */
+  readonly order: Int32Array;
+  /** The steps of a value lead to targets[starts[value]..starts[value + 1]). */
+  readonly starts: Int32Array;
+  readonly targets: Int32Array;
+  /** By value: its number among those with crossing steps, or -1. */
+  readonly crossing: Int32Array;
+  /** The values with crossing steps, by these numbers. */
+  readonly leaving: Int32Array;
+}
+
+interface Place {
+  /** Which of the buffers of words. */
+  readonly buffer: number;
+  readonly at: number;
+  readonly bytesAt: number;
+}
+
+interface PlannedRegion {
+  readonly running: readonly number[];
+  /** For each CPU how many values it may have. */
+  readonly counts: readonly number[];
+  /** For each CPU, then by the number of the crossing value. */
+  readonly edges: readonly (readonly (readonly Edge[])[])[];
+  readonly starts: Starts;
+  readonly places: Readonly<Record<Side, Place>>;
+}
+
+export interface BulkPlan {
+  readonly threads: number;
+  readonly reportsDeadlock: boolean;
+  /** By the CPU, then by the thread. */
+  readonly steps: readonly (readonly LocalSteps[])[];
+  /** The same of the last CPU, with the steps within its skeleton only. */
+  readonly narrow: readonly LocalSteps[];
+  /** The values of the initial state, which is one of the first region. */
+  readonly initial: readonly number[];
+  readonly regions: readonly PlannedRegion[];
+  readonly words: readonly ArrayBufferLike[];
+  readonly bytes: ArrayBufferLike;
+  readonly control: Int32Array;
+  /** States and transitions that each thread has counted. */
+  readonly tallies: Float64Array;
+}
+
+/**
+ * Places in `control` beside those of the barrier: the next unit of work; has there been any; which phase it is; may
+ * the last CPU leave its skeleton?
+ */
+export const CURSOR = FIRST_THREAD;
+export const WORKED = FIRST_THREAD + 16;
+export const PHASE = FIRST_THREAD + 32;
+export const WIDE = FIRST_THREAD + 48;
+const CONTROL_WORDS = FIRST_THREAD + 64;
+
+/** Words of one buffer: 1 GiB, so that all indices are small numbers. */
+const BUFFER_WORDS = 2 ** 28;
+
+/**
+ * Of a stripe of the turned layout, roughly. Most rows that never get all bits lack a few neighbours: where stripes are
+ * small, the others get all of theirs.
+ */
+const STRIPE_WORDS = 32;
+
+const shared = (bytes: number) => new SharedArrayBuffer(bytes);
+
+function makeControl(): Int32Array {
+  const control = new Int32Array(shared(4 * CONTROL_WORDS));
+  control[ACTIVE] = 1;
+  return control;
+}
+
+/** A plan before its memory is reserved. */
+export class Draft {
+  private readonly steps: ComponentSteps;
+  private readonly options: Pick<BulkPlan, 'threads' | 'reportsDeadlock'>;
+  private readonly last: number;
+  /** For each thread, the skeleton of the last CPU with it, and the numbers that the values have in the plan. */
+  private readonly skeletons: readonly ReadonlySet<number>[];
+  private readonly numbers: readonly Int32Array[];
+  private readonly storage = new StoragePlan();
+  private readonly regions: readonly PlannedRegion[];
+  private readonly initial: readonly number[];
+
+  /** `initial`: a state of the first region. */
+  constructor(
+    regions: readonly Region[],
+    steps: ComponentSteps,
+    initial: Int32Array,
+    options: Pick<BulkPlan, 'threads' | 'reportsDeadlock'>,
+  ) {
+    const last = steps.values.length - 1;
+    const entries = steps.values[last].map(() => new Set<number>());
+    entries[regions[0].running[last]].add(steps.valueOf(initial, last));
+    for (const edge of regions.flatMap(({ edges }) => edges[last].flat()))
+      entries[regions[edge.to].running[last]].add(edge.value);
+    this.steps = steps;
+    this.options = options;
+    this.last = last;
+    this.skeletons = steps.values[last].map((values, thread) =>
+      skeletonOf(values.steps, entries[thread], values.crossing),
+    );
+    this.numbers = this.skeletons.map((skeleton, thread) => numbersFor(skeleton, steps.count(last, thread)));
+    this.regions = regions.map((region) => this.planned(region, regions));
+    this.initial = regions[0].running.map((thread, cpu) => this.numberOf(cpu, thread, steps.valueOf(initial, cpu)));
+  }
+
+  /** What the states take. */
+  get bytes(): number {
+    return this.storage.bytes + 4 * this.storage.buffers.reduce((sum, words) => sum + words, 0);
+  }
+
+  /** Reserves the memory. Throws RangeError where the system does not give it. */
+  plan(): BulkPlan {
+    const { steps, storage, last, options } = this;
+    const { threads, reportsDeadlock } = options;
+    return {
+      threads,
+      reportsDeadlock,
+      steps: steps.values.map((byThread, cpu) =>
+        byThread.map((_, thread) => this.localSteps(cpu, thread, steps.count(cpu, thread))),
+      ),
+      narrow: this.skeletons.map((_, thread) =>
+        this.localSteps(last, thread, Math.min(steps.count(last, thread), WORD_BITS * this.narrowWords(thread))),
+      ),
+      initial: this.initial,
+      regions: this.regions,
+      words: storage.buffers.map((words) => shared(4 * words)),
+      bytes: shared(storage.bytes),
+      control: makeControl(),
+      tallies: new Float64Array(shared(2 * 8 * threads)),
+    };
+  }
+
+  private planned({ running, edges }: Region, regions: readonly Region[]): PlannedRegion {
+    const counts = running.map((thread, cpu) => this.steps.count(cpu, thread));
+    const starts = this.startsFor(running, counts);
+    const places = {
+      main: this.storage.place(roomFor('main', counts, starts)),
+      turned: this.storage.place(roomFor('turned', counts, starts)),
+    };
+    const renamed = edges.map((ofValues, cpu) =>
+      ofValues.map((list) =>
+        list.map(({ to, value }) => ({ to, value: this.numberOf(cpu, regions[to].running[cpu], value) })),
+      ),
+    );
+    return { running, counts, edges: renamed, starts, places };
+  }
+
+  /** The skeleton has stripes of its own. */
+  private startsFor(running: readonly number[], counts: readonly number[]): Starts {
+    const { threads } = this.options;
+    const words = wordsFor(counts[this.last]);
+    const first = wordsFor(counts[0]);
+    const narrow = Math.min(words, this.narrowWords(running[this.last]));
+    return {
+      main: [...cuts(0, narrow, threads), ...cuts(narrow, words, threads), words],
+      turned: [...cuts(0, first, Math.max(threads, Math.ceil(first / STRIPE_WORDS))), first],
+    };
+  }
+
+  private narrowWords(thread: number): number {
+    return wordsFor(this.skeletons[thread].size);
+  }
+
+  private numberOf(cpu: number, thread: number, value: number): number {
+    return cpu === this.last ? this.numbers[thread][value] : value;
+  }
+
+  /** The local steps among the first `count` values. */
+  private localSteps(cpu: number, thread: number, count: number): LocalSteps {
+    const { steps, crossing } = this.steps.values[cpu][thread];
+    const lists: (readonly number[])[] = Array.from({ length: count }, () => []);
+    for (const [old, list] of steps.entries()) {
+      const value = this.numberOf(cpu, thread, old);
+      if (list === undefined || value >= count) continue;
+      lists[value] = Array.from(list, (target) => this.numberOf(cpu, thread, target)).filter((to) => to < count);
+    }
+    const starts = new Int32Array(count + 1);
+    for (let value = 0; value < count; value++) starts[value + 1] = starts[value] + lists[value].length;
+    const leaving = Int32Array.from(crossing, (value) => this.numberOf(cpu, thread, value));
+    const numbers = new Int32Array(count).fill(-1);
+    for (const [number, value] of leaving.entries()) numbers[value] = number;
+    return {
+      order: stepOrder(lists, count),
+      starts,
+      targets: Int32Array.from(lists.flat()),
+      crossing: numbers,
+      leaving,
+    };
+  }
+}
+
+/** The beginnings of `parts` parts of the words from..to-1. */
+function cuts(from: number, to: number, parts: number): number[] {
+  return Array.from({ length: parts }, (_, part) => from + Math.floor(((to - from) * part) / parts));
+}
+
+/** The states of each region, as one thread sees them. */
+export function statesOf(plan: BulkPlan): RegionStates[] {
+  const words = plan.words.map((buffer) => new Int32Array(buffer));
+  const bytes = new Uint8Array(plan.bytes);
+  const storage = ({ buffer, at, bytesAt }: Place): Storage => ({ words: words[buffer], at, bytes, bytesAt });
+  return plan.regions.map(
+    ({ counts, starts, places }) =>
+      new RegionStates(counts, starts, { main: storage(places.main), turned: storage(places.turned) }),
+  );
+}
+
+/** Puts one layout behind the other, each within one buffer. */
+class StoragePlan {
+  /** Words of each buffer. */
+  readonly buffers: number[] = [];
+  bytes = 0;
+
+  place({ words, bytes }: Room): Place {
+    const last = this.buffers.length - 1;
+    if (last < 0 || this.buffers[last] + words > BUFFER_WORDS) this.buffers.push(0);
+    const buffer = this.buffers.length - 1;
+    const place = { buffer, at: this.buffers[buffer], bytesAt: this.bytes };
+    this.buffers[buffer] += words;
+    this.bytes += bytes;
+    return place;
+  }
+}

@@ -1,0 +1,74 @@
+/** Promises: rows are added and turned, stripe by stripe, as if each bit were looked at on its own. */
+import { bytesOf, Layout, type Shape, wordsOf } from './layout';
+
+function empty(shape: Shape): Layout {
+  const [words, bytes] = [new Int32Array(wordsOf(shape) + 3), new Uint8Array(bytesOf(shape) + 5)];
+  return new Layout(shape, { words, at: 3, bytes, bytesAt: 5 });
+}
+
+/** Sets the bits that are asked for, each by itself. */
+function filled(shape: Shape, isSet: (row: number, bit: number) => boolean): Layout {
+  const layout = empty(shape);
+  for (let row = 0; row < shape.outer * shape.middle; row++)
+    for (let bit = 0; bit < shape.inner; bit++) if (isSet(row, bit)) layout.set(row, bit);
+  return layout;
+}
+
+function bitsOf(layout: Layout, rows: number, bits: number): boolean[][] {
+  return Array.from({ length: rows }, (_, row) => Array.from({ length: bits }, (_, bit) => layout.has(row, bit)));
+}
+
+const isIn = (row: number, bit: number) => (row * 37 + bit * 11) % 5 === 0;
+/** Every bit, but a few of some rows. */
+const isInMost = (row: number, bit: number) => row % 40 !== 7 || bit % 29 !== 3;
+
+/** Stripes of a row of so many bits, some of them without a word. */
+function startsFor(stripes: number, bits: number): number[] {
+  const words = Math.ceil(bits / 32);
+  return Array.from({ length: stripes + 1 }, (_, stripe) => Math.floor((words * stripe) / stripes));
+}
+
+describe.each([1, 3])('with rows in %i stripes', (stripes) => {
+  test.each([
+    [1, 1, 1],
+    [70, 1, 40],
+    [34, 3, 33],
+  ])('the other layout gets what has changed: %i values, %i in the middle, %i bits', (outer, middle, inner) => {
+    for (const isSet of [isIn, isInMost, () => true]) {
+      const from = filled({ outer, middle, inner, starts: startsFor(stripes, inner) }, isSet);
+      const to = empty({ outer: inner, middle, inner: outer, starts: startsFor(stripes, outer) });
+      for (let stripe = 0; stripe < stripes; stripe++) from.turnInto(to, stripe);
+      let states = 0;
+      for (let value = 0; value < inner; value++)
+        for (let m = 0; m < middle; m++) {
+          const column = Array.from({ length: outer }, (_, other) => isSet(other * middle + m, value));
+          expect(column.map((_, other) => to.has(value * middle + m, other))).toEqual(column);
+          expect(to.count(value * middle + m)).toBe(column.filter(Boolean).length);
+          states += to.count(value * middle + m);
+        }
+      for (let row = 0; row < outer * middle; row++) states -= from.count(row);
+      expect(states).toBe(0);
+      // Of what has come from there nothing goes back.
+      for (let stripe = 0; stripe < stripes; stripe++) {
+        expect(from.isDirty(stripe)).toBe(false);
+        to.turnInto(from, stripe);
+        expect(from.isDirty(stripe)).toBe(false);
+      }
+    }
+  });
+
+  test('a row is added to another one, and says whether there was anything new', () => {
+    const shape = { outer: 4, middle: 1, inner: 100, starts: startsFor(stripes, 100) };
+    const isSet = (row: number, bit: number) => [bit % 2 === 0, bit % 2 === 1, true, false][row];
+    const add = (layout: Layout, row: number, other: number) =>
+      Array.from({ length: stripes }, (_, stripe) => layout.add(stripe, row, layout, other));
+    const layout = filled(shape, isSet);
+    expect(add(layout, 3, 0)).not.toContain(true);
+    expect(add(layout, 0, 3)).not.toContain(false);
+    expect(add(layout, 1, 3)).not.toContain(false);
+    // It has all bits now, like the row 2.
+    expect([...add(layout, 2, 3), ...add(layout, 0, 2)]).not.toContain(true);
+    expect(add(layout, 2, 1)).not.toContain(false);
+    expect(bitsOf(layout, 4, 100)).toEqual([0, 2, 2, 2].map((like) => bitsOf(filled(shape, isSet), 4, 100)[like]));
+  });
+});

@@ -1,0 +1,133 @@
+/**
+ * From a kernel's image to a machine in which our program has begun to run in user mode. That takes half a minute, so
+ * the state is kept for the next time, under a name that is made of everything it depends on. Whether it is read or
+ * booted anew makes no difference to anything that follows.
+ */
+
+import { emptyLinuxMachine, type LinuxMachine, linuxMachine } from '../../emulator/linux/boot/linux-machine';
+import { restoreState, SavedStateError, saveState, settle } from '../../emulator/linux/boot/saved-state';
+import { TrampolineError } from '../../emulator/linux/boot/trampoline';
+import type { KernelImage } from '../../emulator/linux/image/kernel-image';
+import type { Workload } from '../../emulator/linux/workload/workload';
+import { UnimplementedError } from '../../emulator/unimplemented';
+import { keep, recall } from '../../model/checker/translate/file-cache';
+import { Malformed } from '../../model/checker/translate/words';
+import { stateName } from './state-name';
+
+/**
+ * No devices that are not there, the console, and neither self-tests of ciphers, which are two thirds of the
+ * instructions of a boot, nor what only a debugger of types needs.
+ */
+const COMMAND_LINE =
+  'console=ttyS0 pci=off noapic vsyscall=xonly cryptomgr.notests initcall_blacklist=load_system_certificate_list,btf_vmlinux_init';
+/** Instructions that make up a second of the kernel's time: few, because a kernel that waits for time executes. */
+const TSC_HZ = 100_000_000;
+/** Between two looks at the console. */
+const CHUNK = 4_000_000;
+const MOST_INSTRUCTIONS = 8_000_000_000;
+const PANIC = /^.*Kernel panic - not syncing.*$/m;
+const READY = 0;
+
+export interface BootOptions {
+  /** What follows our own command line. */
+  readonly commandLine: string;
+  /** Names of `CPU_FEATURES`. */
+  readonly features: ReadonlySet<string>;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+}
+
+/**
+ * How far it came: our program is ready; the kernel gave up; every CPU waits and nothing will wake one; a CPU is in
+ * shutdown; it needs what this emulator does not do; the most instructions are used up.
+ */
+type BootEnd = 'ready' | 'panic' | 'asleep' | 'shutdown' | 'refused' | 'unfinished';
+
+export interface BootedKernel {
+  readonly linux: LinuxMachine;
+  readonly end: BootEnd;
+  /** Of an end other than `ready`: in words, if there are some. */
+  readonly reason: string;
+  /** The whole command line. */
+  readonly commandLine: string;
+  readonly fromCache: boolean;
+  /** Of the boot, whenever that was: instructions that the CPUs retired. */
+  readonly instructions: number;
+  /** CPU time of this process for booting, or for reading the state. */
+  readonly cpuSeconds: number;
+}
+
+export function bootKernel(
+  image: Pick<KernelImage, 'entry' | 'segments' | 'vmlinuxSha256'>,
+  workload: Workload,
+  options: BootOptions,
+  progress: (linux: LinuxMachine) => void,
+): BootedKernel {
+  const commandLine = `${COMMAND_LINE} ${options.commandLine}`.trim();
+  const machine = { ...options, commandLine, tscHz: TSC_HZ, image, initrd: workload.initrd };
+  const name = stateName({
+    kernel: image.vmlinuxSha256,
+    commandLine,
+    features: [...options.features].sort(),
+    cpus: options.cpus,
+    memoryMiB: options.memoryMiB,
+    tscHz: TSC_HZ,
+    initrd: workload.initrd,
+  });
+  const before = process.cpuUsage();
+  const kept = recall(name, (bytes) => {
+    const linux = emptyLinuxMachine({ ...machine, image: { entry: image.entry, segments: [] } });
+    return read(linux, bytes);
+  });
+  const linux = kept ?? linuxMachine(machine);
+  const { end, reason } = kept === undefined ? run(linux, progress) : { end: 'ready' as const, reason: '' };
+  if (kept === undefined && end === 'ready') {
+    settle(linux);
+    keep(name, saveState(linux));
+  }
+  const { user, system } = process.cpuUsage(before);
+  return {
+    linux,
+    end,
+    reason,
+    commandLine,
+    fromCache: kept !== undefined,
+    instructions: linux.platform.retired(),
+    cpuSeconds: (user + system) / 1e6,
+  };
+}
+
+function read(linux: LinuxMachine, bytes: Uint8Array): LinuxMachine {
+  try {
+    restoreState(linux, bytes);
+    return linux;
+  } catch (error) {
+    throw error instanceof SavedStateError ? new Malformed(error.message) : error;
+  }
+}
+
+function run(linux: LinuxMachine, progress: (linux: LinuxMachine) => void): { end: BootEnd; reason: string } {
+  const { platform, interleaving } = linux;
+  let ready = false;
+  platform.announced = (_cpu, value) => {
+    ready ||= value === READY;
+    interleaving.stop = true;
+  };
+  try {
+    while (platform.readTsc() < MOST_INSTRUCTIONS) {
+      const end = interleaving.run(CHUNK);
+      if (ready) return { end: 'ready', reason: '' };
+      const [panic] = PANIC.exec(platform.console.text) ?? [];
+      if (panic !== undefined) return { end: 'panic', reason: panic.trim() };
+      if (end === 'asleep') return { end, reason: 'every CPU waits, and no timer is armed' };
+      if (end === 'shutdown') return { end, reason: 'a CPU is in shutdown, after a triple fault' };
+      progress(linux);
+    }
+    return { end: 'unfinished', reason: `not ready within ${MOST_INSTRUCTIONS} instructions` };
+  } catch (error) {
+    if (!(error instanceof UnimplementedError || error instanceof TrampolineError)) throw error;
+    return { end: 'refused', reason: error.message };
+  } finally {
+    platform.announced = () => {};
+  }
+}

@@ -1,0 +1,24 @@
+/** The classes of code that the monitor tells apart, by the addresses that the manifest names. Kept in MicroOp.tag. */
+import type { Manifest } from '../guest/manifest';
+
+/** Code that nobody asks about. */
+export const TAG_OTHER = 0;
+/** Code that may be instrumented. */
+const TAG_TEXT = 1;
+/** First instruction of the NMI handler. */
+export const TAG_NMI_HANDLER = 2;
+/** First instruction of the panic. */
+export const TAG_PANIC = 3;
+/** An access to user memory: an instruction of the exception table. */
+export const TAG_USER_ACCESS = 4;
+/** The saved registers of the innermost context from user mode are changed on purpose. */
+export const TAG_REGS_CHANGED = 5;
+
+/** The class of the instruction at an address. */
+export function codeTag({ text, nmiHandler, panic, exceptionTable, regsChanged }: Manifest, va: number): number {
+  if (va === nmiHandler) return TAG_NMI_HANDLER;
+  if (va === panic) return TAG_PANIC;
+  if (exceptionTable.has(va)) return TAG_USER_ACCESS;
+  if (regsChanged.includes(va)) return TAG_REGS_CHANGED;
+  return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
+}
