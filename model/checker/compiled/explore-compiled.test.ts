@@ -8,7 +8,7 @@ import { type Exploration, explore } from '../search/explore';
 import { peterson } from '../search/peterson';
 import type { SourceProgram, Statement } from '../translate/ir';
 import { sourceProgram } from '../translate/source-program';
-import { type Capacities, FIRST_CAPACITIES } from './components';
+import { FIRST_CAPACITIES } from './components';
 import { type CompiledOptions, exploreCompiled as exploreWithBytes } from './explore-compiled';
 import { estimateStates } from './progress';
 import { type Coupling, coupled } from './testing/coupled';
@@ -81,6 +81,7 @@ test.each(['deferred-pertask+sp0-not-switched', 'mainline+on-cpu-released-early'
   },
 );
 
+// state-set.searches.test.ts has what becomes of a search whose set has no room.
 describe('endings', () => {
   const model = modelOf('mainline', NO_NESTING);
 
@@ -120,19 +121,6 @@ describe('endings', () => {
     // No level has so many states that their entries take that much.
     const result = exploreCompiled(modelOf('mainline', DEFAULT_BOUNDS), { memoryMiB: 1, stopAtDepth: 40 });
     expect(result).toMatchObject({ verdict: 'unknown', reason: 'memory' });
-  });
-
-  test('a search that runs out of room begins anew with more', () => {
-    const capacities: Capacities = {
-      runningTask: 30,
-      runningIdle: 30,
-      asleepTask: 1,
-      asleepIdle: 1,
-      globals: 1,
-      crossings: 4,
-      records: 60,
-    };
-    for (const threads of [1, 2]) expect(exploreCompiled(model, { capacities, threads })).toEqual(answerOf(model));
   });
 
   test('what has been learnt is kept, and a search that recalls it answers the same', () => {
@@ -234,46 +222,6 @@ describe('a translator with a planted error', () => {
       }
     })();
     expect(outcome).not.toEqual(answerOf(model));
-  });
-});
-
-describe('where no array has room for all regions, the set is a hash table', () => {
-  // Far more values of a sleeping thread than there are.
-  const capacities: Capacities = { ...FIRST_CAPACITIES, asleepTask: 4095, asleepIdle: 4095 };
-  const hashing = (model: EntryModel, options?: CompiledOptions<State>) =>
-    exploreWithBytes(model, { memoryMiB: 64, capacities, ...options });
-
-  test.each([ONE_TASK, ONE_CPU, NO_NESTING])('with the same states on any number of threads, %p', (bounds) => {
-    const model = modelOf('mainline', bounds);
-    const { verdict, states, transitions, depth } = answerOf(model);
-    expect(hashing(model, { threads: 2 })).toMatchObject({ verdict, states, transitions, depth, joined: 1 });
-  });
-
-  test('with three CPUs, whose states no array holds', () => {
-    const model = modelOf('mainline', { cpus: 3, tasks: 1, mms: 1, nesting: 1, nmis: 0, irqs: 1 });
-    const { verdict, states, transitions, depth } = answerOf(model);
-    expect(hashing(model)).toMatchObject({ verdict, states, transitions, depth });
-  });
-
-  test('reductions are those that were asked for', () => {
-    const model = modelOf('mainline', NO_NESTING);
-    for (const options of [{ symmetry: true }, { por: true }, { symmetry: true, por: true }]) {
-      const { bytes, ...answer } = exploreWithBytes(model, { memoryMiB: 64, ...options });
-      expect(hashing(model, options)).toMatchObject(answer);
-    }
-  });
-
-  test('a violation and its trace are those of the direct search', () => {
-    const model = modelOf('deferred-percpu', ONE_TASK);
-    expect(hashing(model)).toEqual(answerOf(model));
-  });
-
-  test('there is no verdict only when nearly all memory is in use', () => {
-    const answer = hashing(modelOf('mainline', DEFAULT_BOUNDS), { memoryMiB: 3 });
-    expect(answer).toMatchObject({ verdict: 'unknown', reason: 'memory' });
-    expect(answer.bytes).toBeGreaterThan(0.9 * 3 * 2 ** 20);
-    expect(answer.bytes).toBeLessThan(1.1 * 3 * 2 ** 20);
-    expect(answer.neededMiB).toBeGreaterThan(3);
   });
 });
 

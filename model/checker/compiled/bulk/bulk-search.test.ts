@@ -29,7 +29,7 @@ function answerOf(model: EntryModel, options: CompiledOptions<State>) {
   return answer;
 }
 
-// ../explore-compiled.searches.test.ts has the other designs.
+// ../explore-compiled.searches.test.ts has the other designs, and bulk-search.searches.test.ts what takes longer.
 describe('mainline has exactly the states and transitions of the direct search', () => {
   test.each<Partial<OpenBounds>>([
     { nesting: 2, nmis: 0 },
@@ -42,35 +42,6 @@ describe('mainline has exactly the states and transitions of the direct search',
     expect(inBulk(model).exploration).toMatchObject({ verdict, states, transitions });
     expect(verdict).toBe('holds');
   });
-});
-
-test('any nesting: the same as the search in blocks, and the same again with what was learnt', () => {
-  const model = modelOf('mainline', { nesting: 'any', irqs: 0 });
-  const { states, transitions } = answerOf(model, {});
-  // So many that what has been learnt is kept.
-  expect(states).toBeGreaterThan(100_000);
-  for (let times = 0; times < 2; times++)
-    expect(answerOf(model, { bulk: true })).toEqual({ verdict: 'holds', states, transitions });
-});
-
-test('two threads count what one counts', () => {
-  const model = modelOf('mainline', { tasks: 2, nmis: 0 });
-  const { exploration: alone } = inBulk(model);
-  const crew = new Crew(1);
-  // Time for the second thread to start, and to be let in.
-  const nap = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1) === 'ok';
-  let joined = 1;
-  try {
-    for (let times = 0; joined === 1 && times < 100; times++) {
-      const options = { threads: 2, memoryBytes: 2 ** 26, reportsDeadlock: true, poll: nap };
-      const { exploration } = exploreInBulk(model, {}, crew, options);
-      expect({ ...exploration, bytes: 0, joined: 0 }).toEqual({ ...alone, bytes: 0, joined: 0 });
-      joined = exploration?.joined ?? 0;
-    }
-  } finally {
-    crew.dismiss();
-  }
-  expect(joined).toBe(2);
 });
 
 test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertask+sp0-not-switched'])(
