@@ -51,7 +51,7 @@ test('designs lists each design with what it costs', async () => {
 test('verify answers with a verdict, a size and the shortest trace', async () => {
   const calls = [
     ['--design', 'deferred-percpu'],
-    ['--design', 'mainline', '--cpus', '1', '--tasks', '1', '--threads', '2'],
+    ['--design', 'mainline', '--cpus', '1', '--tasks', '1', '--nesting', '2', '--threads', '2'],
     ['--design', 'mainline', '--memory', '1', ...FEW_EVENTS],
     ['--design', 'mainline', '--nesting', '2', '--nmis', '0', '--irqs', '0', '--symmetry', '--por'],
   ];
@@ -64,9 +64,10 @@ test('verify answers with a verdict, a size and the shortest trace', async () =>
     verdict: 'violated',
     property: 'scheduled-out-on-own-stack',
     depth: unsafe.trace?.length,
+    bounds: { nesting: 'any', nmis: 'any', irqs: 'any' },
   });
   expect(small).toMatchObject({ verdict: 'holds', threads: 2, reductions: [] });
-  expect(small.bounds).toEqual({ cpus: 1, tasks: 1, mms: 1, nesting: 'any', nmis: 'any', irqs: 'any' });
+  expect(small.bounds).toEqual({ cpus: 1, tasks: 1, mms: 1, nesting: 2, nmis: 'any', irqs: 'any' });
   expect(small).not.toHaveProperty('trace');
   expect(full).toMatchObject({ verdict: 'unknown' });
   expect(reduced).toMatchObject({ verdict: 'holds', threads: 1, reductions: ['symmetry', 'por'] });
