@@ -72,8 +72,8 @@ function needOf(search: ParallelSearch, { neededBytes }: BulkAnswer): Pick<Explo
   return { neededMiB: Math.ceil((search.bytes / search.states) * (Math.max(states, search.states) / 2 ** 20)) };
 }
 
-/** What a probe may take: some ten thousand states, in a fifth of a second. */
-const PROBE_MIB = 2;
+/** What a probe may take: some thousand states. Four times as much is a quarter of a second of a search that holds. */
+const PROBE_MIB = 0.5;
 
 /** A violation or a deadlock among the first states, if a probe is asked for and finds one. */
 function probed<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>): Exploration | undefined {
