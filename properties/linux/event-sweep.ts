@@ -25,7 +25,7 @@ const TOGETHER = 40_000;
 export type SweptEvent = 'nmi' | 'irq';
 
 /** How often an event was raised at a boundary of an excursion, and what became of it. */
-interface EventCount {
+export interface EventCount {
   /** Boundaries at which it was raised: of an IRQ only those where interrupts are on. */
   raised: number;
   /** The CPU took it at once. */
@@ -35,11 +35,11 @@ interface EventCount {
 }
 
 /** A trace that ended badly. */
-interface KernelFailure extends KernelViolation {
+export interface KernelFailure extends KernelViolation {
   readonly trace: readonly KernelAction[];
 }
 
-interface SweptExcursion extends Followed {
+export interface SweptExcursion extends Followed {
   readonly excursion: ExcursionName;
   readonly events: Readonly<Record<SweptEvent, EventCount>>;
   /** Instructions that were executed after events. */
@@ -48,7 +48,7 @@ interface SweptExcursion extends Followed {
 }
 
 /** Where the sweep looks for an NMI's body. */
-interface SweepPlaces {
+export interface SweepPlaces {
   /** `exc_nmi`, sign-folded. */
   readonly nmiBody: number;
 }
