@@ -24,6 +24,6 @@ function kernelOf(source: KernelSource): OpenKernel {
 }
 
 export function kernelAnswer(task: KernelTask, shouldStop: ShouldStop): Answers[KernelTask['kind']] {
-  const { system, code, places } = kernelOf(task.kernel);
-  return sweepExcursion(system, code, places, task.excursion, shouldStop);
+  const { system, code } = kernelOf(task.kernel);
+  return sweepExcursion(system, code, task.excursion, shouldStop);
 }

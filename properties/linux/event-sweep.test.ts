@@ -9,23 +9,22 @@ import { SweptCode } from './swept-code';
 import { NMI_BODY, SMALL_CODE, SMALL_PROGRAM, smallKernel } from './testing/small-kernel';
 
 const code = new SweptCode(SMALL_CODE);
-const places = { nmiBody: NMI_BODY };
 const FIRST = { name: 'first', round: 0 };
 const SECOND = { name: 'second', round: 3 };
 
-const system = (patches = {}) => new KernelSystem(smallKernel(patches), SMALL_PROGRAM);
+const system = (patches = {}) => new KernelSystem(smallKernel(patches), SMALL_PROGRAM, NMI_BODY);
 
 test('every instruction takes an NMI, those with interrupts on an IRQ; a loop counts once', () => {
   const kernel = system();
   const print = kernel.linux.machine.fingerprint();
-  const first = sweepExcursion(kernel, code, places, FIRST);
+  const first = sweepExcursion(kernel, code, FIRST);
   expect(first).toMatchObject({ complete: true, situations: 6, failures: [] });
   // Of the five behind STI the first is in its shadow.
   expect(first.events).toEqual({
     nmi: { raised: 6, taken: 6, away: 0 },
     irq: { raised: 3, taken: 3, away: 0 },
   });
-  const second = sweepExcursion(kernel, code, places, SECOND);
+  const second = sweepExcursion(kernel, code, SECOND);
   expect(second).toMatchObject({ complete: true, situations: 4, failures: [] });
   expect(second.events.nmi).toEqual({ raised: 4, taken: 4, away: 0 });
   expect(kernel.linux.machine.fingerprint()).toBe(print);
@@ -33,7 +32,7 @@ test('every instruction takes an NMI, those with interrupts on an IRQ; a loop co
 
 test('excursions are the same whatever was swept before', () => {
   const [one, other] = [system(), system()];
-  sweepExcursion(one, code, places, FIRST);
+  sweepExcursion(one, code, FIRST);
   for (const kernel of [one, other]) {
     kernel.perform({ action: 'excursion', ...SECOND });
     kernel.perform({ action: 'turns', count: 50 });
@@ -49,7 +48,7 @@ test.each([
   ['what is not executed here', { 259: 'c8000000' }, 'executable', /enter/],
 ])('%s is found, and its trace leads there again', (_name, patches, property, message) => {
   const kernel = system(patches);
-  const { failures } = sweepExcursion(kernel, code, places, FIRST);
+  const { failures } = sweepExcursion(kernel, code, FIRST);
   expect(failures[0]).toMatchObject({ property, message: expect.stringMatching(message) });
   expect(failures[0].trace.slice(0, 2)).toEqual([
     { action: 'excursion', ...FIRST },

@@ -23,17 +23,28 @@ interface RunAction {
   readonly count: number;
 }
 
-/** An NMI is raised. */
+/**
+ * An NMI is raised. Where NMIs are not blocked, the CPU goes on until it takes it: a trap of the instruction before
+ * comes first, and MOV SS holds it back.
+ */
 interface NmiAction {
   readonly action: 'nmi';
   readonly cpu: number;
 }
 
-/** A maskable interrupt is raised. */
+/** A maskable interrupt is raised, and taken if interrupts are on. */
 interface IrqAction {
   readonly action: 'irq';
   readonly cpu: number;
   readonly vector: number;
+}
+
+/**
+ * The CPU goes on until it is back where the first event interrupted it, which has to be as if nothing had happened.
+ */
+interface BackAction {
+  readonly action: 'back';
+  readonly cpu: number;
 }
 
 /** NMIs are no longer blocked, as after an IRET of an exception in the NMI's handler. */
@@ -59,6 +70,7 @@ export type KernelAction =
   | RunAction
   | NmiAction
   | IrqAction
+  | BackAction
   | UnblockAction
   | DebugAction
   | TimeAction;

@@ -6,7 +6,6 @@ import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
-import type { SweepPlaces } from './event-sweep';
 import { type BootOptions, restoredKernel } from './kernel-boot';
 import { KernelSystem } from './kernel-system';
 import { SweptCode } from './swept-code';
@@ -26,7 +25,6 @@ export interface OpenKernel {
   readonly image: KernelImage;
   readonly system: KernelSystem;
   readonly code: SweptCode;
-  readonly places: SweepPlaces;
 }
 
 /** The source of a kernel that was booted, in memory that threads can share. */
@@ -48,9 +46,8 @@ export function openKernel(source: KernelSource, workload: Workload): OpenKernel
   ignoreNmis(linux, image);
   return {
     image,
-    system: new KernelSystem(linux, workload),
+    system: new KernelSystem(linux, workload, code.nmi.body),
     code: new SweptCode({ code, symbols: image.symbols, preparation: preparationOf(workload) }),
-    places: { nmiBody: code.nmi.body },
   };
 }
 
