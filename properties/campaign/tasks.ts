@@ -13,6 +13,7 @@ import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
 import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
+import type { KernelFailure } from '../linux/kernel-system';
 import type { KernelSource } from '../linux/open-kernel';
 import type { Unchecked } from '../refinement/unchecked';
 import type { Failure } from './failure';
@@ -118,7 +119,14 @@ interface KernelSweepTask {
 }
 
 export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
-export type KernelTask = KernelSweepTask;
+/** Shrinks what a sweep has found. */
+interface KernelShrinkTask {
+  readonly kind: 'kernel-shrink';
+  readonly kernel: KernelSource;
+  readonly failure: KernelFailure;
+}
+
+export type KernelTask = KernelSweepTask | KernelShrinkTask;
 export type Task = CampaignTask | SearchTask | ProveTask | KernelTask;
 
 /** Polled by tasks that take long. */
@@ -212,6 +220,7 @@ export interface Answers {
   readonly search: SearchAnswer;
   readonly prove: Proved;
   readonly 'kernel-sweep': SweptExcursion;
+  readonly 'kernel-shrink': KernelFailure;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

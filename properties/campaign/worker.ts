@@ -34,6 +34,7 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
     case 'prove':
       return proving().proveAnswer(task);
     case 'kernel-sweep':
+    case 'kernel-shrink':
       return kernels().kernelAnswer(task, shouldStop);
     default:
       return campaigning().campaignAnswer(task, shouldStop);

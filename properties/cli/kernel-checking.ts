@@ -3,8 +3,9 @@
  */
 
 import type { WorkerPool } from '../campaign/worker-pool';
-import type { KernelFailure, SweptExcursion } from '../linux/event-sweep';
+import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
+import type { KernelFailure } from '../linux/kernel-system';
 import type { KernelSource } from '../linux/open-kernel';
 
 export interface KernelCheck {
@@ -19,8 +20,10 @@ export interface KernelCheck {
 export interface KernelViolations {
   readonly first: KernelFailure;
   readonly excursion: string;
+  /** The trace as it was found, before it was shrunk. */
+  readonly found: KernelFailure;
   /** Traces that end so at that place. */
-  count: number;
+  readonly count: number;
 }
 
 /** In which order the excursions of the program begin: those at its end are the longest. */
@@ -40,16 +43,22 @@ export async function checkKernel(
     }),
   );
   const inOrder = excursions.flatMap((excursion) => swept.get(excursion) ?? []);
-  return { excursions: inOrder, missing: excursions.length - inOrder.length, violations: groupedViolations(inOrder) };
+  const violations = await Promise.all(
+    groupedViolations(inOrder).map(async (violation) => {
+      const task = { kind: 'kernel-shrink', kernel, failure: violation.found } as const;
+      return { ...violation, first: (await pool.run(task)) ?? violation.found };
+    }),
+  );
+  return { excursions: inOrder, missing: excursions.length - inOrder.length, violations };
 }
 
 export function groupedViolations(excursions: readonly SweptExcursion[]): KernelViolations[] {
-  const groups = new Map<string, KernelViolations>();
+  const groups = new Map<string, KernelViolations & { count: number }>();
   for (const { excursion, failures } of excursions) {
     for (const failure of failures) {
       const key = `${failure.property} ${failure.rip}`;
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { first: failure, excursion: excursion.name, count: 1 });
+      if (group === undefined) groups.set(key, { first: failure, found: failure, excursion: excursion.name, count: 1 });
       else group.count++;
     }
   }

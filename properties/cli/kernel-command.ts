@@ -1,24 +1,26 @@
 /**
  * `pti-check kernel`: a Linux kernel of the user's, booted in the emulator until our program runs in user mode.
  */
-import path from 'node:path';
 import type { Argv } from 'yargs';
+import { saveKernelCase } from '../../counterexamples/store';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
-import { readWorkload } from '../../emulator/linux/workload/workload';
-import { packageFolder } from '../../model/checker/package-folder';
+import type { Workload } from '../../emulator/linux/workload/workload';
 import { defaultWorkers } from '../campaign/worker-pool';
+import { toKernelCase } from '../linux/case-of-kernel';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
 import { type KernelSource, kernelSource } from '../linux/open-kernel';
+import { ourProgram } from '../linux/our-program';
 import { grouped } from '../report/numbers';
 import { kernelCpus, kernelMemoryMiB, kernelPaths, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag, NUMBER, VALUE } from './flags';
+import { DEFAULT_SAVE, today } from './fuzz-command';
 import { checkKernel, type KernelCheck } from './kernel-checking';
 import { checkInWords, checkResult } from './kernel-table';
-import { ProgressLine, rough, rounded, say, sayJson } from './output';
+import { commandName, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
 import { withPool } from './with-pool';
 
 interface KernelFlags {
@@ -29,6 +31,7 @@ interface KernelFlags {
   readonly memory?: string | undefined;
   readonly paths?: string | undefined;
   readonly workers?: string | undefined;
+  readonly save: string;
   readonly json: boolean;
 }
 
@@ -58,6 +61,7 @@ function options(yargs: Argv): Argv<KernelFlags> {
       describe: 'the excursions to check, separated by commas, such as syscall,page_fault_read (all)',
     })
     .option('workers', { ...NUMBER, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
+    .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for what violates a property' })
     .example('$0 kernel /boot/vmlinuz-6.1.0-56-cloud-amd64', 'a kernel of Debian, on two CPUs with PCID')
     .example('$0 kernel vmlinux --cpu no-pcid,ibrs', 'the entry code that it has on another processor')
     .epilog(
@@ -73,7 +77,7 @@ async function kernel(flags: KernelFlags): Promise<void> {
     memoryMiB: kernelMemoryMiB(flags.memory ?? DEFAULT_MEMORY),
   };
   const image = readKernelImage(flags.image);
-  const workload = readWorkload(path.join(packageFolder(), 'emulator', 'linux', 'workload'));
+  const workload = ourProgram();
   const paths = kernelPaths(flags.paths, workload.excursions);
   const workers = workerCount(flags.workers, defaultWorkers());
   const line = new ProgressLine();
@@ -87,14 +91,25 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
   process.exitCode = exitCodeOf(check);
+  const cases = check === undefined ? [] : saveCases(flags.save, image, workload, how, check);
   if (flags.json) {
     const found =
-      check === undefined ? {} : { check: { ...checkResult(check, image.symbols), cpuSeconds: rounded(cost) } };
+      check === undefined ? {} : { check: { ...checkResult(check, image.symbols, cases), cpuSeconds: rounded(cost) } };
     sayJson({ ...resultOf(image, how, booted), ...found });
     return;
   }
   const table =
-    check === undefined ? [] : ['', ...checkInWords(check, image.symbols), `  cost      ${cost.toFixed(1)} CPU s`];
+    check === undefined
+      ? []
+      : [
+          '',
+          ...checkInWords(
+            check,
+            image.symbols,
+            cases.map((file) => againWith(file, flags.image)),
+          ),
+          `  cost      ${cost.toFixed(1)} CPU s`,
+        ];
   say([...inWords(image, how, booted), ...table]);
 }
 
@@ -108,6 +123,24 @@ async function checked(
   return await withPool(workers, (pool) =>
     checkKernel(pool, source, excursions, (done, of) => line.show(() => `${done} of ${of} excursions`)),
   );
+}
+
+/** The files of what was violated, in the order of the violations. */
+function saveCases(
+  folder: string,
+  image: KernelImage,
+  program: Workload,
+  how: BootOptions,
+  { violations }: KernelCheck,
+): string[] {
+  return violations.map(({ first, found }) => {
+    const origin = { failure: first, lengthBeforeShrinking: found.trace.length, date: today() };
+    return saveKernelCase(folder, toKernelCase(image, program, how, origin)).path;
+  });
+}
+
+function againWith(file: string, image: string): string {
+  return `${commandName()} replay --step ${quoted(file)} --kernel ${quoted(image)}`;
 }
 
 function exitCodeOf(check: KernelCheck | undefined): number {

@@ -42,7 +42,7 @@ test('every excursion of the program has words', () => {
 });
 
 test('a table with a line for each, sums, and violations by place', () => {
-  expect(checkInWords(check, symbols)).toEqual([
+  expect(checkInWords(check, symbols, ['one', 'two'])).toEqual([
     '  excursion                 boundaries     NMI     IRQ violated',
     '  syscall                       1,200   1,200       2        0  SYSCALL, return by SYSRET',
     '  int80                            30      30       2        3  INT 80h',
@@ -50,15 +50,17 @@ test('a table with a line for each, sums, and violations by place', () => {
     '  interrupted: 3 excursions not swept',
     '  resume-is-exact violated on CPU 1 at entry+0x4 in int80, 2 times',
     '    a',
-    '    trace: excursion int80 1, nmi 1',
+    '    trace: excursion int80, round 1; an NMI on CPU 1',
+    '    again: one',
     '  resume-is-exact violated on CPU 1 at 0xffffffffffffffe0 in int80, 1 time',
     '    c',
-    '    trace: excursion int80 1, nmi 1',
+    '    trace: excursion int80, round 1; an NMI on CPU 1',
+    '    again: two',
   ]);
 });
 
 test('the same for scripts', () => {
-  const result = checkResult(check, symbols);
+  const result = checkResult(check, symbols, ['a.json', 'b.json']);
   expect(result.totals).toEqual({
     situations: 1230,
     instructions: 2200,

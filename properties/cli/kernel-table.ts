@@ -2,6 +2,8 @@
 import type { KernelSymbols } from '../../emulator/linux/image/kernel-symbols';
 import type { EventCount, SweptEvent, SweptExcursion } from '../linux/event-sweep';
 import { EXCURSION_WORDS } from '../linux/excursion-words';
+import { placeOf } from '../linux/place';
+import { actionInWords } from '../report/kernel-steps';
 import { counted, grouped } from '../report/numbers';
 import type { KernelCheck, KernelViolations } from './kernel-checking';
 
@@ -10,13 +12,6 @@ const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ' }
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
-
-/** The symbol and the offset of an address, or the address. */
-export function placeOf(symbols: Pick<KernelSymbols, 'symbolAt'>, va: number): string {
-  const place = symbols.symbolAt(va);
-  if (place === undefined) return `0x${(va < 0 ? BigInt.asUintN(64, BigInt(va)) : va).toString(16)}`;
-  return `${place.name}+0x${place.offset.toString(16)}`;
-}
 
 /** Sums over all excursions, and over all events. */
 function totals(excursions: readonly SweptExcursion[]) {
@@ -31,7 +26,12 @@ function totals(excursions: readonly SweptExcursion[]) {
   return { situations, events, instructions };
 }
 
-export function checkInWords(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>): string[] {
+/** `again` are the commands that replay the violations, in their order. */
+export function checkInWords(
+  check: KernelCheck,
+  symbols: Pick<KernelSymbols, 'symbolAt'>,
+  again: readonly string[],
+): string[] {
   const { excursions, violations, missing } = check;
   const all = totals(excursions);
   const columns = EVENTS.filter((event) => all.events[event].raised > 0);
@@ -64,7 +64,7 @@ export function checkInWords(check: KernelCheck, symbols: Pick<KernelSymbols, 's
       '',
     ),
     ...(missing === 0 ? [] : [`  interrupted: ${counted(missing, 'excursion')} not swept`]),
-    ...violations.flatMap((violation) => violationInWords(violation, symbols)),
+    ...violations.flatMap((violation, i) => [...violationInWords(violation, symbols), `    again: ${again[i]}`]),
   ];
 }
 
@@ -72,11 +72,12 @@ function violationInWords({ first, excursion, count }: KernelViolations, symbols
   return [
     `  ${first.property} violated on CPU ${first.cpu} at ${placeOf(symbols, first.rip)} in ${excursion}, ${counted(count, 'time')}`,
     `    ${first.message}`,
-    `    trace: ${first.trace.map((action) => Object.values(action).join(' ')).join(', ')}`,
+    `    trace: ${first.trace.map(actionInWords).join('; ')}`,
   ];
 }
 
-export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>) {
+/** `files` are the cases of the violations, in their order. */
+export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>, files: readonly string[]) {
   const { excursions, violations, missing } = check;
   return {
     excursions: excursions.map(({ excursion, situations, events, failures, length, complete }) => ({
@@ -90,11 +91,12 @@ export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'sy
     })),
     totals: totals(excursions),
     missing,
-    violations: violations.map(({ first, excursion, count }) => ({
+    violations: violations.map(({ first, excursion, count }, i) => ({
       ...first,
       rip: placeOf(symbols, first.rip),
       excursion,
       count,
+      file: files[i],
     })),
   };
 }

@@ -4,12 +4,13 @@
  * watched: the kernel comes back, with every register as it was; it has taken the NMI; it does not stop, and does not
  * complain.
  */
+
+import type { KernelAction } from '../../counterexamples/kernel-case';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { DB_PENDING, EFLAGS, FLAG_IF, SS_SHADOW, STI_SHADOW } from '../../emulator/registers';
 import { timerVector } from '../../emulator/system/apic-registers';
 import { type Boundary, type ExcursionName, type Followed, follow, traceTo } from './excursions';
-import type { KernelAction } from './kernel-action';
-import type { KernelSystem, KernelViolation } from './kernel-system';
+import type { KernelFailure, KernelSystem } from './kernel-system';
 import type { SweptCode } from './swept-code';
 
 export type SweptEvent = 'nmi' | 'irq';
@@ -22,11 +23,6 @@ export interface EventCount {
   taken: number;
   /** What it interrupted did not come back soon: preempted. */
   away: number;
-}
-
-/** A trace that ended badly. */
-export interface KernelFailure extends KernelViolation {
-  readonly trace: readonly KernelAction[];
 }
 
 export interface SweptExcursion extends Followed {

@@ -6,9 +6,10 @@
  * on the same CPU, stack, page tables, GS base and flags of interruptibility is one situation. So a loop counts once,
  * and a task that waits for another by yielding does, too.
  */
+
+import type { KernelAction } from '../../counterexamples/kernel-case';
 import { joinLanes, mix, remix } from '../../emulator/hash';
 import { CPL, CR3, EFLAGS, FLAG_IF, GS_BASE, NMI_BLOCKED, RIP, RSP } from '../../emulator/registers';
-import type { KernelAction } from './kernel-action';
 import type { KernelSystem } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
 

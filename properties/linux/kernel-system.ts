@@ -3,6 +3,8 @@
  * to an end that no kernel may come to: a shutdown, an oops or a panic, code that the emulator does not execute. What
  * else must hold is for the watch to say, which is asked after every action.
  */
+
+import type { KernelAction } from '../../counterexamples/kernel-case';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { TrampolineError } from '../../emulator/linux/boot/trampoline';
@@ -12,7 +14,6 @@ import { HALTED, SHUTDOWN } from '../../emulator/step-result';
 import { expireDeadlines, nextDeadline } from '../../emulator/system/apic-timer';
 import { UnimplementedError } from '../../emulator/unimplemented';
 import { comeBack, type Interruption, interruptionOf } from './interruption';
-import type { KernelAction } from './kernel-action';
 
 /** What a trace ended with. `property` is a slug: of a property, or of one of the ends that no kernel may come to. */
 export interface KernelViolation {
@@ -21,6 +22,11 @@ export interface KernelViolation {
   readonly cpu: number;
   /** Of the CPU, sign-folded. */
   readonly rip: number;
+}
+
+/** A trace that ends with a violation. */
+export interface KernelFailure extends KernelViolation {
+  readonly trace: readonly KernelAction[];
 }
 
 /** Whoever judges while the machine runs; its state is attached to the machine, so that marks have it. */
@@ -67,6 +73,8 @@ export class KernelSystem {
   readonly image: ProgramImage;
   /** The last announcement since somebody has set it to undefined. */
   heard: number | undefined;
+  /** Told before each boundary, of the CPU that takes it. */
+  onBoundary: ((cpu: Cpu) => void) | undefined;
   /** The last `back` has not come back. */
   isAway = false;
   private readonly watch: Watch;
@@ -143,7 +151,9 @@ export class KernelSystem {
   /** One boundary in the turns of the CPUs. */
   step(): void {
     this.guarded(() => {
-      const end = this.linux.interleaving.step();
+      const { interleaving, machine } = this.linux;
+      this.onBoundary?.(machine.cpus[interleaving.next()]);
+      const end = interleaving.step();
       if (end === 'shutdown') this.fail('no-shutdown', 'a CPU is in shutdown, after a triple fault');
       if (end === 'asleep') this.fail('no-sleep', 'every CPU waits, and no timer is armed');
     });
@@ -156,7 +166,8 @@ export class KernelSystem {
     this.guarded(() => {
       let result = 0;
       while (taken < count && result !== HALTED && this.violation === undefined) {
-        result = machine.run(c, count - taken);
+        this.onBoundary?.(machine.cpus[c]);
+        result = machine.run(c, this.onBoundary === undefined ? count - taken : 1);
         taken += machine.boundaries;
         if (result === SHUTDOWN) this.fail('no-shutdown', 'a CPU is in shutdown, after a triple fault');
       }
@@ -179,6 +190,7 @@ export class KernelSystem {
           taken = NEVER;
           return;
         }
+        this.onBoundary?.(cpu);
         const result = machine.step(c);
         taken++;
         if (result === SHUTDOWN) this.fail('no-shutdown', 'a CPU is in shutdown, after a triple fault');
