@@ -30,7 +30,7 @@ export interface KernelFailure extends KernelViolation {
 }
 
 /** Whoever judges while the machine runs; its state is attached to the machine, so that marks have it. */
-interface Watch {
+export interface Watch {
   readonly violation: KernelViolation | undefined;
   /** The machine has gone back to before it. */
   forget(): void;
@@ -78,7 +78,9 @@ export class KernelSystem {
   /** The last `back` has not come back. */
   isAway = false;
   private readonly watch: Watch;
-  private readonly program: Program;
+  private readonly program: Program | undefined;
+  /** What is violated in the state after the boot already. */
+  private readonly initial: KernelViolation | undefined;
   private own: KernelViolation | undefined;
   /** Characters of the console after the boot, and those that were looked at. */
   private readonly consoleAtBoot: number;
@@ -102,10 +104,11 @@ export class KernelSystem {
       this.heard = value;
     };
     this.program = this.toFirst();
+    this.initial = this.violation;
   }
 
   get violation(): KernelViolation | undefined {
-    return this.watch.violation ?? this.own;
+    return this.initial ?? this.watch.violation ?? this.own;
   }
 
   mark(): number {
@@ -225,6 +228,7 @@ export class KernelSystem {
     const index = excursions.indexOf(name);
     if (index < 0) throw new RangeError(`the program has no excursion ${name}`);
     const { cpus, memory } = this.linux.machine;
+    if (this.program === undefined) return 0;
     memory.write32At(this.program.index, index);
     memory.write32At(this.program.round, round * ROUND);
     const cpu = cpus[this.program.cpu];
@@ -244,10 +248,11 @@ export class KernelSystem {
 
   /**
    * Where the program that is ready has announced its first excursion, and where its words are then: before, their page
-   * may be one that is shared until it is written to.
+   * may be one that is shared until it is written to. Undefined if something is violated on the way.
    */
-  private toFirst(): Program {
+  private toFirst(): Program | undefined {
     this.untilHeard(1);
+    if (this.violation !== undefined) return undefined;
     const { machine, interleaving } = this.linux;
     const cpu = machine.cpus[interleaving.next()];
     const at = (name: string) => {

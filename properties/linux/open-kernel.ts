@@ -2,12 +2,14 @@
  * A booted kernel as plain data, which any thread can open, and what is needed to check it: the machine in the state
  * after the boot, driven by actions, and where in the kernel's text is what.
  */
-import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
+import { propertySlug } from '../safety/index';
 import { type BootOptions, restoredKernel } from './kernel-boot';
-import { KernelSystem } from './kernel-system';
+import { KernelSystem, type Watch } from './kernel-system';
+import { type MonitoredKernel, monitorKernel } from './linux-monitor';
+import { quietenNmis } from './random-run';
 import { SweptCode } from './swept-code';
 
 export interface KernelSource {
@@ -43,11 +45,22 @@ export function openKernel(source: KernelSource, workload: Workload): OpenKernel
   const image = readKernelImage(source.vmlinux, { name: source.name });
   const linux = restoredKernel(source.state, source.options);
   const code = readKernelCode(image);
-  ignoreNmis(linux, image);
+  const monitored = monitorKernel(linux, image);
+  quietenNmis(linux, image, monitored);
   return {
     image,
-    system: new KernelSystem(linux, workload, code.nmi.body),
+    system: new KernelSystem(linux, workload, code.nmi.body, watchOf(monitored)),
     code: new SweptCode({ code, symbols: image.symbols, preparation: preparationOf(workload) }),
+  };
+}
+
+function watchOf({ monitor }: MonitoredKernel): Watch {
+  return {
+    get violation() {
+      const { violation } = monitor;
+      return violation && { ...violation, property: propertySlug(violation.property) };
+    },
+    forget: () => monitor.forget(),
   };
 }
 
@@ -56,15 +69,4 @@ function preparationOf({ elf, excursions }: Workload): { start: number; end: num
   const start = elf.symbol('next') ?? 0;
   const after = excursions.map((name) => elf.symbol(`excursion.${name}`) ?? 0).filter((va) => va > start);
   return { start, end: Math.min(...after) };
-}
-
-/**
- * Makes the kernel ask nobody what an NMI is for (`ignore_nmis`, which it sets itself before a crash dump): the answer
- * would be a long message about an NMI of unknown origin. A kernel without that word says it.
- */
-function ignoreNmis({ machine }: LinuxMachine, { symbols, segments }: KernelImage): void {
-  const va = symbols.find('ignore_nmis');
-  if (va === undefined) return;
-  const segment = segments.find(({ vaddr, memsz }) => vaddr <= va && va < vaddr + memsz);
-  if (segment !== undefined) machine.memory.write32At(segment.paddr + va - segment.vaddr, 1);
 }
