@@ -10,7 +10,7 @@ import type { PhysicalMemory } from '../../emulator/memory/physical-memory';
 /** As much of a KernelImage as is needed. */
 interface LoadedText {
   readonly segments: readonly { readonly vaddr: number; readonly paddr: number; readonly memsz: number }[];
-  readonly symbols: Pick<KernelSymbols, 'list' | 'find' | 'symbolAt'>;
+  readonly symbols: Pick<KernelSymbols, 'list' | 'find'>;
 }
 
 /** What fills the place of an instruction that is left out: NOPs of one byte. */
@@ -38,9 +38,9 @@ export class KernelText {
     return listInstructions(this.memory.readBytes(this.physical(start), end - start), start);
   }
 
-  /** Writes NOPs over an instruction. A mark that is held before takes that back with everything else. */
-  leaveOut({ va, bytes }: Pick<ListedInstruction, 'va' | 'bytes'>): void {
-    this.memory.writeBytes(this.physical(va), new Uint8Array(bytes.length).fill(NOP));
+  /** Writes NOPs over an instruction of so many bytes. A mark that is held before takes that back, too. */
+  leaveOut(va: number, length: number): void {
+    this.memory.writeBytes(this.physical(va), new Uint8Array(length).fill(NOP));
   }
 
   private physical(va: number): number {

@@ -5,7 +5,7 @@
 import { PhysicalMemory } from '../../emulator/memory/physical-memory';
 import { BadInputError } from '../bad-input';
 import { KernelText } from './kernel-text';
-import { PLANTS, plantedIn, plantInto } from './plants';
+import { PLANTS, knownPlant as plant, plantedIn, plantInto } from './plants';
 
 const VA = -0x7f000000;
 const PA = 0x1000;
@@ -25,17 +25,10 @@ function kernel(code: Readonly<Record<string, string>>): { memory: PhysicalMemor
   const symbols = {
     list,
     find: (name: string) => list.find((symbol) => symbol.name === name)?.address,
-    symbolAt: () => undefined,
   };
   const segments = [{ vaddr: VA, paddr: PA, memsz: 0x1000 }];
   return { memory, text: new KernelText(memory, { segments, symbols }) };
 }
-
-const plant = (name: string) => {
-  const found = PLANTS.find((one) => one.name === name);
-  if (found === undefined) throw new Error(`no plant ${name}`);
-  return found;
-};
 
 /** clac; cld; call; mov %rax,%rsp; mov %rsp,%rdi */
 const STUB = '0f01ca fc e800000000 4889c4 4889e7';

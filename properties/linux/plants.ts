@@ -152,6 +152,18 @@ export const PLANTS: readonly Plant[] = [
 ];
 
 /**
+ * A plant by its name.
+ * @throws BadInputError if there is none
+ */
+export function knownPlant(name: string): Plant {
+  const found = PLANTS.find((plant) => plant.name === name);
+  if (found !== undefined) return found;
+  throw new BadInputError(
+    `expected a plant, one of ${PLANTS.map((plant) => plant.name).join(', ')}, found ${JSON.stringify(name)}`,
+  );
+}
+
+/**
  * The instructions that a plant leaves out in this kernel.
  * @throws BadInputError if one of its places is not there: other entry code, or a feature that this boot has not on
  */
@@ -173,6 +185,6 @@ export function plantedIn(text: KernelText, plant: Plant): ListedInstruction[] {
 /** Plants a mistake, and says which instructions that were. */
 export function plantInto(text: KernelText, plant: Plant): ListedInstruction[] {
   const left = plantedIn(text, plant);
-  for (const instruction of left) text.leaveOut(instruction);
+  for (const instruction of left) text.leaveOut(instruction.va, instruction.bytes.length);
   return left;
 }
