@@ -8,10 +8,12 @@ import path from 'node:path';
 import { canonicalTrace, caseFileName } from './canonical-trace';
 import { CounterexampleError } from './counterexample-error';
 import type { Counterexample } from './format';
+import type { KernelCase } from './kernel-case';
 
 // biome-ignore-start lint/style/noCommonJs: loaded late, because most processes save nothing, and the schema takes a tenth of a second to load
 const schema = (): typeof import('./schema') => require('./schema');
 const serialize = (): typeof import('./serialize') => require('./serialize');
+const kernelCases = (): typeof import('./kernel-case') => require('./kernel-case');
 // biome-ignore-end lint/style/noCommonJs: see above
 
 /** Far above any trace with an embedded image; a larger file is a mistake that would only fill the memory. */
@@ -40,12 +42,31 @@ export function probeFolder(folder: string): void {
 
 /** Saves a case under its own name. Safe against other processes that save into the same folder. */
 export function saveCounterexample(folder: string, c: Counterexample): Saved {
-  const text = serialize().serializeCounterexample(c);
   const trace = canonicalTrace(c);
+  const isThere = (file: string) => canonicalTrace(readCounterexample(file)) === trace;
+  return save(folder, serialize().serializeCounterexample(c), (attempt) => caseFileName(c, attempt), isThere);
+}
+
+/** The same for a case of a kernel. */
+export function saveKernelCase(folder: string, c: KernelCase): Saved {
+  const { kernelCaseFileName, sameKernelCase, serializeKernelCase } = kernelCases();
+  const isThere = (file: string) => {
+    const other = readKernelCase(file);
+    return other !== undefined && sameKernelCase(other) === sameKernelCase(c);
+  };
+  return save(folder, serializeKernelCase(c), (attempt) => kernelCaseFileName(c, attempt), isThere);
+}
+
+function save(
+  folder: string,
+  text: string,
+  nameOf: (attempt: number) => string,
+  isThere: (file: string) => boolean,
+): Saved {
   for (let attempt = 0; ; attempt++) {
-    const target = path.join(folder, caseFileName(c, attempt));
+    const target = path.join(folder, nameOf(attempt));
     if (writeNew(target, text)) return { path: target, created: true };
-    if (holdsCase(target, trace)) return { path: target, created: false };
+    if (holdsCase(target, isThere)) return { path: target, created: false };
     // Another case with the same eight digits, or a file that cannot be read: neither may be overwritten.
   }
 }
@@ -65,6 +86,11 @@ export function replaceCounterexample(folder: string, old: Saved, c: Counterexam
 /** The case in a file. Throws CounterexampleError, which says what is wrong with it and what to do. */
 export function readCounterexample(file: string): Counterexample {
   return schema().parseCounterexample(decode(readBounded(file), file), file);
+}
+
+/** The case of a kernel in a file; undefined if it is none, whatever else it is. */
+export function readKernelCase(file: string): KernelCase | undefined {
+  return kernelCases().parseKernelCase(decode(readBounded(file), file), file);
 }
 
 /** The paths of the cases in `folder`, in a fixed order; none if there is no such folder. */
@@ -103,9 +129,9 @@ function decode(bytes: Uint8Array, file: string): string {
   }
 }
 
-function holdsCase(file: string, trace: string): boolean {
+function holdsCase(file: string, isThere: (file: string) => boolean): boolean {
   try {
-    return canonicalTrace(readCounterexample(file)) === trace;
+    return isThere(file);
   } catch (error) {
     if (error instanceof CounterexampleError) return false;
     throw error;

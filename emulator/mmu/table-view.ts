@@ -3,7 +3,7 @@
  * bits. Non-present, malformed and non-canonical all answer `undefined`.
  */
 import type { PhysicalMemory } from '../memory/physical-memory';
-import { isCanonical, toVa, vaHi, vaLo } from '../words';
+import { isCanonical, vaHi, vaLo } from '../words';
 import {
   entryAddress,
   isReserved,
@@ -108,6 +108,66 @@ function* tableLeaves(
   }
 }
 
+/** What a walk over a table is told. Addresses are physical but `va`, which is the first one that is translated. */
+export interface TableVisitor {
+  /**
+   * Before a page of the table is read; false leaves it out. `level` is 3 for the root; `rights` is equal where all the
+   * entries that lead there grant the same.
+   */
+  enters(table: number, level: number, va: number, rights: number): boolean;
+  /** False ends the walk. */
+  finds(leaf: MappedLeaf): boolean;
+}
+
+/**
+ * Goes through the present leaves that translate addresses from `from` up to and without `end`, in table order. False:
+ * the visitor has ended the walk.
+ */
+export function visitLeaves(
+  memory: PhysicalMemory,
+  root: number,
+  from: number,
+  end: number,
+  visitor: TableVisitor,
+): boolean {
+  const within = { first: order(from), end: end === 0 ? ALL : order(end) };
+  return visitTable(memory, { table: root & -4096, level: 3, base: 0, rights: LEAF_RIGHTS }, within, visitor);
+}
+
+/** What 48 bits address. */
+const ALL = 0x1000000000000;
+
+interface Place {
+  readonly table: number;
+  readonly level: number;
+  readonly base: number;
+  readonly rights: number;
+}
+
+function visitTable(
+  memory: PhysicalMemory,
+  { table, level, base, rights: above }: Place,
+  within: { readonly first: number; readonly end: number },
+  visitor: TableVisitor,
+): boolean {
+  if (table < 0 || table + 4096 > memory.size || !visitor.enters(table, level, canonical(base), above)) return true;
+  const size = LEVEL_SIZE[level];
+  const first = Math.max(0, Math.floor((within.first - base) / size));
+  const end = Math.min(512, Math.ceil((within.end - base) / size));
+  for (let i = first; i < end; i++) {
+    const low = memory.words[(table >>> 2) + i * 2];
+    if ((low & PTE_P) === 0) continue;
+    const rights = combine(above, low, memory.words[(table >>> 2) + i * 2 + 1]);
+    const at = base + i * size;
+    const isLeaf = level === 0 || (low & PTE_PS) !== 0;
+    const goesOn = isLeaf
+      ? visitor.finds(toLeaf(at, low, level, rights))
+      : visitTable(memory, { table: low & -4096, level: level - 1, base: at, rights }, within, visitor);
+    if (!goesOn) return false;
+  }
+  return true;
+}
+
 function combine(above: number, low: number, high: number): number {
   let rights = above;
   if ((low & PTE_RW) === 0) rights &= ~TLB_W;
@@ -116,10 +176,13 @@ function combine(above: number, low: number, high: number): number {
   return rights;
 }
 
+function canonical(va: number): number {
+  return va >= ALL / 2 ? va - ALL : va;
+}
+
 function toLeaf(va: number, low: number, level: number, rights: number): MappedLeaf {
-  const canonical = va >= 0x800000000000 ? va - 0x1000000000000 : va;
   return {
-    va: toVa(vaLo(canonical), vaHi(canonical)),
+    va: canonical(va),
     pa: (low & -LEVEL_SIZE[level] & -4096) >>> 0,
     size: LEVEL_SIZE[level],
     writable: (rights & TLB_W) !== 0,

@@ -11,6 +11,10 @@ import type { ObstacleInWords } from '../../model/checker/prove/obstacle-words';
 import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
+import type { SweptExcursion } from '../linux/event-sweep';
+import type { ExcursionName } from '../linux/excursions';
+import type { KernelFailure } from '../linux/kernel-system';
+import type { KernelSource } from '../linux/open-kernel';
 import type { Unchecked } from '../refinement/unchecked';
 import type { Failure } from './failure';
 import type { FailedWalk } from './run';
@@ -107,8 +111,23 @@ export interface ProveTask {
   readonly table?: DesignTable;
 }
 
+/** Sweeps of a booted Linux kernel. */
+interface KernelSweepTask {
+  readonly kind: 'kernel-sweep';
+  readonly kernel: KernelSource;
+  readonly excursion: ExcursionName;
+}
+
 export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
-export type Task = CampaignTask | SearchTask | ProveTask;
+/** Shrinks what a sweep has found. */
+interface KernelShrinkTask {
+  readonly kind: 'kernel-shrink';
+  readonly kernel: KernelSource;
+  readonly failure: KernelFailure;
+}
+
+export type KernelTask = KernelSweepTask | KernelShrinkTask;
+export type Task = CampaignTask | SearchTask | ProveTask | KernelTask;
 
 /** Polled by tasks that take long. */
 export type ShouldStop = () => boolean;
@@ -200,6 +219,8 @@ export interface Answers {
   readonly shrink: Found;
   readonly search: SearchAnswer;
   readonly prove: Proved;
+  readonly 'kernel-sweep': SweptExcursion;
+  readonly 'kernel-shrink': KernelFailure;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

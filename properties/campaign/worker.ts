@@ -17,6 +17,11 @@ function proving(): typeof import('./prove-task') {
 function campaigning(): typeof import('./campaign-tasks') {
   return require('./campaign-tasks');
 }
+
+function kernels(): typeof import('./kernel-task') {
+  return require('./kernel-task');
+}
+
 function propertyFiles(): typeof import('./property-file') {
   return require('./property-file');
 }
@@ -28,6 +33,9 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
       return searching().searchAnswer(task, shouldStop);
     case 'prove':
       return proving().proveAnswer(task);
+    case 'kernel-sweep':
+    case 'kernel-shrink':
+      return kernels().kernelAnswer(task, shouldStop);
     default:
       return campaigning().campaignAnswer(task, shouldStop);
   }

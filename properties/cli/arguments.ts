@@ -180,6 +180,17 @@ export function kernelCpus(text: string): number {
   return wholeNumber('cpus', text, 1, MOST.cpus);
 }
 
+/** Names of excursions, of those that there are; all if nothing is named. */
+export function kernelPaths(text: string | undefined, all: readonly string[]): readonly string[] {
+  if (text === undefined) return all;
+  const names = text.split(',').map((name) => name.trim().replaceAll('-', '_'));
+  const wrong = names.find((name) => !all.includes(name));
+  if (wrong === undefined) return all.filter((name) => names.includes(name));
+  throw new BadInputError(
+    `expected --paths to be excursions of our program, separated by commas, found ${JSON.stringify(wrong)}${didYouMean(wrong, all) || `; they are ${all.join(', ')}`}`,
+  );
+}
+
 /** RAM of a Linux kernel, MiB. */
 export function kernelMemoryMiB(text: string): number {
   return wholeNumber('memory', text, LEAST_KERNEL_MEMORY, MOST.kernelMemory);

@@ -1,20 +1,27 @@
 /**
  * `pti-check kernel`: a Linux kernel of the user's, booted in the emulator until our program runs in user mode.
  */
-import path from 'node:path';
 import type { Argv } from 'yargs';
+import { saveKernelCase } from '../../counterexamples/store';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
-import { readWorkload } from '../../emulator/linux/workload/workload';
-import { packageFolder } from '../../model/checker/package-folder';
+import type { Workload } from '../../emulator/linux/workload/workload';
+import { defaultWorkers } from '../campaign/worker-pool';
+import { toKernelCase } from '../linux/case-of-kernel';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
+import { type KernelSource, kernelSource } from '../linux/open-kernel';
+import { ourProgram } from '../linux/our-program';
 import { grouped } from '../report/numbers';
-import { kernelCpus, kernelMemoryMiB } from './arguments';
+import { kernelCpus, kernelMemoryMiB, kernelPaths, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
-import { HOLDS, NO_VERDICT } from './exit-codes';
+import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag, NUMBER, VALUE } from './flags';
-import { ProgressLine, rough, rounded, say, sayJson } from './output';
+import { DEFAULT_SAVE, today } from './fuzz-command';
+import { checkKernel, type KernelCheck } from './kernel-checking';
+import { checkInWords, checkResult } from './kernel-table';
+import { commandName, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
+import { withPool } from './with-pool';
 
 interface KernelFlags {
   readonly image: string;
@@ -22,11 +29,16 @@ interface KernelFlags {
   readonly cpu?: string | undefined;
   readonly cpus?: string | undefined;
   readonly memory?: string | undefined;
+  readonly paths?: string | undefined;
+  readonly workers?: string | undefined;
+  readonly save: string;
   readonly json: boolean;
 }
 
 const DEFAULT_CPUS = '2';
 const DEFAULT_MEMORY = '128';
+/** Of the program: in each it puts something else into RFLAGS. */
+const ROUNDS = 4;
 /** Lines of the console that are shown where a boot stops. */
 const LAST_LINES = 25;
 
@@ -44,14 +56,20 @@ function options(yargs: Argv): Argv<KernelFlags> {
     })
     .option('cpus', { ...NUMBER, describe: `number of CPUs (${DEFAULT_CPUS})` })
     .option('memory', { ...NUMBER, describe: `MiB of RAM (${DEFAULT_MEMORY})` })
+    .option('paths', {
+      ...VALUE,
+      describe: 'the excursions to check, separated by commas, such as syscall,page_fault_read (all)',
+    })
+    .option('workers', { ...NUMBER, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
+    .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for what violates a property' })
     .example('$0 kernel /boot/vmlinuz-6.1.0-56-cloud-amd64', 'a kernel of Debian, on two CPUs with PCID')
     .example('$0 kernel vmlinux --cpu no-pcid,ibrs', 'the entry code that it has on another processor')
     .epilog(
-      'Boots the kernel in the emulator until a program of ours runs in user mode, and keeps that state for the next time. Nothing of the image is executed on this machine. Exit code 0: booted; 3: it stopped on the way.',
+      'Boots the kernel in the emulator until a program of ours runs in user mode, and keeps that state for the next time. Then lets events happen at every boundary of its ways in and out. Nothing of the image is executed on this machine. Exit code 0: nothing is violated; 1: something is; 3: the boot stopped on the way.',
     ) as unknown as Argv<KernelFlags>;
 }
 
-function kernel(flags: KernelFlags): void {
+async function kernel(flags: KernelFlags): Promise<void> {
   const how: BootOptions = {
     commandLine: flags.cmdline ?? '',
     features: readCpuFeatures(flags.cpu ?? ''),
@@ -59,13 +77,76 @@ function kernel(flags: KernelFlags): void {
     memoryMiB: kernelMemoryMiB(flags.memory ?? DEFAULT_MEMORY),
   };
   const image = readKernelImage(flags.image);
-  const workload = readWorkload(path.join(packageFolder(), 'emulator', 'linux', 'workload'));
+  const workload = ourProgram();
+  const paths = kernelPaths(flags.paths, workload.excursions);
+  const workers = workerCount(flags.workers, defaultWorkers());
   const line = new ProgressLine();
   const booted = bootKernel(image, workload, how, (linux) => line.show(() => progressOf(linux)));
+  const before = process.cpuUsage();
+  const check =
+    booted.state === undefined
+      ? undefined
+      : await checked(line, kernelSource(image, how, booted.state), paths, workers);
   line.clear();
-  process.exitCode = booted.end === 'ready' ? HOLDS : NO_VERDICT;
-  if (flags.json) sayJson(resultOf(image, how, booted));
-  else say(inWords(image, how, booted));
+  const { user, system } = process.cpuUsage(before);
+  const cost = (user + system) / 1e6;
+  process.exitCode = exitCodeOf(check);
+  const cases = check === undefined ? [] : saveCases(flags.save, image, workload, how, check);
+  if (flags.json) {
+    const found =
+      check === undefined ? {} : { check: { ...checkResult(check, image.symbols, cases), cpuSeconds: rounded(cost) } };
+    sayJson({ ...resultOf(image, how, booted), ...found });
+    return;
+  }
+  const table =
+    check === undefined
+      ? []
+      : [
+          '',
+          ...checkInWords(
+            check,
+            image.symbols,
+            cases.map((file) => againWith(file, flags.image)),
+          ),
+          `  cost      ${cost.toFixed(1)} CPU s`,
+        ];
+  say([...inWords(image, how, booted), ...table]);
+}
+
+async function checked(
+  line: ProgressLine,
+  source: KernelSource,
+  paths: readonly string[],
+  workers: number,
+): Promise<KernelCheck> {
+  const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
+  return await withPool(workers, (pool) =>
+    checkKernel(pool, source, excursions, (done, of) => line.show(() => `${done} of ${of} excursions`)),
+  );
+}
+
+/** The files of what was violated, in the order of the violations. */
+function saveCases(
+  folder: string,
+  image: KernelImage,
+  program: Workload,
+  how: BootOptions,
+  { violations }: KernelCheck,
+): string[] {
+  return violations.map(({ first, found }) => {
+    const origin = { failure: first, lengthBeforeShrinking: found.trace.length, date: today() };
+    return saveKernelCase(folder, toKernelCase(image, program, how, origin)).path;
+  });
+}
+
+function againWith(file: string, image: string): string {
+  return `${commandName()} replay --step ${quoted(file)} --kernel ${quoted(image)}`;
+}
+
+function exitCodeOf(check: KernelCheck | undefined): number {
+  if (check === undefined) return NO_VERDICT;
+  if (check.violations.length > 0) return VIOLATED;
+  return check.missing > 0 ? NO_VERDICT : HOLDS;
 }
 
 function progressOf({ platform }: LinuxMachine): string {

@@ -9,7 +9,7 @@ import { counted } from '../report/numbers';
 import { hanging, terminalWidth } from '../report/terminal';
 import type { CommandBody } from './command-body';
 import { BAD_INPUT, DIVERGED, HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
-import { jsonFlag, propertyFlag } from './flags';
+import { jsonFlag, propertyFlag, VALUE } from './flags';
 import { note, say, sayJson } from './output';
 import { type Replayed, type ReplayedFile, replayFile } from './replaying';
 
@@ -17,6 +17,7 @@ interface ReplayFlags {
   readonly file: string[];
   readonly property?: readonly string[] | undefined;
   readonly step: boolean;
+  readonly kernel?: string | undefined;
   readonly json: boolean;
 }
 
@@ -28,6 +29,7 @@ function options(yargs: Argv): Argv<ReplayFlags> {
       default: false,
       describe: 'print each step: instruction, CR3, stack, GS, and what changed',
     })
+    .option('kernel', { ...VALUE, describe: 'the image of the kernel, for cases that were found in one' })
     .example('$0 replay pti-check-found/*.json', 'do they still fail?')
     .example('$0 replay --step FILE', 'follow one by hand')
     .epilog(
@@ -67,7 +69,7 @@ async function replay(flags: ReplayFlags): Promise<void> {
     // A signal is seen between two files.
     await nextTurn();
     if (interrupted) break;
-    const replayed = replayFile(file, flags.step, properties);
+    const replayed = replayFile(file, flags.step, properties, flags.kernel);
     results.push(replayed.result);
     report(flags, replayed);
   }

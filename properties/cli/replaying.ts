@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Counterexample, designName, imageHash } from '../../counterexamples/format';
-import { readCounterexample } from '../../counterexamples/store';
+import { readCounterexample, readKernelCase } from '../../counterexamples/store';
 import { extentOf } from '../../model/checker/language/schema-types';
 import { RULES } from '../../model/rules';
 import { BadInputError, badInputMessage } from '../bad-input';
@@ -13,12 +13,18 @@ import { openSubject } from '../campaign/open-subject';
 import type { Subject } from '../campaign/subject';
 import { designOf } from '../designs/design-file';
 import { designImage, imageFile } from '../designs/images';
+import type { KernelStep } from '../report/kernel-steps';
 import { narrateReplay } from '../report/narrator';
 import { type StepJson, stepJson } from '../report/step-json';
 import { recordSteps } from '../report/step-record';
 import { propertyNumber } from '../safety/index';
 import { ANY_RULE } from '../trace/change';
 import { commandName, propertyWords, quoted } from './output';
+
+function kernels(): typeof import('./kernel-replaying') {
+  // biome-ignore lint/style/noCommonJs: loaded late, because few cases are of a kernel
+  return require('./kernel-replaying');
+}
 
 /** What `replay --json` answers for one file; the keys are a contract. */
 export interface Replayed {
@@ -33,6 +39,8 @@ export interface Replayed {
   readonly again?: string;
   /** With --step: what each action did. */
   readonly steps?: readonly StepJson[];
+  /** The same, of a case of a kernel. */
+  readonly kernelSteps?: readonly KernelStep[];
 }
 
 export interface ReplayedFile {
@@ -42,8 +50,15 @@ export interface ReplayedFile {
 }
 
 /** Replays a file. Whatever is wrong with the file is in the answer, so that the other files get theirs. */
-export function replayFile(file: string, step: boolean, properties: readonly string[] = []): ReplayedFile {
+export function replayFile(
+  file: string,
+  step: boolean,
+  properties: readonly string[] = [],
+  kernel?: string | undefined,
+): ReplayedFile {
   try {
+    const ofKernel = readKernelCase(file);
+    if (ofKernel !== undefined) return kernels().replayKernelFile(file, ofKernel, kernel, step);
     const saved = readCounterexample(file);
     checkRules(saved, file);
     checkProperty(saved, file);

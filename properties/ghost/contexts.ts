@@ -2,9 +2,11 @@
  * What the ghost state keeps of an open context: what it interrupted, where its frame lies, and what a return has to
  * give back. Plain functions on the ghost words; when they are called is the monitor's business.
  */
+import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
+import type { MicroOp } from '../../emulator/micro-op';
 import type { Delivery } from '../../emulator/observer';
-import { CR3, GS_BASE, RIP, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
+import { CPL, CR3, GS_BASE, RIP, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { GP, IRQ, NMI, NMI_STACK, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
@@ -30,6 +32,8 @@ import {
   USER_GS_HI,
   USER_GS_LO,
 } from './ghost';
+
+const PAGE_MASK = 0xfffff000 | 0;
 
 /** A context whose interrupted point nobody saw: the first-run frame of a forked task, or a frame handed over. */
 export const NO_SNAPSHOT = -1;
@@ -101,6 +105,19 @@ export function returnsIntoRepeat(view: GuestView, ghost: Ghost, cpu: Cpu, at: n
   return rip >= range.start && rip < range.end && !(from >= range.start && from < range.end);
 }
 
+/**
+ * The CPU is at an IRET to user mode: one that the manifest names or, where it names none, one whose frame has a
+ * selector of the user's. `control` is the last instruction that was fetched and may change CPL.
+ */
+export function isIretToUser(view: GuestView, cpu: Cpu, control: MicroOp | undefined): boolean {
+  const { irets } = view.manifest;
+  const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+  if (irets.length > 0) return irets.includes(rip);
+  if (cpu.r[CPL] !== 0 || control?.mnemonic !== Mnemonic.Iretq || control.va !== rip) return false;
+  const cs = view.machine.readVirtual64(cpu.r[CR3] & PAGE_MASK, toVa(cpu.r[RSP], cpu.r[RSP + 1]) + 8);
+  return cs !== undefined && (cs.lo & 3) === 3;
+}
+
 /** The saved registers of the innermost context of thread t from user mode are changed on purpose: nothing compares. */
 export function forgetSnapshot(ghost: Ghost, t: number): void {
   for (let k = ghost.depth(t) - 1; k >= 0; k--) {
@@ -145,6 +162,17 @@ export function isUsersRsp(view: GuestView, ghost: Ghost, cpu: Cpu, operand: num
 export function knowsUserGs(ghost: Ghost, t: number): boolean {
   const at = ghost.thread(t);
   return (ghost.words[at + USER_GS_LO] | ghost.words[at + USER_GS_HI]) !== 0;
+}
+
+/**
+ * Thread t has entered the kernel, with the registers of the context at `words[at]`: it gets its GS base of now back,
+ * unless it has asked for a service, which may have been another GS base.
+ */
+export function renewUserGs(ghost: Ghost, t: number, words: Int32Array, at: number, asksForService: boolean): void {
+  const gs = at + CTX_REGISTERS + GS_BASE;
+  const user = ghost.thread(t);
+  ghost.words[user + USER_GS_LO] = asksForService ? 0 : words[gs];
+  ghost.words[user + USER_GS_HI] = asksForService ? 0 : words[gs + 1];
 }
 
 /** The GS base with which a task runs in user mode is its own from now on. */

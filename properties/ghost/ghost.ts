@@ -5,7 +5,7 @@
  * that the machine saves and restores with its own marks.
  *
  *   [ per CPU: CPU_WORDS ] * cpus   [ per thread: THREAD_WORDS ] * (tasks + cpus)
- *   thread: depth, rsp saved, user GS base, then MAX_CONTEXTS contexts of CTX_WORDS
+ *   thread: depth, rsp saved, user GS base, table root, then MAX_CONTEXTS contexts of CTX_WORDS
  */
 
 import { GS } from '../../emulator/registers';
@@ -77,8 +77,10 @@ export const RSP_SAVED = 1;
 export const USER_GS_LO = 2;
 /** GS base of the task in user mode, high word. */
 export const USER_GS_HI = 3;
+/** Root of the user table that was judged for the thread (S12), where tables are made while the machine runs. */
+export const TABLE_ROOT = 4;
 /** The first word of the first context. */
-const CONTEXTS = 4;
+const CONTEXTS = 5;
 
 // Words of a context.
 /** System call, IRQ, #PF, #GP or NMI (model/kinds.ts). */
@@ -182,6 +184,11 @@ export class Ghost {
     const at = this.context(t, this.depth(t));
     this.words[this.thread(t) + DEPTH]++;
     return at;
+  }
+
+  /** Forgets all of thread t, whose number another one gets. */
+  clear(t: number): void {
+    this.words.fill(0, this.thread(t), this.thread(t) + THREAD_WORDS);
   }
 
   /** Closes the innermost context. */

@@ -3,18 +3,16 @@
  * instruction, where it was delivered to, and for a #PF the page walk entry by entry.
  */
 import { disassemble } from '../../emulator/disassemble';
-import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { walkedEntries } from '../../emulator/mmu/table-view';
 import { VEC_GP, VEC_PF, VEC_TS } from '../../emulator/registers';
 import { hex64, hexVa } from '../../emulator/words';
-import type { GuestBounds } from './guest-view';
+import type { GuestBounds, Places, SystemFacts } from './guest-view';
 import { locationName } from './location';
-import type { Manifest } from './manifest';
 
 /** What names the page tables; a GuestView is one. */
 interface Roots {
-  readonly manifest: Manifest;
+  readonly manifest: Pick<SystemFacts, 'pgdBase' | 'pgdStride' | 'pgdUserOffset'>;
   readonly bounds: GuestBounds;
 }
 
@@ -114,7 +112,7 @@ function walk(machine: Machine, roots: Roots, { cr3, address }: RaisedFault): st
 }
 
 /** `#GP(0x0) at load_mm+0x61 (mov %rax,%cr3), delivered to entry_general_protection+0x0`. */
-export function faultInWords(image: ElfImage, machine: Machine, fault: RaisedFault): string {
+export function faultInWords(image: Places, machine: Machine, fault: RaisedFault): string {
   const text = disassemble(machine, fault.cr3 & ROOT, fault.rip, image).replace(/^\((.*)\)$/, '$1');
   const to = fault.handler === undefined ? 'not delivered' : `delivered to ${locationName(image, fault.handler)}`;
   const gs = text.includes('%gs:') ? `, GS base ${hexVa(fault.gsBase)}` : '';

@@ -1,261 +1,146 @@
 /**
- * A booted guest as the manifest lets one see it: which thread `current`, top_of_stack, sp0 and threadsp name, which
- * address space and half a CR3 value is. Only memory and registers are read; nothing is written and no TLB is
- * consulted.
+ * The machine under test as the monitor and the properties see it: which thread `current`, top_of_stack, sp0 and
+ * threadsp name, which address space and half a CR3 value is, whose stack an address lies in, and what code is where.
+ * There are two: `manifest-view.ts` of a guest of ours, and `../linux/linux-view.ts` of a Linux kernel. Only memory and
+ * registers are read; nothing is written and no TLB is consulted.
  */
-
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
-import { TR_BASE } from '../../emulator/registers';
-import { toVa } from '../../emulator/words';
-import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
-import { externalVectors } from './external-vectors';
 import type { Manifest } from './manifest';
-import { regionOf, type StackRegion, stackRegions } from './regions';
+import type { StackRegion } from './regions';
 
-/** TSS.RSP0 is at byte 4 of a 64-bit TSS (SDM Vol. 3A, "Task-State Segment in 64-bit Mode"). */
-const TSS_RSP0 = 4;
-const PAGE_MASK = 0xfffff000 | 0;
-
-/** What the guest was booted with. */
+/** What the machine was booted with. */
 export interface GuestBounds {
   /** CPUs. */
   readonly cpus: number;
-  /** User tasks, without the idle thread of each CPU. */
+  /** User tasks, without the idle thread of each CPU. Of Linux: threads that are known at a time, less the CPUs. */
   readonly tasks: number;
-  /** Address spaces that they share. */
+  /** Address spaces that they share. Of Linux: places in RAM where the tables of one may lie. */
   readonly mms: number;
 }
 
-/** Answers a question about a pointer that is asked much more often than the pointer changes. */
-class LastAnswers {
-  private readonly pointers: Float64Array;
-  private readonly answers: Int32Array;
-  private readonly ask: (pointer: number, owner: number) => number;
+/** Names of addresses, for messages. */
+export type Places = Pick<ElfImage, 'name' | 'symbolAt'>;
 
-  /** `ask` may depend on its arguments and on what never changes. */
-  constructor(owners: number, ask: (pointer: number, owner: number) => number) {
-    this.pointers = new Float64Array(owners).fill(Number.NaN);
-    this.answers = new Int32Array(owners);
-    this.ask = ask;
-  }
+/** What the monitor and the properties read of a manifest. */
+export type SystemFacts = Pick<
+  Manifest,
+  | 'stacks'
+  | 'unknownStacks'
+  | 'pgdBase'
+  | 'pgdStride'
+  | 'pgdUserOffset'
+  | 'switchFrame'
+  | 'topOffset'
+  | 'irets'
+  | 'nmiHandler'
+  | 'repeatNmi'
+  | 'regsChanged'
+  | 'syscallResult'
+  | 'exceptionTable'
+  | 'leavesEntryStackBeforeSti'
+>;
 
-  of(owner: number, pointer: number): number {
-    if (this.pointers[owner] !== pointer) {
-      this.pointers[owner] = pointer;
-      this.answers[owner] = this.ask(pointer, owner);
-    }
-    return this.answers[owner];
-  }
+/** Pages that a user table may map in the kernel's addresses (S12), by where the kernel's own table has them. */
+export interface AllowedPages {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  readonly readOnly: boolean;
+  /** Address space to which they are confined, or -1. */
+  readonly mm: number;
 }
 
-export class GuestView {
+export interface GuestView {
   readonly machine: Machine;
-  /** Names of addresses, for messages. */
-  readonly image: ElfImage;
-  readonly manifest: Manifest;
+  readonly image: Places;
+  readonly manifest: SystemFacts;
   readonly bounds: GuestBounds;
-  readonly threads: number;
+  /** Root of a table that maps all of the kernel's addresses. */
+  readonly kernelTable: number;
+  /** Every stack that is known. */
   readonly regions: readonly StackRegion[];
-  /** Physical addresses of the words that the abstraction reads. */
-  readonly threadspPa: readonly number[];
-  readonly threadspVa: readonly number[];
-  readonly currentPa: readonly number[];
-  /** Empty where the image has no top_of_stack. */
-  readonly topPa: readonly number[];
-  /** Words that say that a task has ended; empty where the image has none. */
-  readonly endedPa: readonly number[];
   /** It is known where every stack lies: a stack pointer outside of all regions is in no stack. */
   readonly stacksKnown: boolean;
-  /** Vector that the harness raises as the timer; undefined where the image takes no external interrupt. */
-  readonly timerVector: number | undefined;
+  /** By thread: where its threadsp lies, physical and virtual; -1 for a number that no thread has. */
+  readonly threadspPa: readonly number[];
+  readonly threadspVa: readonly number[];
+  /** Physical addresses of words of each CPU: `current`, top_of_stack (empty where there is none), SYSCALL scratch. */
+  readonly currentPa: readonly number[];
+  readonly topPa: readonly number[];
   readonly sp2Pa: readonly (number | undefined)[];
-  private readonly mms: readonly number[];
-  private sp0Places: number[] = [];
-  /** The two halves are one table. */
-  private readonly oneTable: boolean;
-  /** Page-table roots of the address spaces. */
-  private readonly kernelRoots: Int32Array;
-  private readonly userRoots: Int32Array;
-  /** What the pointers of each CPU and each thread named when they were last read; they change rarely. */
-  private readonly currentAnswers: LastAnswers;
-  private readonly topAnswers: LastAnswers;
-  private readonly sp0Answers: LastAnswers;
-  private readonly savedAnswers: LastAnswers;
+  /** Words that say that a task has ended; empty where the image has none. */
+  readonly endedPa: readonly number[];
+  /** What the view itself remembers of threads: a mark saves it and a rollback restores it. */
+  readonly state: Int32Array;
+  /** Instructions at CPL0 within which an entry comes to an end (L1). */
+  readonly entryLimit: number;
 
-  constructor(machine: Machine, manifest: Manifest, bounds: GuestBounds, image: ElfImage) {
-    this.machine = machine;
-    this.image = image;
-    this.manifest = manifest;
-    this.bounds = bounds;
-    this.threads = bounds.tasks + bounds.cpus;
-    this.regions = stackRegions(manifest, bounds.cpus, bounds.tasks);
-    const perThread = Array.from({ length: this.threads }, (_, t) => t);
-    const perCpu = Array.from({ length: bounds.cpus }, (_, c) => c);
-    this.threadspVa = perThread.map((t) => this.taskPointer(t) + manifest.threadsp);
-    this.threadspPa = this.threadspVa.map((va) => this.physical(va));
-    this.currentPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.currentOffset));
-    const { sp2Offset, topOffset, endedOffset } = manifest;
-    this.topPa = topOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + topOffset));
-    this.endedPa =
-      endedOffset === undefined
-        ? []
-        : perThread.slice(0, bounds.tasks).map((t) => this.physical(this.taskPointer(t) + endedOffset));
-    const { cpus, mms } = bounds;
-    this.oneTable = manifest.pgdUserOffset === 0;
-    this.kernelRoots = Int32Array.from({ length: mms }, (_, mm) => this.kernelRoot(mm));
-    this.userRoots = Int32Array.from({ length: mms }, (_, mm) => this.userRoot(mm));
-    this.currentAnswers = new LastAnswers(cpus, (pointer) =>
-      perThread.findIndex((t) => this.taskPointer(t) === pointer),
-    );
-    this.topAnswers = new LastAnswers(cpus, (top) => this.threadAtTop(top));
-    this.sp0Answers = new LastAnswers(cpus, (top, c) => this.threadOfSp0(top, c));
-    this.savedAnswers = new LastAnswers(this.threads, (rsp, t) => this.kindOfSaved(rsp, t));
-    this.stacksKnown = manifest.unknownStacks.length === 0;
-    this.mms = perThread.slice(0, bounds.tasks).map((t) => this.addressSpace(t));
-    this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
-    this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
-  }
-
+  physical(va: number): number;
+  /** The 64-bit word at a physical address; a non-canonical one becomes a Number that equals no address. */
+  pointerAt(pa: number): number;
+  userRoot(mm: number): number;
+  /** Address spaces that a thread uses now. */
+  usedMms(): readonly number[];
   /**
-   * Physical address of a kernel address, by the kernel half of address space 0. Throws RangeError where nothing is
-   * mapped.
+   * The kernel sets registers on purpose: a fixup of the exception table those of the kernel (an error code in rax), a
+   * system call those of user mode (GS base).
    */
-  physical(va: number): number {
-    const leaf = this.machine.translate(this.kernelRoot(0), va);
-    if (leaf === undefined)
-      throw new RangeError(`the manifest names ${va.toString(16)}, which the kernel page table does not map`);
-    return leaf.pa;
-  }
+  readonly kernelSetsRegisters: boolean;
+  /** Address spaces come and go: a table is judged when it is first used in user mode, too. */
+  readonly mmsAreMade: boolean;
+  /** Undefined where it is not known: then a user table is not judged. */
+  allowedInUserTables(): readonly AllowedPages[] | undefined;
 
-  kernelRoot(mm: number): number {
-    return this.manifest.pgdBase + mm * this.manifest.pgdStride;
-  }
+  /** Code that may be instrumented. */
+  isText(va: number): boolean;
+  /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */
+  isUserAccess(va: number): boolean;
+  /** Where the kernel gives up. */
+  isPanic(va: number): boolean;
 
-  userRoot(mm: number): number {
-    return this.kernelRoot(mm) + this.manifest.pgdUserOffset;
-  }
-
-  percpu(c: number): number {
-    return this.manifest.percpuBase + c * this.manifest.percpuStride;
-  }
-
-  /** Address of the task structure of a thread. */
-  taskPointer(t: number): number {
-    const { manifest, bounds } = this;
-    return t < bounds.tasks
-      ? manifest.taskBase + t * manifest.taskStride
-      : manifest.idleBase + (t - bounds.tasks) * manifest.idleStride;
-  }
-
-  /** Address space of a task. */
-  mmOf(t: number): number {
-    return this.mms[t];
-  }
-
-  /** Every task t lives in address space t mod mms, as in the abstract machine. */
-  get mmsAreRegular(): boolean {
-    return this.mms.every((mm, t) => mm === t % this.bounds.mms);
-  }
-
-  private addressSpace(t: number): number {
-    const { mmOffset } = this.manifest;
-    if (mmOffset === undefined) return t % this.bounds.mms;
-    return this.machine.memory.words[this.physical(this.taskPointer(t) + mmOffset) >>> 2];
-  }
-
-  /** The task has ended, as the image says: nobody comes back to its stack. */
-  hasEnded(t: number): boolean {
-    const pa = this.endedPa[t];
-    if (pa === undefined) return false;
-    const { words } = this.machine.memory;
-    return (words[pa >>> 2] | words[(pa >>> 2) + 1]) !== 0;
-  }
-
-  isTask(t: number): boolean {
-    return t < this.bounds.tasks;
-  }
-
+  /** Threads whose contexts begin with the first-run frame of a system call, at attach. */
+  waitingAtFirst(): readonly number[];
+  /** Thread whose threadsp is at a virtual address, or -1. */
+  threadSavedAt(va: number): number;
+  /** A load of rsp from `va` by the instruction at `rip` makes a thread known that was not, or is -1. */
+  threadFound(va: number, rip: number): number;
+  /** The CPU that ran the thread has left it: true if it will never come back, and its number is free now. */
+  threadLeft(t: number): boolean;
+  /** The machine has gone back: true if other threads are known now. */
+  rolledBack(): boolean;
+  /** Runs in user mode, too: it has an address space of its own, and not a borrowed one. */
+  isTask(t: number): boolean;
+  mmOf(t: number): number;
+  hasEnded(t: number): boolean;
+  /** May be resumed on the tables of any address space, because it has none of its own. */
+  borrowsTables(t: number): boolean;
   /**
-   * The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals no address.
+   * Physical address of the `pt_regs` of thread t: what its context from user mode gives back, which the kernel may
+   * change. -1 where nobody knows of such a frame: then what was interrupted is what is given back (S6).
    */
-  pointerAt(pa: number): number {
-    const { words } = this.machine.memory;
-    return toVa(words[pa >>> 2], words[(pa >>> 2) + 1]);
-  }
-
+  userRegistersPa(t: number): number;
+  /** `task t0`, `the idle thread of CPU 1`. */
+  nameOf(t: number): string;
   /** Thread that `current` of CPU c names, or -1. */
-  currentThread(c: number): number {
-    return this.currentAnswers.of(c, this.pointerAt(this.currentPa[c]));
-  }
-
-  /** Thread on whose stack top_of_stack of CPU c lies, or -1. Only where the image has a top_of_stack. */
-  topThread(c: number): number {
-    return this.topAnswers.of(c, this.pointerAt(this.topPa[c]));
-  }
-
-  private threadAtTop(top: number): number {
-    for (const r of this.regions) if (r.end === top && (r.kind === KERNEL || r.kind === PTI)) return r.thread;
-    return -1;
-  }
-
-  /** Physical address of TSS.sp0 of CPU c; the TR base is constant after boot. */
-  sp0Pa(c: number): number {
-    this.sp0Places[c] ??= this.physical(
-      toVa(this.machine.cpus[c].r[TR_BASE], this.machine.cpus[c].r[TR_BASE + 1]) + TSS_RSP0,
-    );
-    return this.sp0Places[c];
-  }
-
-  sp0(c: number): number {
-    return this.pointerAt(this.sp0Pa(c));
-  }
-
-  /** Thread whose stack sp0 of CPU c tops; the idle thread for the CPU's own entry stack; -1 for anything else. */
-  sp0Thread(c: number): number {
-    return this.sp0Answers.of(c, this.sp0(c));
-  }
-
-  private threadOfSp0(top: number, c: number): number {
-    const region = this.regionEndingAt(top);
-    if (region === undefined) return -1;
-    if (region.kind === PTI || region.kind === KERNEL) return region.thread;
-    return region.cpu === c ? this.bounds.tasks + c : -1;
-  }
-
-  /** Kind of the stack of its own that threadsp of thread t points into; FOREIGN for any other. */
-  savedStack(t: number): number {
-    return this.savedAnswers.of(t, this.pointerAt(this.threadspPa[t]));
-  }
-
-  private kindOfSaved(rsp: number, t: number): number {
-    const region = regionOf(this.regions, rsp);
-    return region !== undefined && region.thread === t ? region.kind : FOREIGN;
-  }
-
-  /** The region that ends at an address, or undefined. */
-  regionEndingAt(top: number): StackRegion | undefined {
-    return this.regions.find((r) => r.end === top);
-  }
-
-  /** Address space of a CR3 value, or -1 for a root that the manifest does not name. */
-  mmOfRoot(cr3Lo: number): number {
-    const root = cr3Lo & PAGE_MASK;
-    for (let m = 0; m < this.userRoots.length; m++)
-      if (root === this.kernelRoots[m] || root === this.userRoots[m]) return m;
-    return -1;
-  }
-
-  /** CR3 is on the user half; never where the two halves are one table. */
-  isUserHalf(cr3Lo: number): boolean {
-    const root = cr3Lo & PAGE_MASK;
-    if (this.oneTable) return false;
-    for (let m = 0; m < this.userRoots.length; m++) if (root === this.userRoots[m]) return true;
-    return false;
-  }
-
-  gsIsKernels(cpu: Cpu, register: number): boolean {
-    return toVa(cpu.r[register], cpu.r[register + 1]) === this.percpu(cpu.index);
-  }
+  currentThread(c: number): number;
+  /** Thread on whose stack top_of_stack of CPU c lies, or -1. */
+  topThread(c: number): number;
+  sp0Pa(c: number): number;
+  sp0(c: number): number;
+  /** The stack that a stack pointer is in, or undefined; at its end nothing has been pushed yet. */
+  regionOf(rsp: number): StackRegion | undefined;
+  /** The stack that holds all of so many bytes, or undefined. */
+  regionHolding(va: number, bytes: number): StackRegion | undefined;
+  regionEndingAt(top: number): StackRegion | undefined;
+  /** The abstract stack of CPU `cpu` whose running thread is `thread`, for a stack pointer at CPL0. */
+  stackAt(rsp: number, cpu: number, thread: number, isCr3Value: boolean): number;
+  /** The CPU is at an IRET that may raise #DF, and its handler is made for that (ESPFIX of Linux). */
+  doubleFaultsByDesign(cpu: Cpu): boolean;
+  /** Address space that CPU c has loaded as its kernel has it, which may be the one before `current`'s; or -1. */
+  loadedMm(c: number): number;
+  mmOfRoot(cr3Lo: number): number;
+  isUserHalf(cr3Lo: number): boolean;
+  gsIsKernels(cpu: Cpu, register: number): boolean;
 }

@@ -61,6 +61,8 @@ export interface BootedKernel {
   readonly fromCache: boolean;
   /** Of the boot, whenever that was: instructions that the CPUs retired. */
   readonly instructions: number;
+  /** The state as bytes, for `restoredKernel`; undefined of an end other than `ready`. */
+  readonly state: Uint8Array | undefined;
   /** CPU time of this process for booting, or for reading the state. */
   readonly cpuSeconds: number;
 }
@@ -83,15 +85,17 @@ export function bootKernel(
     initrd: workload.initrd,
   });
   const before = process.cpuUsage();
+  let state: Uint8Array | undefined;
   const kept = recall(name, (bytes) => {
-    const linux = emptyLinuxMachine({ ...machine, image: { entry: image.entry, segments: [] } });
-    return read(linux, bytes);
+    state = bytes;
+    return restoredKernel(bytes, options);
   });
   const linux = kept ?? linuxMachine(machine);
   const { end, reason } = kept === undefined ? run(linux, progress) : { end: 'ready' as const, reason: '' };
   if (kept === undefined && end === 'ready') {
     settle(linux);
-    keepState(name, saveState(linux));
+    state = saveState(linux);
+    keepState(name, state);
   }
   const { user, system } = process.cpuUsage(before);
   return {
@@ -101,13 +105,19 @@ export function bootKernel(
     commandLine,
     fromCache: kept !== undefined,
     instructions: linux.platform.retired(),
+    state,
     cpuSeconds: (user + system) / 1e6,
   };
 }
 
-function read(linux: LinuxMachine, bytes: Uint8Array): LinuxMachine {
+/**
+ * The machine of a kernel that was booted with the same options.
+ * @throws Malformed if the bytes are not the state of one
+ */
+export function restoredKernel(state: Uint8Array, options: BootOptions): LinuxMachine {
+  const linux = emptyLinuxMachine({ ...options, tscHz: TSC_HZ, image: { entry: 0, segments: [] } });
   try {
-    restoreState(linux, bytes);
+    restoreState(linux, state);
     return linux;
   } catch (error) {
     throw error instanceof SavedStateError ? new Malformed(error.message) : error;

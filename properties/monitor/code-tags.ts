@@ -1,5 +1,5 @@
 /** The classes of code that the monitor tells apart, by the addresses that the manifest names. Kept in MicroOp.tag. */
-import type { Manifest } from '../guest/manifest';
+import type { GuestView } from '../guest/guest-view';
 
 /** Code that nobody asks about. */
 export const TAG_OTHER = 0;
@@ -15,10 +15,11 @@ export const TAG_USER_ACCESS = 4;
 export const TAG_REGS_CHANGED = 5;
 
 /** The class of the instruction at an address. */
-export function codeTag({ text, nmiHandler, panic, exceptionTable, regsChanged }: Manifest, va: number): number {
+export function codeTag(view: GuestView, va: number): number {
+  const { nmiHandler, regsChanged } = view.manifest;
   if (va === nmiHandler) return TAG_NMI_HANDLER;
-  if (va === panic) return TAG_PANIC;
-  if (exceptionTable.has(va)) return TAG_USER_ACCESS;
+  if (view.isPanic(va)) return TAG_PANIC;
+  if (view.isUserAccess(va)) return TAG_USER_ACCESS;
   if (regsChanged.includes(va)) return TAG_REGS_CHANGED;
-  return va >= text.start && va < text.end ? TAG_TEXT : TAG_OTHER;
+  return view.isText(va) ? TAG_TEXT : TAG_OTHER;
 }

@@ -32,6 +32,7 @@ import {
   nmiIsOpen,
   openFirstRun,
   rememberUserGs,
+  renewUserGs,
   snapshot,
 } from '../ghost/contexts';
 import {
@@ -73,7 +74,6 @@ import {
 } from '../ghost/ghost';
 import type { WatchedPages } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
-import { abstractStack } from '../guest/regions';
 
 const PAGE_MASK = 0xfffff000 | 0;
 const FRAME_BYTES = 40;
@@ -104,7 +104,7 @@ export class GhostKeeper {
       this.words[this.ghost.cpu(cpu.index) + RUNNING] = t;
       if (this.view.isTask(t)) rememberUserGs(this.ghost, cpu, t);
     }
-    for (let t = 0; t < this.view.bounds.tasks; t++) if (!this.runs(t)) openFirstRun(this.ghost, t);
+    for (const t of this.view.waitingAtFirst()) if (!this.runs(t)) openFirstRun(this.ghost, t);
   }
 
   private runs(t: number): boolean {
@@ -142,16 +142,30 @@ export class GhostKeeper {
     const fromOperand = (op.flags & OP_MEM_READ) !== 0;
     if (!fromOperand && op.mnemonic !== Mnemonic.Pop) return -1;
     const va = fromOperand ? toVa(cpu.r[EA], cpu.r[EA + 1]) : 0;
-    const t = fromOperand ? this.view.threadspVa.indexOf(va) : -1;
+    const t = fromOperand ? this.threadSavedAt(va, op.va) : -1;
     if (t >= 0) return t === this.words[g + RUNNING] ? -1 : t;
     const operand = fromOperand ? (this.view.machine.translate(cpu.r[CR3] & PAGE_MASK, va)?.pa ?? -1) : -1;
     this.words[g + USER_RSP] = isUsersRsp(this.view, this.ghost, cpu, operand) ? 1 : 0;
     return -1;
   }
 
+  /** The thread whose threadsp is at `va`, which may be one that nobody has seen yet; or -1. */
+  private threadSavedAt(va: number, rip: number): number {
+    const known = this.view.threadSavedAt(va);
+    if (known >= 0) return known;
+    const found = this.view.threadFound(va, rip);
+    if (found < 0) return -1;
+    this.ghost.clear(found);
+    if (this.view.isTask(found)) openFirstRun(this.ghost, found);
+    this.pages.threadsChanged();
+    return found;
+  }
+
   /** rsp was loaded from the threadsp of thread t, which did not run here. */
   switchedTo(cpu: Cpu, t: number, g: number): void {
+    const before = this.words[g + RUNNING];
     this.words[g + RUNNING] = t;
+    if (this.view.threadLeft(before)) this.pages.threadsChanged();
     this.words[this.ghost.thread(t) + RSP_SAVED] = 0;
     this.progress(cpu, g);
     // Stacks were judged legal with another thread: judge again.
@@ -201,7 +215,7 @@ export class GhostKeeper {
   stackOf(cpu: Cpu, g: number): number {
     if (this.words[g + USER_RSP] === 1) return USER;
     const rsp = toVa(cpu.r[RSP], cpu.r[RSP + 1]);
-    return abstractStack(this.view.regions, rsp, cpu.index, this.words[g + RUNNING], this.words[g + CR3_IN_RSP] === 1);
+    return this.view.stackAt(rsp, cpu.index, this.words[g + RUNNING], this.words[g + CR3_IN_RSP] === 1);
   }
 
   /** rsp moves to another stack: a frame that lies on the per-CPU stack it leaves has been copied, and is dead. */
@@ -247,6 +261,8 @@ export class GhostKeeper {
     const handsOver = words[g + HANDS_OVER] === 1;
     if (handsOver) ghost.close(t);
     words[g + HANDS_OVER] = 0;
+    if (this.view.kernelSetsRegisters && pending[CTX_FROM_USER] === 1)
+      renewUserGs(ghost, t, pending, 0, event.source === 'software');
     if (event.vector === VEC_NMI) words[g + (nmiIsOpen(ghost, t, false) ? NMI_AGAIN : NMI_OWED)] = 1;
     if (event.vector === VEC_NMI && nmiIsOpen(ghost, t, true)) words[g + NMI_REPEAT] = 1;
     const at = ghost.open(t);
@@ -275,6 +291,7 @@ export class GhostKeeper {
     const at = this.ghost.open(this.words[g + RUNNING]);
     snapshot(this.view, cpu, this.words, at);
     this.words[at + CTX_KIND] = SYSCALL;
+    if (this.view.kernelSetsRegisters) renewUserGs(this.ghost, this.words[g + RUNNING], this.words, at, true);
     fromUserMode(this.words, at);
     this.words[g + ENTERING] = 1;
     this.progress(cpu, g);

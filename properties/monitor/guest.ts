@@ -9,16 +9,17 @@ import { CPL } from '../../emulator/registers';
 import { HALTED, SHUTDOWN } from '../../emulator/step-result';
 import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
 import { FaultLog } from '../guest/fault-log';
-import { type GuestBounds, GuestView } from '../guest/guest-view';
+import type { GuestBounds } from '../guest/guest-view';
 import { locationName } from '../guest/location';
 import { type Manifest, ManifestError, readManifest } from '../guest/manifest';
+import { ManifestView } from '../guest/manifest-view';
 import { Monitor } from './monitor';
 
 export interface Guest {
   readonly image: ElfImage;
   readonly manifest: Manifest;
   readonly machine: Machine;
-  readonly view: GuestView;
+  readonly view: ManifestView;
   readonly monitor: Monitor;
 }
 
@@ -64,7 +65,7 @@ export function bootGuest(image: ElfImage, asked?: GuestBounds): Guest {
   checkBounds(image, manifest, bounds);
   const machine = new Machine(image, { cpus: bounds.cpus });
   for (let c = 0; c < bounds.cpus; c++) bootCpu(image, machine, c, manifest, bounds);
-  const view = new GuestView(machine, manifest, bounds, image);
+  const view = new ManifestView(machine, manifest, bounds, image);
   const monitor = new Monitor(view);
   monitor.attach();
   return { image, manifest, machine, view, monitor };

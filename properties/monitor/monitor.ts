@@ -22,9 +22,9 @@ import {
   WITHOUT_RETIRED,
 } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
-import { CPL, CR3, NMI_PENDING, RIP, RSP } from '../../emulator/registers';
+import { CPL, NMI_PENDING, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { forgetSnapshot, returnsIntoRepeat } from '../ghost/contexts';
+import { forgetSnapshot, isIretToUser, returnsIntoRepeat } from '../ghost/contexts';
 import { CTX_FROM_USER, ENTERING, Ghost, INTERRUPTS, RUNNING, SINCE_PENDING } from '../ghost/ghost';
 import {
   WATCHES_ALPHA,
@@ -35,6 +35,7 @@ import {
   WatchedPages,
 } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
+import type { ManifestView } from '../guest/manifest-view';
 import { allProperties, type NumberedProperty } from '../safety/index';
 import type { Answer } from '../safety/moments';
 import type { Violation } from '../safety/property';
@@ -43,15 +44,13 @@ import { type Checks, checksOf } from './checks';
 import { codeTag, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED, TAG_USER_ACCESS } from './code-tags';
 import { GhostKeeper } from './ghost-keeper';
 
-const PAGE_MASK = 0xfffff000 | 0;
-
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
 
 /** Instructions after which there is something to look at; the rest only move data. */
 const NOTEWORTHY = OP_CONTROL | OP_WRITES_RSP | OP_BRANCH;
 
-export class Monitor implements Observer, Scene {
-  readonly view: GuestView;
+export class Monitor<V extends GuestView = ManifestView> implements Observer, Scene {
+  readonly view: V;
   readonly ghost: Ghost;
   readonly pages: WatchedPages;
   violation: Violation | undefined;
@@ -63,6 +62,10 @@ export class Monitor implements Observer, Scene {
    */
   touchedBeyond = true;
   inDelivery = false;
+  /** `machine.run` stops wherever the abstract state may have changed. */
+  stopsAtChanges = true;
+  /** Told of a violation, for runs that are not of one CPU. */
+  violated: () => void = () => {};
   private readonly keeper: GhostKeeper;
   private readonly checks: Checks;
   /** Somebody asks after every instruction, or only after noteworthy ones. */
@@ -73,7 +76,7 @@ export class Monitor implements Observer, Scene {
   /** The moment of `violation` is over. */
   private settled = false;
 
-  constructor(view: GuestView, properties: readonly NumberedProperty[] = allProperties()) {
+  constructor(view: V, properties: readonly NumberedProperty[] = allProperties()) {
     this.view = view;
     this.ghost = new Ghost(view.bounds.cpus, view.bounds.tasks);
     this.words = this.ghost.words;
@@ -86,7 +89,7 @@ export class Monitor implements Observer, Scene {
   /** Takes over a machine whose CPUs have just reached user mode (or idle): the guest has booted. */
   attach(): void {
     const { machine } = this.view;
-    machine.attachState(this.words);
+    for (const words of [this.words, this.view.state]) machine.attachState(words);
     this.keeper.begin();
     this.pages.watchAll();
     machine.observer = this;
@@ -101,6 +104,7 @@ export class Monitor implements Observer, Scene {
     if (this.violation !== undefined && (this.settled || this.violation.property <= property)) return;
     this.violation = { property, cpu: cpu.index, rip: toVa(cpu.r[RIP], cpu.r[RIP + 1]), message };
     this.view.machine.stop = true;
+    this.violated();
   }
 
   private judge(property: number, cpu: Cpu, answer: Answer): void {
@@ -119,6 +123,7 @@ export class Monitor implements Observer, Scene {
     this.touched = false;
     this.touchedBeyond = true;
     this.inDelivery = false;
+    if (this.view.rolledBack()) this.pages.threadsChanged();
   }
 
   /** A CPU begins to run. What an earlier run has touched, and nobody has judged, is not forgotten. */
@@ -129,11 +134,11 @@ export class Monitor implements Observer, Scene {
 
   private touch(): void {
     this.touched = true;
-    this.view.machine.stop = true;
+    if (this.stopsAtChanges) this.view.machine.stop = true;
   }
 
   classify(va: number): number {
-    return codeTag(this.view.manifest, va);
+    return codeTag(this.view, va);
   }
 
   /** Almost every instruction only moves data: there is nothing to ask of it, unless somebody asks after each. */
@@ -268,12 +273,7 @@ export class Monitor implements Observer, Scene {
   }
 
   mayFaultAtIret(cpu: Cpu): boolean {
-    const { irets } = this.view.manifest;
-    const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
-    if (irets.length > 0) return irets.includes(rip);
-    if (cpu.r[CPL] !== 0 || this.control?.mnemonic !== Iretq || this.control.va !== rip) return false;
-    const cs = this.view.machine.readVirtual64(cpu.r[CR3] & PAGE_MASK, toVa(cpu.r[RSP], cpu.r[RSP + 1]) + 8);
-    return cs !== undefined && (cs.lo & 3) === 3;
+    return isIretToUser(this.view, cpu, this.control);
   }
 
   faulted(cpu: Cpu, fault: Fault): void {
@@ -292,8 +292,8 @@ export class Monitor implements Observer, Scene {
 
   delivered(cpu: Cpu, event: Delivery): void {
     this.moment();
-    const g = this.ghost.cpu(cpu.index);
     this.inDelivery = false;
+    const g = this.ghost.cpu(cpu.index);
     this.keeper.delivered(cpu, event, g);
     for (const { property, ask } of this.checks.delivered) this.judge(property, cpu, ask(this, cpu, event));
     this.touch();

@@ -14,6 +14,7 @@ import type { Scene } from './scene';
 function accessIsMapped(scene: Scene, cpu: Cpu, fault: Fault): Answer {
   if (fault.vector !== VEC_PF) return undefined;
   if (cpu.r[CPL] === 3 && !fault.implicit && !scene.inDelivery) return undefined;
+  if (scene.inDelivery && scene.view.doubleFaultsByDesign(cpu)) return undefined;
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   if (
     !scene.inDelivery &&

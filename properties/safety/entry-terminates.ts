@@ -13,13 +13,12 @@ import { isFetchFault } from './fetch-fault';
 import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
-const LIMIT = 4096;
-
 /** After a branch at CPL0: a path that is too long has one. */
 function entryTerminates(scene: Scene, cpu: Cpu): Answer {
   const g = scene.ghost.cpu(cpu.index);
-  if (((cpu.r[ICOUNT] - scene.ghost.words[g + PROGRESS_AT]) | 0) > LIMIT)
-    return `expected user mode, a context switch or another event within ${LIMIT} instructions, found none`;
+  const { entryLimit } = scene.view;
+  if (((cpu.r[ICOUNT] - scene.ghost.words[g + PROGRESS_AT]) | 0) > entryLimit)
+    return `expected user mode, a context switch or another event within ${entryLimit} instructions, found none`;
   return undefined;
 }
 
@@ -31,8 +30,7 @@ function panicIsNotReached(scene: Scene, cpu: Cpu): Answer {
 
 /** The user half need not map the panic. What led there is the cause all the same. */
 function panicIsNotFetched(scene: Scene, cpu: Cpu, fault: Fault): Answer {
-  const { panic } = scene.view.manifest;
-  if (!isFetchFault(scene, cpu, fault) || toVa(fault.addressLo, fault.addressHi) !== panic) return undefined;
+  if (!isFetchFault(scene, cpu, fault) || !scene.view.isPanic(toVa(fault.addressLo, fault.addressHi))) return undefined;
   return panicIsNotReached(scene, cpu);
 }
 
@@ -71,7 +69,7 @@ function faultOf(scene: Scene, cpu: Cpu, at: number): RaisedFault {
 /** Where the IDT sends a vector. */
 function gateOf(scene: Scene, cpu: Cpu, vector: number): number | undefined {
   const base = toVa(cpu.r[IDTR_BASE], cpu.r[IDTR_BASE + 1]);
-  return gateHandler(scene.view.machine, scene.view.kernelRoot(0), base, vector);
+  return gateHandler(scene.view.machine, scene.view.kernelTable, base, vector);
 }
 
 export const ENTRY_TERMINATES: BuiltInProperty = {

@@ -23,7 +23,7 @@ function fastReturnIsCanonical(_scene: Scene, cpu: Cpu): Answer {
 function noDeliveryOnUserStack(scene: Scene, cpu: Cpu, event: Delivery): Answer {
   if (cpu.r[CPL] !== 0 || scene.ghost.words[scene.ghost.cpu(cpu.index) + STACK] !== USER) return undefined;
   const base = toVa(cpu.r[IDTR_BASE], cpu.r[IDTR_BASE + 1]);
-  if (gateIst(scene.view.machine, scene.view.kernelRoot(0), base, event.vector) !== 0) return undefined;
+  if (gateIst(scene.view.machine, scene.view.kernelTable, base, event.vector) !== 0) return undefined;
   return `expected no event without IST while rsp is the user's at CPL0, found vector ${event.vector}`;
 }
 

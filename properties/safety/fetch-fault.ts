@@ -16,7 +16,6 @@ export function isFetchFault(scene: Scene, cpu: Cpu, fault: Fault): boolean {
 /** S5 or L1 judge it: the code is instrumentable (.text), or it is the panic. */
 export function isJudgedAsFetch(scene: Scene, cpu: Cpu, fault: Fault): boolean {
   if (!isFetchFault(scene, cpu, fault)) return false;
-  const { text, panic } = scene.view.manifest;
   const va = toVa(fault.addressLo, fault.addressHi);
-  return va === panic || (cpu.r[CPL] === 0 && va >= text.start && va < text.end);
+  return scene.view.isPanic(va) || (cpu.r[CPL] === 0 && scene.view.isText(va));
 }

@@ -23,8 +23,7 @@ function codeUsesKernelCr3(scene: Scene, cpu: Cpu): Answer {
 function codeIsMapped(scene: Scene, cpu: Cpu, fault: Fault): Answer {
   if (!isFetchFault(scene, cpu, fault)) return undefined;
   const va = toVa(fault.addressLo, fault.addressHi);
-  const { text, panic } = scene.view.manifest;
-  return va !== panic && va >= text.start && va < text.end ? codeUsesKernelCr3(scene, cpu) : undefined;
+  return !scene.view.isPanic(va) && scene.view.isText(va) ? codeUsesKernelCr3(scene, cpu) : undefined;
 }
 
 function enabledInterruptsUseOwnCr3(scene: Scene, cpu: Cpu): Answer {
@@ -33,7 +32,7 @@ function enabledInterruptsUseOwnCr3(scene: Scene, cpu: Cpu): Answer {
   if (t < 0 || !scene.view.isTask(t) || scene.ghost.words[scene.ghost.cpu(cpu.index) + USER_HALF] === 1)
     return undefined;
   const mm = scene.view.mmOfRoot(cpu.r[CR3]);
-  if (mm !== scene.view.mmOf(t))
+  if (mm !== scene.view.mmOf(t) && mm !== scene.view.loadedMm(cpu.index))
     return `expected CR3 of address space ${scene.view.mmOf(t)} (task t${t}) with interrupts on, found that of address space ${mm}`;
   return undefined;
 }

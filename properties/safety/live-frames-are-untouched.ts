@@ -71,7 +71,7 @@ function hits(scene: Scene, { pa, bytes }: Store, start: number, length: number)
   const first = start & PAGE_OFFSET;
   const offset = pa & PAGE_OFFSET;
   if (offset >= first + length || offset + bytes <= first) return false;
-  const leaf = scene.view.machine.translate(scene.view.kernelRoot(0), start);
+  const leaf = scene.view.machine.translate(scene.view.kernelTable, start);
   return leaf !== undefined && leaf.pa >>> 12 === pa >>> 12;
 }
 

@@ -24,12 +24,15 @@ import {
   RAX,
   RCX,
   RIP,
+  RSP,
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
-import { GP, NMI, PF, SYSCALL } from '../../model/kinds';
+import { GP, NMI, SYSCALL } from '../../model/kinds';
 import { isAsSaved, NO_SNAPSHOT, savedRegister } from '../ghost/contexts';
 import {
   CTX_CPU,
+  CTX_FAULT,
+  CTX_FRAME,
   CTX_FROM_USER_GS,
   CTX_FROM_USER_HALF,
   CTX_KIND,
@@ -40,6 +43,7 @@ import {
   CTX_VECTOR,
 } from '../ghost/ghost';
 import type { Answer, BuiltInProperty } from './property';
+import { restoredAsSaved, savedAsInterrupted } from './saved-registers';
 import type { Scene } from './scene';
 
 function differs(scene: Scene, cpu: Cpu, at: number, name: string, register: number, expected = register): string {
@@ -79,6 +83,7 @@ const SELECTORS = [
 ] as const;
 
 const NOTHING: readonly number[] = [];
+const ALL_BUT_RSP: readonly number[] = GPR_NAMES.map((_, i) => 2 * i).filter((register) => register !== RSP);
 const SYSCALL_CLOBBERS: readonly number[] = [RAX, RCX, R11];
 
 /** A return has completed; `at` is the context that it ends. */
@@ -89,6 +94,8 @@ function resumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
 function userResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
   const kind = words[at + CTX_KIND];
+  const frame = scene.view.userRegistersPa(scene.ghost.running(cpu.index));
+  if (frame >= 0) return words[at + CTX_FRAME] === 0 ? restoredAsSaved(scene, cpu, frame) : undefined;
   if (words[at + CTX_VECTOR] === NO_SNAPSHOT || kind === GP) return undefined;
   if (kind === SYSCALL)
     return (
@@ -120,9 +127,10 @@ function systemCallResult(scene: Scene, cpu: Cpu): Answer {
 
 function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
-  const goesOn = isAsSaved(scene.ghost, cpu, at, RIP) || isFixup(scene, cpu, at);
+  const fixedUp = isFixup(scene, cpu, at);
+  const goesOn = fixedUp || isAsSaved(scene.ghost, cpu, at, RIP);
   return (
-    generalRegisters(scene, cpu, at, NOTHING) ??
+    generalRegisters(scene, cpu, at, fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING) ??
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
     flags(cpu, words[at + CTX_RFLAGS]) ??
     segments(scene, cpu, at) ??
@@ -132,7 +140,7 @@ function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
 }
 
 function isFixup(scene: Scene, cpu: Cpu, at: number): boolean {
-  if (scene.ghost.words[at + CTX_KIND] !== PF) return false;
+  if (scene.ghost.words[at + CTX_FAULT] === 0) return false;
   const fixup = scene.view.manifest.exceptionTable.get(savedRegister(scene.ghost, at, RIP));
   return fixup === toVa(cpu.r[RIP], cpu.r[RIP + 1]);
 }
@@ -146,7 +154,7 @@ function environment(scene: Scene, cpu: Cpu, at: number): Answer {
     return `expected CR3 on the ${HALF_NAMES[words[at + CTX_FROM_USER_HALF]]} half as before the event, found the ${HALF_NAMES[half]} half`;
   const before = scene.view.mmOfRoot(words[at + CTX_REGISTERS + CR3]);
   const mm = scene.view.mmOfRoot(cpu.r[CR3]);
-  if (mm !== before)
+  if (mm !== before && !scene.view.borrowsTables(scene.ghost.running(cpu.index)))
     return `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`;
   const gs = scene.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
   if (gs !== words[at + CTX_FROM_USER_GS])
@@ -183,5 +191,5 @@ export const RESUME_IS_EXACT: BuiltInProperty = {
     { symbol: 'manifest.end_repeat_nmi', part: 'of an NMI that another NMI has hit' },
     { symbol: 'manifest.syscall_result', part: 'rax of a system call' },
   ],
-  moments: { returned: resumeIsExact },
+  moments: { bodyReached: savedAsInterrupted, returned: resumeIsExact },
 };

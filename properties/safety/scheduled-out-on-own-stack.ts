@@ -9,7 +9,6 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import { hexVa } from '../../emulator/words';
 import { NMI } from '../../model/kinds';
 import { CTX_FRAME, CTX_KIND, INTERRUPTS, RSP_SAVED, RUNNING, USER_GS, USER_HALF } from '../ghost/ghost';
-import { regionOf } from '../guest/regions';
 import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
@@ -20,17 +19,13 @@ function scheduledOutOnOwnStack(scene: Scene, cpu: Cpu, pa: number): Answer {
   if (pa !== scene.view.threadspPa[t]) return otherThreadIsLeftAlone(scene, pa);
   scene.ghost.words[scene.ghost.thread(t) + RSP_SAVED] = 1;
   const rsp = scene.view.pointerAt(pa);
-  const region = regionOf(scene.view.regions, rsp);
-  const who = name(scene, t);
+  const region = scene.view.regionOf(rsp);
+  const who = scene.view.nameOf(t);
   if (region === undefined && !scene.view.stacksKnown) return undefined;
   if (region === undefined || region.thread !== t)
     return `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
   const wrong = environmentAtSwitch(scene, g) ?? openContexts(scene, t);
   return wrong === undefined ? undefined : `${who} is scheduled out ${wrong}`;
-}
-
-function name(scene: Scene, t: number): string {
-  return scene.view.isTask(t) ? `task t${t}` : `the idle thread of CPU ${t - scene.view.bounds.tasks}`;
 }
 
 /**
@@ -42,18 +37,18 @@ function otherThreadIsLeftAlone(scene: Scene, pa: number): Answer {
   if (t < 0) return undefined;
   const rsp = scene.view.pointerAt(pa);
   const user = scene.view.machine.cpus.find((other) => scene.ghost.running(other.index) === t);
-  const region = regionOf(scene.view.regions, rsp);
+  const region = scene.view.regionOf(rsp);
   if (user !== undefined)
-    return `expected threadsp of ${name(scene, t)} to be stored by CPU ${user.index}, which runs it, alone`;
+    return `expected threadsp of ${scene.view.nameOf(t)} to be stored by CPU ${user.index}, which runs it, alone`;
   if (region?.thread !== t && scene.view.stacksKnown)
-    return `threadsp of ${name(scene, t)}, which runs nowhere, becomes ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
+    return `threadsp of ${scene.view.nameOf(t)}, which runs nowhere, becomes ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
   return undefined;
 }
 
 /** Before thread t, which has run on this CPU, gives way to another one. */
 function rspWasSaved(scene: Scene, _cpu: Cpu, t: number): Answer {
   if (scene.ghost.words[scene.ghost.thread(t) + RSP_SAVED] === 1 || scene.view.hasEnded(t)) return undefined;
-  return `${name(scene, t)} is scheduled out and its rsp was not stored to its threadsp since it began to run`;
+  return `${scene.view.nameOf(t)} is scheduled out and its rsp was not stored to its threadsp since it began to run`;
 }
 
 function environmentAtSwitch(scene: Scene, g: number): string | undefined {

@@ -38,7 +38,7 @@ function stackIsLegal(scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: num
 function judgeStack(scene: Scene, cpu: Cpu, g: number, va: number, bytes: number, write: boolean): Answer {
   const { words } = scene.ghost;
   const t = words[g + RUNNING];
-  const region = scene.view.regions.find((r) => va >= r.start && va + bytes <= r.end);
+  const region = scene.view.regionHolding(va, bytes);
   const what = write ? 'push' : 'pop';
   if (words[g + STACK] === USER && !scene.inDelivery) {
     return `expected no ${what} at CPL0 while rsp is the user's, found one at ${hexVa(va)}`;

@@ -12,6 +12,8 @@ import { type LinuxPlatform, W_LEFT_OF_TURN, W_TURN, W_WAITING } from '../platfo
 
 /** Retired instructions of one turn. Short turns lose time in changes, long ones in CPUs that wait for each other. */
 const TURN = 10_000;
+/** No boundary is left: every CPU waits and no timer is armed. */
+const ASLEEP = -1;
 
 /** Why a run ended: the instructions are used up, a stop was asked for, every CPU waits and no timer is armed, or a CPU
  * is in shutdown. */
@@ -31,26 +33,53 @@ export class Interleaving {
   /** For so much time: instructions that retire on any CPU, and what is skipped while all wait. */
   run(instructions: number): RunEnd {
     const { platform } = this;
-    const { cpus } = this.machine;
-    const { words } = platform;
     const end = platform.readTsc() + instructions;
     this.stop = false;
     for (let now = platform.readTsc(); now < end; now = platform.readTsc()) {
-      const deadline = nextDeadline(cpus);
-      if (deadline <= now) {
-        expireDeadlines(cpus, now);
-        words[W_WAITING] = 0;
-      } else if (words[W_WAITING] === cpus.length) {
-        if (deadline === Number.POSITIVE_INFINITY) return 'asleep';
-        platform.skipTime(Math.min(deadline, end) - now);
-      } else {
-        const result = this.turn(Math.min(deadline, end) - now);
-        if (result === SHUTDOWN) return 'shutdown';
-        words[W_WAITING] = result === HALTED ? words[W_WAITING] + 1 : 0;
-        if (this.stop) return 'stopped';
-      }
+      const most = this.passTime(now, end);
+      if (most === ASLEEP) return 'asleep';
+      if (most === 0) continue;
+      if (this.turn(most) === SHUTDOWN) return 'shutdown';
+      if (this.stop) return 'stopped';
     }
     return 'budget';
+  }
+
+  /**
+   * One boundary of one CPU: that of `next()`, if somebody was asked just before. Time that passes before it, because
+   * all CPUs wait, is no boundary. As many of these as a run takes boundaries are the same run.
+   */
+  step(): RunEnd {
+    for (;;) {
+      const most = this.passTime(this.platform.readTsc(), Number.MAX_SAFE_INTEGER);
+      if (most === ASLEEP) return 'asleep';
+      if (most > 0) return this.turn(1) === SHUTDOWN ? 'shutdown' : 'budget';
+    }
+  }
+
+  /** The CPU whose turn it is: `step` takes a boundary of it. */
+  next(): number {
+    return this.platform.words[W_TURN];
+  }
+
+  /**
+   * What is due expires; where all CPUs wait, time goes on until something is due, or to `end`. Answers how many
+   * boundaries the next CPU may take until something is due: 0 if time has passed, ASLEEP if it never will.
+   */
+  private passTime(now: number, end: number): number {
+    const { platform } = this;
+    const { cpus } = this.machine;
+    const { words } = platform;
+    const deadline = nextDeadline(cpus);
+    if (deadline <= now) {
+      expireDeadlines(cpus, now);
+      words[W_WAITING] = 0;
+      return 0;
+    }
+    if (words[W_WAITING] < cpus.length) return Math.min(deadline, end) - now;
+    if (deadline === Number.POSITIVE_INFINITY) return ASLEEP;
+    platform.skipTime(Math.min(deadline, end) - now);
+    return 0;
   }
 
   /** The turn's CPU for at most `most` boundaries; its result. */
@@ -63,6 +92,7 @@ export class Interleaving {
     const before = cpu.r[ICOUNT];
     const result = this.machine.run(c, Math.min(most, words[W_LEFT_OF_TURN]));
     words[W_LEFT_OF_TURN] -= (cpu.r[ICOUNT] - before) | 0;
+    words[W_WAITING] = result === HALTED ? words[W_WAITING] + 1 : 0;
     if (result === HALTED || words[W_LEFT_OF_TURN] <= 0) {
       words[W_LEFT_OF_TURN] = 0;
       words[W_TURN] = (c + 1) % this.machine.cpus.length;

@@ -2,7 +2,7 @@
  * Promise: a kernel is started as the boot protocol says, on two CPUs, and what happens is a function of the image and
  * the options. The kernel here is a few instructions.
  */
-import { IN_HLT, ONLINE, RIP, RSI } from '../../registers';
+import { ICOUNT, IN_HLT, ONLINE, RIP, RSI } from '../../registers';
 import { readCpuFeatures } from '../platform/cpu-features';
 import { type LinuxBoot, LinuxBootError, linuxMachine } from './linux-machine';
 import { TrampolineError } from './trampoline';
@@ -105,6 +105,24 @@ test('two runs are the same to the bit, also one in pieces, and one after a roll
   expect([pieces.platform.console.text, pieces.platform.readTsc()]).toEqual(['', 0]);
   pieces.interleaving.run(70_000);
   expect(pieces.machine.fingerprint()).toBe(whole.machine.fingerprint());
+});
+
+test('boundary by boundary is the same run, and it is said before whose boundary comes next', () => {
+  const [whole, steps] = [linuxMachine(BOOT), linuxMachine(BOOT)];
+  const taken = [0, 0];
+  const { interleaving, machine } = steps;
+  let others = 0;
+  for (let i = 0; i < 30_000; i++) {
+    const cpu = interleaving.next();
+    const other = machine.cpus[1 - cpu].r;
+    const retired = other[ICOUNT];
+    taken[cpu]++;
+    interleaving.step();
+    others += other[ICOUNT] - retired;
+  }
+  whole.interleaving.run(steps.platform.readTsc());
+  expect(machine.fingerprint()).toBe(whole.machine.fingerprint());
+  expect([taken.map((count) => count > 5_000), others]).toEqual([[true, true], 0]);
 });
 
 test('time goes on to the deadline while all CPUs wait; without one they sleep for ever', () => {

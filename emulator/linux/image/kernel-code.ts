@@ -19,7 +19,7 @@ interface CodeExtent {
  */
 type CodeKind = 'entry' | 'noinstr' | 'thunk' | 'other';
 
-interface KernelCode {
+export interface KernelCode {
   /** All text that is kept after the boot. */
   readonly text: CodeExtent;
   readonly entry: CodeExtent;

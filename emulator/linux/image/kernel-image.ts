@@ -75,6 +75,8 @@ export interface KernelImage {
   readonly types: Btf | undefined;
   /** By name; of equal names the first. */
   readonly sections: ReadonlyMap<string, KernelSection>;
+  /** The whole vmlinux, shared with the image: `readKernelImage` of it is the same kernel. */
+  readonly vmlinux: Uint8Array;
   /** `size` bytes at a virtual address, shared with the image; undefined where no segment has them all. */
   bytesAt(va: number, size: number): Uint8Array | undefined;
   /** The bytes of a section that is loaded, shared with the image. */
@@ -122,6 +124,7 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
     entry: elf.entry,
     segments: elf.segments,
     symbols: readSymbols(elf),
+    vmlinux: unpacked.vmlinux,
     types: btf && new Btf(btf, name),
     sections,
     bytesAt,

@@ -41,6 +41,11 @@ export class SerialConsole {
     this.from = from;
   }
 
+  /** Characters that were sent. */
+  get length(): number {
+    return this.get(LENGTH);
+  }
+
   /** All that was sent. */
   get text(): string {
     return this.bytes.toString('latin1', 0, this.get(LENGTH));

@@ -74,14 +74,26 @@ function needOf(search: ParallelSearch, { neededBytes }: BulkAnswer): Pick<Explo
 
 /** What a probe may take: some thousand states. Four times as much is a quarter of a second of a search that holds. */
 const PROBE_MIB = 0.5;
+/**
+ * What a search by direct execution may take where something is known to be wrong: half a million states, or five
+ * seconds. So long takes it to print, compile and warm up the code of a search in order.
+ */
+const SUSPECT_MIB = 32;
+/** States up to which that is enough. */
+const SUSPECT_STATES = 300_000;
 
-/** A violation or a deadlock among the first states, if a probe is asked for and finds one. */
-function probed<S extends Transient, D>(model: Model<S, D>, options: CompiledOptions<S>): Exploration | undefined {
-  const { probe = false, memoryMiB = DEFAULT_MEMORY_MIB, shouldStop, stopAtDepth, deadlock } = options;
+/** A violation or a deadlock among the first states, if probes are asked for and one finds any. */
+function probed<S extends Transient, D>(
+  model: Model<S, D>,
+  options: CompiledOptions<S>,
+  mebibytes: number,
+): Exploration | undefined {
+  const { probe = false, memoryMiB = DEFAULT_MEMORY_MIB, shouldStop, onProgress, stopAtDepth, deadlock } = options;
   if (!probe) return undefined;
   const found = explore(model, {
-    memoryMiB: Math.min(PROBE_MIB, memoryMiB),
+    memoryMiB: Math.min(mebibytes, memoryMiB),
     ...(shouldStop === undefined ? {} : { shouldStop }),
+    ...(onProgress === undefined ? {} : { onProgress }),
     ...(stopAtDepth === undefined ? {} : { stopAtDepth }),
     ...(deadlock === undefined ? {} : { deadlock }),
   });
@@ -231,7 +243,7 @@ function depthOf<S extends Transient, D>(search: OrderedSearch<S, D>): number {
   return search.levels.length === 0 ? 0 : search.depth + 1;
 }
 
-/** The search that only counts and judges; undefined where it has met a violation or a deadlock. */
+/** The search that only counts and judges; undefined where it has met a violation or a deadlock that is not near. */
 function countAndJudge<S extends Transient, D>(
   crew: Crew,
   model: Model<S, D>,
@@ -240,6 +252,8 @@ function countAndJudge<S extends Transient, D>(
 ): Exploration | undefined {
   const bulk = inBulk(crew, model, options, reporter);
   if (bulk.exploration !== undefined) return bulk.exploration;
+  const near = bulk.isSuspect ? probed(model, options, SUSPECT_MIB) : undefined;
+  if (near !== undefined) return near;
   const { search, stop, reductions } = countWithRoom(crew, model, options, reporter);
   const found = {
     ...countsOf(search),
@@ -255,7 +269,8 @@ function countAndJudge<S extends Transient, D>(
     case 'memory':
       return { verdict: 'unknown', reason: 'memory', ...needOf(search, bulk), ...found };
     default:
-      return undefined;
+      if (bulk.isSuspect || search.states > SUSPECT_STATES) return undefined;
+      return probed(model, options, SUSPECT_MIB);
   }
 }
 
@@ -274,7 +289,7 @@ export function exploreCompiled<S extends Transient, D>(
   const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
-  const near = probed(model, options);
+  const near = probed(model, options, PROBE_MIB);
   if (near !== undefined) return near;
   const crew = new Crew(threadsOf(options) - 1);
   try {

@@ -53,6 +53,17 @@ test.each(['deferred-percpu', 'mainline+on-cpu-released-early', 'deferred-pertas
   },
 );
 
+test('a step that is wrong is suspect; CPUs that look at each other are not', () => {
+  expect(inBulk(modelOf('deferred-percpu', { nmis: 0 }))).toEqual({ isSuspect: true });
+  expect(inBulk(modelOf('mainline+on-cpu-released-early', { nmis: 0 }))).toEqual({});
+});
+
+test('a violation that a probe does not reach is that of the direct search', () => {
+  const model = modelOf('deferred-pertask+sp0-not-switched', { tasks: 2, nesting: 'any', nmis: 0 });
+  expect(explore(model, { memoryMiB: 0.5 }).verdict).toBe('unknown');
+  expect(answerOf(model, { bulk: true, probe: true })).toEqual(explore(model));
+});
+
 /** A model that comes to states without a successor. */
 function stuck(): EntryModel {
   const { rules, ...rest } = modelOf('mainline', { nmis: 0 });

@@ -14,7 +14,7 @@ import type { Observed } from '../progress';
 import { ACTIVE, BAD, CRASHED, INTERRUPTED, STOP } from '../shared-search';
 import { type BulkPlan, Draft } from './bulk-plan';
 import { BulkThread } from './bulk-thread';
-import { ComponentSteps } from './component-steps';
+import { ComponentSteps, UNSUITABLE } from './component-steps';
 import { findRegions } from './regions';
 import { hasDeadlock, mostStates } from './superset';
 
@@ -29,6 +29,7 @@ export interface BulkOptions {
 type BulkStop =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
+  | { readonly kind: 'unsuitable' }
   /** It would take so many bytes. `most`: so many states there are at most, and all are fine; where that is known. */
   | { readonly kind: 'memory'; readonly neededBytes: number; readonly most: number | undefined }
   | Exclude<Lesson, { kind: 'learnt' | 'reserve' }>;
@@ -73,7 +74,7 @@ export class BulkSearch implements Observed {
       return this.search(this.steps.collapse(wide));
     } catch (error) {
       if (!(error instanceof Unfit) || error.lesson.kind === 'learnt' || error.lesson.kind === 'reserve') throw error;
-      return error.lesson;
+      return error.lesson === UNSUITABLE ? { kind: 'unsuitable' } : error.lesson;
     }
   }
 

@@ -33,6 +33,8 @@ export interface BulkAnswer {
   readonly exploration?: Exploration;
   /** What the bulk search would take, where that is too much. */
   readonly neededBytes?: number;
+  /** A step of some value, or a state without a successor, is wrong, and some trace most likely leads there. */
+  readonly isSuspect?: boolean;
 }
 
 export function exploreInBulk<S extends Transient, D>(
@@ -75,6 +77,8 @@ export function exploreInBulk<S extends Transient, D>(
       }
       case 'interrupted':
         return { exploration: { verdict: 'unknown', reason: 'interrupted', states, transitions, bytes, joined } };
+      case 'bad':
+        return { isSuspect: true };
       default:
         return {};
     }

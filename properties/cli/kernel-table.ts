@@ -1,0 +1,102 @@
+/** What `pti-check kernel` says of the check of a booted kernel: a table of its excursions, and what was violated. */
+import type { KernelSymbols } from '../../emulator/linux/image/kernel-symbols';
+import type { EventCount, SweptEvent, SweptExcursion } from '../linux/event-sweep';
+import { EXCURSION_WORDS } from '../linux/excursion-words';
+import { placeOf } from '../linux/place';
+import { actionInWords } from '../report/kernel-steps';
+import { counted, grouped } from '../report/numbers';
+import type { KernelCheck, KernelViolations } from './kernel-checking';
+
+/** What the columns are called; a column whose events were never raised is left out. */
+const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ' };
+const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
+
+type Counts = Readonly<Record<SweptEvent, EventCount>>;
+
+/** Sums over all excursions, and over all events. */
+function totals(excursions: readonly SweptExcursion[]) {
+  const events = Object.fromEntries(
+    EVENTS.map((event) => {
+      const sum = (of: keyof EventCount) => excursions.reduce((all, one) => all + one.events[event][of], 0);
+      return [event, { raised: sum('raised'), taken: sum('taken'), away: sum('away') }];
+    }),
+  ) as Record<SweptEvent, EventCount>;
+  const situations = excursions.reduce((all, one) => all + one.situations, 0);
+  const instructions = excursions.reduce((all, one) => all + one.length + one.instructions, 0);
+  return { situations, events, instructions };
+}
+
+/** `again` are the commands that replay the violations, in their order. */
+export function checkInWords(
+  check: KernelCheck,
+  symbols: Pick<KernelSymbols, 'symbolAt'>,
+  again: readonly string[],
+): string[] {
+  const { excursions, violations, missing } = check;
+  const all = totals(excursions);
+  const columns = EVENTS.filter((event) => all.events[event].raised > 0);
+  const row = (name: string, situations: number, counts: Counts | undefined, failures: string, words: string) =>
+    [
+      `  ${name.padEnd(26)}`,
+      grouped(situations).padStart(9),
+      ...columns.map((event) => (counts ? grouped(counts[event].taken) : COLUMNS[event]).padStart(8)),
+      failures.padStart(9),
+      `  ${words}`,
+    ]
+      .join('')
+      .trimEnd();
+  const heading = [
+    '  excursion'.padEnd(28),
+    'boundaries'.padStart(9),
+    ...columns.map((e) => COLUMNS[e].padStart(8)),
+    ' violated',
+  ];
+  return [
+    heading.join(''),
+    ...excursions.map(({ excursion, situations, events, failures }) =>
+      row(excursion.name, situations, events, String(failures.length), EXCURSION_WORDS[excursion.name] ?? ''),
+    ),
+    row(
+      `all ${excursions.length}`,
+      all.situations,
+      all.events,
+      String(violations.reduce((n, { count }) => n + count, 0)),
+      '',
+    ),
+    ...(missing === 0 ? [] : [`  interrupted: ${counted(missing, 'excursion')} not swept`]),
+    ...violations.flatMap((violation, i) => [...violationInWords(violation, symbols), `    again: ${again[i]}`]),
+  ];
+}
+
+function violationInWords({ first, excursion, count }: KernelViolations, symbols: Pick<KernelSymbols, 'symbolAt'>) {
+  return [
+    `  ${first.property} violated on CPU ${first.cpu} at ${placeOf(symbols, first.rip)} in ${excursion}, ${counted(count, 'time')}`,
+    `    ${first.message}`,
+    `    trace: ${first.trace.map(actionInWords).join('; ')}`,
+  ];
+}
+
+/** `files` are the cases of the violations, in their order. */
+export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>, files: readonly string[]) {
+  const { excursions, violations, missing } = check;
+  return {
+    excursions: excursions.map(({ excursion, situations, events, failures, length, complete }) => ({
+      ...excursion,
+      words: EXCURSION_WORDS[excursion.name] ?? '',
+      instructions: length,
+      complete,
+      boundaries: situations,
+      events,
+      violations: failures.length,
+    })),
+    totals: totals(excursions),
+    missing,
+    violations: violations.map(({ first, excursion, count }, i) => ({
+      ...first,
+      rip: placeOf(symbols, first.rip),
+      excursion,
+      count,
+      file: files[i],
+    })),
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Makes a failing trace of a booted kernel shorter, as long as it violates the same property: leaves out actions, the
+ * many before the few, and halves the counts of what is run. What comes after the violation is cut off. A trace says
+ * itself what happens, so a shorter one needs nothing but to be performed.
+ */
+import type { KernelAction } from '../../counterexamples/kernel-case';
+import { joined } from './kernel-action';
+import type { KernelFailure, KernelSystem } from './kernel-system';
+
+/** Attempts after which the best so far is the answer: each may take as long as the trace. */
+const MOST_ATTEMPTS = 400;
+
+/**
+ * Performs a trace from the state after the boot, to which the system is taken back. Undefined if it violates nothing.
+ */
+export function violationOf(system: KernelSystem, trace: readonly KernelAction[]): KernelFailure | undefined {
+  const start = system.mark();
+  const performed: KernelAction[] = [];
+  for (const action of trace) {
+    const taken = system.perform(action);
+    if (system.violation === undefined) performed.push(action);
+    else {
+      if (action.action !== 'turns' && action.action !== 'run') performed.push(action);
+      else if (taken > 0) performed.push({ ...action, count: taken });
+      break;
+    }
+  }
+  const { violation } = system;
+  system.rollback(start);
+  system.release(start);
+  return violation === undefined ? undefined : { ...violation, trace: performed };
+}
+
+export function shrinkTrace(
+  system: KernelSystem,
+  failing: KernelFailure,
+  shouldStop: () => boolean = () => false,
+): KernelFailure {
+  let best = failing;
+  let attempts = 0;
+  const improve = (trace: readonly KernelAction[]): boolean => {
+    if (attempts++ >= MOST_ATTEMPTS || shouldStop()) return false;
+    const found = violationOf(system, joined(trace));
+    if (found?.property !== failing.property || cost(found.trace) >= cost(best.trace)) return false;
+    best = found;
+    return true;
+  };
+  improve(best.trace);
+  for (let improved = true; improved && attempts < MOST_ATTEMPTS; ) {
+    improved = leaveOut(() => best.trace, improve) || halveCounts(() => best.trace, improve);
+  }
+  return best;
+}
+
+/** Whole actions, all but the first: it says where the program is. */
+function leaveOut(best: () => readonly KernelAction[], improve: (trace: readonly KernelAction[]) => boolean): boolean {
+  let improved = false;
+  for (let size = Math.ceil((best().length - 1) / 2); size > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let from = 1; from < best().length; ) {
+      const trace = best();
+      if (improve([...trace.slice(0, from), ...trace.slice(from + size)])) improved = true;
+      else from += size;
+    }
+  }
+  return improved;
+}
+
+function halveCounts(
+  best: () => readonly KernelAction[],
+  improve: (trace: readonly KernelAction[]) => boolean,
+): boolean {
+  let improved = false;
+  for (let i = 0; i < best().length; i++) {
+    const action = best()[i];
+    if (!('count' in action) || action.count < 2) continue;
+    const trace = best().map((one, k) => (k === i ? { ...action, count: action.count >> 1 } : one));
+    if (improve(trace)) improved = true;
+  }
+  return improved;
+}
+
+/** An action is more than any number of instructions. */
+function cost(trace: readonly KernelAction[]): number {
+  let sum = 0;
+  for (const action of trace) sum += 1e9 + ('count' in action ? action.count : 0);
+  return sum;
+}
