@@ -215,7 +215,8 @@ function growBody(top: number): number[] {
     ...[1, 1, I32], // one local: the answer
     ...[0x23, ...t, 0x22, 1, 0x20, 0, 0x6a], // answer = top; answer + n
     ...[0x3f, 0, 0x4b, 0x04, 0x40], // > memory.size ? if
-    ...[0x20, 0, MEMORY_GROW, 0, 0x21, 1, 0x3f, 0, 0x24, ...t, 0x20, 1, 0x0f], // answer = grow n; top = size; return
+    ...[0x20, 0, MEMORY_GROW, 0, 0x21, 1], // answer = memory.grow n
+    ...[0x3f, 0, 0x24, ...t, 0x20, 1, 0x0f], // top = memory.size; return answer
     ...[0x0b, 0x20, 1, 0x20, 0, 0x6a, 0x24, ...t, 0x20, 1, 0x0b], // end; top = answer + n; answer
   ];
 }

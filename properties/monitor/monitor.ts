@@ -9,7 +9,6 @@
  * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
  * several properties that are violated at one moment the lowest number is reported.
  */
-import '../../emulator/decode/iced';
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import {
