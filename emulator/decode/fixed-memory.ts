@@ -1,7 +1,7 @@
 /**
  * Rewrites a WebAssembly module so that its memory never grows: it starts with all the pages that it may ever have, and
- * `memory.grow` hands them out. When a memory grows, V8 detaches the ArrayBuffer that JavaScript saw of it, and once any
- * ArrayBuffer was detached, every access to every typed array of the process has to ask whether its own is.
+ * `memory.grow` hands them out. When a memory grows, V8 detaches the ArrayBuffer that JavaScript saw of it, and once
+ * any ArrayBuffer was detached, every access to every typed array of the process has to ask whether its own is.
  *
  *   module   | magic, version | id size content | id size content | ...            (WebAssembly core specification, 5)
  */
