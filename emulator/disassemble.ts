@@ -1,4 +1,5 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
+import './decode/iced';
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
 import { MAX_LENGTH } from './cpu/code-cache';
 import { isImplemented } from './decode/decoder';
