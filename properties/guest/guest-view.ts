@@ -95,6 +95,10 @@ export interface GuestView {
   /** Undefined where it is not known: then a user table is not judged. */
   allowedInUserTables(): readonly AllowedPages[] | undefined;
 
+  /** General registers that entry text clears, or gives another value, before it hands over (S26). */
+  readonly clearedRegisters: readonly number[];
+  /** The assembler of the entry paths, and thunks that it may go through. */
+  isEntryText(va: number): boolean;
   /** Code that may be instrumented. */
   isText(va: number): boolean;
   /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */

@@ -9,7 +9,24 @@ import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import { type KernelOffsets, readOffsets, TSS_WORDS } from '../../emulator/linux/image/kernel-offsets';
 import type { Machine } from '../../emulator/machine';
-import { RIP, RSP, TR_BASE } from '../../emulator/registers';
+import {
+  R8,
+  R9,
+  R10,
+  R11,
+  R12,
+  R13,
+  R14,
+  R15,
+  RBP,
+  RBX,
+  RCX,
+  RDX,
+  RIP,
+  RSI,
+  RSP,
+  TR_BASE,
+} from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, FOREIGN, USER } from '../../model/kinds';
 import type { AllowedPages, GuestBounds, GuestView, Places, SystemFacts } from '../guest/guest-view';
@@ -27,6 +44,8 @@ const ROOTS_STRIDE = 8192;
 const ENTRY_LIMIT = 5_000_000;
 /** Six registers and the return address (struct inactive_task_frame). */
 const SWITCH_FRAME_BYTES = 56;
+/** CLEAR_REGS of arch/x86/entry/calling.h. rsi may have the number of a system call or an error code by then. */
+const CLEARED = [RBX, RCX, RDX, RSI, RBP, R8, R9, R10, R11, R12, R13, R14, R15];
 /** No `__switch_to_asm` is longer. */
 const SWITCH_BYTES = 128;
 
@@ -40,6 +59,7 @@ export class LinuxView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
+  readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
@@ -148,6 +168,11 @@ export class LinuxView implements GuestView {
 
   allowedInUserTables(): readonly AllowedPages[] {
     return allowedInUserTables(this.machine, this.kernel, this.offsets, this.perCpu);
+  }
+
+  isEntryText(va: number): boolean {
+    const kind = this.code.kindAt(va);
+    return kind === 'entry' || kind === 'thunk';
   }
 
   isText(va: number): boolean {

@@ -15,6 +15,7 @@ import { NMI_IS_KEPT } from './nmi-is-kept';
 import { NO_DEADLOCK } from './no-deadlock';
 import { NO_DOUBLE_FAULT } from './no-double-fault';
 import type { BuiltInProperty, Property } from './property';
+import { REGISTERS_ARE_CLEARED } from './registers-are-cleared';
 import { RESUME_IS_EXACT } from './resume-is-exact';
 import { SCHEDULED_OUT_ON_OWN_STACK } from './scheduled-out-on-own-stack';
 import { STACK_IS_LEGAL } from './stack-is-legal';
@@ -41,6 +42,7 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
   INTERRUPTS_OFF_IN_WINDOW,
   FLAGS_ARE_CLEAR_AT_BODY,
   USER_FLAGS_ARE_SAFE,
+  REGISTERS_ARE_CLEARED,
   ENTRY_TERMINATES,
   NMI_IS_DELIVERED,
   NESTING_IS_BOUNDED,

@@ -26,6 +26,8 @@ export interface Moments {
   readonly fetched?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
   /** Before the first fetch of `.text` in a context. */
   readonly bodyReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After the first branch of a context that leads out of entry text. */
+  readonly entryTextLeft?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the NMI handler's first instruction. */
   readonly nmiHandlerReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the first instruction of the panic. */
@@ -91,6 +93,7 @@ export const MOMENTS: Readonly<Record<Moment, string>> = {
   userMemoryAccessed: 'before each access to user memory (exception table)',
   nmiHandlerReached: "before the NMI handler's first instruction",
   bodyReached: 'before the first fetch of `.text` in a context',
+  entryTextLeft: 'after the first branch of a context that leads out of entry text',
   gsAccessed: 'before each %gs-relative instruction at CPL0',
   sysretReached: 'before SYSRET',
   stackAccessed: 'before each implicit stack access at CPL0',
