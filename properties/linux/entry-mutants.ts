@@ -10,6 +10,7 @@ import { sweepExcursion } from './event-sweep';
 import type { ExcursionName } from './excursions';
 import type { KernelSystem } from './kernel-system';
 import type { KernelText } from './kernel-text';
+import { runAtRandom } from './random-run';
 import type { SweptCode } from './swept-code';
 
 /** An instruction that can be left out, and the excursions that would notice. */
@@ -51,13 +52,9 @@ const MOST_TRIED = 3;
 const LONGEST_TRIED = 60_000;
 /** Rounds of the program: in each it puts something else into RFLAGS. */
 const ROUNDS = [0, 1, 2, 3];
-/**
- * Moments of an excursion at which time goes on, how many ticks there are then, and boundaries after each of them. Only
- * of critical instructions: what the others leave wrong does not wait until the task is scheduled out.
- */
-const TICK_MOMENTS = 40,
-  TICKS = 4,
-  AFTER_TICK = 1_500;
+/** Random runs of a critical instruction, and instructions that retire in each. */
+const RANDOM_RUNS = 6,
+  INSTRUCTIONS_AT_RANDOM = 800_000;
 
 /** Entry code, and the function that goes from one task's stack to another's. */
 export function mutatedExtents(code: Pick<KernelCode, 'entry' | 'switchTo'>, text: KernelText): MutatedExtent[] {
@@ -117,8 +114,7 @@ function byAddress(
 
 /**
  * Leaves the instruction out and asks: the excursions that execute it, one after the other by themselves; then the
- * shortest of them in all rounds, and with ticks of the timer that lead to preemption; then the shortest of all, with
- * an event at every boundary. The system is in the state after the boot, and is again afterwards.
+ * shortest of them in all rounds, and with an event at every boundary; and of what is critical random runs. The system is in the state after the boot, and is again afterwards.
  */
 export function tryMutant(system: KernelSystem, code: SweptCode, text: KernelText, mutant: EntryMutant): MutantVerdict {
   const { va, own, inEvents } = mutant;
@@ -128,8 +124,8 @@ export function tryMutant(system: KernelSystem, code: SweptCode, text: KernelTex
   const killed =
     killedAlone(system, va, own) ??
     killedAlone(system, va, inAllRounds(tried)) ??
-    (mutant.critical ? killedByTicks(system, tried) : undefined) ??
-    killedInSweep(system, code, tried);
+    killedInSweep(system, code, tried) ??
+    (mutant.critical ? killedAtRandom(system, va, tried) : undefined);
   system.rollback(mark);
   system.release(mark);
   return { va, killed };
@@ -152,22 +148,25 @@ function killedAlone(
   return undefined;
 }
 
-/** The timer's interrupts come where the excursion is, one soon after the other, so that another task gets the CPU. */
-function killedByTicks(system: KernelSystem, excursions: readonly CoveringExcursion[]): MutantVerdict['killed'] {
-  for (const { name, round, length } of excursions)
-    for (let moment = 0; moment < TICK_MOMENTS; moment++) {
-      const start = system.mark();
-      system.perform({ action: 'excursion', name, round });
-      system.perform({ action: 'turns', count: Math.floor((moment * length) / TICK_MOMENTS) });
-      for (let tick = 0; tick < TICKS && system.violation === undefined; tick++) {
-        system.perform({ action: 'time' });
-        system.perform({ action: 'turns', count: AFTER_TICK });
-      }
-      const { violation } = system;
-      system.rollback(start);
-      system.release(start);
-      if (violation !== undefined) return { property: violation.property, excursion: name, rip: violation.rip };
-    }
+/**
+ * What is wrong with a stack shows when another task gets the CPU, which takes time: from an excursion on the program
+ * runs through the next ones, with NMIs and ticks of the timer at random moments.
+ */
+function killedAtRandom(
+  system: KernelSystem,
+  va: number,
+  excursions: readonly CoveringExcursion[],
+): MutantVerdict['killed'] {
+  for (let run = 0; run < RANDOM_RUNS && excursions.length > 0; run++) {
+    const { name, round } = excursions[run % excursions.length];
+    const start = system.mark();
+    system.perform({ action: 'excursion', name, round });
+    runAtRandom(system.linux, system, { seed: `${va} ${run}`, instructions: INSTRUCTIONS_AT_RANDOM });
+    const { violation } = system;
+    system.rollback(start);
+    system.release(start);
+    if (violation !== undefined) return { property: violation.property, excursion: name, rip: violation.rip };
+  }
   return undefined;
 }
 
