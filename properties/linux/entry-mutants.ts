@@ -53,7 +53,7 @@ const LONGEST_TRIED = 60_000;
 /** Rounds of the program: in each it puts something else into RFLAGS. */
 const ROUNDS = [0, 1, 2, 3];
 /** Random runs of a critical instruction, and instructions that retire in each. */
-const RANDOM_RUNS = 6,
+const RANDOM_RUNS = 20,
   INSTRUCTIONS_AT_RANDOM = 800_000;
 
 /** Entry code, and the function that goes from one task's stack to another's. */
