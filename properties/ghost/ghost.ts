@@ -68,8 +68,10 @@ export const HANDS_OVER = 17;
 export const ENVIRONMENT = 19;
 /** An NMI was delivered while no NMI context was open, and the handler has not begun since. */
 export const NMI_OWED = 20;
+/** The PCIDs whose user half was to be flushed at some time, and was not since, a bit each (S15). */
+export const FLUSH_OWED = 21;
 /** Words of each CPU. */
-export const CPU_WORDS = 21;
+export const CPU_WORDS = 22;
 
 // Words of a thread.
 /** Open contexts of the thread. */

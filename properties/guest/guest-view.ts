@@ -70,6 +70,8 @@ export interface GuestView {
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly (number | undefined)[];
+  /** By CPU, the 16 bits that say which user PCIDs are to be flushed; empty where that is not known (S15). */
+  readonly flushMaskPa: readonly number[];
   /** Words that say that a task has ended; empty where the image has none. */
   readonly endedPa: readonly number[];
   /** What the view itself remembers of threads: a mark saves it and a rollback restores it. */

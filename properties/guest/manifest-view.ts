@@ -50,6 +50,7 @@ export class ManifestView implements GuestView {
   /** Vector that the harness raises as the timer; undefined where the image takes no external interrupt. */
   readonly timerVector: number | undefined;
   readonly sp2Pa: readonly (number | undefined)[];
+  readonly flushMaskPa: readonly number[];
   private readonly mms: readonly number[];
   private readonly allMms: readonly number[];
   private sp0Places: number[] = [];
@@ -97,6 +98,9 @@ export class ManifestView implements GuestView {
     this.stacksKnown = manifest.unknownStacks.length === 0;
     this.mms = perThread.slice(0, bounds.tasks).map((t) => this.addressSpace(t));
     this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
+    const { flushMaskOffset } = manifest;
+    this.flushMaskPa =
+      flushMaskOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + flushMaskOffset));
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
   }
 

@@ -64,6 +64,7 @@ export class LinuxView implements GuestView {
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];
+  readonly flushMaskPa: readonly number[];
   readonly endedPa: readonly number[] = [];
   readonly threadspPa: readonly number[];
   readonly threadspVa: readonly number[];
@@ -100,6 +101,9 @@ export class LinuxView implements GuestView {
     this.currentPa = this.perCpu.map((base) => memory.near(base + currentTask));
     this.topPa = this.perCpu.map((base) => memory.near(base + topOfStack));
     this.sp2Pa = this.perCpu.map((base) => memory.near(base + tss + TSS_WORDS.sp2));
+    const { userPcidFlushMask } = this.offsets.perCpu;
+    this.flushMaskPa =
+      userPcidFlushMask === undefined ? [] : this.perCpu.map((base) => memory.near(base + userPcidFlushMask));
     this.sp0s = machine.cpus.map(({ r }) => this.physical(toVa(r[TR_BASE], r[TR_BASE + 1]) + TSS_WORDS.sp0));
     const running = memory.pointerAt(this.currentPa[0]);
     this.layout = new TaskLayout(memory, image, this.offsets, running, memory.pointerAt(this.topPa[0]));

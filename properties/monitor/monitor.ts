@@ -9,7 +9,7 @@
  * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
  * several properties that are violated at one moment the lowest number is reported.
  */
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
@@ -37,6 +37,8 @@ import { GhostKeeper } from './ghost-keeper';
 import { callsToSpare, NOTEWORTHY } from './noteworthy';
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
+const { Mov_cr_r64 } = Code;
+const CR3_NUMBER = 3;
 
 export class Monitor<V extends GuestView = ManifestView> implements Observer, Scene {
   readonly view: V;
@@ -217,6 +219,8 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
       case Mov:
       case Pop:
         if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
+        else if (op.icedCode === Mov_cr_r64 && op.d === CR3_NUMBER)
+          for (const { property, ask } of this.checks.cr3Written) this.judge(property, cpu, ask(this, cpu, op));
         break;
       default:
         break;
