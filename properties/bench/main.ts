@@ -6,9 +6,10 @@
 import { alignedTable } from '../report/aligned-table';
 import { grouped } from '../report/numbers';
 import { machineName } from './machine';
-import { MEASUREMENTS } from './measurements';
+import { HAS_QEMU, MEASUREMENTS } from './measurements';
 import { measureAll, serve } from './processes';
 import { type Spread, spread } from './statistics';
+import { QEMU } from './system-call-loop';
 
 const LEAST_ROUNDS = 5;
 
@@ -47,7 +48,8 @@ function text({ command, machine, rounds, results }: Report): string {
   const heads = ['measurement', 'unit', 'min', 'median', 'max', 'of bare'];
   const table = alignedTable(heads, ['left', 'left', 'right', 'right', 'right', 'right'], rows);
   const how = `${rounds} interleaved rounds after a warm-up, each measurement in a process of its own, guest mainline`;
-  return [`$ ${command}`, machine, how, '', ...table].join('\n');
+  const absent = HAS_QEMU ? [] : ['', `${QEMU} cannot be run here: no row for it`];
+  return [`$ ${command}`, machine, how, '', ...table, ...absent].join('\n');
 }
 
 /** Three significant digits where there are not more before the point. */
