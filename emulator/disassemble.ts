@@ -57,6 +57,33 @@ export function disassemble(machine: Machine, root: number, va: number, symbols?
   return text;
 }
 
+/** One of several instructions in a row. */
+export interface ListedInstruction {
+  readonly va: number;
+  readonly bytes: Uint8Array;
+  /** Without a name for where it leads. */
+  readonly text: string;
+}
+
+/** The instructions of `bytes`, which begin at `va`, one behind the other; the last one may be cut off. */
+export function listInstructions(bytes: Uint8Array, va: number): ListedInstruction[] {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  decoder.ip = toBigInt(vaLo(va), vaHi(va));
+  const list: ListedInstruction[] = [];
+  try {
+    while (decoder.canDecode) {
+      const start = decoder.position;
+      const instruction = decoder.decode();
+      const text = instruction.code === Code.INVALID ? '(bad)' : format(instruction);
+      instruction.free();
+      list.push({ va: va + start, bytes: bytes.subarray(start, decoder.position), text });
+    }
+  } finally {
+    decoder.free();
+  }
+  return list;
+}
+
 function targetName(instruction: Instruction, symbols: SymbolSource | undefined): string {
   const target = instruction.nearBranchTarget;
   if (symbols === undefined || target === 0n) return '';

@@ -51,6 +51,7 @@ export class ManifestView implements GuestView {
   readonly regions: readonly StackRegion[];
   readonly kernelTable: number;
   readonly entryLimit = ENTRY_LIMIT;
+  readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
   readonly kernelSetsRegisters = false;
   readonly state = new Int32Array(0);

@@ -33,15 +33,18 @@ export interface SweptExcursion extends Followed {
   readonly failures: readonly KernelFailure[];
 }
 
-/** Failures of an excursion that are kept: more of them seldom say more. */
+/** Failures of an excursion that are kept if nothing else is said: more of them seldom say more. */
 const MOST_FAILURES = 8;
 
-/** Sweeps one excursion. The system is in the state after the boot, and is again afterwards. */
+/**
+ * Sweeps one excursion, up to so many failures. The system is in the state after the boot, and is again afterwards.
+ */
 export function sweepExcursion(
   system: KernelSystem,
   code: SweptCode,
   excursion: ExcursionName,
   shouldStop: () => boolean = () => false,
+  mostFailures = MOST_FAILURES,
 ): SweptExcursion {
   const events = { nmi: noEvents(), irq: noEvents() };
   const failures: KernelFailure[] = [];
@@ -50,7 +53,7 @@ export function sweepExcursion(
   const followed = follow(system, code, excursion, (boundary) => {
     sweep.nmi(boundary, events.nmi);
     sweep.irq(boundary, events.irq);
-    return shouldStop() || failures.length >= MOST_FAILURES ? 'stop' : undefined;
+    return shouldStop() || failures.length >= mostFailures ? 'stop' : undefined;
   });
   const { violation } = system;
   if (violation !== undefined) failures.unshift({ ...violation, trace: traceTo(excursion, followed.length) });

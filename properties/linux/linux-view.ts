@@ -38,6 +38,7 @@ export class LinuxView implements GuestView {
   readonly kernelTable: number;
   readonly stacksKnown = true;
   readonly entryLimit = ENTRY_LIMIT;
+  readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
   readonly kernelSetsRegisters = true;
   readonly currentPa: readonly number[];

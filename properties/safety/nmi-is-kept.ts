@@ -7,7 +7,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
-import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../ghost/ghost';
+import { CTX_FROM_USER, CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../ghost/ghost';
 import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
@@ -15,11 +15,23 @@ import type { Scene } from './scene';
 function handlerIsNotReentered(scene: Scene, cpu: Cpu): Answer {
   const { words } = scene.ghost;
   const g = scene.ghost.cpu(cpu.index);
-  if ((words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0)
+  const running = (words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0;
+  if (running && !(scene.view.nmiHandlerLatches && runsForUserMode(scene, cpu)))
     return 'expected the NMI handler to return before it is entered again, found a second entry';
   words[g + HANDLER_RSP_LO] = cpu.r[RSP] + 8;
   words[g + HANDLER_RSP_HI] = cpu.r[RSP + 1];
   return undefined;
+}
+
+/** The outermost NMI context is one that hit user mode. */
+function runsForUserMode(scene: Scene, cpu: Cpu): boolean {
+  const { words } = scene.ghost;
+  const t = scene.ghost.running(cpu.index);
+  for (let k = 0; k < scene.ghost.depth(t); k++) {
+    const at = scene.ghost.context(t, k);
+    if (words[at + CTX_KIND] === NMI) return words[at + CTX_FROM_USER] === 1;
+  }
+  return false;
 }
 
 /** After a RET while the handler runs. */
