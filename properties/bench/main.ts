@@ -3,6 +3,7 @@
  * on this machine. One table, or one JSON object on standard output. Plain Node only: inside Jest a read of a global
  * costs a hundred times as much, and the numbers mean nothing.
  */
+import { inlineMore } from '../engine';
 import { alignedTable } from '../report/aligned-table';
 import { grouped } from '../report/numbers';
 import { machineName } from './machine';
@@ -80,6 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
   console.log(args.includes('--json') ? JSON.stringify(result, undefined, 2) : text(result));
 }
 
+inlineMore();
 const [flag, number] = process.argv.slice(2);
 if (flag === '--measurement') serve(Number(number));
 else
