@@ -24,6 +24,8 @@ const failure = (rip: number, message: string) => ({
   ] as const,
 });
 
+const NONE = { raised: 0, taken: 0, away: 0 };
+
 const swept = (name: string, count: number, failures: readonly ReturnType<typeof failure>[]) => ({
   excursion: { name, round: 0 },
   length: 100,
@@ -31,7 +33,7 @@ const swept = (name: string, count: number, failures: readonly ReturnType<typeof
   complete: true,
   instructions: 1000,
   failures,
-  events: { nmi: { raised: count, taken: count, away: 0 }, irq: { raised: 2, taken: 2, away: 1 } },
+  events: { nmi: { raised: count, taken: count, away: 0 }, irq: { raised: 2, taken: 2, away: 1 }, nested: NONE },
 });
 
 const all = [swept('syscall', 1200, []), swept('int80', 30, [failure(-16, 'a'), failure(-16, 'b'), failure(-32, 'c')])];
@@ -64,7 +66,7 @@ test('the same for scripts', () => {
   expect(result.totals).toEqual({
     situations: 1230,
     instructions: 2200,
-    events: { nmi: { raised: 1230, taken: 1230, away: 0 }, irq: { raised: 4, taken: 4, away: 2 } },
+    events: { nmi: { raised: 1230, taken: 1230, away: 0 }, irq: { raised: 4, taken: 4, away: 2 }, nested: NONE },
   });
   expect(result.violations.map(({ rip, count, excursion }) => [rip, count, excursion])).toEqual([
     ['entry+0x4', 2, 'int80'],

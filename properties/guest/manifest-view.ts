@@ -53,6 +53,7 @@ export class ManifestView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly mmsAreMade = false;
   readonly kernelSetsRegisters = false;
+  readonly nmiHandlerLatches = false;
   readonly state = new Int32Array(0);
   /** Physical addresses of the words that the abstraction reads. */
   readonly threadspPa: readonly number[];

@@ -40,6 +40,7 @@ export class LinuxView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly mmsAreMade = true;
   readonly kernelSetsRegisters = true;
+  readonly nmiHandlerLatches = true;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];

@@ -2,12 +2,13 @@
  * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the
  * first entry has returned; an NMI that hits no other reaches it before it returns; and an NMI that arrives while an
  * NMI context is open is followed by a run of the handler before the outermost of these contexts ends. (NMI blocking
- * itself, cleared by IRET alone, is hardware.)
+ * itself, cleared by IRET alone, is hardware.) Left out: a handler on the thread's own stack, where the NMI came from
+ * user mode, may be entered again if it latches (Linux does): the second entry only makes a note for the first.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
 import { NMI } from '../../model/kinds';
-import { CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../ghost/ghost';
+import { CTX_FROM_USER, CTX_KIND, HANDLER_RSP_HI, HANDLER_RSP_LO, NMI_AGAIN, NMI_OWED } from '../ghost/ghost';
 import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
@@ -15,11 +16,22 @@ import type { Scene } from './scene';
 function handlerIsNotReentered(scene: Scene, cpu: Cpu): Answer {
   const { words } = scene.ghost;
   const g = scene.ghost.cpu(cpu.index);
-  if ((words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0)
+  if ((words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0) {
+    if (scene.view.nmiHandlerLatches && firstNmiIsFromUser(scene, cpu)) return undefined;
     return 'expected the NMI handler to return before it is entered again, found a second entry';
+  }
   words[g + HANDLER_RSP_LO] = cpu.r[RSP] + 8;
   words[g + HANDLER_RSP_HI] = cpu.r[RSP + 1];
   return undefined;
+}
+
+function firstNmiIsFromUser({ ghost }: Scene, cpu: Cpu): boolean {
+  const t = ghost.running(cpu.index);
+  for (let k = 0; k < ghost.depth(t); k++) {
+    const at = ghost.context(t, k);
+    if (ghost.words[at + CTX_KIND] === NMI) return ghost.words[at + CTX_FROM_USER] === 1;
+  }
+  return false;
 }
 
 /** After a RET while the handler runs. */
