@@ -44,6 +44,8 @@ test('a case is saved once and read back, with each action on a line', () => {
     created: false,
   });
   expect(saveKernelCase(folder, { ...CASE, actions: CASE.actions.slice(1) }).created).toBe(true);
+  const planted = saveKernelCase(folder, { ...CASE, plants: ['no-cr3-switch'] });
+  expect([planted.created, readKernelCase(planted.path)?.plants]).toEqual([true, ['no-cr3-switch']]);
   expect(serializeKernelCase(CASE).split('\n')).toContain('    { "action": "run", "cpu": 1, "count": 90 },');
 });
 

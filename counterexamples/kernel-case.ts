@@ -81,6 +81,8 @@ const schema = z.strictObject({
     cpus: upTo(8, 1),
     memoryMiB: upTo(1024, 64),
   }),
+  /** Mistakes that were planted after the boot, by name. */
+  plants: z.array(name).min(1).max(64).optional(),
   actions: z.array(action).min(1).max(100_000),
   /** What a replay has to find: the sentence, the CPU, and where it is. */
   expected: z.strictObject({ message: z.string().max(10_000), cpu, at: place }),
@@ -157,6 +159,6 @@ export function kernelCaseFileName(c: KernelCase, attempt = 0): string {
 }
 
 /** A text that is equal exactly for equal cases: where they come from does not count. */
-export function sameKernelCase({ property, kernel, options, actions }: KernelCase): string {
-  return JSON.stringify([property, kernel.vmlinuxSha256, options, actions]);
+export function sameKernelCase({ property, kernel, options, plants, actions }: KernelCase): string {
+  return JSON.stringify([property, kernel.vmlinuxSha256, options, ...(plants === undefined ? [] : [plants]), actions]);
 }

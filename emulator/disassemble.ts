@@ -1,4 +1,5 @@
 /** AT&T text for people: one instruction in memory, or the first one of an image that the emulator cannot execute. */
+import './decode/iced';
 import { Code, Decoder, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
 import { MAX_LENGTH } from './cpu/code-cache';
 import { isImplemented } from './decode/decoder';
@@ -54,6 +55,33 @@ export function disassemble(machine: Machine, root: number, va: number, symbols?
   instruction.free();
   decoder.free();
   return text;
+}
+
+/** One of several instructions in a row. */
+export interface ListedInstruction {
+  readonly va: number;
+  readonly bytes: Uint8Array;
+  /** Without a name for where it leads. */
+  readonly text: string;
+}
+
+/** The instructions of `bytes`, which begin at `va`, one behind the other; the last one may be cut off. */
+export function listInstructions(bytes: Uint8Array, va: number): ListedInstruction[] {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  decoder.ip = toBigInt(vaLo(va), vaHi(va));
+  const list: ListedInstruction[] = [];
+  try {
+    while (decoder.canDecode) {
+      const start = decoder.position;
+      const instruction = decoder.decode();
+      const text = instruction.code === Code.INVALID ? '(bad)' : format(instruction);
+      instruction.free();
+      list.push({ va: va + start, bytes: bytes.subarray(start, decoder.position), text });
+    }
+  } finally {
+    decoder.free();
+  }
+  return list;
 }
 
 function targetName(instruction: Instruction, symbols: SymbolSource | undefined): string {

@@ -4,6 +4,7 @@
  * one that raises #GP(0); known but unsupported instructions one that throws. What the platform does not offer is one
  * or the other.
  */
+import './iced';
 import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind } from 'iced-x86';
 import { MAX_LENGTH } from '../cpu/code-cache';
 import { fail } from '../cpu/outcome';

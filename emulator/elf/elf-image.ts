@@ -1,8 +1,9 @@
 /**
  * Reads a guest image: a linked ELF64 file, little-endian, x86-64 (ELF-64 Object File Format 1.5 and the x86-64 psABI,
- * chapter 4). ET_EXEC and ET_DYN are loaded where they were linked; relocation, dynamic linking, notes and DWARF are
- * left out. Nothing is trusted: whatever the bytes are, the answer is an image or an ElfError.
+ * chapter 4). ET_EXEC and ET_DYN are loaded where they were linked; relocation, dynamic linking and notes
+ * are left out. Nothing is trusted: whatever the bytes are, the answer is an image or an ElfError.
  */
+import { inflateSync } from 'node:zlib';
 import { ElfBytes } from './elf-bytes';
 import { ElfError } from './elf-error';
 import { type ElfSymbol, labelsBySection, nearestLabel, readSymbols, SYMBOL_SIZE, valuesByName } from './elf-symbols';
@@ -42,6 +43,11 @@ export interface ElfImage {
   symbol(name: string): number | undefined;
   /** How a reader knows this place: the nearest label at or below it in the same section. */
   symbolAt(va: number): { name: string; offset: number } | undefined;
+  /**
+   * The bytes of a section in the file, unpacked where they are packed; undefined if it has none.
+   * @throws ElfError if they are cut off or damaged
+   */
+  sectionBytes(name: string): Uint8Array | undefined;
 }
 
 /*
@@ -64,6 +70,11 @@ const ET_DYN = 3;
 const PT_LOAD = 1;
 const SHT_SYMTAB = 2;
 const SHT_NOBITS = 8;
+const SHF_COMPRESSED = 0x800;
+const CHDR_SIZE = 24;
+const ELFCOMPRESS_ZLIB = 1;
+/** Bytes; a kernel's line tables have some ten million. */
+const MAX_UNPACKED_SECTION = 2 ** 30;
 
 // Only what a user is likely to hand over by mistake.
 const MACHINES = new Map([
@@ -92,7 +103,12 @@ export function readElf(bytes: Uint8Array, name: string): ElfImage {
   const segments = readSegments(file);
   const headers = readSectionHeaders(file);
   const sections = nameSections(file, headers);
-  return assemble(name, address(file, 24, 'the entry point'), segments, sections, symbolsOf(file, headers));
+  const sectionBytes = (wanted: string) => {
+    const index = sections.findIndex((section) => section.name === wanted) + 1;
+    return index === 0 || headers[index].type === SHT_NOBITS ? undefined : unpacked(file, headers, index);
+  };
+  const entry = address(file, 24, 'the entry point');
+  return { ...assemble(name, entry, segments, sections, symbolsOf(file, headers)), sectionBytes };
 }
 
 function checkIdentity(file: ElfBytes, bytes: Uint8Array): void {
@@ -245,6 +261,23 @@ function contents(file: ElfBytes, headers: readonly SectionHeader[], index: numb
   return file.range(header.offset, header.size, what);
 }
 
+/** Elf64_Chdr, 24 bytes: 0 type, 8 size as unpacked, 16 alignment. */
+function unpacked(file: ElfBytes, headers: readonly SectionHeader[], index: number): Uint8Array {
+  const what = `section ${index}`;
+  const bytes = contents(file, headers, index, what);
+  const { flags, offset } = headers[index];
+  if ((flags & SHF_COMPRESSED) === 0) return bytes;
+  file.range(offset, CHDR_SIZE, `the compression header of ${what}`);
+  if (file.u32(offset) !== ELFCOMPRESS_ZLIB)
+    throw file.malformed(`${what} packed by zlib (type 1)`, `type ${file.u32(offset)}`);
+  const size = file.u64(offset + 8, `the unpacked size of ${what}`);
+  try {
+    return inflateSync(bytes.subarray(CHDR_SIZE), { maxOutputLength: Math.min(size + 1, MAX_UNPACKED_SECTION) });
+  } catch (error) {
+    throw file.malformed(`${what} to unpack to ${size} bytes`, (error as Error).message);
+  }
+}
+
 function symbolsOf(file: ElfBytes, headers: readonly SectionHeader[]): ElfSymbol[] {
   const table = headers.find((header) => header.type === SHT_SYMTAB);
   // A stripped image is well formed; that its manifest is missing is for the manifest's reader to say.
@@ -260,7 +293,7 @@ function assemble(
   segments: readonly ElfSegment[],
   sections: readonly ElfSection[],
   table: readonly ElfSymbol[],
-): ElfImage {
+): Omit<ElfImage, 'sectionBytes'> {
   const symbols = valuesByName(table);
   const labels = labelsBySection(table);
   return {

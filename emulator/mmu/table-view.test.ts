@@ -1,6 +1,6 @@
 import { P, PAGE, setLeaf, XD } from '../testing/page-access';
 import { KERNEL, PML4, poke, put64, type SmallMachine, smallMachine, USER, USER_PA } from '../testing/small-machine';
-import { leavesOf, walkedEntries } from './table-view';
+import { leavesOf, visitLeaves, walkedEntries } from './table-view';
 
 describe('the entries of a walk, for a reader', () => {
   /** `PML4[511] PDPT[510] ...`, with a `!` at an entry that has a reserved bit set. */
@@ -20,6 +20,41 @@ describe('the entries of a walk, for a reader', () => {
     const small = smallMachine();
     if (entry !== undefined) put64(small.machine, entry[0], entry[1], entry[2]);
     expect(walked(small, va)).toBe(path);
+  });
+});
+
+describe('a walk that is told to', () => {
+  /** Pages that are entered as `level:va`, and the leaves that are found. */
+  function visited({ machine }: SmallMachine, from: number, end: number, most = Number.POSITIVE_INFINITY) {
+    const entered: string[] = [];
+    const leaves: number[] = [];
+    const all = visitLeaves(machine.memory, PML4, from, end, {
+      enters: (_table, level, va) => entered.push(`${level}:${va}`) > 0,
+      finds: ({ va }) => leaves.push(va) < most,
+    });
+    return { entered, leaves, all };
+  }
+  const vas = (small: SmallMachine) => [...leavesOf(small.machine.memory, PML4)].map(({ va }) => va);
+
+  test('finds the same leaves as a reader of the whole table', () => {
+    const small = smallMachine();
+    put64(small.machine, 0x3000 + 9 * 8, 0x200081, XD);
+    expect(visited(small, 0, 0)).toMatchObject({ leaves: vas(small), all: true });
+  });
+
+  test('reads no page of a table that translates nothing of the range', () => {
+    const small = smallMachine();
+    const { entered, leaves } = visited(small, KERNEL + 0x1000, KERNEL + 0x3000);
+    expect(leaves).toEqual([KERNEL + 0x1000, KERNEL + 0x2000]);
+    expect(entered).toHaveLength(4);
+    expect(visited(small, USER, USER + 0x1000).leaves).toEqual([USER]);
+  });
+
+  test('ends where the visitor says so', () => {
+    expect(visited(smallMachine(), KERNEL, 0, 3)).toMatchObject({
+      leaves: [KERNEL, KERNEL + 0x1000, KERNEL + 0x2000],
+      all: false,
+    });
   });
 });
 

@@ -2,6 +2,8 @@
  * What a worker does with a booted Linux kernel. It opens a kernel once, and every task begins in the state after the
  * boot, so no answer depends on who does which task.
  */
+import { coverageOf } from '../linux/entry-coverage';
+import { tryMutant } from '../linux/entry-mutants';
 import { sweepExcursion } from '../linux/event-sweep';
 import { type KernelSource, type OpenKernel, openKernel } from '../linux/open-kernel';
 import { ourProgram } from '../linux/our-program';
@@ -12,8 +14,8 @@ import type { Answers, KernelTask, ShouldStop } from './tasks';
 let opened: { readonly key: string; readonly kernel: OpenKernel } | undefined;
 
 function kernelOf(source: KernelSource): OpenKernel {
-  const { vmlinuxSha256, options } = source;
-  const key = JSON.stringify([vmlinuxSha256, { ...options, features: [...options.features] }]);
+  const { vmlinuxSha256, options, plants } = source;
+  const key = JSON.stringify([vmlinuxSha256, plants, { ...options, features: [...options.features] }]);
   if (opened?.key !== key) {
     opened = undefined;
     opened = { key, kernel: openKernel(source, ourProgram()) };
@@ -22,11 +24,15 @@ function kernelOf(source: KernelSource): OpenKernel {
 }
 
 export function kernelAnswer(task: KernelTask, shouldStop: ShouldStop): Answers[KernelTask['kind']] {
-  const { system, code } = kernelOf(task.kernel);
+  const { system, code, text, mutated } = kernelOf(task.kernel);
   switch (task.kind) {
     case 'kernel-sweep':
       return sweepExcursion(system, code, task.excursion, shouldStop);
     case 'kernel-shrink':
       return shrinkTrace(system, task.failure, shouldStop);
+    case 'kernel-cover':
+      return coverageOf(system, code, mutated, task.excursion);
+    case 'kernel-mutant':
+      return tryMutant(system, code, text, task.mutant);
   }
 }

@@ -11,6 +11,8 @@ import type { ObstacleInWords } from '../../model/checker/prove/obstacle-words';
 import type { Proof } from '../../model/checker/prove/prove';
 import type { Exploration, Progress } from '../../model/checker/search/explore';
 import type { DesignTable } from '../../model/designs/design-table';
+import type { EntryCoverage } from '../linux/entry-coverage';
+import type { EntryMutant, MutantVerdict } from '../linux/entry-mutants';
 import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
 import type { KernelFailure } from '../linux/kernel-system';
@@ -126,7 +128,21 @@ interface KernelShrinkTask {
   readonly failure: KernelFailure;
 }
 
-export type KernelTask = KernelSweepTask | KernelShrinkTask;
+/** What an excursion executes of entry code, events included. */
+interface KernelCoverTask {
+  readonly kind: 'kernel-cover';
+  readonly kernel: KernelSource;
+  readonly excursion: ExcursionName;
+}
+
+/** An instruction of entry code is left out. */
+interface KernelMutantTask {
+  readonly kind: 'kernel-mutant';
+  readonly kernel: KernelSource;
+  readonly mutant: EntryMutant;
+}
+
+export type KernelTask = KernelSweepTask | KernelShrinkTask | KernelCoverTask | KernelMutantTask;
 export type Task = CampaignTask | SearchTask | ProveTask | KernelTask;
 
 /** Polled by tasks that take long. */
@@ -221,6 +237,8 @@ export interface Answers {
   readonly prove: Proved;
   readonly 'kernel-sweep': SweptExcursion;
   readonly 'kernel-shrink': KernelFailure;
+  readonly 'kernel-cover': EntryCoverage;
+  readonly 'kernel-mutant': MutantVerdict;
 }
 
 /** What the worker function gets: the task, and the word that asks all workers to stop. */

@@ -35,6 +35,8 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
       return proving().proveAnswer(task);
     case 'kernel-sweep':
     case 'kernel-shrink':
+    case 'kernel-cover':
+    case 'kernel-mutant':
       return kernels().kernelAnswer(task, shouldStop);
     default:
       return campaigning().campaignAnswer(task, shouldStop);

@@ -16,6 +16,7 @@ import { designImage } from '../designs/images';
 import { DESIGNS, MUTANTS } from '../designs/registry';
 import type { GuestBounds } from '../guest/guest-view';
 import { readManifest } from '../guest/manifest';
+import { PLANTS } from '../linux/plants';
 import { didYouMean } from './did-you-mean';
 import { commandName } from './output';
 
@@ -188,6 +189,18 @@ export function kernelPaths(text: string | undefined, all: readonly string[]): r
   if (wrong === undefined) return all.filter((name) => names.includes(name));
   throw new BadInputError(
     `expected --paths to be excursions of our program, separated by commas, found ${JSON.stringify(wrong)}${didYouMean(wrong, all) || `; they are ${all.join(', ')}`}`,
+  );
+}
+
+/** Mistakes to plant into a Linux kernel. */
+export function kernelPlants(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  const names = text.split(',').map((name) => name.trim());
+  const all = PLANTS.map(({ name }) => name);
+  const wrong = names.find((name) => !all.includes(name));
+  if (wrong === undefined) return all.filter((name) => names.includes(name));
+  throw new BadInputError(
+    `expected --plant to be mistakes that can be planted, separated by commas, found ${JSON.stringify(wrong)}${didYouMean(wrong, all) || `; they are ${all.join(', ')}`}`,
   );
 }
 

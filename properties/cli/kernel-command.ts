@@ -4,21 +4,30 @@
 import type { Argv } from 'yargs';
 import { saveKernelCase } from '../../counterexamples/store';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
+import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import type { Workload } from '../../emulator/linux/workload/workload';
-import { defaultWorkers } from '../campaign/worker-pool';
+import { BadInputError } from '../bad-input';
+import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
 import { toKernelCase } from '../linux/case-of-kernel';
+import type { MutatedExtent } from '../linux/entry-coverage';
+import { mutatedExtents } from '../linux/entry-mutants';
+import type { ExcursionName } from '../linux/excursions';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
+import { KernelText } from '../linux/kernel-text';
 import { type KernelSource, kernelSource } from '../linux/open-kernel';
 import { ourProgram } from '../linux/our-program';
+import { placeOf } from '../linux/place';
+import { knownPlant, PLANTS, plantedIn } from '../linux/plants';
 import { grouped } from '../report/numbers';
-import { kernelCpus, kernelMemoryMiB, kernelPaths, workerCount } from './arguments';
+import { kernelCpus, kernelMemoryMiB, kernelPaths, kernelPlants, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag, NUMBER, VALUE } from './flags';
 import { DEFAULT_SAVE, today } from './fuzz-command';
 import { checkKernel, type KernelCheck } from './kernel-checking';
+import { type KernelMutation, mutateKernel, mutationInWords, mutationResult } from './kernel-mutating';
 import { checkInWords, checkResult } from './kernel-table';
 import { commandName, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
 import { withPool } from './with-pool';
@@ -30,6 +39,8 @@ interface KernelFlags {
   readonly cpus?: string | undefined;
   readonly memory?: string | undefined;
   readonly paths?: string | undefined;
+  readonly plant?: string | undefined;
+  readonly mutate: boolean;
   readonly workers?: string | undefined;
   readonly save: string;
   readonly json: boolean;
@@ -60,6 +71,15 @@ function options(yargs: Argv): Argv<KernelFlags> {
       ...VALUE,
       describe: 'the excursions to check, separated by commas, such as syscall,page_fault_read (all)',
     })
+    .option('plant', {
+      ...VALUE,
+      describe: `mistakes to leave in the entry code, separated by commas: ${PLANTS.map(({ name }) => name).join(', ')}`,
+    })
+    .option('mutate', {
+      type: 'boolean',
+      default: false,
+      describe: 'leave out every executed instruction of entry code in turn, and say which the check would catch',
+    })
     .option('workers', { ...NUMBER, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
     .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for what violates a property' })
     .example('$0 kernel /boot/vmlinuz-6.1.0-56-cloud-amd64', 'a kernel of Debian, on two CPUs with PCID')
@@ -79,49 +99,84 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const image = readKernelImage(flags.image);
   const workload = ourProgram();
   const paths = kernelPaths(flags.paths, workload.excursions);
+  const plants = kernelPlants(flags.plant);
+  if (flags.mutate && plants.length > 0)
+    throw new BadInputError('expected --mutate or --plant, found both: a kernel with a mistake in it has no mutants');
   const workers = workerCount(flags.workers, defaultWorkers());
   const line = new ProgressLine();
   const booted = bootKernel(image, workload, how, (linux) => line.show(() => progressOf(linux)));
+  const planted = booted.state === undefined ? [] : plantedInstructions(booted, image, plants);
   const before = process.cpuUsage();
-  const check =
-    booted.state === undefined
-      ? undefined
-      : await checked(line, kernelSource(image, how, booted.state), paths, workers);
+  const source = booted.state === undefined ? undefined : kernelSource(image, how, plants, booted.state);
+  const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
+  const text = new KernelText(booted.linux.machine.memory, image);
+  const mutating = flags.mutate ? { text, extents: mutatedExtents(readKernelCode(image), text) } : undefined;
+  const done = source && (await withPool(workers, (pool) => checked(pool, line, source, excursions, mutating)));
   line.clear();
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
-  process.exitCode = exitCodeOf(check);
-  const cases = check === undefined ? [] : saveCases(flags.save, image, workload, how, check);
-  if (flags.json) {
-    const found =
-      check === undefined ? {} : { check: { ...checkResult(check, image.symbols, cases), cpuSeconds: rounded(cost) } };
-    sayJson({ ...resultOf(image, how, booted), ...found });
-    return;
-  }
-  const table =
-    check === undefined
-      ? []
-      : [
-          '',
-          ...checkInWords(
-            check,
-            image.symbols,
-            cases.map((file) => againWith(file, flags.image)),
-          ),
-          `  cost      ${cost.toFixed(1)} CPU s`,
-        ];
-  say([...inWords(image, how, booted), ...table]);
+  process.exitCode = exitCodeOf(done?.check);
+  const cases = done === undefined ? [] : saveCases(flags.save, image, workload, { options: how, plants }, done.check);
+  if (flags.json)
+    sayJson({
+      ...resultOf(image, how, booted),
+      ...(plants.length === 0 ? {} : { plants: planted }),
+      ...(done && { check: { ...checkResult(done.check, image.symbols, cases), cpuSeconds: rounded(cost) } }),
+      ...(done?.mutation && { mutation: mutationResult(done.mutation, image.symbols) }),
+    });
+  else
+    say([
+      ...inWords(image, how, booted),
+      ...planted.map(({ plant, at, text: words }) => `  planted   ${plant}: ${at} ${words} is left out`),
+      ...(done ? checkedInWords(done, image, cases, flags.image, cost) : []),
+    ]);
+}
+
+/** What was found, and what it would have found. */
+interface Checked {
+  readonly check: KernelCheck;
+  /** Undefined if nobody has asked for it, or if something is violated without a mutant. */
+  readonly mutation: KernelMutation | undefined;
 }
 
 async function checked(
+  pool: WorkerPool,
   line: ProgressLine,
   source: KernelSource,
-  paths: readonly string[],
-  workers: number,
-): Promise<KernelCheck> {
-  const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
-  return await withPool(workers, (pool) =>
-    checkKernel(pool, source, excursions, (done, of) => line.show(() => `${done} of ${of} excursions`)),
+  excursions: readonly ExcursionName[],
+  mutating: { readonly text: KernelText; readonly extents: readonly MutatedExtent[] } | undefined,
+): Promise<Checked> {
+  const show = (what: string, done: number, of: number) => line.show(() => `${done} of ${of} ${what}`);
+  const check = await checkKernel(pool, source, excursions, (done, of) => show('excursions', done, of));
+  if (mutating === undefined || exitCodeOf(check) !== HOLDS) return { check, mutation: undefined };
+  return { check, mutation: await mutateKernel(pool, source, mutating.text, mutating.extents, excursions, show) };
+}
+
+function checkedInWords(
+  { check, mutation }: Checked,
+  { symbols }: KernelImage,
+  cases: readonly string[],
+  image: string,
+  cost: number,
+): string[] {
+  const again = cases.map((file) => againWith(file, image));
+  return [
+    '',
+    ...checkInWords(check, symbols, again),
+    ...(mutation ? ['', ...mutationInWords(mutation, symbols)] : []),
+    `  cost      ${cost.toFixed(1)} CPU s`,
+  ];
+}
+
+/** What is left out of this kernel, found before any work is done with it. */
+function plantedInstructions(
+  { linux }: BootedKernel,
+  image: KernelImage,
+  plants: readonly string[],
+): { plant: string; at: string; text: string }[] {
+  const text = new KernelText(linux.machine.memory, image);
+  return plants.flatMap((plant) =>
+    plantedIn(text, knownPlant(plant)).map((left) => ({ plant, at: placeOf(image.symbols, left.va), text: left.text })),
   );
 }
 
@@ -130,12 +185,12 @@ function saveCases(
   folder: string,
   image: KernelImage,
   program: Workload,
-  how: BootOptions,
+  kernel: Pick<KernelSource, 'options' | 'plants'>,
   { violations }: KernelCheck,
 ): string[] {
   return violations.map(({ first, found }) => {
     const origin = { failure: first, lengthBeforeShrinking: found.trace.length, date: today() };
-    return saveKernelCase(folder, toKernelCase(image, program, how, origin)).path;
+    return saveKernelCase(folder, toKernelCase(image, program, kernel, origin)).path;
   });
 }
 

@@ -9,6 +9,7 @@ import { replayKernelCase } from '../linux/case-of-kernel';
 import { bootKernel } from '../linux/kernel-boot';
 import { openKernel } from '../linux/open-kernel';
 import { ourProgram, programHash } from '../linux/our-program';
+import { knownPlant } from '../linux/plants';
 import { narrateKernelSteps, recordKernelSteps } from '../report/kernel-steps';
 import { commandName, quoted } from './output';
 import type { ReplayedFile } from './replaying';
@@ -31,9 +32,11 @@ export function replayKernelFile(
     throw new BadInputError(
       `${file}: expected the kernel to boot as it did, found that it stops on the way: ${reason}`,
     );
-  const source = { name: image.name, vmlinuxSha256: image.vmlinuxSha256, options: how, vmlinux: image.vmlinux, state };
+  const plants = (saved.plants ?? []).map((plant) => knownPlant(plant).name);
+  const { name, vmlinuxSha256, vmlinux } = image;
+  const source = { name, vmlinuxSha256, options: how, plants, vmlinux, state };
   const { system } = openKernel(source, program);
-  const recorded = step ? recordKernelSteps(system, saved, image.symbols) : undefined;
+  const recorded = step ? recordKernelSteps(system, saved, image) : undefined;
   const { verdict, violation, step: done, message } = recorded?.replay ?? replayKernelCase(system, saved);
   const other = programHash(program) === saved.program ? '' : ' (the program in user mode has changed since then)';
   const result = {

@@ -88,7 +88,7 @@ export interface GuestView {
    * system call those of user mode (GS base).
    */
   readonly kernelSetsRegisters: boolean;
-  /** An NMI that hits the handler of one from user mode enters it again, and only makes a note for the first (S16). */
+  /** The NMI handler remembers an NMI that hits it while it runs for user mode, and begins anew by itself (S16). */
   readonly nmiHandlerLatches: boolean;
   /** Address spaces come and go: a table is judged when it is first used in user mode, too. */
   readonly mmsAreMade: boolean;

@@ -51,9 +51,9 @@ export class ManifestView implements GuestView {
   readonly regions: readonly StackRegion[];
   readonly kernelTable: number;
   readonly entryLimit = ENTRY_LIMIT;
+  readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
   readonly kernelSetsRegisters = false;
-  readonly nmiHandlerLatches = false;
   readonly state = new Int32Array(0);
   /** Physical addresses of the words that the abstraction reads. */
   readonly threadspPa: readonly number[];

@@ -2,8 +2,8 @@
 import { KERNEL_FORMAT, KERNEL_VERSION, type KernelAction, type KernelCase } from '../../counterexamples/kernel-case';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
-import type { BootOptions } from './kernel-boot';
 import type { KernelFailure, KernelSystem, KernelViolation } from './kernel-system';
+import type { KernelSource } from './open-kernel';
 import { programHash } from './our-program';
 import { placeOf } from './place';
 
@@ -20,7 +20,7 @@ interface FoundInKernel {
 export function toKernelCase(
   image: Pick<KernelImage, 'release' | 'vmlinuxSha256' | 'symbols'>,
   program: Workload,
-  { commandLine, features, cpus, memoryMiB }: BootOptions,
+  { options: { commandLine, features, cpus, memoryMiB }, plants }: Pick<KernelSource, 'options' | 'plants'>,
   { failure, lengthBeforeShrinking, seed, date }: FoundInKernel,
 ): KernelCase {
   return {
@@ -30,6 +30,7 @@ export function toKernelCase(
     kernel: { release: image.release, vmlinuxSha256: image.vmlinuxSha256 },
     program: programHash(program),
     options: { commandLine, features: [...features].sort(), cpus, memoryMiB },
+    ...(plants.length === 0 ? {} : { plants: [...plants] }),
     actions: [...failure.trace],
     expected: { message: failure.message, cpu: failure.cpu, at: placeOf(image.symbols, failure.rip) },
     origin: {

@@ -18,7 +18,11 @@ export class EspfixStacks {
   /** By CPU: the lowest address, with zeros in bits 16 to 31; 0 for none. */
   private readonly bases: readonly number[];
 
-  constructor(memory: KernelMemory, image: KernelImage, perCpu: readonly number[]) {
+  constructor(
+    memory: Pick<KernelMemory, 'near' | 'pointerAt'>,
+    image: { readonly symbols: Pick<KernelImage['symbols'], 'find'> },
+    perCpu: readonly number[],
+  ) {
     const offset = image.symbols.find('espfix_stack');
     this.bases = offset === undefined ? [] : perCpu.map((base) => memory.pointerAt(memory.near(base + offset)));
   }

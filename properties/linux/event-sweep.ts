@@ -47,15 +47,18 @@ export interface SweptExcursion extends Followed {
 
 /** Boundaries of an NMI that a second one may come to. */
 const LONGEST_NMI = 2_000;
-/** Failures of an excursion that are kept: more of them seldom say more. */
+/** Failures of an excursion that are kept if nothing else is said: more of them seldom say more. */
 const MOST_FAILURES = 8;
 
-/** Sweeps one excursion. The system is in the state after the boot, and is again afterwards. */
+/**
+ * Sweeps one excursion, up to so many failures. The system is in the state after the boot, and is again afterwards.
+ */
 export function sweepExcursion(
   system: KernelSystem,
   code: SweptCode,
   excursion: ExcursionName,
   shouldStop: () => boolean = () => false,
+  mostFailures = MOST_FAILURES,
 ): SweptExcursion {
   const events = { nmi: noEvents(), irq: noEvents(), nested: noEvents() };
   const failures: KernelFailure[] = [];
@@ -65,7 +68,7 @@ export function sweepExcursion(
     sweep.nmi(boundary, events.nmi);
     sweep.irq(boundary, events.irq);
     sweep.nested(boundary, events.nested);
-    return shouldStop() || failures.length >= MOST_FAILURES ? 'stop' : undefined;
+    return shouldStop() || failures.length >= mostFailures ? 'stop' : undefined;
   });
   const { violation } = system;
   if (violation !== undefined) failures.unshift({ ...violation, trace: traceTo(excursion, followed.length) });

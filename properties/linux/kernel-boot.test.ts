@@ -116,4 +116,10 @@ describe('a boot that does not come to an end is not kept, and says why', () => 
     const booted = boot(kernel(`${code.padEnd(code.length)}90${text}`));
     expect([booted.end, booted.reason]).toEqual(['panic', '[ 0.1] Kernel panic - not syncing: no']);
   });
+
+  test('a panic of our program without its port, with what the kernel lacks', () => {
+    const code = 'be14004000 baf8030000 ac 84c0 7403 ee ebf8 ebfe';
+    const text = Buffer.from('\nKernel panic - not syncing: exitcode=0x00004700\n\0', 'latin1').toString('hex');
+    expect(boot(kernel(`${code}90${text}`)).reason).toMatch(/build the kernel with CONFIG_X86_IOPL_IOPERM$/);
+  });
 });

@@ -35,6 +35,8 @@ const CHUNK = 4_000_000;
 const MOST_INSTRUCTIONS = 8_000_000_000;
 const PANIC = /^.*Kernel panic - not syncing.*$/m;
 const READY = 0;
+/** How our program ends where it may not use its port (emulator/linux/workload/workload.S, NO_PORTS). */
+const NO_PORTS = 'exitcode=0x00004700';
 
 export interface BootOptions {
   /** What follows our own command line. */
@@ -124,6 +126,12 @@ export function restoredKernel(state: Uint8Array, options: BootOptions): LinuxMa
   }
 }
 
+function hintFor(panic: string): string {
+  return panic.includes(NO_PORTS)
+    ? '; our program may not use its port: build the kernel with CONFIG_X86_IOPL_IOPERM'
+    : '';
+}
+
 function run(linux: LinuxMachine, progress: (linux: LinuxMachine) => void): { end: BootEnd; reason: string } {
   const { platform, interleaving } = linux;
   let ready = false;
@@ -136,7 +144,7 @@ function run(linux: LinuxMachine, progress: (linux: LinuxMachine) => void): { en
       const end = interleaving.run(CHUNK);
       if (ready) return { end: 'ready', reason: '' };
       const [panic] = PANIC.exec(platform.console.text) ?? [];
-      if (panic !== undefined) return { end: 'panic', reason: panic.trim() };
+      if (panic !== undefined) return { end: 'panic', reason: `${panic.trim()}${hintFor(panic)}` };
       if (end === 'asleep') return { end, reason: 'every CPU waits, and no timer is armed' };
       if (end === 'shutdown') return { end, reason: 'a CPU is in shutdown, after a triple fault' };
       progress(linux);

@@ -38,9 +38,9 @@ export class LinuxView implements GuestView {
   readonly kernelTable: number;
   readonly stacksKnown = true;
   readonly entryLimit = ENTRY_LIMIT;
+  readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
   readonly kernelSetsRegisters = true;
-  readonly nmiHandlerLatches = true;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];

@@ -6,9 +6,13 @@ import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { propertySlug } from '../safety/index';
+import type { MutatedExtent } from './entry-coverage';
+import { mutatedExtents } from './entry-mutants';
 import { type BootOptions, restoredKernel } from './kernel-boot';
 import { KernelSystem, type Watch } from './kernel-system';
+import { KernelText } from './kernel-text';
 import { type MonitoredKernel, monitorKernel } from './linux-monitor';
+import { knownPlant, plantInto } from './plants';
 import { quietenNmis } from './random-run';
 import { SweptCode } from './swept-code';
 
@@ -18,6 +22,8 @@ export interface KernelSource {
   /** Its SHA-256, in hexadecimal digits: with the options it names the source. */
   readonly vmlinuxSha256: string;
   readonly options: BootOptions;
+  /** Mistakes that are planted into the entry code after the boot, by their names. */
+  readonly plants: readonly string[];
   /** Both in memory that all threads share. */
   readonly vmlinux: Uint8Array;
   readonly state: Uint8Array;
@@ -25,14 +31,22 @@ export interface KernelSource {
 
 export interface OpenKernel {
   readonly image: KernelImage;
+  readonly text: KernelText;
+  /** Where mutants are made. */
+  readonly mutated: readonly MutatedExtent[];
   readonly system: KernelSystem;
   readonly code: SweptCode;
 }
 
 /** The source of a kernel that was booted, in memory that threads can share. */
-export function kernelSource(image: KernelImage, options: BootOptions, state: Uint8Array): KernelSource {
+export function kernelSource(
+  image: KernelImage,
+  options: BootOptions,
+  plants: readonly string[],
+  state: Uint8Array,
+): KernelSource {
   const { name, vmlinuxSha256 } = image;
-  return { name, vmlinuxSha256, options, vmlinux: shared(image.vmlinux), state: shared(state) };
+  return { name, vmlinuxSha256, options, plants, vmlinux: shared(image.vmlinux), state: shared(state) };
 }
 
 function shared(bytes: Uint8Array): Uint8Array {
@@ -47,9 +61,14 @@ export function openKernel(source: KernelSource, workload: Workload): OpenKernel
   const code = readKernelCode(image);
   const monitored = monitorKernel(linux, image);
   quietenNmis(linux, image, monitored);
+  const system = new KernelSystem(linux, workload, code.nmi.body, watchOf(monitored));
+  const text = new KernelText(linux.machine.memory, image);
+  for (const name of source.plants) plantInto(text, knownPlant(name));
   return {
     image,
-    system: new KernelSystem(linux, workload, code.nmi.body, watchOf(monitored)),
+    text,
+    mutated: mutatedExtents(code, text),
+    system,
     code: new SweptCode({ code, symbols: image.symbols, preparation: preparationOf(workload) }),
   };
 }

@@ -17,6 +17,8 @@ import type { TaskLayout } from './task-layout';
 /** Threads that are known at a time. */
 export const MOST_THREADS = 64;
 
+type Layout = Pick<TaskLayout, 'stackOf' | 'stackBytes' | 'threadSp'>;
+
 const VERSION = 0,
   CLOCK = 1,
   FIRST = 2;
@@ -35,14 +37,16 @@ export class ThreadTable {
   readonly threadspPa: number[] = new Array<number>(MOST_THREADS).fill(NONE);
   /** The stack of each. */
   regions: readonly StackRegion[] = [];
-  private readonly memory: KernelMemory;
-  private readonly layout: TaskLayout;
+  private readonly memory: Pick<KernelMemory, 'near'>;
+  private readonly layout: Layout;
+  /** The version that everything is derived from. */
+  private derived = 0;
   private readonly stacks: (StackRegion | undefined)[] = new Array<undefined>(MOST_THREADS).fill(undefined);
   private readonly byEnd = new Map<number, StackRegion>();
   /** Versions are never used twice, so that one of before a rollback is not taken for one of afterwards. */
   private serial = 0;
 
-  constructor(memory: KernelMemory, layout: TaskLayout) {
+  constructor(memory: Pick<KernelMemory, 'near'>, layout: Layout) {
     this.memory = memory;
     this.layout = layout;
   }
@@ -53,8 +57,6 @@ export class ThreadTable {
     this.derive();
     return true;
   }
-
-  private derived = 0;
 
   find(task: number): number {
     return this.task.indexOf(task);

@@ -30,6 +30,7 @@ const IMAGE = {
   release: '6.1.0-test',
   vmlinuxSha256: 'cd'.repeat(32),
   symbols: { ...emptySymbols(), symbolAt: (va: number) => ({ name: 'kernel', offset: va - NMI_BODY + 288 }) },
+  sourceAt: (va: number) => (va === NMI_BODY ? 'arch/x86/kernel/nmi.c:512' : undefined),
 };
 
 function emptySymbols() {
@@ -45,7 +46,12 @@ const found = () => {
 const saved = () => {
   const failure = shrinkTrace(system(), found());
   const options = { commandLine: '', features: readCpuFeatures(''), cpus: 1, memoryMiB: 64 };
-  return toKernelCase(IMAGE, ourProgram(), options, { failure, lengthBeforeShrinking: 8, date: '2026-01-31' });
+  return toKernelCase(
+    IMAGE,
+    ourProgram(),
+    { options, plants: [] },
+    { failure, lengthBeforeShrinking: 8, date: '2026-01-31' },
+  );
 };
 
 test('what comes after the violation is cut off, and the system is back at its start', () => {
@@ -74,7 +80,7 @@ test('its case replays to the same violation, and passes on a kernel that is men
 });
 
 test('step by step it shows each instruction', () => {
-  const { steps, replay } = recordKernelSteps(system(), saved(), IMAGE.symbols);
+  const { steps, replay } = recordKernelSteps(system(), saved(), IMAGE);
   const lines = narrateKernelSteps(steps, replay);
   expect(lines[0]).toMatch(/^1\. excursion first, round 1: \d+ boundaries$/);
   expect(lines.find((line) => line.startsWith('3.'))).toBe('3. CPU 0 comes back: 5 boundaries');
@@ -85,5 +91,6 @@ test('step by step it shows each instruction', () => {
     ' c0 kernel+0x120 nop',
     ' c0 kernel+0x121 iretq',
   ]);
+  expect(lines.filter((line) => line.endsWith('  arch/x86/kernel/nmi.c:512'))).toEqual([lines.at(-3)]);
   expect(lines.at(-1)).toMatch(/^=> resume-is-exact: the NMI comes back with rax = 0{16}, expected/);
 });

@@ -27,6 +27,14 @@ interface KernelInstruction {
   readonly cr3: string;
   readonly gs: string;
   readonly rsp: string;
+  /** The line of source, of an image that says. */
+  readonly source?: string;
+}
+
+/** As much of a KernelImage as is needed. */
+interface PlacesOfKernel {
+  readonly symbols: Pick<KernelSymbols, 'symbolAt'>;
+  sourceAt(va: number): string | undefined;
 }
 
 export interface KernelStep {
@@ -41,14 +49,14 @@ export interface KernelStep {
 export function recordKernelSteps(
   system: KernelSystem,
   saved: KernelCase,
-  symbols: Pick<KernelSymbols, 'symbolAt'>,
+  image: PlacesOfKernel,
 ): { replay: KernelReplay; steps: readonly KernelStep[] } {
   const steps: (KernelStep & { boundaries: number; instructions: KernelInstruction[] })[] = [];
   system.onBoundary = (cpu) => {
     const step = steps.at(-1);
     if (step === undefined) return;
     step.boundaries++;
-    step.instructions.push(instructionOf(system, cpu, symbols));
+    step.instructions.push(instructionOf(system, cpu, image));
     const most = step.action.action === 'turns' || step.action.action === 'excursion' ? MOST_OF_TURNS : MOST_LINES;
     if (step.instructions.length > most) step.instructions.shift();
   };
@@ -62,10 +70,11 @@ export function recordKernelSteps(
 function instructionOf(
   { linux: { machine } }: KernelSystem,
   cpu: Cpu,
-  symbols: Pick<KernelSymbols, 'symbolAt'>,
+  { symbols, sourceAt }: PlacesOfKernel,
 ): KernelInstruction {
   const { r } = cpu;
   const va = cpu.rip();
+  const source = sourceAt(va);
   return {
     cpu: cpu.index,
     place: placeOf(symbols, va),
@@ -74,6 +83,7 @@ function instructionOf(
     cr3: hex(r, CR3),
     gs: hex(r, GS_BASE),
     rsp: hex(r, RSP),
+    ...(source === undefined ? {} : { source }),
   };
 }
 
@@ -88,8 +98,8 @@ export function narrateKernelSteps(steps: readonly KernelStep[], { violation }: 
       `${number}. ${actionInWords(action)}${boundaries === 0 ? '' : `: ${counted(boundaries, 'boundary', 'boundaries')}`}`,
       ...(left === 0 ? [] : [`     (${counted(left, 'boundary', 'boundaries')} before these)`]),
       ...instructions.map(
-        ({ cpu, place, text, cpl, cr3, gs, rsp }) =>
-          `     c${cpu} ${place.padEnd(36)} ${text.padEnd(36)} CPL ${cpl}  CR3 ${cr3}  GS ${gs}  rsp ${rsp}`,
+        ({ cpu, place, text, cpl, cr3, gs, rsp, source }) =>
+          `     c${cpu} ${place.padEnd(36)} ${text.padEnd(36)} CPL ${cpl}  CR3 ${cr3}  GS ${gs}  rsp ${rsp}${source === undefined ? '' : `  ${source}`}`,
       ),
     ];
   });

@@ -2,8 +2,7 @@
  * S16 nmi-is-kept: the NMI handler (the C function that the manifest names) is not entered a second time before the
  * first entry has returned; an NMI that hits no other reaches it before it returns; and an NMI that arrives while an
  * NMI context is open is followed by a run of the handler before the outermost of these contexts ends. (NMI blocking
- * itself, cleared by IRET alone, is hardware.) Left out: a handler on the thread's own stack, where the NMI came from
- * user mode, may be entered again if it latches (Linux does): the second entry only makes a note for the first.
+ * itself, cleared by IRET alone, is hardware.)
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { RSP } from '../../emulator/registers';
@@ -16,20 +15,21 @@ import type { Scene } from './scene';
 function handlerIsNotReentered(scene: Scene, cpu: Cpu): Answer {
   const { words } = scene.ghost;
   const g = scene.ghost.cpu(cpu.index);
-  if ((words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0) {
-    if (scene.view.nmiHandlerLatches && firstNmiIsFromUser(scene, cpu)) return undefined;
+  const running = (words[g + HANDLER_RSP_LO] | words[g + HANDLER_RSP_HI]) !== 0;
+  if (running && !(scene.view.nmiHandlerLatches && runsForUserMode(scene, cpu)))
     return 'expected the NMI handler to return before it is entered again, found a second entry';
-  }
   words[g + HANDLER_RSP_LO] = cpu.r[RSP] + 8;
   words[g + HANDLER_RSP_HI] = cpu.r[RSP + 1];
   return undefined;
 }
 
-function firstNmiIsFromUser({ ghost }: Scene, cpu: Cpu): boolean {
-  const t = ghost.running(cpu.index);
-  for (let k = 0; k < ghost.depth(t); k++) {
-    const at = ghost.context(t, k);
-    if (ghost.words[at + CTX_KIND] === NMI) return ghost.words[at + CTX_FROM_USER] === 1;
+/** The outermost NMI context is one that hit user mode. */
+function runsForUserMode(scene: Scene, cpu: Cpu): boolean {
+  const { words } = scene.ghost;
+  const t = scene.ghost.running(cpu.index);
+  for (let k = 0; k < scene.ghost.depth(t); k++) {
+    const at = scene.ghost.context(t, k);
+    if (words[at + CTX_KIND] === NMI) return words[at + CTX_FROM_USER] === 1;
   }
   return false;
 }

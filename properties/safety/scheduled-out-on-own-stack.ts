@@ -20,12 +20,11 @@ function scheduledOutOnOwnStack(scene: Scene, cpu: Cpu, pa: number): Answer {
   scene.ghost.words[scene.ghost.thread(t) + RSP_SAVED] = 1;
   const rsp = scene.view.pointerAt(pa);
   const region = scene.view.regionOf(rsp);
-  const who = scene.view.nameOf(t);
   if (region === undefined && !scene.view.stacksKnown) return undefined;
   if (region === undefined || region.thread !== t)
-    return `${who} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
+    return `${scene.view.nameOf(t)} is scheduled out with rsp ${hexVa(rsp)} in ${region?.name ?? 'no stack'}, expected a stack of its own`;
   const wrong = environmentAtSwitch(scene, g) ?? openContexts(scene, t);
-  return wrong === undefined ? undefined : `${who} is scheduled out ${wrong}`;
+  return wrong === undefined ? undefined : `${scene.view.nameOf(t)} is scheduled out ${wrong}`;
 }
 
 /**

@@ -37,6 +37,7 @@ function stackIsLegal(scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: num
 
 function judgeStack(scene: Scene, cpu: Cpu, g: number, va: number, bytes: number, write: boolean): Answer {
   const { words } = scene.ghost;
+  if (scene.inDelivery && scene.view.doubleFaultsByDesign(cpu)) return undefined;
   const t = words[g + RUNNING];
   const region = scene.view.regionHolding(va, bytes);
   const what = write ? 'push' : 'pop';

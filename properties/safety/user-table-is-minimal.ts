@@ -28,6 +28,10 @@ const TOP_LEVEL = 3;
 /** Bytes that an entry translates, by level. */
 const ENTRY_BYTES = [2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39];
 
+/** Levels of a page that was never anything but a root, which translates all addresses. */
+const ROOT_ONLY = 1 << TOP_LEVEL;
+const ROOT_PLACE = [{ va: 2 * KERNEL_HALF, level: TOP_LEVEL }];
+
 /** Virtual addresses from `start` up to and without `end`. */
 interface Extent {
   readonly start: number;
@@ -67,7 +71,8 @@ class UserTableCheck {
   private readonly view: GuestView;
   /** By physical page; undefined where it is not known what a table may map. */
   private readonly allowed: ReadonlyMap<number, AllowedPages> | undefined;
-  private readonly tablePages = new Set<number>();
+  /** Physical pages that have been part of a table, and at which levels: bit 3 of a root. */
+  private readonly tablePages = new Map<number, number>();
   /** All of the tables was right when they were last checked as a whole. */
   private clean = false;
 
@@ -107,8 +112,8 @@ class UserTableCheck {
   private checkTable(scene: Scene, mm: number, { start, end }: Extent): Answer {
     if (this.allowed === undefined) return undefined;
     let answer: Answer;
-    const entered = (table: number) => {
-      this.remember(scene, table);
+    const entered = (table: number, level: number) => {
+      this.remember(scene, table, level);
       return true;
     };
     const finds = (leaf: MappedLeaf) => {
@@ -121,10 +126,10 @@ class UserTableCheck {
   }
 
   /** Stores to the page are watched from now on. */
-  private remember(scene: Scene, table: number): void {
-    if (this.tablePages.has(table)) return;
-    this.tablePages.add(table);
-    scene.pages.watch(table, WATCHES_TABLE);
+  private remember(scene: Scene, table: number, level: number): void {
+    const levels = this.tablePages.get(table) ?? 0;
+    if (levels === 0) scene.pages.watch(table, WATCHES_TABLE);
+    this.tablePages.set(table, levels | (1 << level));
   }
 
   private judge(leaf: MappedLeaf, mm: number): Answer {
@@ -141,13 +146,17 @@ class UserTableCheck {
   /** After a store of `bytes` bytes to a page-table page: what it may have changed in the kernel's addresses. */
   tableWritten(scene: Scene, pa: number, bytes: number): Answer {
     const table = pa & ~(PAGE - 1);
-    if (!this.tablePages.has(table)) return undefined;
+    const levels = this.tablePages.get(table);
+    if (levels === undefined) return undefined;
     const first = (pa - table) >>> 3;
     const last = (pa - table + bytes - 1) >>> 3;
+    // Most stores are to a root, about the user's own addresses.
+    if (levels === ROOT_ONLY && last < KERNEL_SLOT) return undefined;
     for (const mm of this.view.usedMms()) {
-      // Most stores to a root are about the user's own addresses.
-      if (table === this.view.userRoot(mm) && last < KERNEL_SLOT) continue;
-      for (const { va, level } of this.placesOf(table, mm)) {
+      // A page that was a root may be anything by now, but no root becomes a page below one.
+      const isRoot = table === this.view.userRoot(mm);
+      if (levels === ROOT_ONLY && !isRoot) continue;
+      for (const { va, level } of isRoot ? ROOT_PLACE : this.placesOf(table, mm)) {
         if (!this.clean) return this.check(scene);
         const start = Math.max(va + first * ENTRY_BYTES[level], KERNEL_HALF);
         const wrong = this.checkTable(scene, mm, { start, end: va + (last + 1) * ENTRY_BYTES[level] });
@@ -161,7 +170,7 @@ class UserTableCheck {
   private placesOf(table: number, mm: number): { readonly va: number; readonly level: number }[] {
     const places: { va: number; level: number }[] = [];
     const entered = (at: number, level: number, va: number) => {
-      if (at === table) places.push({ va: level === TOP_LEVEL ? KERNEL_HALF * 2 : va, level });
+      if (at === table) places.push({ va, level });
       return level > 0;
     };
     const visitor = new DistinctLeaves(entered, () => true);

@@ -3,6 +3,7 @@
  * pointers in its statically initialised objects. `init_task` is a task_struct whose stack, `init_mm` and context are
  * known by symbols, so where they stand in it is where every task has its own.
  */
+import '../../decode/iced';
 import { Decoder, DecoderOptions, Mnemonic, OpKind, Register } from 'iced-x86';
 import { toBigInt, vaHi, vaLo } from '../../words';
 import type { KernelImage } from './kernel-image';

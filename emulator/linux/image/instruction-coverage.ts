@@ -3,6 +3,7 @@
  * the scheduler, the switch, and all of its text, each symbol decoded from its beginning, and with each the
  * alternatives that the kernel may patch into it. Linear, so that padding behind a jump counts as instructions, too.
  */
+import '../../decode/iced';
 import { Code, Decoder, DecoderOptions, type Instruction } from 'iced-x86';
 import { toBigInt, vaHi, vaLo } from '../../words';
 import { readAlternatives } from './alternatives';

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ElfError, type ElfImage, readElf } from '../../elf/elf-image';
+import { LineTable } from '../../elf/line-table';
 import { Btf } from './btf';
 import { isBzImage, MAX_UNPACKED, readBzImage, type SetupHeader } from './bz-image';
 import { isPackage, kernelInPackage } from './debian-package';
@@ -81,6 +82,11 @@ export interface KernelImage {
   bytesAt(va: number, size: number): Uint8Array | undefined;
   /** The bytes of a section that is loaded, shared with the image. */
   sectionBytes(name: string): Uint8Array | undefined;
+  /**
+   * The line of source that an address is from, `arch/x86/entry/entry_64.S:87`; undefined where the image does not say:
+   * only a vmlinux that was built with debug information has lines.
+   */
+  sourceAt(va: number): string | undefined;
 }
 
 /** How an image is read. */
@@ -129,7 +135,18 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
     sections,
     bytesAt,
     sectionBytes,
+    sourceAt: (va) => sourceAt(elf, va),
   });
+}
+
+const lineTables = new WeakMap<ElfImage, LineTable>();
+
+/** Lines are read when the first one is asked for: they are most of a vmlinux, and few readers want them. */
+function sourceAt(elf: ElfImage, va: number): string | undefined {
+  const lines = lineTables.get(elf) ?? new LineTable(elf.sectionBytes);
+  lineTables.set(elf, lines);
+  const found = lines.at(va);
+  return found && `${found.file}:${found.line}`;
 }
 
 /** Why a file cannot be read, by the codes of the operating system. */

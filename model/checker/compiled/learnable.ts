@@ -33,12 +33,13 @@ export const LEARNT = '.learnt';
 const MOST_ROOM = 2 ** 26;
 
 /** What is found out about the steps, and the words in which that is kept. */
-interface Kept extends Pick<Generated, 'footprints' | 'shared'> {
+interface Kept {
+  readonly generated: Generated;
   readonly words: Int32Array;
 }
 
 function withWords(generated: Generated): Kept {
-  return { ...generated, words: generatedWords(generated) };
+  return { generated, words: generatedWords(generated) };
 }
 
 /** Capacities and steps as one piece. */
@@ -76,9 +77,10 @@ export class LearnableModel<S extends Transient, D> {
     this.compiled.keep();
     const { cpus, tasks } = model.bounds;
     const threads = model.running === undefined ? 0 : tasks + cpus;
-    const { footprints, shared, words } = this.generated();
+    const { generated, words } = this.generated();
+    const { footprints, shared } = generated;
     return {
-      trees: stepTrees(words, layout, this.counts()),
+      trees: stepTrees(generated, words, layout, this.counts()),
       footprints,
       masks: makeMasks(layout, cpus, threads, shared, model.running),
       slots: makeSlots(cpus, threads, capacities),
@@ -127,7 +129,7 @@ export class LearnableModel<S extends Transient, D> {
     const name = `${this.name()}.trees`;
     const known = recall(name, (content) => {
       const words = wordsIn(content);
-      return { ...readGenerated(words, layout, this.counts()), words };
+      return { generated: readGenerated(words, layout, this.counts()), words };
     });
     if (known !== undefined) return known;
     const made = withWords(this.generate());

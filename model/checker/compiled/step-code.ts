@@ -4,14 +4,8 @@
  */
 
 import { Malformed } from '../translate/words';
-import {
-  type Condition,
-  conditionText,
-  type Footprint,
-  type Interaction,
-  type InteractionCode,
-  interactionText,
-} from './code/interaction';
+import type { Footprint, Interaction } from './code/interaction';
+import { type Condition, conditionOf, type InteractionCode, interactionCode, judgeOf } from './code/interaction-code';
 import type { Layout } from './code/layout';
 import type { Tree } from './code/tree';
 import { putTrees, TreeReader } from './code/tree-words';
@@ -71,14 +65,15 @@ export interface StepTrees {
   readonly counts: Counts;
 }
 
-export function stepTrees(words: Int32Array, layout: Layout, counts: Counts): StepTrees {
+/** What the words say, where this thread knows it already. */
+const inThisThread = new WeakMap<Int32Array, Generated>();
+
+/** `words`: generatedWords() of `generated`. */
+export function stepTrees(generated: Generated, words: Int32Array, layout: Layout, counts: Counts): StepTrees {
   const shared = new Int32Array(new SharedArrayBuffer(words.byteLength));
   shared.set(words);
+  inThisThread.set(shared, generated);
   return { layout, words: shared, counts };
-}
-
-function evaluated<T>(expression: string): T {
-  return new Function(`'use strict';\nreturn ${expression};`)() as T;
 }
 
 export class StepCode {
@@ -94,12 +89,12 @@ export class StepCode {
 
   private get generated(): Generated {
     const { words, layout, counts } = this.from;
-    this.known ??= readGenerated(words, layout, counts);
+    this.known ??= inThisThread.get(words) ?? readGenerated(words, layout, counts);
     return this.known;
   }
 
   private get interaction(): InteractionCode {
-    this.made ??= evaluated<InteractionCode>(interactionText(this.from.layout, this.generated.trees));
+    this.made ??= interactionCode(this.from.layout, this.generated.trees);
     return this.made;
   }
 
@@ -113,14 +108,13 @@ export class StepCode {
 
   /** The lowest property among the invariants that the state violates, or 0. */
   get judge(): Condition {
-    this.judgement ??= evaluated<Condition>(conditionText(this.from.layout, this.generated.trees.judge));
+    this.judgement ??= judgeOf(this.from.layout, this.generated.trees.judge);
     return this.judgement;
   }
 
   /** By the CPU: 1 where it is private. None without partial-order reduction. */
   get isPrivate(): readonly Condition[] {
-    const { layout } = this.from;
-    this.conditions ??= this.generated.isPrivate.map((tree) => evaluated<Condition>(conditionText(layout, [tree])));
+    this.conditions ??= this.generated.isPrivate.map((tree) => conditionOf(this.from.layout, tree));
     return this.conditions;
   }
 }

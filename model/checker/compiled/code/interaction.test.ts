@@ -27,10 +27,10 @@ interface Seen {
   readonly interaction: Interaction;
 }
 
-function seen<S extends Transient, D>(model: Model<S, D>, compiled: CompiledModel<S, D>): Seen {
+function seen<S extends Transient, D>(model: Model<S, D>, compiled: CompiledModel<S, D>, find = interactionOf): Seen {
   compiled.initial();
   const { program, layout } = compiled;
-  const interaction = interactionOf(program, layout, model.bounds.cpus, model.running);
+  const interaction = find(program, layout, model.bounds.cpus, model.running);
   const named = ruleInstances(model).map(
     (instance) => [instanceName(instance, model.bounds), interaction.footprints[instance.number]] as const,
   );
@@ -42,10 +42,10 @@ function seen<S extends Transient, D>(model: Model<S, D>, compiled: CompiledMode
   };
 }
 
-function entry(id: string, bounds: Bounds): Seen {
+function entry(id: string, bounds: Bounds, find = interactionOf): Seen {
   const model = entryModel(id, bounds);
   if (model === undefined) throw new Error(`no model of ${id}`);
-  return seen(model, new CompiledModel(model));
+  return seen(model, new CompiledModel(model), find);
 }
 
 const fixture = (coupling: Coupling): Seen => {
@@ -90,6 +90,17 @@ describe('the entry model', () => {
     expect(crossing).toEqual(SWITCHES);
     expect(shared).toEqual(expect.arrayContaining(['interrupts', 'stack', 'running', 'depth', 'body']));
   });
+});
+
+test('what is found out about a design is the same whether or not one like it has been looked at before', () => {
+  const { interaction: before } = entry('mainline', SMALL);
+  const { interaction } = entry('mainline+no-swapgs-on-exit', SMALL);
+  jest.isolateModules(() => {
+    const alone = jest.requireActual<typeof import('./interaction')>('./interaction');
+    expect(alone.interactionOf).not.toBe(interactionOf);
+    expect(entry('mainline+no-swapgs-on-exit', SMALL, alone.interactionOf).interaction).toEqual(interaction);
+  });
+  expect(interaction).not.toEqual(before);
 });
 
 describe('footprints of other couplings', () => {

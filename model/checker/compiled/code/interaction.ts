@@ -7,9 +7,8 @@
  * Pol, Weber, "LTSmin: Distributed and Symbolic Reachability", CAV 2010).
  */
 import { unrollProgram } from '../../translate/fold';
-import type { Expr, Program } from '../../translate/ir';
+import type { Expr, InvariantInfo, Program, RuleInfo } from '../../translate/ir';
 import { type Instance, instancesOf } from './decisions';
-import { Emitter } from './emitter';
 import type { Layout, PlacedCell } from './layout';
 import { Executor } from './symbolic';
 import { all, type Facts, NONE, type Tree } from './tree';
@@ -40,7 +39,7 @@ export interface Interaction {
 }
 
 /** The decision trees of an InteractionCode. */
-interface InteractionTrees {
+export interface InteractionTrees {
   /** By the number of the instance; a tree of kind 'none' for one that is not tried, or not crossing. */
   readonly steps: readonly Tree[];
   readonly mayCross: readonly Tree[];
@@ -49,23 +48,6 @@ interface InteractionTrees {
 }
 
 const NOT_TRIED: Footprint = { cpu: -1, crossing: false, threads: [], globals: false };
-
-/** A function of the words of a state. */
-export type Condition = (words: Int32Array) => number;
-
-/** The arrays go by the number of the instance. */
-export interface InteractionCode {
-  /**
-   * Stores the successor of one instance, if it is enabled; returns the number of words stored. See marker.ts. Null for
-   * one that is never enabled.
-   */
-  readonly steps: readonly (((words: Int32Array, out: Int32Array) => number) | null)[];
-  /**
-   * 1 where a crossing instance may be enabled, as far as its own component tells; 0 where it is not, whatever the
-   * others do. Null for a local one.
-   */
-  readonly mayCross: readonly (Condition | null)[];
-}
 
 type Owner = 'own' | 'thread' | 'cpu';
 
@@ -214,26 +196,108 @@ function cpuOf({ rule, args }: Instance): number {
   return at < 0 ? 0 : args[at];
 }
 
-function wordsOf(layout: Layout): string {
-  return Array.from({ length: layout.words }, (_, i) => `W[${i}]`).join(', ');
+/** What is found out about one instance. */
+interface Finding {
+  readonly number: number;
+  readonly footprint: Footprint;
+  /** Cells of others that it looks at or writes; none for a local one. */
+  readonly foreign: readonly number[];
+  readonly step: Tree;
+  readonly mayCross: Tree;
 }
 
-/** JavaScript: a Condition, the property of the first tree that fails, or 0. */
-export function conditionText(layout: Layout, trees: readonly Tree[]): string {
-  const test = new Emitter(layout, false).judge('test', trees);
-  return `(() => {${test}\nreturn (W) => test(${wordsOf(layout)});\n})()`;
+/** Looks at instances of one layout and one list of invariants. */
+class Observer {
+  /** One tree for each invariant. */
+  readonly judge: readonly Tree[];
+  /** Cells of conditions that are not about one CPU alone. */
+  readonly judged: ReadonlySet<number>;
+  private readonly layout: Layout;
+  private readonly executor: Executor;
+  private readonly facts: Facts;
+  private readonly outlooks: readonly Outlook[];
+  private readonly judgedThreads: readonly number[];
+  private readonly findings = new Map<string, readonly Finding[]>();
+
+  constructor(layout: Layout, invariants: readonly InvariantInfo[], cpus: number, running: string | undefined) {
+    this.layout = layout;
+    this.executor = new Executor(layout);
+    this.facts = this.executor.anything();
+    this.outlooks = Array.from({ length: cpus }, (_, cpu) => new Outlook(layout, cpu, running));
+    const conditions = invariants.map(({ condition }) => condition);
+    this.judged = crossingConditions(conditions, layout, this.executor, this.outlooks);
+    this.judgedThreads = [...this.judged].filter((cell) => this.overOf(cell) === 'thread');
+    this.judge = invariants.map(({ condition, property }) => this.executor.violation(condition, this.facts, property));
+  }
+
+  /** What is found out about all instances of a rule, or was before. */
+  rule(rule: RuleInfo): readonly Finding[] {
+    const key = JSON.stringify(rule);
+    const found = this.findings.get(key) ?? instancesOf([rule]).map((instance) => this.instance(instance));
+    this.findings.set(key, found);
+    return found;
+  }
+
+  private instance(instance: Instance): Finding {
+    const { layout, executor, facts, judged } = this;
+    const { number, rule, args } = instance;
+    const cpu = cpuOf(instance);
+    const outlook = this.outlooks[cpu];
+    const names = rule.params.map(({ name }) => name);
+    const step = executor.rule(rule.body, names, args, number, facts);
+    const threads = new Set<number>();
+    const foreign = new Set<number>();
+    let crossing = false;
+    let globals = false;
+    visitAll(step, facts, (node, known) => {
+      for (const cell of writtenBy(node)) crossing ||= outlook.moves(cell) || judged.has(cell);
+      for (const cell of [...readBy(node), ...writtenBy(node)]) {
+        globals ||= layout.cells[cell].index.length === 0;
+        const owner = outlook.ownerOf(cell, known);
+        if (owner === 'own') continue;
+        foreign.add(cell);
+        if (owner === 'thread') threads.add(this.threadOf(cell));
+      }
+    });
+    crossing ||= foreign.size > 0;
+    if (crossing) {
+      for (const cell of this.judgedThreads) threads.add(this.threadOf(cell));
+      globals ||= [...judged].some((cell) => layout.cells[cell].index.length === 0);
+    }
+    const footprint = { cpu, crossing, threads: [...threads].sort((a, b) => a - b), globals };
+    const mayCross = crossing ? openEnded(step, facts, outlook) : NONE;
+    return { number, footprint, foreign: [...foreign], step, mayCross };
+  }
+
+  private overOf(cell: number): string | undefined {
+    return this.layout.fields.get(this.layout.cells[cell].field)?.over[0];
+  }
+
+  private threadOf(cell: number): number {
+    return this.layout.cells[cell].index[0];
+  }
 }
 
-/** JavaScript: an InteractionCode. */
-export function interactionText(layout: Layout, { steps, mayCross }: InteractionTrees): string {
-  const emitter = new Emitter(layout, false);
-  const words = wordsOf(layout);
-  const step = (tree: Tree) =>
-    `(() => {${emitter.successors('step', [tree])}\nreturn (W, o) => step(${words}, o, 0);\n})()`;
-  const listed = (trees: readonly Tree[], text: (tree: Tree) => string) =>
-    trees.map((tree) => (tree.kind === 'none' ? 'null' : text(tree))).join(',\n');
-  const tests = listed(mayCross, (tree) => conditionText(layout, [tree]));
-  return `({ steps: [${listed(steps, step)}], mayCross: [${tests}] })`;
+/**
+ * Designs that differ in a few steps have most rules in common, and often the layout. So what has been found out is
+ * kept in memory, for the last layouts.
+ */
+const MOST_OBSERVERS = 8;
+const observers = new Map<string, Observer>();
+
+function observerFor(
+  { fields, invariants }: Program,
+  layout: Layout,
+  cpus: number,
+  running: string | undefined,
+): Observer {
+  const key = JSON.stringify([layout.cells, fields, invariants, cpus, running]);
+  const observer = observers.get(key) ?? new Observer(layout, invariants, cpus, running);
+  // The last one used stands last.
+  observers.delete(key);
+  observers.set(key, observer);
+  for (const oldest of observers.keys()) if (observers.size > MOST_OBSERVERS) observers.delete(oldest);
+  return observer;
 }
 
 /**
@@ -247,57 +311,22 @@ export function interactionOf(
   running: string | undefined,
 ): Interaction {
   const flat = unrollProgram(program);
-  const executor = new Executor(layout);
-  const facts = executor.anything();
-  const outlooks = Array.from({ length: cpus }, (_, cpu) => new Outlook(layout, cpu, running));
-  const judged = crossingConditions(
-    flat.invariants.map(({ condition }) => condition),
-    layout,
-    executor,
-    outlooks,
-  );
-  const shared = new Set(judged);
+  const observer = observerFor(flat, layout, cpus, running);
+  const shared = new Set(observer.judged);
   for (let cpu = 0; cpu < cpus; cpu++) {
     const cell = runningCell(layout, cpu, running);
     if (cell !== undefined) shared.add(cell.number);
   }
-  const threadOf = (cell: number) => layout.cells[cell].index[0];
-  const judgedThreads = [...judged].filter((cell) => layout.fields.get(layout.cells[cell].field)?.over[0] === 'thread');
-  const instances = instancesOf(flat.rules);
-  const count = 1 + Math.max(...instances.map((instance) => instance.number));
+  const findings = flat.rules.flatMap((rule) => observer.rule(rule));
+  const count = 1 + Math.max(...findings.map(({ number }) => number));
   const footprints = new Array<Footprint>(count).fill(NOT_TRIED);
   const steps = new Array<Tree>(count).fill(NONE);
   const mayCross = new Array<Tree>(count).fill(NONE);
-  for (const instance of instances) {
-    const { number } = instance;
-    const cpu = cpuOf(instance);
-    const outlook = outlooks[cpu];
-    const names = instance.rule.params.map(({ name }) => name);
-    const tree = executor.rule(instance.rule.body, names, instance.args, instance.number, facts);
-    const threads = new Set<number>();
-    const foreign = new Set<number>();
-    let crossing = false;
-    let globals = false;
-    visitAll(tree, facts, (node, known) => {
-      for (const cell of writtenBy(node)) crossing ||= outlook.moves(cell) || judged.has(cell);
-      for (const cell of [...readBy(node), ...writtenBy(node)]) {
-        globals ||= layout.cells[cell].index.length === 0;
-        const owner = outlook.ownerOf(cell, known);
-        if (owner === 'own') continue;
-        foreign.add(cell);
-        if (owner === 'thread') threads.add(threadOf(cell));
-      }
-    });
-    crossing ||= foreign.size > 0;
-    if (crossing) {
-      for (const cell of foreign) shared.add(cell);
-      for (const cell of judgedThreads) threads.add(threadOf(cell));
-      globals ||= [...judged].some((cell) => layout.cells[cell].index.length === 0);
-    }
-    footprints[number] = { cpu, crossing, threads: [...threads].sort((a, b) => a - b), globals };
-    steps[number] = tree;
-    if (crossing) mayCross[number] = openEnded(tree, facts, outlook);
+  for (const { number, ...found } of findings) {
+    footprints[number] = found.footprint;
+    steps[number] = found.step;
+    mayCross[number] = found.mayCross;
+    for (const cell of found.foreign) shared.add(cell);
   }
-  const judge = flat.invariants.map(({ condition, property }) => executor.violation(condition, facts, property));
-  return { footprints, shared: [...shared].sort((a, b) => a - b), trees: { steps, mayCross, judge } };
+  return { footprints, shared: [...shared].sort((a, b) => a - b), trees: { steps, mayCross, judge: observer.judge } };
 }
