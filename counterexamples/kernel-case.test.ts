@@ -22,7 +22,7 @@ const CASE: KernelCase = {
     { action: 'turns', count: 17 },
     { action: 'nmi', cpu: 1 },
     { action: 'run', cpu: 1, count: 90 },
-    { action: 'unblock', cpu: 1 },
+    { action: 'unblock', cpu: 1, count: 7 },
     { action: 'irq', cpu: 0, vector: 0xec },
     { action: 'debug', cpu: 0 },
     { action: 'time' },

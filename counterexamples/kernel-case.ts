@@ -50,8 +50,11 @@ const irq = z.strictObject({ action: z.literal('irq'), cpu, vector: upTo(255, 16
  * The CPU goes on until it is back where the first event interrupted it, which has to be as if nothing had happened.
  */
 const back = z.strictObject({ action: z.literal('back'), cpu });
-/** NMIs are no longer blocked, as after an IRET of an exception in the NMI's handler. */
-const unblock = z.strictObject({ action: z.literal('unblock'), cpu });
+/**
+ * The CPU goes on until the C function of NMIs has begun, and so many boundaries more; then NMIs are no longer blocked,
+ * as after an IRET of an exception in that function. Nothing happens where NMIs are not blocked.
+ */
+const unblock = z.strictObject({ action: z.literal('unblock'), cpu, count });
 /** A debug exception is raised, as by a data breakpoint that MOV SS has held back. */
 const debug = z.strictObject({ action: z.literal('debug'), cpu });
 /** Time goes on to the next deadline of a timer, whose interrupt is requested. */

@@ -7,6 +7,7 @@ import { tryMutant } from '../linux/entry-mutants';
 import { sweepExcursion } from '../linux/event-sweep';
 import { type KernelSource, type OpenKernel, openKernel } from '../linux/open-kernel';
 import { ourProgram } from '../linux/our-program';
+import { randomRun } from '../linux/random-interleaving';
 import { shrinkTrace } from '../linux/shrink-trace';
 import type { Answers, KernelTask, ShouldStop } from './tasks';
 
@@ -28,6 +29,8 @@ export function kernelAnswer(task: KernelTask, shouldStop: ShouldStop): Answers[
   switch (task.kind) {
     case 'kernel-sweep':
       return sweepExcursion(system, code, task.excursion, shouldStop);
+    case 'kernel-run':
+      return randomRun(system, task.seed, shouldStop);
     case 'kernel-shrink':
       return shrinkTrace(system, task.failure, shouldStop);
     case 'kernel-cover':

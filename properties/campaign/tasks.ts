@@ -17,6 +17,7 @@ import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
 import type { KernelFailure } from '../linux/kernel-system';
 import type { KernelSource } from '../linux/open-kernel';
+import type { RandomRun } from '../linux/random-interleaving';
 import type { Unchecked } from '../refinement/unchecked';
 import type { Failure } from './failure';
 import type { FailedWalk } from './run';
@@ -121,7 +122,14 @@ interface KernelSweepTask {
 }
 
 export type CampaignTask = OpenTask | DirectedTask | RunsTask | SweepTask | ShrinkTask;
-/** Shrinks what a sweep has found. */
+/** A random interleaving. */
+interface KernelRunTask {
+  readonly kind: 'kernel-run';
+  readonly kernel: KernelSource;
+  readonly seed: string;
+}
+
+/** Shrinks what a sweep or a run has found. */
 interface KernelShrinkTask {
   readonly kind: 'kernel-shrink';
   readonly kernel: KernelSource;
@@ -142,7 +150,7 @@ interface KernelMutantTask {
   readonly mutant: EntryMutant;
 }
 
-export type KernelTask = KernelSweepTask | KernelShrinkTask | KernelCoverTask | KernelMutantTask;
+export type KernelTask = KernelSweepTask | KernelRunTask | KernelShrinkTask | KernelCoverTask | KernelMutantTask;
 export type Task = CampaignTask | SearchTask | ProveTask | KernelTask;
 
 /** Polled by tasks that take long. */
@@ -236,6 +244,7 @@ export interface Answers {
   readonly search: SearchAnswer;
   readonly prove: Proved;
   readonly 'kernel-sweep': SweptExcursion;
+  readonly 'kernel-run': RandomRun;
   readonly 'kernel-shrink': KernelFailure;
   readonly 'kernel-cover': EntryCoverage;
   readonly 'kernel-mutant': MutantVerdict;

@@ -34,6 +34,7 @@ function answerOf(task: Task, shouldStop: ShouldStop): Answers[Task['kind']] {
     case 'prove':
       return proving().proveAnswer(task);
     case 'kernel-sweep':
+    case 'kernel-run':
     case 'kernel-shrink':
     case 'kernel-cover':
     case 'kernel-mutant':

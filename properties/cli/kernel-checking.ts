@@ -1,37 +1,53 @@
 /**
- * Checks a booted kernel on the workers: one task for each excursion, the long ones first.
+ * Checks a booted kernel on the workers: one task for each excursion, and one for each random interleaving.
  */
 
+import type { Budget } from '../campaign/dispatch';
 import type { WorkerPool } from '../campaign/worker-pool';
 import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
 import type { KernelFailure } from '../linux/kernel-system';
 import type { KernelSource } from '../linux/open-kernel';
+import type { RandomRun } from '../linux/random-interleaving';
 
 export interface KernelCheck {
   /** In the order of the program. */
   readonly excursions: readonly SweptExcursion[];
   /** Excursions that were not swept, because somebody has interrupted. */
   readonly missing: number;
+  readonly runs: readonly RandomRun[];
+  readonly seed: string;
   readonly violations: readonly KernelViolations[];
+}
+
+/** What is left to chance: runs `seed/0`, `seed/1`, ..., so many or as many as fit into a time. */
+export interface KernelRuns {
+  readonly seed: string;
+  readonly budget: Budget;
 }
 
 /** What was violated at one place of the kernel, by its first trace. */
 export interface KernelViolations {
   readonly first: KernelFailure;
   readonly excursion: string;
+  /** Of the random interleaving that has found it. */
+  readonly seed?: string;
   /** The trace as it was found, before it was shrunk. */
   readonly found: KernelFailure;
   /** Traces that end so at that place. */
   readonly count: number;
 }
 
-/** In which order the excursions of the program begin: those at its end are the longest. */
+/** What is told while it is under way: how much of what is done. */
+type OnProgress = (what: string, done: number, of: number | undefined) => void;
+
+/** Sweeps the excursions, the long ones first, which are those at the end of the program; then come the runs. */
 export async function checkKernel(
   pool: WorkerPool,
   kernel: KernelSource,
   excursions: readonly ExcursionName[],
-  onSwept: (done: number, of: number) => void,
+  { seed, budget }: KernelRuns,
+  onProgress: OnProgress,
 ): Promise<KernelCheck> {
   const swept = new Map<ExcursionName, SweptExcursion>();
   await Promise.all(
@@ -39,28 +55,69 @@ export async function checkKernel(
       const answer = await pool.run({ kind: 'kernel-sweep', kernel, excursion });
       if (answer === undefined) return;
       swept.set(excursion, answer);
-      onSwept(swept.size, excursions.length);
+      onProgress('excursions', swept.size, excursions.length);
     }),
   );
   const inOrder = excursions.flatMap((excursion) => swept.get(excursion) ?? []);
+  const runs = await randomRuns(pool, kernel, { seed, budget }, onProgress);
+  const found = groupedViolations(inOrder, runs, seed);
   const violations = await Promise.all(
-    groupedViolations(inOrder).map(async (violation) => {
+    found.map(async (violation) => {
       const task = { kind: 'kernel-shrink', kernel, failure: violation.found } as const;
-      return { ...violation, first: (await pool.run(task)) ?? violation.found };
+      const first = (await pool.run(task)) ?? violation.found;
+      return { ...violation, first, excursion: excursionOf(first) };
     }),
   );
-  return { excursions: inOrder, missing: excursions.length - inOrder.length, violations };
+  return { excursions: inOrder, missing: excursions.length - inOrder.length, runs, seed, violations };
 }
 
-export function groupedViolations(excursions: readonly SweptExcursion[]): KernelViolations[] {
-  const groups = new Map<string, KernelViolations & { count: number }>();
-  for (const { excursion, failures } of excursions) {
-    for (const failure of failures) {
-      const key = `${failure.property} ${failure.rip}`;
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, { first: failure, found: failure, excursion: excursion.name, count: 1 });
-      else group.count++;
+/** Each worker takes the next run when it has ended one. */
+async function randomRuns(
+  pool: WorkerPool,
+  kernel: KernelSource,
+  { seed, budget }: KernelRuns,
+  onProgress: OnProgress,
+): Promise<RandomRun[]> {
+  const runs: RandomRun[] = [];
+  const of = 'runs' in budget ? budget.runs : undefined;
+  const until = 'runs' in budget ? Number.POSITIVE_INFINITY : performance.now() + 1000 * budget.seconds;
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < (of ?? Number.POSITIVE_INFINITY) && performance.now() < until) {
+      const k = next++;
+      const answer = await pool.run({ kind: 'kernel-run', kernel, seed: `${seed}/${k}` });
+      if (answer === undefined) return;
+      runs[k] = answer;
+      onProgress('random runs', ++done, of);
     }
+  };
+  await Promise.all(Array.from({ length: pool.size }, work));
+  return runs.filter((run) => run !== undefined);
+}
+
+/** Where the trace begins. */
+function excursionOf({ trace: [first] }: KernelFailure): string {
+  return first.action === 'excursion' ? first.name : '';
+}
+
+/** By property and place, the sweeps' before those of the runs. */
+export function groupedViolations(
+  excursions: readonly SweptExcursion[],
+  runs: readonly RandomRun[],
+  seed: string,
+): KernelViolations[] {
+  const groups = new Map<string, KernelViolations & { count: number }>();
+  const add = (failure: KernelFailure, more: Pick<KernelViolations, 'excursion' | 'seed'>) => {
+    const key = `${failure.property} ${failure.rip}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: failure, found: failure, ...more, count: 1 });
+    else group.count++;
+  };
+  for (const { excursion, failures } of excursions)
+    for (const failure of failures) add(failure, { excursion: excursion.name });
+  for (const { failure } of runs) {
+    if (failure !== undefined) add(failure, { excursion: excursionOf(failure), seed });
   }
   return [...groups.values()];
 }

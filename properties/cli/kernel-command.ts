@@ -21,15 +21,15 @@ import { ourProgram } from '../linux/our-program';
 import { placeOf } from '../linux/place';
 import { knownPlant, PLANTS, plantedIn } from '../linux/plants';
 import { grouped } from '../report/numbers';
-import { kernelCpus, kernelMemoryMiB, kernelPaths, kernelPlants, workerCount } from './arguments';
+import { budget, kernelCpus, kernelMemoryMiB, kernelPaths, kernelPlants, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
 import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 import { jsonFlag, NUMBER, VALUE } from './flags';
-import { DEFAULT_SAVE, today } from './fuzz-command';
-import { checkKernel, type KernelCheck } from './kernel-checking';
+import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
+import { checkKernel, type KernelCheck, type KernelRuns } from './kernel-checking';
 import { type KernelMutation, mutateKernel, mutationInWords, mutationResult } from './kernel-mutating';
 import { checkInWords, checkResult } from './kernel-table';
-import { commandName, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
+import { commandName, note, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
 import { withPool } from './with-pool';
 
 interface KernelFlags {
@@ -41,6 +41,9 @@ interface KernelFlags {
   readonly paths?: string | undefined;
   readonly plant?: string | undefined;
   readonly mutate: boolean;
+  readonly seed?: string | undefined;
+  readonly runs?: string | undefined;
+  readonly seconds?: string | undefined;
   readonly workers?: string | undefined;
   readonly save: string;
   readonly json: boolean;
@@ -48,6 +51,7 @@ interface KernelFlags {
 
 const DEFAULT_CPUS = '2';
 const DEFAULT_MEMORY = '128';
+const DEFAULT_KERNEL_RUNS = 8;
 /** Of the program: in each it puts something else into RFLAGS. */
 const ROUNDS = 4;
 /** Lines of the console that are shown where a boot stops. */
@@ -80,6 +84,9 @@ function options(yargs: Argv): Argv<KernelFlags> {
       default: false,
       describe: 'leave out every executed instruction of entry code in turn, and say which the check would catch',
     })
+    .option('seed', { ...VALUE, describe: 'any text; the same seed gives the same random runs (random, and printed)' })
+    .option('runs', { ...NUMBER, describe: `number of random runs after the sweeps (${DEFAULT_KERNEL_RUNS})` })
+    .option('seconds', { ...NUMBER, describe: 'as many random runs as fit into this time' })
     .option('workers', { ...NUMBER, describe: `threads (${defaultWorkers()}); the result does not depend on them` })
     .option('save', { ...VALUE, default: DEFAULT_SAVE, describe: 'folder for what violates a property' })
     .example('$0 kernel /boot/vmlinuz-6.1.0-56-cloud-amd64', 'a kernel of Debian, on two CPUs with PCID')
@@ -108,10 +115,13 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const planted = booted.state === undefined ? [] : plantedInstructions(booted, image, plants);
   const before = process.cpuUsage();
   const source = booted.state === undefined ? undefined : kernelSource(image, how, plants, booted.state);
+  const runs = runsOf(flags);
+  note(`seed ${runs.seed}`);
   const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
   const text = new KernelText(booted.linux.machine.memory, image);
   const mutating = flags.mutate ? { text, extents: mutatedExtents(readKernelCode(image), text) } : undefined;
-  const done = source && (await withPool(workers, (pool) => checked(pool, line, source, excursions, mutating)));
+  const done =
+    source && (await withPool(workers, (pool) => checked(pool, line, source, { excursions, runs }, mutating)));
   line.clear();
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
@@ -132,6 +142,11 @@ async function kernel(flags: KernelFlags): Promise<void> {
     ]);
 }
 
+function runsOf({ seed = freshSeed(), runs, seconds }: KernelFlags): KernelRuns {
+  const isSaid = runs !== undefined || seconds !== undefined;
+  return { seed, budget: isSaid ? budget(runs, seconds) : { runs: DEFAULT_KERNEL_RUNS } };
+}
+
 /** What was found, and what it would have found. */
 interface Checked {
   readonly check: KernelCheck;
@@ -143,11 +158,12 @@ async function checked(
   pool: WorkerPool,
   line: ProgressLine,
   source: KernelSource,
-  excursions: readonly ExcursionName[],
+  { excursions, runs }: { readonly excursions: readonly ExcursionName[]; readonly runs: KernelRuns },
   mutating: { readonly text: KernelText; readonly extents: readonly MutatedExtent[] } | undefined,
 ): Promise<Checked> {
-  const show = (what: string, done: number, of: number) => line.show(() => `${done} of ${of} ${what}`);
-  const check = await checkKernel(pool, source, excursions, (done, of) => show('excursions', done, of));
+  const show = (what: string, done: number, of?: number) =>
+    line.show(() => `${done}${of === undefined ? '' : ` of ${of}`} ${what}`);
+  const check = await checkKernel(pool, source, excursions, runs, show);
   if (mutating === undefined || exitCodeOf(check) !== HOLDS) return { check, mutation: undefined };
   return { check, mutation: await mutateKernel(pool, source, mutating.text, mutating.extents, excursions, show) };
 }
@@ -188,8 +204,8 @@ function saveCases(
   kernel: Pick<KernelSource, 'options' | 'plants'>,
   { violations }: KernelCheck,
 ): string[] {
-  return violations.map(({ first, found }) => {
-    const origin = { failure: first, lengthBeforeShrinking: found.trace.length, date: today() };
+  return violations.map(({ first, found, seed }) => {
+    const origin = { failure: first, seed, lengthBeforeShrinking: found.trace.length, date: today() };
     return saveKernelCase(folder, toKernelCase(image, program, kernel, origin)).path;
   });
 }

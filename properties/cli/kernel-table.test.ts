@@ -24,6 +24,8 @@ const failure = (rip: number, message: string) => ({
   ] as const,
 });
 
+const NONE = { raised: 0, taken: 0, away: 0 };
+
 const swept = (name: string, count: number, failures: readonly ReturnType<typeof failure>[]) => ({
   excursion: { name, round: 0 },
   length: 100,
@@ -31,24 +33,27 @@ const swept = (name: string, count: number, failures: readonly ReturnType<typeof
   complete: true,
   instructions: 1000,
   failures,
-  events: { nmi: { raised: count, taken: count, away: 0 }, irq: { raised: 2, taken: 2, away: 1 } },
+  events: { nmi: { raised: count, taken: count, away: 0 }, irq: { raised: 2, taken: 2, away: 1 }, nested: NONE },
 });
 
 const all = [swept('syscall', 1200, []), swept('int80', 30, [failure(-16, 'a'), failure(-16, 'b'), failure(-32, 'c')])];
-const check = { excursions: all, missing: 3, violations: groupedViolations(all) };
+const run = (found?: ReturnType<typeof failure>) => ({ instructions: 500, nmis: 2, ticks: 1, failure: found });
+const runs = [run(), run(failure(-16, 'd')), run(failure(-48, 'e'))];
+const check = { excursions: all, missing: 3, runs, seed: 's', violations: groupedViolations(all, runs, 's') };
 
 test('every excursion of the program has words', () => {
   expect(Object.keys(EXCURSION_WORDS)).toEqual(excursions);
 });
 
 test('a table with a line for each, sums, and violations by place', () => {
-  expect(checkInWords(check, symbols, ['one', 'two'])).toEqual([
+  expect(checkInWords(check, symbols, ['one', 'two', 'three'])).toEqual([
     '  excursion                 boundaries     NMI     IRQ violated',
     '  syscall                       1,200   1,200       2        0  SYSCALL, return by SYSRET',
     '  int80                            30      30       2        3  INT 80h',
     '  all 2                         1,230   1,230       4        3',
     '  interrupted: 3 excursions not swept',
-    '  resume-is-exact violated on CPU 1 at entry+0x4 in int80, 2 times',
+    '  3 random runs of seed s: 1,500 instructions, 6 NMIs, 3 ticks',
+    '  resume-is-exact violated on CPU 1 at entry+0x4 in int80, 3 times',
     '    a',
     '    trace: excursion int80, round 1; an NMI on CPU 1',
     '    again: one',
@@ -56,19 +61,25 @@ test('a table with a line for each, sums, and violations by place', () => {
     '    c',
     '    trace: excursion int80, round 1; an NMI on CPU 1',
     '    again: two',
+    '  resume-is-exact violated on CPU 1 at 0xffffffffffffffd0 in int80, 1 time',
+    '    e',
+    '    trace: excursion int80, round 1; an NMI on CPU 1',
+    '    again: three',
   ]);
 });
 
 test('the same for scripts', () => {
-  const result = checkResult(check, symbols, ['a.json', 'b.json']);
+  const result = checkResult(check, symbols, ['a.json', 'b.json', 'c.json']);
   expect(result.totals).toEqual({
     situations: 1230,
     instructions: 2200,
-    events: { nmi: { raised: 1230, taken: 1230, away: 0 }, irq: { raised: 4, taken: 4, away: 2 } },
+    events: { nmi: { raised: 1230, taken: 1230, away: 0 }, irq: { raised: 4, taken: 4, away: 2 }, nested: NONE },
   });
+  expect(result.random).toEqual({ seed: 's', runs: 3, instructions: 1500, nmis: 6, ticks: 3 });
   expect(result.violations.map(({ rip, count, excursion }) => [rip, count, excursion])).toEqual([
-    ['entry+0x4', 2, 'int80'],
+    ['entry+0x4', 3, 'int80'],
     ['0xffffffffffffffe0', 1, 'int80'],
+    ['0xffffffffffffffd0', 1, 'int80'],
   ]);
 });
 

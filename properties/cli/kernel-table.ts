@@ -3,12 +3,13 @@ import type { KernelSymbols } from '../../emulator/linux/image/kernel-symbols';
 import type { EventCount, SweptEvent, SweptExcursion } from '../linux/event-sweep';
 import { EXCURSION_WORDS } from '../linux/excursion-words';
 import { placeOf } from '../linux/place';
+import type { RandomRun } from '../linux/random-interleaving';
 import { actionInWords } from '../report/kernel-steps';
 import { counted, grouped } from '../report/numbers';
 import type { KernelCheck, KernelViolations } from './kernel-checking';
 
 /** What the columns are called; a column whose events were never raised is left out. */
-const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ' };
+const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ', nested: 'NMI²' };
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
@@ -32,7 +33,7 @@ export function checkInWords(
   symbols: Pick<KernelSymbols, 'symbolAt'>,
   again: readonly string[],
 ): string[] {
-  const { excursions, violations, missing } = check;
+  const { excursions, violations, missing, runs, seed } = check;
   const all = totals(excursions);
   const columns = EVENTS.filter((event) => all.events[event].raised > 0);
   const row = (name: string, situations: number, counts: Counts | undefined, failures: string, words: string) =>
@@ -60,12 +61,23 @@ export function checkInWords(
       `all ${excursions.length}`,
       all.situations,
       all.events,
-      String(violations.reduce((n, { count }) => n + count, 0)),
+      String(excursions.reduce((n, { failures }) => n + failures.length, 0)),
       '',
     ),
     ...(missing === 0 ? [] : [`  interrupted: ${counted(missing, 'excursion')} not swept`]),
+    ...(runs.length === 0 ? [] : [runsInWords(runs, seed)]),
     ...violations.flatMap((violation, i) => [...violationInWords(violation, symbols), `    again: ${again[i]}`]),
   ];
+}
+
+function runsInWords(runs: readonly RandomRun[], seed: string): string {
+  const { instructions, nmis, ticks } = sumOf(runs);
+  return `  ${counted(runs.length, 'random run')} of seed ${seed}: ${grouped(instructions)} instructions, ${counted(nmis, 'NMI')}, ${counted(ticks, 'tick')}`;
+}
+
+function sumOf(runs: readonly RandomRun[]) {
+  const sum = (of: 'instructions' | 'nmis' | 'ticks') => runs.reduce((all, run) => all + run[of], 0);
+  return { instructions: sum('instructions'), nmis: sum('nmis'), ticks: sum('ticks') };
 }
 
 function violationInWords({ first, excursion, count }: KernelViolations, symbols: Pick<KernelSymbols, 'symbolAt'>) {
@@ -78,7 +90,7 @@ function violationInWords({ first, excursion, count }: KernelViolations, symbols
 
 /** `files` are the cases of the violations, in their order. */
 export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>, files: readonly string[]) {
-  const { excursions, violations, missing } = check;
+  const { excursions, violations, missing, runs, seed } = check;
   return {
     excursions: excursions.map(({ excursion, situations, events, failures, length, complete }) => ({
       ...excursion,
@@ -91,10 +103,12 @@ export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'sy
     })),
     totals: totals(excursions),
     missing,
-    violations: violations.map(({ first, excursion, count }, i) => ({
+    random: { seed, runs: runs.length, ...sumOf(runs) },
+    violations: violations.map(({ first, excursion, seed: found, count }, i) => ({
       ...first,
       rip: placeOf(symbols, first.rip),
       excursion,
+      ...(found === undefined ? {} : { seed: found }),
       count,
       file: files[i],
     })),

@@ -23,6 +23,8 @@ test('every instruction takes an NMI, those with interrupts on an IRQ; a loop co
   expect(first.events).toEqual({
     nmi: { raised: 6, taken: 6, away: 0 },
     irq: { raised: 3, taken: 3, away: 0 },
+    // Behind the first instruction of the handler's body there is one more.
+    nested: { raised: 1, taken: 1, away: 0 },
   });
   const second = sweepExcursion(kernel, code, SECOND);
   expect(second).toMatchObject({ complete: true, situations: 4, failures: [] });

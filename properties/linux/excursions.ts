@@ -69,7 +69,8 @@ export function traceTo({ name, round }: ExcursionName, at: number): KernelActio
   return at === 0 ? [start] : [start, { action: 'turns', count: at }];
 }
 
-function isNew(seen: Set<number>, key: number): boolean {
+/** Adds a number to a set, and answers whether it was not there. */
+export function isNew(seen: Set<number>, key: number): boolean {
   const size = seen.size;
   seen.add(key);
   return seen.size > size;

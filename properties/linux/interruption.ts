@@ -16,7 +16,7 @@ const ALONE = 4_000;
 const TOGETHER = 40_000;
 
 export interface Interruption {
-  readonly event: 'NMI' | 'interrupt';
+  readonly event: 'NMI' | 'interrupt' | 'debug exception';
   readonly before: SavedRegisters;
 }
 
@@ -26,7 +26,7 @@ export function interruptionOf(event: Interruption['event'], cpu: Cpu): Interrup
 
 /** Answers whether the CPU is back. `nmiBody` is the address of the C function of NMIs. */
 export function comeBack(system: KernelSystem, c: number, { event, before }: Interruption, nmiBody: number): boolean {
-  return event === 'NMI' ? nmiComesBack(system, c, before, nmiBody) : irqComesBack(system, c, before);
+  return event === 'NMI' ? nmiComesBack(system, c, before, nmiBody) : otherComesBack(system, c, event, before);
 }
 
 function nmiComesBack(system: KernelSystem, c: number, before: SavedRegisters, nmiBody: number): boolean {
@@ -43,7 +43,7 @@ function nmiComesBack(system: KernelSystem, c: number, before: SavedRegisters, n
   return taken !== NEVER;
 }
 
-function irqComesBack(system: KernelSystem, c: number, before: SavedRegisters): boolean {
+function otherComesBack(system: KernelSystem, c: number, event: string, before: SavedRegisters): boolean {
   const { cpus } = system.linux.machine;
   let back: Cpu | undefined = cpus[c];
   if (system.runUntil(c, (cpu) => isAt(cpu, before), ALONE) === NEVER) {
@@ -54,7 +54,7 @@ function irqComesBack(system: KernelSystem, c: number, before: SavedRegisters): 
     }
   }
   if (back === undefined || system.violation !== undefined) return false;
-  compare(system, back, before, 'interrupt');
+  compare(system, back, before, event);
   return true;
 }
 

@@ -8,12 +8,11 @@ import type { KernelAction } from '../../counterexamples/kernel-case';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { TrampolineError } from '../../emulator/linux/boot/trampoline';
-import { W_WAITING } from '../../emulator/linux/platform/linux-platform';
-import { CR3, DB_PENDING, DR6, EFLAGS, FLAG_IF, NMI_BLOCKED, NMI_PENDING, RIP } from '../../emulator/registers';
+import { CR3, RIP } from '../../emulator/registers';
 import { HALTED, SHUTDOWN } from '../../emulator/step-result';
-import { expireDeadlines, nextDeadline } from '../../emulator/system/apic-timer';
 import { UnimplementedError } from '../../emulator/unimplemented';
-import { comeBack, type Interruption, interruptionOf } from './interruption';
+import { comeBack, type Interruption } from './interruption';
+import { happen } from './kernel-events';
 
 /** What a trace ended with. `property` is a slug: of a property, or of one of the ends that no kernel may come to. */
 export interface KernelViolation {
@@ -50,10 +49,6 @@ const MOST_TO_ANNOUNCE = 400_000;
 const ROUND = 256;
 /** The routine of the program that announces an excursion and goes there. */
 const NEXT = 'next';
-/** Boundaries until an event that is not blocked must have been taken. */
-const MOST_TO_TAKE = 8;
-/** DR6: breakpoint 0 was hit (SDM vol. 3, 17.2.3). */
-const DR6_B0 = 1;
 
 /** The program in user mode, as `readWorkload` answers it. */
 interface ProgramImage {
@@ -90,7 +85,8 @@ export class KernelSystem {
   private interruption: Interruption | undefined;
   /** What it was at each mark. */
   private readonly interruptions: (Interruption | undefined)[] = [];
-  private readonly nmiBody: number;
+  /** The address of the C function of NMIs, sign-folded. */
+  readonly nmiBody: number;
 
   /** The machine is as it was after the boot. `nmiBody` is the address of the C function of NMIs, sign-folded. */
   constructor(linux: LinuxMachine, image: ProgramImage, nmiBody: number, watch: Watch = NOBODY) {
@@ -138,17 +134,17 @@ export class KernelSystem {
         return this.turns(action.count);
       case 'run':
         return this.run(action.cpu, action.count);
-      case 'nmi':
-        return this.nmi(action.cpu);
-      case 'irq':
-        return this.irq(action.cpu, action.vector);
       case 'back':
         this.back(action.cpu);
         return 0;
       default:
-        this.happen(action);
-        return 0;
+        return happen(this, action);
     }
+  }
+
+  /** An event was taken, before which the CPU was as it says. */
+  taken(interruption: Interruption | undefined): void {
+    this.interruption ??= interruption;
   }
 
   /** One boundary in the turns of the CPUs. */
@@ -264,56 +260,11 @@ export class KernelSystem {
     return { cpu: cpu.index, index: at('index'), round: at('round') };
   }
 
-  private nmi(c: number): number {
-    const { machine } = this.linux;
-    const { r } = machine.cpus[c];
-    machine.raiseNmi(c);
-    return r[NMI_BLOCKED] !== 0 ? 0 : this.untilTaken(c, 'NMI', () => r[NMI_PENDING] === 0);
-  }
-
-  private irq(c: number, vector: number): number {
-    const { machine } = this.linux;
-    const { r } = machine.cpus[c];
-    machine.raiseIrq(c, vector);
-    const wasOn = (r[EFLAGS] & FLAG_IF) !== 0;
-    return wasOn ? this.untilTaken(c, 'interrupt', () => (r[EFLAGS] & FLAG_IF) === 0) : 0;
-  }
-
-  private untilTaken(c: number, event: Interruption['event'], isTaken: () => boolean): number {
-    let taken = 0;
-    let before: Interruption | undefined;
-    for (; !isTaken() && taken < MOST_TO_TAKE && this.violation === undefined; taken++) {
-      before = interruptionOf(event, this.linux.machine.cpus[c]);
-      this.run(c, 1);
-    }
-    this.interruption ??= before;
-    return taken;
-  }
-
   private back(c: number): void {
     const { interruption } = this;
     this.interruption = undefined;
     this.isAway = interruption === undefined || !comeBack(this, c, interruption, this.nmiBody);
     this.readConsole();
-  }
-
-  private happen(action: Extract<KernelAction, { action: 'time' | 'unblock' | 'debug' }>): void {
-    const { machine, platform } = this.linux;
-    if (action.action === 'time') {
-      const deadline = nextDeadline(machine.cpus);
-      if (deadline === Number.POSITIVE_INFINITY) return;
-      platform.skipTime(Math.max(0, deadline - platform.readTsc()));
-      expireDeadlines(machine.cpus, platform.readTsc());
-      platform.words[W_WAITING] = 0;
-      return;
-    }
-    const cpu = machine.cpus[action.cpu];
-    if (action.action === 'unblock') cpu.r[NMI_BLOCKED] = 0;
-    else {
-      cpu.r[DR6] |= DR6_B0;
-      cpu.r[DB_PENDING] = 1;
-    }
-    cpu.attention = 1;
   }
 
   /** Of what has no number among the properties: an end to which no kernel may come. */

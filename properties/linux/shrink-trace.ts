@@ -6,18 +6,32 @@
 import type { KernelAction } from '../../counterexamples/kernel-case';
 import { joined } from './kernel-action';
 import type { KernelFailure, KernelSystem } from './kernel-system';
+import { randomRun } from './random-interleaving';
 
-/** Attempts after which the best so far is the answer: each may take as long as the trace. */
+/** Attempts, and boundaries in them, after which the best so far is the answer. */
 const MOST_ATTEMPTS = 400;
+const MOST_BOUNDARIES = 10_000_000;
+/**
+ * What a trace of more actions than this violates, a short random one may violate, too: so many are tried, of so many
+ * instructions each.
+ */
+const LONG_TRACE = 8;
+const SHORT_RUNS = 40,
+  SHORT_RUN = 30_000;
 
 /**
  * Performs a trace from the state after the boot, to which the system is taken back. Undefined if it violates nothing.
  */
-export function violationOf(system: KernelSystem, trace: readonly KernelAction[]): KernelFailure | undefined {
+export function violationOf(
+  system: KernelSystem,
+  trace: readonly KernelAction[],
+  tell: (boundaries: number) => void = () => {},
+): KernelFailure | undefined {
   const start = system.mark();
   const performed: KernelAction[] = [];
   for (const action of trace) {
     const taken = system.perform(action);
+    tell(taken);
     if (system.violation === undefined) performed.push(action);
     else {
       if (action.action !== 'turns' && action.action !== 'run') performed.push(action);
@@ -38,15 +52,26 @@ export function shrinkTrace(
 ): KernelFailure {
   let best = failing;
   let attempts = 0;
+  let boundaries = 0;
+  const isOver = () => attempts >= MOST_ATTEMPTS || boundaries >= MOST_BOUNDARIES || shouldStop();
   const improve = (trace: readonly KernelAction[]): boolean => {
-    if (attempts++ >= MOST_ATTEMPTS || shouldStop()) return false;
-    const found = violationOf(system, joined(trace));
+    if (isOver()) return false;
+    attempts++;
+    const found = violationOf(system, joined(trace), (taken) => {
+      boundaries += taken;
+    });
     if (found?.property !== failing.property || cost(found.trace) >= cost(best.trace)) return false;
     best = found;
     return true;
   };
   improve(best.trace);
-  for (let improved = true; improved && attempts < MOST_ATTEMPTS; ) {
+  if (best.trace.length > LONG_TRACE) {
+    for (let k = 0; k < SHORT_RUNS && !shouldStop(); k++) {
+      const { failure } = randomRun(system, `short/${k}`, shouldStop, SHORT_RUN);
+      if (failure !== undefined) improve(failure.trace);
+    }
+  }
+  for (let improved = true; improved && !isOver(); ) {
     improved = leaveOut(() => best.trace, improve) || halveCounts(() => best.trace, improve);
   }
   return best;

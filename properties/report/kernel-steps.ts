@@ -121,7 +121,7 @@ export function actionInWords(action: KernelAction): string {
     case 'back':
       return `CPU ${action.cpu} comes back`;
     case 'unblock':
-      return `NMIs are no longer blocked on CPU ${action.cpu}`;
+      return `NMIs are no longer blocked on CPU ${action.cpu}, ${counted(action.count, 'boundary', 'boundaries')} into their C function`;
     case 'debug':
       return `a debug exception on CPU ${action.cpu}`;
     case 'time':
