@@ -115,7 +115,7 @@ function byAddress(
 /**
  * Leaves the instruction out and asks: the excursions that execute it, one after the other by themselves; then the
  * shortest of them in all rounds, and with an event at every boundary; and of what
-  * is critical random runs. The system is in the state after the boot, and is again afterwards.
+ * is critical random runs. The system is in the state after the boot, and is again afterwards.
  */
 export function tryMutant(system: KernelSystem, code: SweptCode, text: KernelText, mutant: EntryMutant): MutantVerdict {
   const { va, own, inEvents } = mutant;
