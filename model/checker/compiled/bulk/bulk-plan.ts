@@ -3,6 +3,7 @@
  * memory. It is made when everything has been learnt, and its sizes do not change.
  */
 import { ACTIVE, FIRST_THREAD } from '../shared-search';
+import { PAGE_BYTES, PAGE_WORDS } from '../state-set';
 import { WORD_BITS, wordsFor } from './bit-matrix';
 import type { ComponentSteps } from './component-steps';
 import type { Storage } from './layout';
@@ -52,6 +53,8 @@ export interface BulkPlan {
   readonly initial: readonly number[];
   readonly regions: readonly PlannedRegion[];
   readonly words: readonly ArrayBufferLike[];
+  /** For each of these buffers, a byte for each of its pages: 0 if it has not been written. */
+  readonly pages: readonly ArrayBufferLike[];
   readonly bytes: ArrayBufferLike;
   readonly control: Int32Array;
   /** States and transitions that each thread has counted. */
@@ -120,7 +123,7 @@ export class Draft {
     this.initial = regions[0].running.map((thread, cpu) => this.numberOf(cpu, thread, steps.valueOf(initial, cpu)));
   }
 
-  /** What the states take. */
+  /** What is reserved for the states. */
   get bytes(): number {
     return this.storage.bytes + 4 * this.storage.buffers.reduce((sum, words) => sum + words, 0);
   }
@@ -141,6 +144,7 @@ export class Draft {
       initial: this.initial,
       regions: this.regions,
       words: storage.buffers.map((words) => shared(4 * words)),
+      pages: storage.buffers.map((words) => shared(Math.ceil(words / PAGE_WORDS))),
       bytes: shared(storage.bytes),
       control: makeControl(),
       tallies: new Float64Array(shared(2 * 8 * threads)),
@@ -214,12 +218,26 @@ function cuts(from: number, to: number, parts: number): number[] {
 /** The states of each region, as one thread sees them. */
 export function statesOf(plan: BulkPlan): RegionStates[] {
   const words = plan.words.map((buffer) => new Int32Array(buffer));
+  const pages = plan.pages.map((buffer) => new Uint8Array(buffer));
   const bytes = new Uint8Array(plan.bytes);
-  const storage = ({ buffer, at, bytesAt }: Place): Storage => ({ words: words[buffer], at, bytes, bytesAt });
+  const storage = ({ buffer, at, bytesAt }: Place): Storage => ({
+    words: words[buffer],
+    pages: pages[buffer],
+    at,
+    bytes,
+    bytesAt,
+  });
   return plan.regions.map(
     ({ counts, starts, places }) =>
       new RegionStates(counts, starts, { main: storage(places.main), turned: storage(places.turned) }),
   );
+}
+
+/** What the states take by now: pages that have been written, and the marks of rows. */
+export function bytesTaken({ pages, bytes }: BulkPlan): number {
+  let written = 0;
+  for (const buffer of pages) for (const page of new Uint8Array(buffer)) written += page;
+  return bytes.byteLength + written * PAGE_BYTES;
 }
 
 /** Puts one layout behind the other, each within one buffer. */

@@ -12,7 +12,7 @@ import type { Crew } from '../crew';
 import { type Learnable, type Lesson, Unfit } from '../lesson';
 import type { Observed } from '../progress';
 import { ACTIVE, BAD, CRASHED, INTERRUPTED, STOP } from '../shared-search';
-import { type BulkPlan, Draft } from './bulk-plan';
+import { type BulkPlan, bytesTaken, Draft } from './bulk-plan';
 import { BulkThread } from './bulk-thread';
 import { ComponentSteps, UNSUITABLE } from './component-steps';
 import { findRegions } from './regions';
@@ -52,12 +52,12 @@ export function isBulky({ slots, footprints, por, renamings = [] }: Learnable): 
 export class BulkSearch implements Observed {
   states = 0;
   transitions = 0;
-  bytes = 0;
   open = 0;
   /** Threads that have taken part. */
   joined = 1;
   readonly depth = 0;
   readonly sizes: readonly number[] = [];
+  private plan: BulkPlan | undefined;
   private readonly steps: ComponentSteps;
   private readonly crew: Crew;
   private readonly options: BulkOptions;
@@ -78,6 +78,11 @@ export class BulkSearch implements Observed {
     }
   }
 
+  /** What the states take: what is reserved and never written takes nothing. */
+  get bytes(): number {
+    return this.plan === undefined ? 0 : bytesTaken(this.plan);
+  }
+
   /** What has been learnt of the model's steps, if that is more than was known before. */
   learnt(): Int32Array | undefined {
     return this.steps.learnt();
@@ -87,12 +92,13 @@ export class BulkSearch implements Observed {
     const { steps, options } = this;
     const regions = findRegions(steps, initial);
     const draft = new Draft(regions, steps, initial, options);
-    this.bytes = draft.bytes;
-    if (this.bytes > options.memoryBytes) {
+    const reserved = draft.bytes;
+    if (reserved > options.memoryBytes) {
       const isFine = !options.reportsDeadlock || !hasDeadlock(regions, steps);
-      return { kind: 'memory', neededBytes: this.bytes, most: isFine ? mostStates(regions, steps) : undefined };
+      return { kind: 'memory', neededBytes: reserved, most: isFine ? mostStates(regions, steps) : undefined };
     }
     const plan = draft.plan();
+    this.plan = plan;
     this.crew.takePart({ kind: 'bulk', plan });
     const first = new BulkThread(plan, () => options.poll(this));
     try {

@@ -1,9 +1,16 @@
 /** Promises: rows are added and turned, stripe by stripe, as if each bit were looked at on its own. */
-import { bytesOf, Layout, type Shape, wordsOf } from './layout';
+import { PAGE_WORDS } from '../state-set';
+import { bytesOf, Layout, type Shape, type Storage, wordsOf } from './layout';
 
-function empty(shape: Shape): Layout {
-  const [words, bytes] = [new Int32Array(wordsOf(shape) + 3), new Uint8Array(bytesOf(shape) + 5)];
-  return new Layout(shape, { words, at: 3, bytes, bytesAt: 5 });
+/** Where an empty layout of this shape lies. */
+function storageFor(shape: Shape): Storage {
+  const words = new Int32Array(wordsOf(shape) + 3);
+  const pages = new Uint8Array(Math.ceil(words.length / PAGE_WORDS));
+  return { words, pages, at: 3, bytes: new Uint8Array(bytesOf(shape) + 5), bytesAt: 5 };
+}
+
+function empty(shape: Shape, storage = storageFor(shape)): Layout {
+  return new Layout(shape, storage);
 }
 
 /** Sets the bits that are asked for, each by itself. */
@@ -71,4 +78,24 @@ describe.each([1, 3])('with rows in %i stripes', (stripes) => {
     expect(add(layout, 2, 1)).not.toContain(false);
     expect(bitsOf(layout, 4, 100)).toEqual([0, 2, 2, 2].map((like) => bitsOf(filled(shape, isSet), 4, 100)[like]));
   });
+});
+
+test('the pages that have been written are those that hold bits', () => {
+  const shape = { outer: 3000, middle: 1, inner: 64, starts: startsFor(1, 64) };
+  const turnedShape = { outer: 64, middle: 1, inner: 3000, starts: startsFor(1, 3000) };
+  const [main, turned] = [storageFor(shape), storageFor(turnedShape)];
+  const layout = empty(shape, main);
+  layout.set(100, 3);
+  layout.set(2900, 60);
+  expect(layout.add(0, 100, layout, 1700)).toBe(true);
+  layout.change(0, 1700);
+  layout.turnInto(empty(turnedShape, turned), 0);
+  for (const { words, pages } of [main, turned]) {
+    const holding = Array.from(pages, (_, page) =>
+      words.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS).some((word) => word !== 0),
+    );
+    expect(Array.from(pages, (page) => page === 1)).toEqual(holding);
+    expect(holding).toContain(false);
+    expect(holding).toContain(true);
+  }
 });

@@ -5,6 +5,7 @@
  *
  * Rows are cut in stripes. What is kept of a stripe lies together, and is written by one thread at a time.
  */
+import { PAGE_BITS } from '../state-set';
 import { addRow, countBits, isComplete, transposeSquare, WORD_BITS, wordsFor } from './bit-matrix';
 
 /** Numbers of values: bits of a row belong to the inner CPU. */
@@ -19,6 +20,8 @@ export interface Shape {
 /** Where a layout lies; all zero in the beginning. */
 export interface Storage {
   readonly words: Int32Array;
+  /** For each page of the words: 0 if it has not been written. */
+  readonly pages: Uint8Array;
   readonly at: number;
   readonly bytes: Uint8Array;
   readonly bytesAt: number;
@@ -50,6 +53,7 @@ let places = new Int32Array(WORD_BITS);
 export class Layout {
   private readonly shape: Shape;
   private readonly words: Int32Array;
+  private readonly pages: Uint8Array;
   private readonly at: number;
   private readonly rows: number;
   private readonly stripes: number;
@@ -59,11 +63,12 @@ export class Layout {
   /** By the stripe, then by the outer value. */
   private readonly marks: Uint8Array;
 
-  constructor(shape: Shape, { words, at, bytes, bytesAt }: Storage) {
+  constructor(shape: Shape, { words, pages, at, bytes, bytesAt }: Storage) {
     const { outer, middle, starts } = shape;
     const stripes = starts.length - 1;
     this.shape = shape;
     this.words = words;
+    this.pages = pages;
     this.at = at;
     this.rows = outer * middle;
     this.stripes = stripes;
@@ -77,7 +82,9 @@ export class Layout {
   set(row: number, bit: number): void {
     const stripe = this.stripeOf(bit);
     this.kinds[stripe * this.rows + row] = SOME;
-    this.words[this.placeOf(stripe, row) + (bit >>> 5) - this.starts[stripe]] |= 1 << (bit & 31);
+    const place = this.placeOf(stripe, row) + (bit >>> 5) - this.starts[stripe];
+    this.words[place] |= 1 << (bit & 31);
+    this.pages[place >>> PAGE_BITS] = 1;
     this.change(stripe, Math.floor(row / this.shape.middle));
   }
 
@@ -111,6 +118,8 @@ export class Layout {
     }
     const into = to.placeOf(stripe, other);
     if (!addRow(this.words, this.placeOf(stripe, row), to.words, into, this.widthOf(stripe))) return false;
+    for (let page = into >>> PAGE_BITS; page <= (into + this.widthOf(stripe) - 1) >>> PAGE_BITS; page++)
+      to.pages[page] = 1;
     to.kinds[slot] = isComplete(to.words, into, to.bitsOf(stripe)) ? ALL : SOME;
     return true;
   }
@@ -277,7 +286,7 @@ export class Layout {
 
   /** Adds the square to one column of words of `to`. */
   private scatter(to: Layout, bits: number, m: number, word: number, column: number): void {
-    const { words, kinds, marks, shape } = to;
+    const { words, pages, kinds, marks, shape } = to;
     const width = to.widthOf(bits);
     const start = to.placeOf(bits, 0) + column - to.starts[bits];
     const first = word * WORD_BITS;
@@ -291,6 +300,7 @@ export class Layout {
       const was = words[at];
       if ((square[r] & ~was) === 0) continue;
       words[at] = was | square[r];
+      pages[at >>> PAGE_BITS] = 1;
       kinds[slot] = SOME;
       marks[bits * shape.outer + value] |= DIRTY;
     }
