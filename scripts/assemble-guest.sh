@@ -98,7 +98,7 @@ for name in \
 do
   mutant mainline $name
 done
-for name in df-not-cleared selectors-not-switched fs-base-not-saved; do
+for name in df-not-cleared flush-not-paid registers-not-cleared selectors-not-switched fs-base-not-saved; do
   mutant mainline $name HOSTILE_USER=1
 done
 for name in sp0-not-switched pti-stack-unmapped; do

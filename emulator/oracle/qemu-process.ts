@@ -1,6 +1,15 @@
 /** QEMU as a child process that waits for its debugger, with RAM in a file that both sides map or read. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +27,8 @@ export interface QemuProcess {
   readonly gdbSocket: string;
   /** Descriptor of the file that is the guest's RAM. */
   readonly ram: number;
+  /** CPU time of all its threads so far, in seconds. Linux only. */
+  cpuSeconds(): number;
   /** Ends QEMU and removes its files. Safe to call twice. */
   stop(): void;
 }
@@ -65,7 +76,16 @@ export async function startQemu(program: string, ramBytes: number): Promise<Qemu
     stop();
     throw error;
   }
-  return { gdbSocket, ram, stop };
+  return { gdbSocket, ram, stop, cpuSeconds: () => cpuSecondsOf(child.pid) };
+}
+
+/** The first number of a thread's schedstat is its time on a CPU, in nanoseconds. */
+function cpuSecondsOf(pid: number | undefined): number {
+  const tasks = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(tasks).map((task) => {
+    return Number(readFileSync(join(tasks, task, 'schedstat'), 'utf8').split(' ')[0]);
+  });
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e9;
 }
 
 function qemuArguments(ramFile: string, gdbSocket: string, ramBytes: number): string[] {

@@ -101,6 +101,18 @@ export class Qemu implements OracleMachine {
     await this.readState(state);
   }
 
+  /** Runs without single steps until RIP is at `va`. */
+  async runTo(va: bigint): Promise<void> {
+    await this.gdb.insertBreakpoint(va);
+    await this.gdb.continue();
+    await this.gdb.removeBreakpoint(va);
+  }
+
+  /** CPU time of all threads of the process so far, in seconds. */
+  cpuSeconds(): number {
+    return this.process.cpuSeconds();
+  }
+
   async writeRegister(name: string, value: bigint): Promise<void> {
     const { index, bytes } = this.register(name);
     const buffer = Buffer.alloc(8);

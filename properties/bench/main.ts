@@ -3,12 +3,14 @@
  * on this machine. One table, or one JSON object on standard output. Plain Node only: inside Jest a read of a global
  * costs a hundred times as much, and the numbers mean nothing.
  */
+import { inlineMore } from '../engine';
 import { alignedTable } from '../report/aligned-table';
 import { grouped } from '../report/numbers';
 import { machineName } from './machine';
-import { MEASUREMENTS } from './measurements';
+import { HAS_QEMU, MEASUREMENTS } from './measurements';
 import { measureAll, serve } from './processes';
 import { type Spread, spread } from './statistics';
+import { QEMU } from './system-call-loop';
 
 const LEAST_ROUNDS = 5;
 
@@ -47,7 +49,8 @@ function text({ command, machine, rounds, results }: Report): string {
   const heads = ['measurement', 'unit', 'min', 'median', 'max', 'of bare'];
   const table = alignedTable(heads, ['left', 'left', 'right', 'right', 'right', 'right'], rows);
   const how = `${rounds} interleaved rounds after a warm-up, each measurement in a process of its own, guest mainline`;
-  return [`$ ${command}`, machine, how, '', ...table].join('\n');
+  const absent = HAS_QEMU ? [] : ['', `${QEMU} cannot be run here: no row for it`];
+  return [`$ ${command}`, machine, how, '', ...table, ...absent].join('\n');
 }
 
 /** Three significant digits where there are not more before the point. */
@@ -78,6 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
   console.log(args.includes('--json') ? JSON.stringify(result, undefined, 2) : text(result));
 }
 
+inlineMore();
 const [flag, number] = process.argv.slice(2);
 if (flag === '--measurement') serve(Number(number));
 else

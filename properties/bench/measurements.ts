@@ -4,19 +4,24 @@
  * makes a system call, which returns by SYSRET, for ever.
  */
 import { NULL_OBSERVER } from '../../emulator/observer';
-import { CPL, ICOUNT } from '../../emulator/registers';
+import { qemuVersion } from '../../emulator/oracle/qemu-process';
+import { ICOUNT } from '../../emulator/registers';
 import { campaignRun } from '../campaign/run';
 import { Subject } from '../campaign/subject';
 import { designImage } from '../designs/images';
-import { Coverage, sweep } from '../exploration/sweep';
+import { Coverage, SCENARIOS, sweep } from '../exploration/sweep';
 import { bootGuest, type Guest } from '../monitor/guest';
+import { emulatorSpeed, QEMU, qemuSpeed } from './system-call-loop';
+
+/** Measures once, in the unit of its measurement. */
+export type Round = () => number | Promise<number>;
 
 interface Measurement {
   readonly name: string;
   readonly unit: string;
   readonly better: 'more' | 'less';
   /** Done once in a process of its own, before the first round. */
-  prepare(): () => number;
+  prepare(): Round | Promise<Round>;
 }
 
 const DESIGN = 'mainline';
@@ -29,6 +34,7 @@ const WORDS_PER_SNAPSHOT = 64;
 const RUNS = 8;
 /** Enough that compiling the code is a small part of a round. */
 const WALKS = 400;
+const SWEEPS = 40;
 const CPU = 0;
 
 function guest(): Guest {
@@ -173,25 +179,35 @@ const sweepSystemCall: Measurement = {
   better: 'less',
   prepare() {
     const { system } = new Subject({ design: DESIGN });
+    const systemCall = SCENARIOS.slice(0, 1);
     return () => {
       const taken = seconds(() => {
-        const { failure } = sweep(system, new Coverage(), returnedToUser(system.guest));
-        if (failure !== undefined) throw new Error(`expected ${DESIGN} to hold, found: ${failure.failure?.message}`);
+        for (let i = 0; i < SWEEPS; i++) {
+          const { failure } = sweep(system, new Coverage(), () => false, systemCall);
+          if (failure !== undefined) throw new Error(`expected ${DESIGN} to hold, found: ${failure.failure?.message}`);
+        }
       });
-      return taken * 1e3;
+      return (taken / SWEEPS) * 1e3;
     };
   },
 };
 
-/** Ends a sweep when its first scenario, the system call, is back in user mode. */
-function returnedToUser({ machine }: Guest): () => boolean {
-  let entered = false;
-  return () => {
-    const user = machine.cpus[CPU].r[CPL] === 3;
-    entered ||= !user;
-    return entered && user;
-  };
-}
+const loop: Measurement = {
+  name: 'system calls without PCID, all properties',
+  unit: 'MIPS of CPU time',
+  better: 'more',
+  prepare: emulatorSpeed,
+};
+
+const qemuLoop: Measurement = {
+  name: 'system calls without PCID, QEMU TCG',
+  unit: 'MIPS of CPU time',
+  better: 'more',
+  prepare: qemuSpeed,
+};
+
+/** Absent where QEMU cannot be run. */
+export const HAS_QEMU = qemuVersion(QEMU) !== undefined;
 
 export const MEASUREMENTS: readonly Measurement[] = [
   bare,
@@ -201,4 +217,6 @@ export const MEASUREMENTS: readonly Measurement[] = [
   fuzz,
   walks,
   sweepSystemCall,
+  loop,
+  ...(HAS_QEMU ? [qemuLoop] : []),
 ];

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { MEASUREMENTS } from './measurements';
+import { MEASUREMENTS, type Round } from './measurements';
 
 /** Rounds before the first that counts: the engine compiles what is hot. */
 const WARM_UP = 2;
@@ -39,15 +39,15 @@ async function ask(child: ChildProcess): Promise<number> {
 
 /** The child's side: one measurement, a round for each message. */
 export function serve(number: number): void {
-  let round: (() => number) | undefined;
-  process.on('message', () => {
-    process.send?.(answer());
-  });
+  let round: Round | undefined;
+  process.on('message', () => void answer().then((found) => process.send?.(found)));
+  // What a measurement has started ends with it.
+  process.on('disconnect', () => process.exit());
 
-  function answer(): Answer {
+  async function answer(): Promise<Answer> {
     try {
-      round ??= MEASUREMENTS[number].prepare();
-      return { value: round() };
+      round ??= await MEASUREMENTS[number].prepare();
+      return { value: await round() };
     } catch (error) {
       return { error: `${MEASUREMENTS[number].name}: ${error instanceof Error ? error.message : String(error)}` };
     }

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** The program that `pti-check` is: one command line in a process of its own. */
+import { inlineMore } from '../engine';
 import { runCommandLine } from './command-line';
+
+inlineMore();
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', () => process.exit());

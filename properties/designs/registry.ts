@@ -87,6 +87,8 @@ export const MUTANTS: readonly Mutant[] = [
     'nmi-never-unblocked': 'nmi-is-delivered',
     'recursive-fault': 'nesting-is-bounded',
     'df-not-cleared': 'flags-are-clear-at-body',
+    'flush-not-paid': 'noflush-is-safe',
+    'registers-not-cleared': 'registers-are-cleared',
     'iopl-from-frame': 'user-flags-are-safe',
     'flush-wait-with-if-off': 'no-deadlock',
     'task-stack-reused-early': 'live-frames-are-untouched',

@@ -33,8 +33,11 @@ export const USER_GS = 4;
 export const INTERRUPTS = 5;
 /** After the last instruction: the stack that rsp is in (model/kinds.ts). */
 export const STACK = 6;
-/** The innermost context is on its way to its body. */
+/** The innermost context is on its way to its body: 0 if not, and else how far it is. */
 export const ENTERING = 7;
+/** Of ENTERING: no branch has led out of entry text yet, or one has. */
+export const BY_ENTRY_TEXT = 1,
+  BEYOND_ENTRY_TEXT = 2;
 /** The NMI handler of the manifest runs: its return address slot, as the rsp after its return; 0 if it does not run. */
 export const HANDLER_RSP_LO = 8;
 /** High word of HANDLER_RSP_LO. */
@@ -65,8 +68,10 @@ export const HANDS_OVER = 17;
 export const ENVIRONMENT = 19;
 /** An NMI was delivered while no NMI context was open, and the handler has not begun since. */
 export const NMI_OWED = 20;
+/** The PCIDs whose user half was to be flushed at some time, and was not since, a bit each (S15). */
+export const FLUSH_OWED = 21;
 /** Words of each CPU. */
-export const CPU_WORDS = 21;
+export const CPU_WORDS = 22;
 
 // Words of a thread.
 /** Open contexts of the thread. */

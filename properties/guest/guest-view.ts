@@ -70,6 +70,8 @@ export interface GuestView {
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly (number | undefined)[];
+  /** By CPU, the 16 bits that say which user PCIDs are to be flushed; empty where that is not known (S15). */
+  readonly flushMaskPa: readonly number[];
   /** Words that say that a task has ended; empty where the image has none. */
   readonly endedPa: readonly number[];
   /** What the view itself remembers of threads: a mark saves it and a rollback restores it. */
@@ -95,6 +97,10 @@ export interface GuestView {
   /** Undefined where it is not known: then a user table is not judged. */
   allowedInUserTables(): readonly AllowedPages[] | undefined;
 
+  /** General registers that entry text clears, or gives another value, before it hands over (S26). */
+  readonly clearedRegisters: readonly number[];
+  /** The assembler of the entry paths, and thunks that it may go through. */
+  isEntryText(va: number): boolean;
   /** Code that may be instrumented. */
   isText(va: number): boolean;
   /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */

@@ -3,11 +3,12 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
-import { TR_BASE } from '../../emulator/registers';
+import { R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDX, TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
 import { externalVectors } from './external-vectors';
 import type { AllowedPages, GuestBounds, GuestView } from './guest-view';
+import { LastAnswers } from './last-answers';
 import type { AllowedPageKind, Manifest, Range } from './manifest';
 import { abstractStack, regionOf, type StackRegion, stackRegions } from './regions';
 
@@ -16,30 +17,10 @@ const TSS_RSP0 = 4;
 const PAGE_MASK = 0xfffff000 | 0;
 
 const READ_ONLY_KINDS: readonly AllowedPageKind[] = ['idt', 'gdt'];
+/** What is in rax, rsi and rdi then is nobody's promise. */
+const CLEARED = [RBX, RCX, RDX, RBP, R8, R9, R10, R11, R12, R13, R14, R15];
 /** An entry that takes longer is stuck. */
 const ENTRY_LIMIT = 4096;
-
-/** Answers a question about a pointer that is asked much more often than the pointer changes. */
-class LastAnswers {
-  private readonly pointers: Float64Array;
-  private readonly answers: Int32Array;
-  private readonly ask: (pointer: number, owner: number) => number;
-
-  /** `ask` may depend on its arguments and on what never changes. */
-  constructor(owners: number, ask: (pointer: number, owner: number) => number) {
-    this.pointers = new Float64Array(owners).fill(Number.NaN);
-    this.answers = new Int32Array(owners);
-    this.ask = ask;
-  }
-
-  of(owner: number, pointer: number): number {
-    if (this.pointers[owner] !== pointer) {
-      this.pointers[owner] = pointer;
-      this.answers[owner] = this.ask(pointer, owner);
-    }
-    return this.answers[owner];
-  }
-}
 
 export class ManifestView implements GuestView {
   readonly machine: Machine;
@@ -53,6 +34,7 @@ export class ManifestView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
+  readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
   readonly state = new Int32Array(0);
   /** Physical addresses of the words that the abstraction reads. */
@@ -68,6 +50,7 @@ export class ManifestView implements GuestView {
   /** Vector that the harness raises as the timer; undefined where the image takes no external interrupt. */
   readonly timerVector: number | undefined;
   readonly sp2Pa: readonly (number | undefined)[];
+  readonly flushMaskPa: readonly number[];
   private readonly mms: readonly number[];
   private readonly allMms: readonly number[];
   private sp0Places: number[] = [];
@@ -115,6 +98,9 @@ export class ManifestView implements GuestView {
     this.stacksKnown = manifest.unknownStacks.length === 0;
     this.mms = perThread.slice(0, bounds.tasks).map((t) => this.addressSpace(t));
     this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
+    const { flushMaskOffset } = manifest;
+    this.flushMaskPa =
+      flushMaskOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + flushMaskOffset));
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
   }
 
@@ -223,6 +209,11 @@ export class ManifestView implements GuestView {
     return this.allMms;
   }
 
+  isEntryText(va: number): boolean {
+    const { entryText } = this.manifest;
+    return va >= entryText.start && va < entryText.end;
+  }
+
   isText(va: number): boolean {
     const { text } = this.manifest;
     return va >= text.start && va < text.end;
@@ -239,18 +230,14 @@ export class ManifestView implements GuestView {
   allowedInUserTables(): readonly AllowedPages[] | undefined {
     const { allowedPages, entryText, noinstrText, unknownStacks } = this.manifest;
     if (allowedPages === undefined || unknownStacks.includes('pti')) return undefined;
-    const pages = (name: string, { start, end }: Range, readOnly: boolean, mm = -1) => ({
-      name,
-      start,
-      end,
-      readOnly,
-      mm,
-    });
+    const pages = (name: string, range: Range, readOnly: boolean, mm = -1) => ({ ...range, name, readOnly, mm });
     return [
       pages('entry text', entryText, true),
       pages('noinstr text', noinstrText, true),
       ...[...allowedPages].map(([name, range]) => pages(name, range, READ_ONLY_KINDS.includes(name))),
-      ...this.regions.filter(({ kind }) => kind === PTI).map((r) => pages(r.name, r, false, this.mmOf(r.thread))),
+      ...this.regions
+        .filter(({ kind }) => kind === PTI)
+        .map((r) => pages(r.name, { start: r.start, end: r.end }, false, this.mmOf(r.thread))),
     ];
   }
 

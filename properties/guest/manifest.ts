@@ -64,6 +64,8 @@ export interface Manifest {
   readonly currentOffset: number;
   readonly topOffset: number | undefined;
   readonly sp2Offset: number | undefined;
+  /** Of a word with a bit for each kernel PCID: its user half is to be flushed when it is next loaded. */
+  readonly flushMaskOffset: number | undefined;
   readonly text: Range;
   readonly entryText: Range;
   readonly noinstrText: Range;
@@ -238,6 +240,7 @@ export function readManifest(image: ElfImage): Manifest {
     currentOffset: read.required('manifest.percpu.current'),
     topOffset: read.optional('manifest.percpu.top_of_stack'),
     sp2Offset: read.optional('manifest.percpu.sp2'),
+    flushMaskOffset: read.value('manifest.percpu.flush_mask'),
     text: read.section('.text'),
     entryText: read.section('.entry.text'),
     noinstrText: read.section('.noinstr.text'),

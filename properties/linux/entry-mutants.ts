@@ -10,6 +10,7 @@ import { sweepExcursion } from './event-sweep';
 import type { ExcursionName } from './excursions';
 import type { KernelSystem } from './kernel-system';
 import type { KernelText } from './kernel-text';
+import { runAtRandom } from './random-run';
 import type { SweptCode } from './swept-code';
 
 /** An instruction that can be left out, and the excursions that would notice. */
@@ -45,10 +46,15 @@ const WITHOUT_EFFECT = /^(nop[lw]?|endbr64|xchg %ax,%ax|data16)( |$)/;
 /** An excursion of a mutant does not end if it takes this many times its length, and this many boundaries more. */
 const TIMES_AS_LONG = 2,
   BOUNDARIES_MORE = 60_000;
-/** Of the shortest excursions every boundary is swept. */
-const MOST_SWEPT = 3;
+/** So many of the shortest excursions are tried in all rounds, with ticks, and with an event at every boundary. */
+const MOST_TRIED = 3;
 /** Longer excursions are run only by themselves. */
-const LONGEST_SWEPT = 20_000;
+const LONGEST_TRIED = 60_000;
+/** Rounds of the program: in each it puts something else into RFLAGS. */
+const ROUNDS = [0, 1, 2, 3];
+/** Random runs of a critical instruction, and instructions that retire in each. */
+const RANDOM_RUNS = 20,
+  INSTRUCTIONS_AT_RANDOM = 800_000;
 
 /** Entry code, and the function that goes from one task's stack to another's. */
 export function mutatedExtents(code: Pick<KernelCode, 'entry' | 'switchTo'>, text: KernelText): MutatedExtent[] {
@@ -108,33 +114,69 @@ function byAddress(
 
 /**
  * Leaves the instruction out and asks: the excursions that execute it, one after the other by themselves; then the
- * shortest of all that execute it, with an event at every boundary. The system is in the state after the boot, and is
- * again afterwards.
+ * shortest of them in all rounds, and with an event at every boundary; and where it is critical random runs. The system
+ * is in the state after the boot, and is again afterwards.
  */
 export function tryMutant(system: KernelSystem, code: SweptCode, text: KernelText, mutant: EntryMutant): MutantVerdict {
-  const { va } = mutant;
+  const { va, own, inEvents } = mutant;
   const mark = system.mark();
   text.leaveOut(va, mutant.length);
-  const killed = killedAlone(system, mutant) ?? killedInSweep(system, code, mutant);
+  const tried = [...own, ...inEvents].filter(({ length }) => length <= LONGEST_TRIED).slice(0, MOST_TRIED);
+  const killed =
+    killedAlone(system, va, own) ??
+    killedAlone(system, va, inAllRounds(tried)) ??
+    killedInSweep(system, code, tried) ??
+    (mutant.critical ? killedAtRandom(system, va, tried) : undefined);
   system.rollback(mark);
   system.release(mark);
   return { va, killed };
 }
 
-function killedAlone(system: KernelSystem, mutant: EntryMutant): MutantVerdict['killed'] {
-  for (const excursion of mutant.own) {
-    const { name, round } = excursion;
-    const most = TIMES_AS_LONG * excursion.length + BOUNDARIES_MORE;
-    const { complete, violation } = runAlone(system, { name, round }, most);
+function inAllRounds(excursions: readonly CoveringExcursion[]): CoveringExcursion[] {
+  return excursions.flatMap((excursion) => ROUNDS.map((round) => ({ ...excursion, round })));
+}
+
+function killedAlone(
+  system: KernelSystem,
+  va: number,
+  excursions: readonly CoveringExcursion[],
+): MutantVerdict['killed'] {
+  for (const { name, round, length } of excursions) {
+    const { complete, violation } = runAlone(system, { name, round }, TIMES_AS_LONG * length + BOUNDARIES_MORE);
     if (violation !== undefined) return { property: violation.property, excursion: name, rip: violation.rip };
-    if (!complete) return { property: 'excursion-ends', excursion: name, rip: mutant.va };
+    if (!complete) return { property: 'excursion-ends', excursion: name, rip: va };
   }
   return undefined;
 }
 
-function killedInSweep(system: KernelSystem, code: SweptCode, mutant: EntryMutant): MutantVerdict['killed'] {
-  const candidates = [...mutant.own, ...mutant.inEvents].filter(({ length }) => length <= LONGEST_SWEPT);
-  for (const { name, round } of candidates.slice(0, MOST_SWEPT)) {
+/**
+ * What is wrong with a stack shows when another task gets the CPU, which takes time: from an excursion on the program
+ * runs through the next ones, with NMIs and ticks of the timer at random moments.
+ */
+function killedAtRandom(
+  system: KernelSystem,
+  va: number,
+  excursions: readonly CoveringExcursion[],
+): MutantVerdict['killed'] {
+  for (let run = 0; run < RANDOM_RUNS && excursions.length > 0; run++) {
+    const { name, round } = excursions[run % excursions.length];
+    const start = system.mark();
+    system.perform({ action: 'excursion', name, round });
+    runAtRandom(system.linux, system, { seed: `${va} ${run}`, instructions: INSTRUCTIONS_AT_RANDOM });
+    const { violation } = system;
+    system.rollback(start);
+    system.release(start);
+    if (violation !== undefined) return { property: violation.property, excursion: name, rip: violation.rip };
+  }
+  return undefined;
+}
+
+function killedInSweep(
+  system: KernelSystem,
+  code: SweptCode,
+  excursions: readonly CoveringExcursion[],
+): MutantVerdict['killed'] {
+  for (const { name, round } of excursions) {
     const { failures } = sweepExcursion(system, code, { name, round }, () => false, 1);
     if (failures.length > 0) return { property: failures[0].property, excursion: name, rip: failures[0].rip };
   }

@@ -33,6 +33,8 @@ export const EXCURSION_WORDS: Readonly<Record<string, string>> = {
   single_step: '#DB of a single step',
   fpu_error: '#MF',
   sigreturn: 'signal and rt_sigreturn',
+  sigreturn_other_rcx: 'rt_sigreturn with RCX other than RIP',
+  sigreturn_other_r11: 'rt_sigreturn with R11 other than RFLAGS',
   sigreturn_resume_flag: 'rt_sigreturn with RF',
   sigreturn_trap_flag: 'rt_sigreturn with TF',
   sigreturn_direction_flag: 'rt_sigreturn with DF',

@@ -9,7 +9,24 @@ import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import { type KernelOffsets, readOffsets, TSS_WORDS } from '../../emulator/linux/image/kernel-offsets';
 import type { Machine } from '../../emulator/machine';
-import { RIP, RSP, TR_BASE } from '../../emulator/registers';
+import {
+  R8,
+  R9,
+  R10,
+  R11,
+  R12,
+  R13,
+  R14,
+  R15,
+  RBP,
+  RBX,
+  RCX,
+  RDX,
+  RIP,
+  RSI,
+  RSP,
+  TR_BASE,
+} from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, FOREIGN, USER } from '../../model/kinds';
 import type { AllowedPages, GuestBounds, GuestView, Places, SystemFacts } from '../guest/guest-view';
@@ -27,6 +44,8 @@ const ROOTS_STRIDE = 8192;
 const ENTRY_LIMIT = 5_000_000;
 /** Six registers and the return address (struct inactive_task_frame). */
 const SWITCH_FRAME_BYTES = 56;
+/** CLEAR_REGS of arch/x86/entry/calling.h. rsi may have the number of a system call or an error code by then. */
+const CLEARED = [RBX, RCX, RDX, RSI, RBP, R8, R9, R10, R11, R12, R13, R14, R15];
 /** No `__switch_to_asm` is longer. */
 const SWITCH_BYTES = 128;
 
@@ -40,10 +59,12 @@ export class LinuxView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
+  readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];
+  readonly flushMaskPa: readonly number[];
   readonly endedPa: readonly number[] = [];
   readonly threadspPa: readonly number[];
   readonly threadspVa: readonly number[];
@@ -80,6 +101,9 @@ export class LinuxView implements GuestView {
     this.currentPa = this.perCpu.map((base) => memory.near(base + currentTask));
     this.topPa = this.perCpu.map((base) => memory.near(base + topOfStack));
     this.sp2Pa = this.perCpu.map((base) => memory.near(base + tss + TSS_WORDS.sp2));
+    const { userPcidFlushMask } = this.offsets.perCpu;
+    this.flushMaskPa =
+      userPcidFlushMask === undefined ? [] : this.perCpu.map((base) => memory.near(base + userPcidFlushMask));
     this.sp0s = machine.cpus.map(({ r }) => this.physical(toVa(r[TR_BASE], r[TR_BASE + 1]) + TSS_WORDS.sp0));
     const running = memory.pointerAt(this.currentPa[0]);
     this.layout = new TaskLayout(memory, image, this.offsets, running, memory.pointerAt(this.topPa[0]));
@@ -148,6 +172,11 @@ export class LinuxView implements GuestView {
 
   allowedInUserTables(): readonly AllowedPages[] {
     return allowedInUserTables(this.machine, this.kernel, this.offsets, this.perCpu);
+  }
+
+  isEntryText(va: number): boolean {
+    const kind = this.code.kindAt(va);
+    return kind === 'entry' || kind === 'thunk';
   }
 
   isText(va: number): boolean {

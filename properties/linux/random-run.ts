@@ -33,15 +33,15 @@ export function quietenNmis(linux: LinuxMachine, image: KernelImage, { view }: M
  */
 export function runAtRandom(
   linux: LinuxMachine,
-  { monitor }: MonitoredKernel,
+  judge: { readonly violation: unknown },
   { seed, instructions }: RandomRun,
 ): number {
   const { machine, platform, interleaving } = linux;
   const draw = randomStream(seed);
   const before = platform.retired();
-  while (monitor.violation === undefined && platform.retired() - before < instructions) {
+  while (judge.violation === undefined && platform.retired() - before < instructions) {
     const end = interleaving.run(1 + Math.floor(draw() * 2 * BETWEEN_EVENTS));
-    if (monitor.violation !== undefined) break;
+    if (judge.violation !== undefined) break;
     if (end === 'asleep' || end === 'shutdown') throw new Error(`expected a CPU that goes on, found all ${end}`);
     const event = draw();
     const c = Math.floor(draw() * machine.cpus.length);

@@ -56,7 +56,9 @@ if (folder === '') {
       const { linux, kernel, verdict } = observed(file);
       for (const seed of SEEDS) {
         const mark = linux.machine.mark();
-        expect(runAtRandom(linux, kernel, { seed, instructions: INSTRUCTIONS })).toBeGreaterThanOrEqual(INSTRUCTIONS);
+        expect(runAtRandom(linux, kernel.monitor, { seed, instructions: INSTRUCTIONS })).toBeGreaterThanOrEqual(
+          INSTRUCTIONS,
+        );
         expect([seed, verdict()]).toEqual([seed, 'holds']);
         linux.machine.rollback(mark);
         kernel.monitor.forget();
@@ -87,7 +89,7 @@ if (folder === '') {
       const mark = linux.machine.mark();
       for (const seed of SEEDS) {
         memory.writeBytes(gate + at, new Uint8Array(TO_OWN_STACK.length).fill(NOP));
-        runAtRandom(linux, kernel, { seed, instructions: INSTRUCTIONS });
+        runAtRandom(linux, kernel.monitor, { seed, instructions: INSTRUCTIONS });
         expect([seed, verdict()]).toEqual([seed, expect.stringMatching(/^S9 at __switch_to_asm.*in entry\(c/)]);
         linux.machine.rollback(mark);
         kernel.monitor.forget();

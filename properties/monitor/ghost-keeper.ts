@@ -17,6 +17,7 @@ import {
   ICOUNT,
   NMI_BLOCKED,
   NMI_PENDING,
+  RIP,
   RSP,
   VEC_NMI,
 } from '../../emulator/registers';
@@ -36,6 +37,8 @@ import {
   snapshot,
 } from '../ghost/contexts';
 import {
+  BEYOND_ENTRY_TEXT,
+  BY_ENTRY_TEXT,
   CR3_IN_RSP,
   CTX_BODY,
   CTX_CR2_HI,
@@ -121,6 +124,14 @@ export class GhostKeeper {
     this.words[at + CTX_BODY] = 1;
     if (this.words[at + CTX_KIND] === NMI && this.words[at + CTX_FROM_USER] === 0) endFrame(this.words, at);
     this.words[g + ENTERING] = 0;
+  }
+
+  /** A branch of the innermost context is the first one out of entry text. */
+  leavesEntryText(cpu: Cpu, g: number): boolean {
+    if (this.words[g + ENTERING] !== BY_ENTRY_TEXT) return false;
+    if (this.view.isEntryText(toVa(cpu.r[RIP], cpu.r[RIP + 1]))) return false;
+    this.words[g + ENTERING] = BEYOND_ENTRY_TEXT;
+    return true;
   }
 
   nmiHandlerReached(g: number): boolean {

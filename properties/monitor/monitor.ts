@@ -9,17 +9,9 @@
  * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
  * several properties that are violated at one moment the lowest number is reported.
  */
-import { Mnemonic } from 'iced-x86';
+import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
-import {
-  type MicroOp,
-  OP_BRANCH,
-  OP_CONTROL,
-  OP_GS,
-  OP_WRITES_RSP,
-  WITHOUT_EXECUTING,
-  WITHOUT_RETIRED,
-} from '../../emulator/micro-op';
+import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import { CPL, NMI_PENDING, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
@@ -42,11 +34,11 @@ import type { Scene } from '../safety/scene';
 import { type Checks, checksOf } from './checks';
 import { codeTag, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED, TAG_USER_ACCESS } from './code-tags';
 import { GhostKeeper } from './ghost-keeper';
+import { callsToSpare, NOTEWORTHY } from './noteworthy';
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
-
-/** Instructions after which there is something to look at; the rest only move data. */
-const NOTEWORTHY = OP_CONTROL | OP_WRITES_RSP | OP_BRANCH;
+const { Mov_cr_r64 } = Code;
+const CR3_NUMBER = 3;
 
 export class Monitor<V extends GuestView = ManifestView> implements Observer, Scene {
   readonly view: V;
@@ -140,11 +132,8 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     return codeTag(this.view, va);
   }
 
-  /** Almost every instruction only moves data: there is nothing to ask of it, unless somebody asks after each. */
   unobserved({ tag, flags }: MicroOp): number {
-    if (this.asksAlways) return 0;
-    const executing = tag === TAG_OTHER && (flags & (OP_GS | OP_CONTROL)) === 0 ? WITHOUT_EXECUTING : 0;
-    return (flags & NOTEWORTHY) === 0 ? executing | WITHOUT_RETIRED : executing;
+    return this.asksAlways ? 0 : callsToSpare(tag, flags);
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
@@ -196,17 +185,24 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     if ((flags & NOTEWORTHY) === 0 && cpu.r[NMI_PENDING] === 0 && !this.asksAlways) return;
     this.moment();
     const g = this.ghost.cpu(cpu.index);
-    if ((flags & OP_BRANCH) !== 0 && cpu.r[CPL] === 0) this.branched(cpu, op);
+    if ((flags & OP_BRANCH) !== 0 && cpu.r[CPL] === 0) this.branched(cpu, op, g);
     if ((flags & (OP_CONTROL | OP_WRITES_RSP)) !== 0) this.environmentChanged(cpu, op, g);
     for (const { property, ask } of this.checks.retired) this.judge(property, cpu, ask(this, cpu, op));
     if (cpu.r[NMI_PENDING] === 0) this.words[g + SINCE_PENDING] = 0;
     else for (const { property, ask } of this.checks.nmiPending) this.judge(property, cpu, ask(this, cpu));
   }
 
-  private branched(cpu: Cpu, op: MicroOp): void {
+  private branched(cpu: Cpu, op: MicroOp, g: number): void {
+    if (this.words[g + ENTERING] !== 0) this.entering(cpu, g);
     for (const { property, ask } of this.checks.branched) this.judge(property, cpu, ask(this, cpu));
     if (op.mnemonic !== Ret) return;
     for (const { property, ask } of this.checks.functionReturned) this.judge(property, cpu, ask(this, cpu));
+  }
+
+  /** A branch of a context on its way to its body. */
+  private entering(cpu: Cpu, g: number): void {
+    if (!this.keeper.leavesEntryText(cpu, g)) return;
+    for (const { property, ask } of this.checks.entryTextLeft) this.judge(property, cpu, ask(this, cpu));
   }
 
   /** After an instruction that writes rsp, CR3, GS, IF or CPL. */
@@ -223,6 +219,8 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
       case Mov:
       case Pop:
         if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
+        else if (op.icedCode === Mov_cr_r64 && op.d === CR3_NUMBER)
+          for (const { property, ask } of this.checks.cr3Written) this.judge(property, cpu, ask(this, cpu, op));
         break;
       default:
         break;

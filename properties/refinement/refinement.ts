@@ -105,14 +105,22 @@ export class Refinement {
 
   /** Judges the boundary that CPU `c` has just reached. */
   check(m: Monitor, c: number): AbstractStep {
-    if (m.touchedBeyond || !refreshKey(m, this.next, c)) {
-      const wrong = this.abstract(m);
-      if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
-    }
+    const wrong = this.look(m, c);
+    if (wrong !== undefined) return { kind: 'diverged', divergence: wrong };
     if (this.next.equals(this.held)) return STUTTER;
     const step = this.judge(c);
     if (step.kind === 'transition') this.held.words.set(this.next.words);
     return step;
+  }
+
+  /** Is the boundary that CPU `c` has just reached no stutter? For whoever goes back to before it in any case. */
+  isChange(m: Monitor, c: number): boolean {
+    return this.look(m, c) !== undefined || !this.next.equals(this.held);
+  }
+
+  /** Brings the machine's abstract state up to date after a boundary of CPU `c`. */
+  private look(m: Monitor, c: number): Divergence | undefined {
+    return m.touchedBeyond || !refreshKey(m, this.next, c) ? this.abstract(m) : undefined;
   }
 
   /**

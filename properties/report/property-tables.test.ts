@@ -5,6 +5,8 @@ import { designImage } from '../designs/images';
 import { DESIGNS, MUTANTS } from '../designs/registry';
 import { bootGuest } from '../monitor/guest';
 import { PROPERTIES } from '../safety/index';
+import { NOFLUSH_IS_SAFE } from '../safety/noflush-is-safe';
+import type { BuiltInProperty } from '../safety/property';
 import { USER_TABLE_IS_MINIMAL } from '../safety/user-table-is-minimal';
 import { PROPERTY_TABLES, withPropertyTables } from './property-tables';
 
@@ -20,8 +22,13 @@ test.each(PROPERTIES.map(({ slug, mutant }) => [slug, mutant]))('%s is violated 
 });
 
 test('the moments that are made for a machine are the documented ones', () => {
-  const image = designImage('mainline');
-  const { moments } = USER_TABLE_IS_MINIMAL;
-  if (image === undefined || typeof moments !== 'function') throw new Error('expected an image, and moments of a view');
-  expect(Object.keys(moments(bootGuest(image).view))).toEqual(['booted', 'storedToTable']);
+  const momentsFor = ({ moments }: BuiltInProperty, id: string) => {
+    const image = designImage(id);
+    if (image === undefined || typeof moments !== 'function') throw new Error('expected an image, moments of a view');
+    return Object.keys(moments(bootGuest(image).view));
+  };
+  expect(momentsFor(USER_TABLE_IS_MINIMAL, 'mainline')).toEqual(['booted', 'storedToTable']);
+  // Asked of images that say where the mask is.
+  expect(momentsFor(NOFLUSH_IS_SAFE, 'mainline')).toEqual([]);
+  expect(momentsFor(NOFLUSH_IS_SAFE, 'mainline+flush-not-paid')).toEqual(['gsAccessed', 'cr3Written']);
 });

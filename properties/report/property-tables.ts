@@ -16,15 +16,18 @@ function definitions(): string {
 }
 
 /** The moments at which a property asks, whatever image it is asked about. */
-function judged({ moments, alsoJudged }: BuiltInProperty): string {
-  const asked = typeof moments === 'function' ? STATEFUL : (Object.keys(moments) as Moment[]);
+function judged({ slug, moments, alsoJudged }: BuiltInProperty): string {
+  const asked = typeof moments === 'function' ? STATEFUL[slug] : (Object.keys(moments) as Moment[]);
   const order = Object.keys(MOMENTS);
   const phrases = asked.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)).map((moment) => MOMENTS[moment]);
   return [...phrases, ...(alsoJudged === undefined ? [] : [alsoJudged])].join('; ');
 }
 
-/** S12 makes its checks for a machine; these are their moments. */
-const STATEFUL: readonly Moment[] = ['booted', 'storedToTable'];
+/** Properties that make their checks for a machine; these are their moments. */
+const STATEFUL: Readonly<Record<string, readonly Moment[]>> = {
+  'noflush-is-safe': ['gsAccessed', 'cr3Written'],
+  'user-table-is-minimal': ['booted', 'storedToTable'],
+};
 
 /** When it is judged, in the model or not, and what violates it. */
 function judgements(): string {

@@ -14,7 +14,9 @@ import { NMI_IS_DELIVERED } from './nmi-is-delivered';
 import { NMI_IS_KEPT } from './nmi-is-kept';
 import { NO_DEADLOCK } from './no-deadlock';
 import { NO_DOUBLE_FAULT } from './no-double-fault';
+import { NOFLUSH_IS_SAFE } from './noflush-is-safe';
 import type { BuiltInProperty, Property } from './property';
+import { REGISTERS_ARE_CLEARED } from './registers-are-cleared';
 import { RESUME_IS_EXACT } from './resume-is-exact';
 import { SCHEDULED_OUT_ON_OWN_STACK } from './scheduled-out-on-own-stack';
 import { STACK_IS_LEGAL } from './stack-is-legal';
@@ -35,12 +37,14 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
   SCHEDULED_OUT_ON_OWN_STACK,
   ENTRY_STACK_IS_COHERENT,
   USER_TABLE_IS_MINIMAL,
+  NOFLUSH_IS_SAFE,
   NMI_IS_KEPT,
   FAST_RETURN_IS_CANONICAL,
   NO_DOUBLE_FAULT,
   INTERRUPTS_OFF_IN_WINDOW,
   FLAGS_ARE_CLEAR_AT_BODY,
   USER_FLAGS_ARE_SAFE,
+  REGISTERS_ARE_CLEARED,
   ENTRY_TERMINATES,
   NMI_IS_DELIVERED,
   NESTING_IS_BOUNDED,

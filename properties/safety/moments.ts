@@ -26,6 +26,8 @@ export interface Moments {
   readonly fetched?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
   /** Before the first fetch of `.text` in a context. */
   readonly bodyReached?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After the first branch of a context that leads out of entry text. */
+  readonly entryTextLeft?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the NMI handler's first instruction. */
   readonly nmiHandlerReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the first instruction of the panic. */
@@ -34,6 +36,8 @@ export interface Moments {
   readonly userMemoryAccessed?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before each %gs-relative instruction at CPL0. */
   readonly gsAccessed?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After each write of CR3 by MOV; `op` says from which register. */
+  readonly cr3Written?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
   /** Before SYSRET. */
   readonly sysretReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before each implicit stack access at CPL0. `lo` and `hi` are the words of the lowest address. */
@@ -91,6 +95,7 @@ export const MOMENTS: Readonly<Record<Moment, string>> = {
   userMemoryAccessed: 'before each access to user memory (exception table)',
   nmiHandlerReached: "before the NMI handler's first instruction",
   bodyReached: 'before the first fetch of `.text` in a context',
+  entryTextLeft: 'after the first branch of a context that leads out of entry text',
   gsAccessed: 'before each %gs-relative instruction at CPL0',
   sysretReached: 'before SYSRET',
   stackAccessed: 'before each implicit stack access at CPL0',
@@ -102,6 +107,7 @@ export const MOMENTS: Readonly<Record<Moment, string>> = {
   delivered: 'after each delivery',
   shutDown: 'at a shutdown',
   retired: 'after each instruction',
+  cr3Written: 'after each write of CR3 by MOV',
   branched: 'after each branch at CPL0',
   functionReturned: 'after each RET at CPL0',
   threadSwitched: 'at each load of rsp from the threadsp of another thread',

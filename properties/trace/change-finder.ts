@@ -60,7 +60,10 @@ export class ChangeFinder {
     return { kind: 'none', why: `nothing changed in ${limit} instructions` };
   }
 
-  /** Runs a CPU past its next change, or for `limit` boundaries; answers the boundaries before that. */
+  /**
+   * Runs a CPU past its next change, or for `limit` boundaries; answers the boundaries before that. Which change it is
+   * nobody asks: the caller goes back.
+   */
   stutters(c: number, limit: number): number {
     const { machine, monitor } = this.guest;
     let length = 0;
@@ -71,7 +74,7 @@ export class ChangeFinder {
       this.instructions += machine.boundaries;
       length += machine.boundaries;
       if (monitor.violation !== undefined) return length - 1;
-      if (result !== SHUTDOWN && monitor.touched && this.judge(c) !== undefined) return length - 1;
+      if (result !== SHUTDOWN && monitor.touched && this.isChange(c)) return length - 1;
       if (result === HALTED) this.waiting.begin(c);
     }
     return length;
@@ -120,6 +123,13 @@ export class ChangeFinder {
         this.diverged = { kind: 'diverged', ...step.divergence };
         return this.diverged;
     }
+  }
+
+  private isChange(c: number): boolean {
+    const { monitor } = this.guest;
+    if (this.refinement === undefined || this.diverged !== undefined) return true;
+    monitor.touched = false;
+    return this.refinement.isChange(monitor, c);
   }
 
   private spins(c: number): Change {

@@ -49,7 +49,9 @@
 	btq	\scratch, %gs:CPU_FLUSH_MASK
 	jnc	.Lnoflush_\@
 	btrq	\scratch, %gs:CPU_FLUSH_MASK
+.ifndef MUTANT_flush_not_paid
 	jmp	.Lmerge_\@
+.endif
 .Lnoflush_\@:
 	btsq	$CR3_NOFLUSH_BIT, \reg
 .Lmerge_\@:

@@ -22,7 +22,11 @@ MANIFEST version, 1
 
 MANIFEST cpus, 2
 MANIFEST tasks, 2
+.ifdef MUTANT_flush_not_paid            # a flush is only owed where a CPU loads another address space
+MANIFEST mms, 2
+.else
 MANIFEST mms, 1
+.endif
 MANIFEST max_cpus, MAX_CPUS
 MANIFEST max_tasks, MAX_TASKS
 MANIFEST max_mms, MAX_MMS
@@ -58,6 +62,9 @@ MANIFEST percpu.stride, PERCPU_STRIDE
 MANIFEST percpu.current, CPU_CURRENT
 MANIFEST percpu.top_of_stack, CPU_TOP
 MANIFEST percpu.sp2, CPU_SP2
+.ifdef HOSTILE_USER
+MANIFEST percpu.flush_mask, CPU_FLUSH_MASK
+.endif
 
 MANIFEST iret.return_to_user, user_iret
 .ifdef MUTANT_iopl_from_frame

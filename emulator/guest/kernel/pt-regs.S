@@ -52,6 +52,7 @@
 .endm
 
 .macro CLEAR_REGS
+.ifndef MUTANT_registers_not_cleared
 	xorl	%edx, %edx
 	xorl	%ecx, %ecx
 	xorl	%eax, %eax
@@ -65,6 +66,7 @@
 	xorl	%r13d, %r13d
 	xorl	%r14d, %r14d
 	xorl	%r15d, %r15d
+.endif
 .endm
 
 # All general registers on top of orig_ax. `rdx` and `rax` name what goes into these two slots.

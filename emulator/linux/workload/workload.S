@@ -6,6 +6,7 @@
 #   tasks   main      a child of reader: the excursions, in order; announces (index + 1) + 256 * round
 #           reader    process 1, which sleeps in read() until main writes to a pipe
 #           yielder   a thread of main (same address space), which yields for ever
+#           rival     a child of main, which yields for ever on the CPU of main
 #
 # An excursion is a routine under the symbol `excursion.<name>` in the table of the section .excursions. It may destroy every
 # register, flag and the stack, and ends with `jmp next`. What faults ends by a signal, whose handler goes to `next`, too.
@@ -55,6 +56,7 @@ _start:
 	syscall3 PIPE
 	call start_reader
 	call start_yielder
+	call start_rival
 	mov $MEMBARRIER_REGISTER, %edi
 	xor %esi, %esi
 	xor %edx, %edx

@@ -9,8 +9,8 @@ import { ruleInstances } from '../model';
 import { applyInstance } from '../search/successors';
 import { keep, recall } from '../translate/file-cache';
 import type { Program, RuleInfo, SourceProgram } from '../translate/ir';
-import { programOf } from '../translate/program';
-import { contentHash } from '../translate/source-program';
+import { filesOf, programOf } from '../translate/program';
+import { contentHash, keptProgram } from '../translate/source-program';
 import { bytesIn, Malformed, WordReader, wordsIn } from '../translate/words';
 import { cellsOf, fullLayout, fullSet, type Layout, makeLayout, type PlacedCell, type ValueSet } from './code/layout';
 import { type PackedTrees, packedSource, packedTrees, packedWords, readPackedTrees } from './code/packed-code';
@@ -51,7 +51,7 @@ export class CompiledModel<S extends Transient, D> {
   constructor(model: Model<S, D>, options: CompileOptions = {}) {
     this.options = options;
     this.model = model;
-    this.program = programOf(model, options.sources);
+    this.program = options.sources === undefined ? foldedOnce(model) : programOf(model, options.sources);
     const fresh = options.sources !== undefined || options.full === true;
     this.key = fresh ? undefined : keyOf(this.program, options);
     const before = this.key && recall(`values-${this.key}`, (content) => readValues(wordsIn(content), this.program));
@@ -164,6 +164,27 @@ export class CompiledModel<S extends Transient, D> {
     this.layout = makeLayout(this.program, this.values);
     this.trees = undefined;
   }
+}
+
+/**
+ * Has a search of this model been compiled before, so that its first states told nothing? Translates nothing to find
+ * out.
+ */
+export function isFamiliar<S extends Transient, D>(model: Model<S, D>, options: CompileOptions): boolean {
+  if (options.sources !== undefined || model.ruleFiles === undefined) return false;
+  if (keptProgram(filesOf(model)) === undefined) return false;
+  const program = foldedOnce(model);
+  const read = (content: Buffer) => readValues(wordsIn(content), program);
+  return recall(`values-${keyOf(program, options)}`, read) !== undefined;
+}
+
+const folded = new WeakMap<object, Program>();
+
+/** The program of the model's own sources. */
+function foldedOnce<S extends Transient, D>(model: Model<S, D>): Program {
+  const program = folded.get(model) ?? programOf(model);
+  folded.set(model, program);
+  return program;
 }
 
 function valueAt(state: Transient, cell: PlacedCell): number {

@@ -8,6 +8,7 @@ import { type Exploration, explore } from '../search/explore';
 import { peterson } from '../search/peterson';
 import type { SourceProgram, Statement } from '../translate/ir';
 import { sourceProgram } from '../translate/source-program';
+import { isFamiliar } from './compiled-model';
 import { FIRST_CAPACITIES } from './components';
 import { type CompiledOptions, exploreCompiled as exploreWithBytes } from './explore-compiled';
 import { estimateStates } from './progress';
@@ -53,16 +54,26 @@ describe.each(['mainline', 'deferred-percpu'])('%s', (design) => {
 });
 
 test('a probe finds a near violation before anything is translated, and leaves what holds to a search', () => {
-  const untranslated = (design: string) => ({
-    ...modelOf(design, ONE_TASK),
-    ruleFiles: () => {
-      throw new Error('translated');
-    },
-  });
-  const bad = untranslated('deferred-percpu');
+  // To ask for a kept translation of files that have none is no translation.
+  const untranslated = (design: string, asks: number) => {
+    let asked = 0;
+    const ruleFiles = () => {
+      if (asked++ === asks) throw new Error('translated');
+      return [__filename];
+    };
+    return { ...modelOf(design, ONE_TASK), ruleFiles };
+  };
+  const bad = untranslated('deferred-percpu', 1);
   expect(exploreCompiled(bad, { probe: true })).toEqual(explore(bad));
-  expect(() => exploreCompiled(bad)).toThrow('translated');
-  expect(() => exploreCompiled(untranslated('mainline'), { probe: true })).toThrow('translated');
+  expect(() => exploreCompiled(untranslated('deferred-percpu', 0))).toThrow('translated');
+  expect(() => exploreCompiled(untranslated('mainline', 1), { probe: true })).toThrow('translated');
+});
+
+test('a model is familiar once a search of it has been compiled, and one whose rules are not translated is not', () => {
+  const model = modelOf('mainline', ONE_TASK);
+  exploreCompiled(model);
+  expect(isFamiliar(model, {})).toBe(true);
+  expect(isFamiliar({ ...model, ruleFiles: () => [__filename] }, {})).toBe(false);
 });
 
 test('a search for one property passes the violations of others, as the direct one does', () => {

@@ -11,7 +11,7 @@ import { makeJudge } from '../search/judge';
 import { partialOrderOf } from '../search/partial-order';
 import { applyInstance } from '../search/successors';
 import { type BulkAnswer, exploreInBulk } from './bulk/explore-bulk';
-import { CompiledModel, type CompileOptions } from './compiled-model';
+import { CompiledModel, type CompileOptions, isFamiliar } from './compiled-model';
 import { type Capacities, FIRST_CAPACITIES, roomier } from './components';
 import { Crew } from './crew';
 import { LearnableModel, WORTH_REMEMBERING } from './learnable';
@@ -27,8 +27,8 @@ export interface CompiledOptions<S> extends ExploreOptions<S>, CompileOptions {
   /** Take states together where the model allows it: much faster, and the answer has no depth. */
   readonly bulk?: boolean;
   /**
-   * Look for a violation among the first states by direct execution, before anything is translated: most violations are
-   * near. The answer is the same.
+   * Look for a violation among the first states by direct execution, before anything is translated, unless a search of
+   * the same has been compiled before: most violations are near. The answer is the same.
    */
   readonly probe?: boolean;
   /**
@@ -289,7 +289,7 @@ export function exploreCompiled<S extends Transient, D>(
   const ordered = () => withoutLimit(model, new Ordered(model, options, reporter).run());
   // A search for one property passes many violations, and has to look at each: only the search in order can do that.
   if (options.property !== undefined) return ordered();
-  const near = probed(model, options, PROBE_MIB);
+  const near = options.probe && isFamiliar(model, options) ? undefined : probed(model, options, PROBE_MIB);
   if (near !== undefined) return near;
   const crew = new Crew(threadsOf(options) - 1);
   try {

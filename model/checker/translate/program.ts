@@ -78,7 +78,8 @@ function invariantsOf<S extends Transient, D>(
   return infos.sort((a, b) => a.property - b.property);
 }
 
-function filesOf<S extends Transient, D>(model: Translatable<S, D>): readonly string[] {
+/** The absolute paths of the model's rule files. Throws RangeError for a model that names none. */
+export function filesOf<S extends Transient, D>(model: Translatable<S, D>): readonly string[] {
   const files = model.ruleFiles?.();
   if (files === undefined) throw new RangeError('the model does not say in which files its rules are written');
   return files.map(ruleFilePath);

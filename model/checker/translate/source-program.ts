@@ -13,11 +13,18 @@ export { contentHash } from './origin';
 
 const inMemory = new Map<string, SourceProgram>();
 
+const keyOf = (files: readonly string[]) => `rules-${contentHash(files)}.json`;
+
 /** The translation of these files, from memory, from a file, or made now. */
 export function sourceProgram(files: readonly string[]): SourceProgram {
-  const key = `rules-${contentHash(files)}.json`;
-  const program = inMemory.get(key) ?? recall(key, readSourceJson) ?? translateAndKeep(files, key);
-  inMemory.set(key, program);
+  return keptProgram(files) ?? translateAndKeep(files);
+}
+
+/** The translation of these files, if there is one in memory or in a file. */
+export function keptProgram(files: readonly string[]): SourceProgram | undefined {
+  const key = keyOf(files);
+  const program = inMemory.get(key) ?? recall(key, readSourceJson);
+  if (program !== undefined) inMemory.set(key, program);
   return program;
 }
 
@@ -28,8 +35,10 @@ export function translate(files: readonly string[]): SourceProgram {
   return readSources(files);
 }
 
-function translateAndKeep(files: readonly string[], key: string): SourceProgram {
+function translateAndKeep(files: readonly string[]): SourceProgram {
+  const key = keyOf(files);
   const program = translate(files);
+  inMemory.set(key, program);
   keep(key, Buffer.from(JSON.stringify(program)));
   return program;
 }
