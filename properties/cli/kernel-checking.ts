@@ -9,6 +9,7 @@ import type { ExcursionName } from '../linux/excursions';
 import type { KernelFailure } from '../linux/kernel-system';
 import type { KernelSource } from '../linux/open-kernel';
 import type { RandomRun } from '../linux/random-interleaving';
+import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
 
 export interface KernelCheck {
   /** In the order of the program. */
@@ -39,7 +40,7 @@ export interface KernelViolations {
 }
 
 /** What is told while it is under way: how much of what is done. */
-type OnProgress = (what: string, done: number, of: number | undefined) => void;
+export type OnProgress = (what: string, done: number, of?: number) => void;
 
 /** Sweeps the excursions, the long ones first, which are those at the end of the program; then come the runs. */
 export async function checkKernel(
@@ -89,7 +90,7 @@ async function randomRuns(
       const answer = await pool.run({ kind: 'kernel-run', kernel, seed: `${seed}/${k}` });
       if (answer === undefined) return;
       runs[k] = answer;
-      onProgress('random runs', ++done, of);
+      onProgress('random runs', ++done, ...(of === undefined ? [] : [of]));
     }
   };
   await Promise.all(Array.from({ length: pool.size }, work));
@@ -120,4 +121,11 @@ export function groupedViolations(
     if (failure !== undefined) add(failure, { excursion: excursionOf(failure), seed });
   }
   return [...groups.values()];
+}
+
+/** Undefined: the kernel has not booted. */
+export function checkExitCode(check: KernelCheck | undefined): number {
+  if (check === undefined) return NO_VERDICT;
+  if (check.violations.length > 0) return VIOLATED;
+  return check.missing > 0 ? NO_VERDICT : HOLDS;
 }

@@ -23,10 +23,11 @@ import { knownPlant, PLANTS, plantedIn } from '../linux/plants';
 import { grouped } from '../report/numbers';
 import { budget, kernelCpus, kernelMemoryMiB, kernelPaths, kernelPlants, workerCount } from './arguments';
 import type { CommandBody } from './command-body';
-import { HOLDS, NO_VERDICT, VIOLATED } from './exit-codes';
+import { gravest, HOLDS } from './exit-codes';
 import { jsonFlag, NUMBER, VALUE } from './flags';
 import { DEFAULT_SAVE, freshSeed, today } from './fuzz-command';
-import { checkKernel, type KernelCheck, type KernelRuns } from './kernel-checking';
+import { checkExitCode, checkKernel, type KernelCheck, type KernelRuns } from './kernel-checking';
+import { kernelMatrix, type MatrixRequest, matrixInWords, matrixResult, rowExitCode } from './kernel-matrix';
 import { type KernelMutation, mutateKernel, mutationInWords, mutationResult } from './kernel-mutating';
 import { checkInWords, checkResult } from './kernel-table';
 import { commandName, note, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
@@ -41,6 +42,7 @@ interface KernelFlags {
   readonly paths?: string | undefined;
   readonly plant?: string | undefined;
   readonly mutate: boolean;
+  readonly matrix: boolean;
   readonly seed?: string | undefined;
   readonly runs?: string | undefined;
   readonly seconds?: string | undefined;
@@ -84,6 +86,11 @@ function options(yargs: Argv): Argv<KernelFlags> {
       default: false,
       describe: 'leave out every executed instruction of entry code in turn, and say which the check would catch',
     })
+    .option('matrix', {
+      type: 'boolean',
+      default: false,
+      describe: 'check the kernel on each of several processors, and without PTI',
+    })
     .option('seed', { ...VALUE, describe: 'any text; the same seed gives the same random runs (random, and printed)' })
     .option('runs', { ...NUMBER, describe: `number of random runs after the sweeps (${DEFAULT_KERNEL_RUNS})` })
     .option('seconds', { ...NUMBER, describe: 'as many random runs as fit into this time' })
@@ -109,15 +116,22 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const plants = kernelPlants(flags.plant);
   if (flags.mutate && plants.length > 0)
     throw new BadInputError('expected --mutate or --plant, found both: a kernel with a mistake in it has no mutants');
+  if (flags.matrix && (flags.mutate || flags.cpu !== undefined))
+    throw new BadInputError('expected --matrix without --cpu and --mutate: it goes through processors of its own');
+  const runs = runsOf(flags);
   const workers = workerCount(flags.workers, defaultWorkers());
+  const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
   const line = new ProgressLine();
+  if (flags.matrix) {
+    const request = { image, program: workload, options: how, plants, excursions, runs };
+    await matrix(request, workers, line, flags.json);
+    return;
+  }
   const booted = bootKernel(image, workload, how, (linux) => line.show(() => progressOf(linux)));
   const planted = booted.state === undefined ? [] : plantedInstructions(booted, image, plants);
   const before = process.cpuUsage();
   const source = booted.state === undefined ? undefined : kernelSource(image, how, plants, booted.state);
-  const runs = runsOf(flags);
   note(`seed ${runs.seed}`);
-  const excursions = paths.map((name, i) => ({ name, round: i % ROUNDS }));
   const text = new KernelText(booted.linux.machine.memory, image);
   const mutating = flags.mutate ? { text, extents: mutatedExtents(readKernelCode(image), text) } : undefined;
   const done =
@@ -125,7 +139,7 @@ async function kernel(flags: KernelFlags): Promise<void> {
   line.clear();
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
-  process.exitCode = exitCodeOf(done?.check);
+  process.exitCode = checkExitCode(done?.check);
   const cases = done === undefined ? [] : saveCases(flags.save, image, workload, { options: how, plants }, done.check);
   if (flags.json)
     sayJson({
@@ -140,6 +154,22 @@ async function kernel(flags: KernelFlags): Promise<void> {
       ...planted.map(({ plant, at, text: words }) => `  planted   ${plant}: ${at} ${words} is left out`),
       ...(done ? checkedInWords(done, image, cases, flags.image, cost) : []),
     ]);
+}
+
+async function matrix(request: MatrixRequest, workers: number, line: ProgressLine, json: boolean): Promise<void> {
+  note(`seed ${request.runs.seed}`);
+  const rows = await withPool(workers, (pool) =>
+    kernelMatrix(
+      pool,
+      request,
+      (name, linux) => line.show(() => `${name}: ${progressOf(linux)}`),
+      (name) => (what, done, of) => line.show(() => `${name}: ${done}${of === undefined ? '' : ` of ${of}`} ${what}`),
+    ),
+  );
+  line.clear();
+  process.exitCode = gravest(rows.map(rowExitCode));
+  if (json) sayJson({ seed: request.runs.seed, matrix: matrixResult(rows) });
+  else say([`${request.image.name}: Linux ${request.image.release}`, ...matrixInWords(rows)]);
 }
 
 function runsOf({ seed = freshSeed(), runs, seconds }: KernelFlags): KernelRuns {
@@ -164,7 +194,7 @@ async function checked(
   const show = (what: string, done: number, of?: number) =>
     line.show(() => `${done}${of === undefined ? '' : ` of ${of}`} ${what}`);
   const check = await checkKernel(pool, source, excursions, runs, show);
-  if (mutating === undefined || exitCodeOf(check) !== HOLDS) return { check, mutation: undefined };
+  if (mutating === undefined || checkExitCode(check) !== HOLDS) return { check, mutation: undefined };
   return { check, mutation: await mutateKernel(pool, source, mutating.text, mutating.extents, excursions, show) };
 }
 
@@ -212,12 +242,6 @@ function saveCases(
 
 function againWith(file: string, image: string): string {
   return `${commandName()} replay --step ${quoted(file)} --kernel ${quoted(image)}`;
-}
-
-function exitCodeOf(check: KernelCheck | undefined): number {
-  if (check === undefined) return NO_VERDICT;
-  if (check.violations.length > 0) return VIOLATED;
-  return check.missing > 0 ? NO_VERDICT : HOLDS;
 }
 
 function progressOf({ platform }: LinuxMachine): string {

@@ -15,7 +15,7 @@ const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
 
 /** Sums over all excursions, and over all events. */
-function totals(excursions: readonly SweptExcursion[]) {
+export function totals(excursions: readonly SweptExcursion[]) {
   const events = Object.fromEntries(
     EVENTS.map((event) => {
       const sum = (of: keyof EventCount) => excursions.reduce((all, one) => all + one.events[event][of], 0);
