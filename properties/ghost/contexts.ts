@@ -11,6 +11,7 @@ import { toVa } from '../../emulator/words';
 import { GP, IRQ, NMI, NMI_STACK, PF, SYSCALL, USER } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import {
+  BUFFERS_CLEARED,
   CTX_BODY,
   CTX_CPU,
   CTX_FRAME,
@@ -126,6 +127,11 @@ export function forgetSnapshot(ghost: Ghost, t: number): void {
     ghost.words[at + CTX_VECTOR] = NO_SNAPSHOT;
     return;
   }
+}
+
+/** VERW is about to be executed. */
+export function clearsBuffers(ghost: Ghost, cpu: Cpu): void {
+  ghost.words[ghost.cpu(cpu.index) + BUFFERS_CLEARED] = 1;
 }
 
 /** The frame is dead: copied, or no longer needed. */

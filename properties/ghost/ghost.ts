@@ -70,8 +70,10 @@ export const ENVIRONMENT = 19;
 export const NMI_OWED = 20;
 /** The PCIDs whose user half was to be flushed at some time, and was not since, a bit each (S15). */
 export const FLUSH_OWED = 21;
+/** VERW was executed since the CPU last went to user mode, or to another thread (S27). */
+export const BUFFERS_CLEARED = 22;
 /** Words of each CPU. */
-export const CPU_WORDS = 22;
+export const CPU_WORDS = 23;
 
 // Words of a thread.
 /** Open contexts of the thread. */

@@ -52,6 +52,15 @@ export interface AllowedPages {
   readonly mm: number;
 }
 
+/** What a kernel does against speculation that user mode prepares or watches, where it has decided to. */
+export interface SpeculationControls {
+  /** The kernel runs with IBRS on CPU c. */
+  wantsIbrs(c: number): boolean;
+  ibrsIsOn(cpu: Cpu): boolean;
+  /** VERW clears buffers before each return to user mode. */
+  readonly clearsBuffers: boolean;
+}
+
 export interface GuestView {
   readonly machine: Machine;
   readonly image: Places;
@@ -92,6 +101,8 @@ export interface GuestView {
   readonly kernelSetsRegisters: boolean;
   /** The NMI handler remembers an NMI that hits it while it runs for user mode, and begins anew by itself (S16). */
   readonly nmiHandlerLatches: boolean;
+  /** Undefined for a processor and a kernel without them (S27). */
+  readonly speculation: SpeculationControls | undefined;
   /** Address spaces come and go: a table is judged when it is first used in user mode, too. */
   readonly mmsAreMade: boolean;
   /** Undefined where it is not known: then a user table is not judged. */

@@ -34,6 +34,7 @@ export class ManifestView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
+  readonly speculation = undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
   readonly state = new Int32Array(0);

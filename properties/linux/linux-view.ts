@@ -29,12 +29,20 @@ import {
 } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, FOREIGN, USER } from '../../model/kinds';
-import type { AllowedPages, GuestBounds, GuestView, Places, SystemFacts } from '../guest/guest-view';
+import type {
+  AllowedPages,
+  GuestBounds,
+  GuestView,
+  Places,
+  SpeculationControls,
+  SystemFacts,
+} from '../guest/guest-view';
 import type { StackRegion } from '../guest/regions';
 import { allowedInUserTables } from './allowed-pages';
 import { EspfixStacks } from './espfix-stacks';
 import { KernelMemory } from './kernel-memory';
 import { perCpuStacks } from './per-cpu-stacks';
+import { speculationControls } from './speculation';
 import { TaskLayout } from './task-layout';
 import { MOST_THREADS, ThreadTable } from './thread-table';
 
@@ -59,6 +67,7 @@ export class LinuxView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
+  readonly speculation: SpeculationControls;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
   readonly currentPa: readonly number[];
@@ -113,6 +122,7 @@ export class LinuxView implements GuestView {
     this.threadspVa = this.threads.threadspVa;
     this.cpuStacks = perCpuStacks(this, this.offsets, this.perCpu);
     this.espfix = new EspfixStacks(memory, image, this.perCpu);
+    this.speculation = speculationControls(memory, image, this.perCpu);
     this.manifest = this.facts();
     this.bounds = {
       cpus: cpus.length,

@@ -23,11 +23,21 @@ const TIMEOUT_MS = 1_200_000;
 const TO_OWN_STACK = [0x48, 0x89, 0xc4];
 const NOP = 0x90;
 
+/** Instructions of entry code that are left out: from which symbol on, the first bytes of them, what is violated. */
+const LEFT_OUT = [
+  // wrmsr of IBRS
+  ['entry_SYSCALL_64', [0x0f, 0x30], /^S27 .*expected IBRS/],
+  // xor %r12d,%r12d
+  ['error_entry', [0x45, 0x31, 0xe4], /^S26 .*expected r12/],
+  // jmp behind btr of the flush mask, and the mov before it
+  ['syscall_return_via_sysret', [0x48, 0x89, 0xc7, 0xeb, 0x08], /^S15 .*no-flush bit/],
+] as const;
+
 /** Booted to user mode, and observed. */
-function observed(file: string, commandLine = '') {
+function observed(file: string, commandLine = '', cpu = '') {
   const image = readKernelImage(path.join(folder, file));
   const workload = readWorkload(path.join(packageFolder(), 'emulator/linux/workload'));
-  const options = { commandLine, features: readCpuFeatures(''), cpus: 2, memoryMiB: 128 };
+  const options = { commandLine, features: readCpuFeatures(cpu), cpus: 2, memoryMiB: 128 };
   const { linux, end, reason } = bootKernel(image, workload, options, () => {});
   expect([end, reason]).toEqual(['ready', '']);
   const kernel = monitorKernel(linux, image);
@@ -93,6 +103,29 @@ if (folder === '') {
         expect([seed, verdict()]).toEqual([seed, expect.stringMatching(/^S9 at __switch_to_asm.*in entry\(c/)]);
         linux.machine.rollback(mark);
         kernel.monitor.forget();
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(small)(
+    '%s holds with IBRS and VERW, and without one of their instructions it does not',
+    (file) => {
+      const { image, linux, kernel, verdict } = observed(file, '', 'ibrs,md-clear');
+      const { memory } = linux.machine;
+      const mark = linux.machine.mark();
+      const run = () => runAtRandom(linux, kernel, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
+      run();
+      expect(verdict()).toBe('holds');
+      for (const [symbol, code, expected] of LEFT_OUT) {
+        linux.machine.rollback(mark);
+        kernel.monitor.forget();
+        const at = kernel.view.physical(image.symbols.address(symbol));
+        const offset = Buffer.from(memory.readBytes(at, 256)).indexOf(Buffer.from(code));
+        expect([symbol, offset >= 0]).toEqual([symbol, true]);
+        memory.writeBytes(at + offset, new Uint8Array(code.length).fill(NOP));
+        run();
+        expect([symbol, verdict()]).toEqual([symbol, expect.stringMatching(expected)]);
       }
     },
     TIMEOUT_MS,

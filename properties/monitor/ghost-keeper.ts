@@ -38,6 +38,7 @@ import {
 } from '../ghost/contexts';
 import {
   BEYOND_ENTRY_TEXT,
+  BUFFERS_CLEARED,
   BY_ENTRY_TEXT,
   CR3_IN_RSP,
   CTX_BODY,
@@ -176,6 +177,7 @@ export class GhostKeeper {
   switchedTo(cpu: Cpu, t: number, g: number): void {
     const before = this.words[g + RUNNING];
     this.words[g + RUNNING] = t;
+    this.words[g + BUFFERS_CLEARED] = 0;
     if (this.view.threadLeft(before)) this.pages.threadsChanged();
     this.words[this.ghost.thread(t) + RSP_SAVED] = 0;
     this.progress(cpu, g);
@@ -334,6 +336,7 @@ export class GhostKeeper {
   resumedUser(cpu: Cpu, g: number): void {
     const t = this.words[g + RUNNING];
     if (this.ghost.depth(t) > 0) this.ghost.close(t);
+    this.words[g + BUFFERS_CLEARED] = 0;
     this.progress(cpu, g);
     this.refreshEntering(g);
   }

@@ -15,7 +15,7 @@ import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../..
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
 import { CPL, NMI_PENDING, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { forgetSnapshot, isIretToUser, returnsIntoRepeat } from '../ghost/contexts';
+import { clearsBuffers, forgetSnapshot, isIretToUser, returnsIntoRepeat } from '../ghost/contexts';
 import { CTX_FROM_USER, ENTERING, Ghost, INTERRUPTS, RUNNING, SINCE_PENDING } from '../ghost/ghost';
 import {
   WATCHES_ALPHA,
@@ -36,7 +36,7 @@ import { codeTag, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED, TAG_U
 import { GhostKeeper } from './ghost-keeper';
 import { callsToSpare, NOTEWORTHY } from './noteworthy';
 
-const { Iretq, Sysretq, Syscall, Ret, Mov, Pop } = Mnemonic;
+const { Iretq, Sysretq, Syscall, Ret, Mov, Pop, Verw } = Mnemonic;
 const { Mov_cr_r64 } = Code;
 const CR3_NUMBER = 3;
 
@@ -132,8 +132,8 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     return codeTag(this.view, va);
   }
 
-  unobserved({ tag, flags }: MicroOp): number {
-    return this.asksAlways ? 0 : callsToSpare(tag, flags);
+  unobserved({ tag, flags, mnemonic }: MicroOp): number {
+    return this.asksAlways || mnemonic === Verw ? 0 : callsToSpare(tag, flags);
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
@@ -141,6 +141,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
     if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0)
       for (const { property, ask } of this.checks.gsAccessed) this.judge(property, cpu, ask(this, cpu));
+    if (op.mnemonic === Verw) clearsBuffers(this.ghost, cpu);
     if ((op.flags & OP_CONTROL) === 0) return;
     this.control = op;
     if (op.mnemonic === Sysretq)
