@@ -114,7 +114,7 @@ if (folder === '') {
       const { image, linux, kernel, verdict } = observed(file, '', 'ibrs,md-clear');
       const { memory } = linux.machine;
       const mark = linux.machine.mark();
-      const run = () => runAtRandom(linux, kernel, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
+      const run = () => runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
       run();
       expect(verdict()).toBe('holds');
       for (const [symbol, code, expected] of LEFT_OUT) {
