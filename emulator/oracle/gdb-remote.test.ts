@@ -97,6 +97,30 @@ test('a damaged answer is asked for again, a refused command is sent again', asy
   );
 });
 
+test('a batch is one write, and its answers come in its order, errors among them', async () => {
+  const answers = new Map([
+    ['z0,10,1', 'OK'],
+    ['M0,1:ff', 'E01'],
+    ['vCont;c', 'T05'],
+  ]);
+  await withStub(
+    (command) => framed(answers.get(command) ?? 'OK'),
+    async (gdb, stub) => {
+      expect(await gdb.sendAll(['z0,10,1', 'M0,1:ff', 'vCont;c'])).toEqual(['OK', 'E01', 'T05']);
+      expect(stub.asked).toEqual(['z0,10,1', 'M0,1:ff', 'vCont;c']);
+      await gdb.order('Qqemu.sstep=1');
+    },
+  );
+  // Of two packets it does not say which one it wants again.
+  await withStub(
+    () => '-',
+    async (gdb) => {
+      await expect(gdb.sendAll(['z0,10,1', 'vCont;c'])).rejects.toThrow('refused a packet of a batch');
+      await expect(gdb.send('g')).rejects.toThrow('refused a packet of a batch');
+    },
+  );
+});
+
 test('an escaped byte is put back', async () => {
   // `}` and 0x03 is `#`.
   await withStub(

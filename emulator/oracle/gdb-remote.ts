@@ -1,7 +1,7 @@
 /**
  * A client of the gdb remote serial protocol (GDB manual, appendix E), as much of it as QEMU's gdbstub speaks:
- * registers, physical memory, single steps, breakpoints, monitor commands. One command is under way at a time, and each
- * has a time-out, because a CPU that halts inside a single step never answers.
+ * registers, physical memory, single steps, breakpoints, monitor commands. One command, or one batch of them, is under
+ * way at a time, and each command has a time-out, because a CPU that halts inside a single step never answers.
  *
  *   $payload#cs   cs is the sum of the payload's bytes modulo 256 in two hex digits; `+` acknowledges a packet,
  *                 `-` asks for it again; in a payload `}` escapes the next byte, which is xored with 0x20
@@ -16,6 +16,8 @@ const HASH = 0x23,
   PLUS = 0x2b,
   MINUS = 0x2d,
   ESCAPE = 0x7d;
+/** Not a packet: the byte that stops a running CPU. */
+const INTERRUPT = Buffer.of(3);
 
 /** The other side broke the protocol, refused a command, or did not answer. One sentence. */
 export class GdbError extends Error {
@@ -32,7 +34,8 @@ interface Pending {
 export class GdbRemote {
   private readonly socket: Socket;
   private readonly timeout: number;
-  private pending: Pending | undefined;
+  /** What has been sent and not answered yet, in order. */
+  private pending: Pending[] = [];
   private received: Buffer = Buffer.alloc(0);
   private closed: GdbError | undefined;
   /** The acknowledgement of the last answer: it travels with the next command, which halves the writes. */
@@ -69,16 +72,33 @@ export class GdbRemote {
   }
 
   /** Sends one packet and answers with the payload of the reply. Rejects with a GdbError on a time-out. */
-  send(payload: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      if (this.closed !== undefined) return reject(this.closed);
-      if (this.pending !== undefined)
-        return reject(new GdbError(`"${payload}" was sent before the answer to "${this.pending.payload}" came`));
-      const timer = setTimeout(() => this.timedOut(payload), this.timeout);
-      this.pending = { payload, resolve, reject, timer };
-      this.socket.write(this.acknowledgement + packet(payload), 'latin1');
-      this.acknowledgement = '';
-    });
+  async send(payload: string): Promise<string> {
+    return (await this.sendAll([payload]))[0];
+  }
+
+  /**
+   * Sends packets in one write and answers with the payloads of all replies. A command that resumes the CPU must be the
+   * last one: whatever comes while it runs stops it. An answer `Enn` is an answer; the caller judges it.
+   * After `patience` milliseconds without all answers the CPU is stopped where it is.
+   */
+  sendAll(payloads: readonly string[], patience?: number): Promise<string[]> {
+    if (this.closed !== undefined) return Promise.reject(this.closed);
+    const [waiting] = this.pending;
+    if (waiting !== undefined)
+      return Promise.reject(new GdbError(`"${payloads[0]}" was sent before the answer to "${waiting.payload}" came`));
+    const replies = payloads.map(
+      (payload) =>
+        new Promise<string>((resolve, reject) => {
+          const timer = setTimeout(() => this.timedOut(payload), this.timeout);
+          this.pending.push({ payload, resolve, reject, timer });
+        }),
+    );
+    this.socket.write(this.acknowledgement + payloads.map(packet).join(''), 'latin1');
+    this.acknowledgement = '';
+    const all = Promise.all(replies);
+    if (patience === undefined) return all;
+    const timer = setTimeout(() => this.socket.write(INTERRUPT), patience);
+    return all.finally(() => clearTimeout(timer));
   }
 
   /** Sends a command whose only good answer is OK. */
@@ -173,23 +193,29 @@ export class GdbRemote {
     let i = 0;
     for (; i < this.received.length && this.received[i] !== DOLLAR; i++) {
       const byte = this.received[i];
-      if (byte === MINUS && this.pending !== undefined) this.socket.write(packet(this.pending.payload), 'latin1');
-      else if (byte !== PLUS && byte !== MINUS)
+      if (byte === MINUS) this.repeat();
+      else if (byte !== PLUS)
         this.close(new GdbError(`expected a gdb packet, found byte 0x${byte.toString(16)}: is this a gdbstub?`));
     }
     this.received = this.received.subarray(i);
   }
 
+  /** The other side has not understood a packet. Of several it does not say which. */
+  private repeat(): void {
+    if (this.pending.length === 1) this.socket.write(packet(this.pending[0].payload), 'latin1');
+    else if (this.pending.length > 1) this.close(new GdbError('the gdbstub refused a packet of a batch'));
+  }
+
   private reply(payload: string): void {
     this.acknowledgement = '+';
-    const pending = this.pending;
+    const [pending] = this.pending;
     if (pending === undefined) return;
     // Output of a monitor command; the reply proper follows.
     if (payload[0] === 'O' && payload !== 'OK') {
       this.console += Buffer.from(payload.slice(1), 'hex').toString();
       return;
     }
-    this.pending = undefined;
+    this.pending.shift();
     clearTimeout(pending.timer);
     pending.resolve(payload);
   }
@@ -201,11 +227,12 @@ export class GdbRemote {
   private close(error: GdbError): void {
     this.closed ??= error;
     const pending = this.pending;
-    this.pending = undefined;
+    this.pending = [];
     this.socket.destroy();
-    if (pending === undefined) return;
-    clearTimeout(pending.timer);
-    pending.reject(error);
+    for (const { timer, reject } of pending) {
+      clearTimeout(timer);
+      reject(error);
+    }
   }
 }
 

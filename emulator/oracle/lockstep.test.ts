@@ -2,84 +2,16 @@
  * Lock-step without QEMU: the other machine is a second emulator that takes QEMU's liberties, or has a planted fault.
  */
 import { readFileSync } from 'node:fs';
-import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
-import type { Cpu } from '../cpu/cpu';
 import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
-import { Machine } from '../machine';
-import { CS, EFLAGS, FLAG_RF, GPR_NAMES, IN_HLT, RIP } from '../registers';
+import { CS, EFLAGS, FLAG_RF } from '../registers';
 import { FAULTED } from '../step-result';
 import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small-machine';
-import { readState, type State } from './architectural-state';
-import { type LockstepEnd, LockstepError, type LockstepOptions, type LockstepResult, lockstep } from './lockstep';
-import { ObservedCpu } from './observed-cpu';
-import type { OracleMachine } from './oracle-machine';
-import { type TableRegisters, tableRegisters } from './table-registers';
-
-const COMPARABLE = 0xa0000;
-
-class Twin implements OracleMachine {
-  readonly comparableBytes = COMPARABLE;
-  /** Steps done, counted as lock-step counts them. */
-  steps = 0;
-  /** After each step: where a test plants a fault. */
-  afterStep: (twin: Twin) => void = () => {};
-  tables: (tables: TableRegisters) => TableRegisters = (tables) => tables;
-  machine!: Machine;
-  observed!: ObservedCpu;
-  private polls = 1;
-
-  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
-    this.machine = new Machine(image, { cpus: 1 });
-    this.observed = new ObservedCpu(this.machine);
-    this.machine.choose = () => 0xff;
-    this.machine.cpus[0].r.set(cpu.r);
-    this.machine.cpus[0].refresh();
-  }
-
-  async step(state: State): Promise<void> {
-    const { cpu } = this.observed;
-    if (this.polls > 0) this.polls--;
-    else {
-      this.steps++;
-      this.observed.step();
-      while (cpu.r[IN_HLT] !== 0 || this.observed.op?.mnemonic === Mnemonic.Pause) this.observed.step();
-      this.afterStep(this);
-    }
-    readState(cpu, state);
-  }
-
-  async writeRegister(name: string, value: bigint): Promise<void> {
-    const { cpu } = this.observed;
-    const gpr = (GPR_NAMES as readonly string[]).indexOf(name);
-    if (name === 'rip') cpu.set64(RIP, value);
-    else if (name === 'eflags') setRflags(cpu, Number(value));
-    else if (gpr >= 0) cpu.set64(2 * gpr, value);
-    else throw new Error(`nothing here should set ${name}`);
-  }
-
-  readMemory(pa: number, into: Uint8Array): void {
-    into.set(new Uint8Array(this.machine.memory.words.buffer, pa, into.length));
-  }
-
-  writeWord(pa: number, value: number): void {
-    this.machine.memory.write32At(pa, value);
-  }
-
-  async raiseNmi(): Promise<void> {
-    this.machine.raiseNmi(0);
-  }
-
-  async raiseIrq(vector: number): Promise<void> {
-    this.machine.raiseIrq(0, vector);
-    this.polls++;
-  }
-
-  async readTables(): Promise<TableRegisters> {
-    return this.tables(tableRegisters(this.observed.cpu));
-  }
-}
+import { Twin } from '../testing/twin';
+import { readState } from './architectural-state';
+import { LockstepError } from './both-machines';
+import { type LockstepEnd, type LockstepOptions, type LockstepResult, lockstep } from './lockstep';
 
 const path = `${__dirname}/../guest/mainline/mainline-nopcid.elf`;
 const MAINLINE = readElf(readFileSync(path), path);

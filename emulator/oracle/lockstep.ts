@@ -13,14 +13,16 @@
  */
 import { Mnemonic } from 'iced-x86';
 import type { LoadableImage } from '../boot';
-import { Machine } from '../machine';
+import type { Machine } from '../machine';
 import { REG } from '../micro-op';
-import { CPL, CR4, CR4_PCIDE, EFLAGS, FLAG_IF, GPR_NAMES, IN_HLT, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
+import type { Observer } from '../observer';
+import { CPL, EFLAGS, FLAG_IF, GPR_NAMES, IN_HLT, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
 import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
 import { type Difference, explain } from './accepted-differences';
 import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState, stateIndex } from './architectural-state';
+import { bootBoth, checkComparable, checkControls, LockstepError } from './both-machines';
 import { ObservedCpu } from './observed-cpu';
 import type { OracleMachine } from './oracle-machine';
 import { tableRegisters } from './table-registers';
@@ -76,11 +78,6 @@ export interface LockstepResult {
   readonly machine: Machine;
 }
 
-/** The guest does something that this comparison cannot follow. One sentence. */
-export class LockstepError extends Error {
-  override readonly name = 'LockstepError';
-}
-
 const RIP_INDEX = stateIndex('rip');
 
 export async function lockstep(
@@ -88,12 +85,14 @@ export async function lockstep(
   oracle: OracleMachine,
   options: LockstepOptions,
 ): Promise<LockstepResult> {
-  const run = new Lockstep(image, oracle, options);
-  await run.boot();
-  return { counts: run.counts, end: await run.go(), machine: run.machine };
+  const machine = await bootBoth(image, oracle, options);
+  const { random } = options;
+  const run = new Lockstep(machine, oracle, options, (alternatives) => Math.floor(random() * alternatives));
+  return { counts: run.counts, end: await run.go(), machine };
 }
 
-class Lockstep {
+/** Two machines that are in the same state, before the first step. */
+export class Lockstep {
   readonly machine: Machine;
   readonly counts: LockstepCounts = {
     steps: 0,
@@ -105,7 +104,6 @@ class Lockstep {
     wholeComparisons: 0,
     accepted: new Map(),
   };
-  private readonly image: LoadableImage;
   private readonly oracle: OracleMachine;
   private readonly options: LockstepOptions;
   private readonly observed: ObservedCpu;
@@ -119,23 +117,22 @@ class Lockstep {
   private wholeEqual = 0;
   private chose = false;
 
-  constructor(image: LoadableImage, oracle: OracleMachine, options: LockstepOptions) {
-    this.image = image;
+  /** `choose` answers the choices of the guest, and is told whether it asks a port. */
+  constructor(
+    machine: Machine,
+    oracle: OracleMachine,
+    options: LockstepOptions,
+    choose: (alternatives: number, port: boolean) => number,
+  ) {
     this.oracle = oracle;
     this.options = options;
-    this.machine = new Machine(image, { cpus: 1 });
-    this.observed = new ObservedCpu(this.machine);
-    this.wholeRam = Buffer.alloc(Math.min(oracle.comparableBytes, this.machine.memory.size));
-    this.machine.choose = (_cpu, alternatives) => {
+    this.machine = machine;
+    this.observed = new ObservedCpu(machine);
+    this.wholeRam = Buffer.alloc(Math.min(oracle.comparableBytes, machine.memory.size));
+    machine.choose = (_cpu, alternatives) => {
       this.chose = true;
-      return Math.floor(options.random() * alternatives);
+      return choose(alternatives, this.observed.op?.mnemonic === Mnemonic.In);
     };
-  }
-
-  async boot(): Promise<void> {
-    for (const { paddr, memsz } of this.image.segments) this.checkComparable(paddr + memsz - 1);
-    this.machine.boot(0, { cpus: 1, tasks: this.options.tasks, mms: this.options.mms });
-    await this.oracle.boot(this.image, this.observed.cpu);
     readState(this.observed.cpu, this.theirs);
   }
 
@@ -149,13 +146,29 @@ class Lockstep {
     return undefined;
   }
 
+  /** Ends it: the machine gets another observer. */
+  leave(observer: Observer): void {
+    this.observed.leave(observer);
+  }
+
+  /** Both execute a HLT that is not in the shadow of STI, the other one by moving its RIP, and sleep. */
+  async passHalt(): Promise<void> {
+    this.stepOurs();
+    await this.moveRip();
+  }
+
+  /** On both sides. */
+  async raise(event: 'nmi' | number): Promise<void> {
+    if (event !== 'nmi') return this.raiseIrq(event);
+    this.machine.raiseNmi(0);
+    await this.oracle.raiseNmi();
+  }
+
   private async raiseEvents(): Promise<void> {
     const { random, nmiRate, irqRate, vectors } = this.options;
     const dice = random();
-    if (dice < nmiRate) {
-      this.machine.raiseNmi(0);
-      await this.oracle.raiseNmi();
-    } else if (dice < nmiRate + irqRate) await this.raiseIrq(vectors[Math.floor(random() * vectors.length)]);
+    if (dice < nmiRate) await this.raise('nmi');
+    else if (dice < nmiRate + irqRate) await this.raise(vectors[Math.floor(random() * vectors.length)]);
   }
 
   private async raiseIrq(vector: number): Promise<void> {
@@ -169,8 +182,7 @@ class Lockstep {
     this.chose = false;
     let result = this.stepOurs();
     while (result === RETIRED && observed.op?.mnemonic === Mnemonic.Pause) result = this.stepOurs();
-    if ((observed.cpu.r[CR4] & CR4_PCIDE) !== 0)
-      throw new LockstepError('the guest turns PCID on, which QEMU lacks: assemble it with PCID=0');
+    checkControls(observed.cpu);
     if (result === SHUTDOWN) return this.end('shutdown', []);
     if (observed.cpu.r[IN_HLT] !== 0) return this.halt();
     readState(observed.cpu, this.ours);
@@ -206,22 +218,25 @@ class Lockstep {
    * the interrupt within the same step; elsewhere it would take the interrupt before, so its RIP is moved.
    */
   private async halt(): Promise<LockstepEnd | undefined> {
-    const { observed, oracle, options } = this;
+    const { observed, options } = this;
     const r = observed.cpu.r;
     this.counts.halts++;
     if ((r[EFLAGS] & FLAG_IF) === 0 && r[NMI_PENDING] === 0) return this.end('halted', []);
     const shadow = observed.before[STI_SHADOW] !== 0;
     if (!hasRequest(r) && r[NMI_PENDING] === 0) await this.raiseIrq(options.vectors[0]);
-    if (!shadow) {
-      await oracle.writeRegister('rip', toBigInt(r[RIP], r[RIP + 1]));
-      this.theirs[RIP_INDEX] = r[RIP];
-      this.theirs[RIP_INDEX + 1] = r[RIP + 1];
-    }
+    if (!shadow) await this.moveRip();
     this.stepOurs();
     if (r[IN_HLT] !== 0) return this.end('halted', []);
     readState(observed.cpu, this.ours);
     await this.stepOracle();
     return undefined;
+  }
+
+  private async moveRip(): Promise<void> {
+    const { r } = this.observed.cpu;
+    await this.oracle.writeRegister('rip', toBigInt(r[RIP], r[RIP + 1]));
+    this.theirs[RIP_INDEX] = r[RIP];
+    this.theirs[RIP_INDEX + 1] = r[RIP + 1];
   }
 
   private async copyChoice(): Promise<void> {
@@ -269,7 +284,7 @@ class Lockstep {
     let loaded = -1;
     for (const word of this.observed.written) {
       const pa = word * 4;
-      this.checkComparable(pa + 3);
+      checkComparable(this.oracle, pa + 3);
       const page = pa & -4096;
       if (page !== loaded) this.oracle.readMemory(page, this.page);
       loaded = page;
@@ -310,13 +325,6 @@ class Lockstep {
     this.theirs[index] = this.ours[index];
     this.theirs[index + 1] = this.ours[index + 1];
     await this.oracle.writeRegister(difference.name, difference.ours);
-  }
-
-  private checkComparable(pa: number): void {
-    if (pa >= this.oracle.comparableBytes)
-      throw new LockstepError(
-        `the guest uses physical 0x${pa.toString(16)}: only what stays below 0x${this.oracle.comparableBytes.toString(16)} can be compared`,
-      );
   }
 
   private end(

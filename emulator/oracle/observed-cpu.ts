@@ -45,6 +45,13 @@ export class ObservedCpu implements Step {
     for (let page = 0; page < machine.memory.size >>> 12; page++) machine.memory.watch(page, true);
   }
 
+  /** Gives the machine another observer, and watches no page any more. */
+  leave(observer: Observer): void {
+    const { memory } = this.machine;
+    this.machine.observer = observer;
+    for (let page = 0; page < memory.size >>> 12; page++) memory.watch(page, false);
+  }
+
   get op(): MicroOp | undefined {
     return this.recorder.op;
   }

@@ -1,4 +1,7 @@
-/** QEMU as a child process that waits for its debugger, with RAM in a file that both sides map or read. */
+/**
+ * QEMU as a child process that waits for its debugger. Its RAM is a file that both sides map or read; so is a page of
+ * memory on a PCI card, which serves as the choice page (./qemu-choices).
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,
@@ -19,6 +22,9 @@ export class QemuError extends Error {
   override readonly name = 'QemuError';
 }
 
+/** PCI device number of the card on bus 0. */
+export const CARD = 4;
+const CARD_BYTES = 4096;
 const START_TIMEOUT = 10_000;
 const POLL = 20;
 
@@ -29,6 +35,8 @@ export interface QemuProcess {
   readonly ram: number;
   /** CPU time of all its threads so far, in seconds. Linux only. */
   cpuSeconds(): number;
+  /** Descriptor of the file that is the memory of the PCI card. */
+  readonly card: number;
   /** Ends QEMU and removes its files. Safe to call twice. */
   stop(): void;
 }
@@ -50,11 +58,10 @@ export function qemuVersion(program: string): string | undefined {
  */
 export async function startQemu(program: string, ramBytes: number): Promise<QemuProcess> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `pti-check-qemu-${process.pid}-`));
-  const ramFile = join(folder, 'ram');
   const gdbSocket = join(folder, 'gdb');
-  const ram = openSync(ramFile, 'w+');
-  ftruncateSync(ram, ramBytes);
-  const child = spawn(program, qemuArguments(ramFile, gdbSocket, ramBytes), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ram = fileOf(join(folder, 'ram'), ramBytes);
+  const card = fileOf(join(folder, 'card'), CARD_BYTES);
+  const child = spawn(program, qemuArguments(folder, ramBytes), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr?.on('data', (bytes: Buffer) => {
     said += bytes.toString();
@@ -63,7 +70,7 @@ export async function startQemu(program: string, ramBytes: number): Promise<Qemu
   child.on('error', (error) => {
     failed = error.message;
   });
-  const stop = stopper(child, folder, ram);
+  const stop = stopper(child, folder, [ram, card]);
   try {
     for (let waited = 0; !existsSync(gdbSocket); waited += POLL) {
       if (failed !== undefined) throw new QemuError(`${program} could not be started: ${failed}`);
@@ -76,7 +83,7 @@ export async function startQemu(program: string, ramBytes: number): Promise<Qemu
     stop();
     throw error;
   }
-  return { gdbSocket, ram, stop, cpuSeconds: () => cpuSecondsOf(child.pid) };
+  return { gdbSocket, ram, card, stop, cpuSeconds: () => cpuSecondsOf(child.pid) };
 }
 
 /** The first number of a thread's schedstat is its time on a CPU, in nanoseconds. */
@@ -88,28 +95,36 @@ function cpuSecondsOf(pid: number | undefined): number {
   return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e9;
 }
 
-function qemuArguments(ramFile: string, gdbSocket: string, ramBytes: number): string[] {
+function fileOf(path: string, bytes: number): number {
+  const file = openSync(path, 'w+');
+  ftruncateSync(file, bytes);
+  return file;
+}
+
+function qemuArguments(folder: string, ramBytes: number): string[] {
   return [
     ['-accel', 'tcg,thread=single'],
     ['-cpu', 'max,vendor=GenuineIntel'],
     ['-machine', 'pc,hpet=off,smm=off,pit=off,memory-backend=ram'],
-    ['-object', `memory-backend-file,id=ram,size=${ramBytes},mem-path=${ramFile},share=on`],
+    ['-object', `memory-backend-file,id=ram,size=${ramBytes},mem-path=${folder}/ram,share=on`],
+    ['-object', `memory-backend-file,id=card,size=${CARD_BYTES},mem-path=${folder}/card,share=on`],
+    ['-device', `ivshmem-plain,memdev=card,addr=${CARD}`],
     ['-m', `${ramBytes >> 20}M`],
     ['-nodefaults', '-no-user-config', '-no-reboot', '-no-shutdown', '-S'],
     ['-display', 'none'],
-    ['-chardev', `socket,id=gdb,path=${gdbSocket},server=on,wait=off`],
+    ['-chardev', `socket,id=gdb,path=${folder}/gdb,server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],
   ].flat();
 }
 
-function stopper(child: ChildProcess, folder: string, ram: number): () => void {
+function stopper(child: ChildProcess, folder: string, files: readonly number[]): () => void {
   let stopped = false;
   const stop = () => {
     if (stopped) return;
     stopped = true;
     process.off('exit', stop);
     child.kill('SIGKILL');
-    closeSync(ram);
+    for (const file of files) closeSync(file);
     rmSync(folder, { recursive: true, force: true });
   };
   process.on('exit', stop);

@@ -4,59 +4,56 @@
  * - `Qqemu.sstep=1`: the default mask, 7, holds interrupts and NMIs back while stepping.
  * - An interrupt is raised by the write that a device would make to the local APIC (an MSI), from outside the CPU's
  *   thread; QEMU then polls the APIC at the next boundary, and that poll counts as a step in which nothing executes.
- * - A selector that `P` sets is loaded from the guest's GDT, through the guest's page tables, as they are then.
- * - Long mode is entered by setting registers. CS only becomes a 64-bit segment if the descriptor that it is loaded
- *   from says so, and GDTR, base 0, cannot be set; so page tables and a GDT in RAM that the guest does not know serve
- *   for that one load.
+ *   An NMI that is raised with it waits for the end of the translated block that follows the poll.
+ * - A breakpoint at which the CPU already is stops it again at once, even if an event is due.
+ * - Data are changed through the file that is the RAM; code that has been translated must not be changed that way.
  */
 import { readSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
-import { CR0, CR3, CR4, CS, EFER, EFER_LME } from '../registers';
+import type { Machine } from '../machine';
+import { APIC_IRR, CR3, NMI_PENDING } from '../registers';
 import { readState, registerValue, STATE_NAMES, STATE_WORDS, type State, stateIndex } from './architectural-state';
-import { GdbRemote } from './gdb-remote';
-import type { OracleMachine } from './oracle-machine';
+import type { EpochMachine, OracleEvent } from './epoch-machine';
+import { GdbError, GdbRemote } from './gdb-remote';
+import { answer, type Choices, mapChoicePage } from './qemu-choices';
 import { QemuError, type QemuProcess, startQemu } from './qemu-process';
+import { type BareMachine, dropTables, enterLongMode, enterState, unloadable } from './qemu-state';
 import { parseInfoRegisters, type TableRegisters } from './table-registers';
 import { type RegisterLayout, readRegisterLayout, type TargetRegister } from './target-description';
 
 const RAM = 16 << 20;
 /** A PC has video memory and ROM from here to 1 MiB. */
 const COMPARABLE = 0xa0000;
-/** Physical memory that no guest uses: three page tables, and 2 MiB that linear address 0 is mapped to. */
-const SCRATCH_PML4 = 8 << 20,
-  SCRATCH_PDPT = SCRATCH_PML4 + 0x1000,
-  SCRATCH_PD = SCRATCH_PML4 + 0x2000,
-  SCRATCH = 10 << 20;
-/** In it, by linear address: a GDT at 0, ten bytes of zero, and code. */
-const ZEROES = 0x1000,
-  CODE = 0x2000;
-/** After reset, LDTR and IDTR have base 0 and limit 0xffff (SDM vol. 3, table 9-1); the boot protocol has no tables. */
-const DROP_TABLES = [
-  [0x0f, 0x01, 0x10], // lgdt (%rax)
-  [0x0f, 0x01, 0x18], // lidt (%rax)
-  [0x0f, 0x00, 0xd1], // lldt %cx
-];
-/** Present, writable; the same and a 2 MiB page. */
-const TABLE = 0x3n,
-  LARGE = 0x83n;
-/** A present, readable, accessed 64-bit code segment of ring 0. */
-const CODE64 = 0x00209b0000000000n;
 /** MSI address of the CPU with APIC id 0; the data word is the vector, with bits 10:8 the delivery mode (4: NMI). */
 const MSI = 0xfee00000n;
 const MSI_NMI = 0x400;
+/** Attempts to connect, and milliseconds between two. */
+const CONNECTIONS = 100,
+  CONNECTION_PAUSE = 20;
+/** Milliseconds after which a guest that reaches no breakpoint is stopped. */
+const PATIENCE = 2000;
+const HLT_LENGTH = 1n;
 const RIP_INDEX = stateIndex('rip');
 
-export class Qemu implements OracleMachine {
+export class Qemu implements EpochMachine, BareMachine {
   readonly comparableBytes = COMPARABLE;
-  private readonly process: QemuProcess;
-  private readonly gdb: GdbRemote;
+  private readonly program: string;
+  private process: QemuProcess;
+  private gdb: GdbRemote;
   private readonly layout: RegisterLayout;
   /** Where each register of a state is in the answer to `g`; undefined for those that are not there. */
   private readonly places: readonly (TargetRegister | undefined)[];
   private readonly csOffset: number;
+  private readonly state = new Int32Array(STATE_WORDS);
 
-  private constructor(process: QemuProcess, gdb: GdbRemote, layout: RegisterLayout) {
+  private choices: Choices | undefined;
+  /** A breakpoint that is still set. */
+  private breakpoint: string | undefined;
+
+  private constructor(program: string, { process, gdb, layout }: Connection) {
+    this.program = program;
     this.process = process;
     this.gdb = gdb;
     this.layout = layout;
@@ -66,17 +63,7 @@ export class Qemu implements OracleMachine {
 
   /** Starts QEMU and connects to it. Throws a QemuError or a GdbError. */
   static async start(program: string): Promise<Qemu> {
-    const process = await startQemu(program, RAM);
-    try {
-      const gdb = await GdbRemote.connect(process.gdbSocket);
-      const layout = await readRegisterLayout(gdb);
-      await gdb.order('Qqemu.PhyMemMode:1');
-      await gdb.order('Qqemu.sstep=1');
-      return new Qemu(process, gdb, layout);
-    } catch (error) {
-      process.stop();
-      throw error;
-    }
+    return new Qemu(program, await connect(program));
   }
 
   stop(): void {
@@ -86,23 +73,86 @@ export class Qemu implements OracleMachine {
 
   async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
     for (const { paddr, data } of image.segments) this.writeBytes(paddr, data);
-    await this.enterLongMode(cpu.r);
-    await this.dropTables();
-    await this.writeRegister('cr3', BigInt(cpu.r[CR3] >>> 0));
-    const state = new Int32Array(STATE_WORDS);
-    readState(cpu, state);
-    const controls = ['cr0', 'cr3', 'cr4', 'efer', 'cpl', 'cs'];
-    for (const [i, name] of STATE_NAMES.entries())
-      if (!controls.includes(name)) await this.writeRegister(name, registerValue(state, 2 * i));
+    await enterLongMode(this, cpu);
+    await dropTables(this);
+    await this.setRegisters(cpu, ['cr0', 'cr4', 'efer', 'cpl', 'cs']);
+  }
+
+  async restart(): Promise<void> {
+    this.stop();
+    this.choices = undefined;
+    this.breakpoint = undefined;
+    const { process, gdb } = await connect(this.program);
+    this.process = process;
+    this.gdb = gdb;
+  }
+
+  canLoad(cpu: Cpu): boolean {
+    return unloadable(cpu) === undefined;
+  }
+
+  /** In a new process, so that nothing of what the old one did is left in places that cannot be read. */
+  async load(machine: Machine): Promise<void> {
+    const { choices } = this;
+    await this.restart();
+    if (choices !== undefined) await this.setChoices(choices);
+    const [cpu] = machine.cpus;
+    const { words } = machine.memory;
+    const ram = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+    this.writeBytes(0, ram);
+    await enterLongMode(this, cpu);
+    await enterState(this, cpu);
+    await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
+    // Loading it has set accessed bits.
+    this.writeBytes(0, ram);
+    for (let vector = 0; vector < 256; vector++)
+      if ((cpu.r[APIC_IRR + (vector >>> 5)] & (1 << (vector & 31))) !== 0) await this.raiseIrq(vector);
+    if (cpu.r[NMI_PENDING] !== 0) await this.raiseNmi();
+  }
+
+  async setChoices(choices: Choices): Promise<void> {
+    const commands = answer(this.process, choices, this.choices);
+    if (this.choices === undefined) await mapChoicePage(this.gdb);
+    this.choices = { page: choices.page.slice(), ports: choices.ports.slice() };
+    if (commands.length > 0) await this.orderAll(commands);
+  }
+
+  async runTo(va: bigint, events: readonly OracleEvent[], state: State): Promise<void> {
+    const irqs = events.filter((event) => event !== 'nmi').map(msi);
+    const nmis = events.filter((event) => event === 'nmi').map(() => msi(MSI_NMI));
+    const old = this.breakpoint === undefined ? [] : [`z${this.breakpoint}`];
+    this.breakpoint = `0,${va.toString(16)},1`;
+    const both = irqs.length > 0 && nmis.length > 0;
+    if (both) await this.orderAll([...nmis, ...old], 'vCont;s');
+    const before = both ? irqs : [...irqs, ...nmis, ...old];
+    await this.orderAll([...before, `Z${this.breakpoint}`], 'vCont;c', PATIENCE);
+    await this.readState(state);
+  }
+
+  async passHalt(): Promise<void> {
+    const reply = await this.gdb.readRegisters();
+    await this.writeRegister('rip', reply.readBigUInt64LE(this.register('rip').offset) + HLT_LENGTH);
+  }
+
+  async continueTo(va: number): Promise<void> {
+    await this.runTo(BigInt(va), [], this.state);
+    if (this.state[RIP_INDEX] !== va)
+      throw new QemuError(`expected QEMU at 0x${va.toString(16)}, found it at 0x${this.state[RIP_INDEX].toString(16)}`);
+  }
+
+  async stepOnce(): Promise<bigint> {
+    await this.step(this.state);
+    return registerValue(this.state, RIP_INDEX);
   }
 
   async step(state: State): Promise<void> {
+    await this.clearBreakpoint();
     await this.gdb.step();
     await this.readState(state);
   }
 
   /** Runs without single steps until RIP is at `va`. */
-  async runTo(va: bigint): Promise<void> {
+  async runUntil(va: bigint): Promise<void> {
     await this.gdb.insertBreakpoint(va);
     await this.gdb.continue();
     await this.gdb.removeBreakpoint(va);
@@ -162,45 +212,78 @@ export class Qemu implements OracleMachine {
     return register;
   }
 
-  private writeBytes(pa: number, bytes: Uint8Array): void {
+  writeBytes(pa: number, bytes: Uint8Array): void {
     writeSync(this.process.ram, bytes, 0, bytes.length, pa);
   }
 
-  private write64(pa: number, value: bigint): void {
+  readWord64(pa: number): bigint {
     const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64LE(value);
-    this.writeBytes(pa, bytes);
+    this.readMemory(pa, bytes);
+    return bytes.readBigUInt64LE();
   }
 
-  private async sendMsi(data: number): Promise<void> {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32LE(data);
-    await this.gdb.writeMemory(MSI, bytes);
+  private sendMsi(data: number): Promise<void> {
+    return this.gdb.order(msi(data));
   }
 
-  private async enterLongMode(r: Int32Array): Promise<void> {
-    this.write64(SCRATCH_PML4, BigInt(SCRATCH_PDPT) | TABLE);
-    this.write64(SCRATCH_PDPT, BigInt(SCRATCH_PD) | TABLE);
-    this.write64(SCRATCH_PD, BigInt(SCRATCH) | LARGE);
-    this.write64(SCRATCH + r[CS], CODE64);
-    await this.writeRegister('cr4', BigInt(r[CR4] >>> 0));
-    await this.writeRegister('efer', BigInt(r[EFER] & EFER_LME));
-    await this.writeRegister('cr3', BigInt(SCRATCH_PML4));
-    await this.writeRegister('cr0', BigInt(r[CR0] >>> 0));
-    await this.writeRegister('cs', BigInt(r[CS]));
+  private async clearBreakpoint(): Promise<void> {
+    if (this.breakpoint === undefined) return;
+    await this.gdb.order(`z${this.breakpoint}`);
+    this.breakpoint = undefined;
   }
-  private async dropTables(): Promise<void> {
-    this.writeBytes(SCRATCH + CODE, Uint8Array.from(DROP_TABLES.flat()));
-    await this.writeRegister('rax', BigInt(ZEROES));
-    await this.writeRegister('rcx', 0n);
-    await this.writeRegister('rip', BigInt(CODE));
+
+  /** Commands whose only good answer is OK, and one more in the same write, whatever it answers. */
+  private async orderAll(commands: readonly string[], last?: string, patience?: number): Promise<void> {
+    const replies = await this.gdb.sendAll(last === undefined ? commands : [...commands, last], patience);
+    const bad = commands.findIndex((_, i) => replies[i] !== 'OK');
+    if (bad >= 0) throw new GdbError(`the gdbstub answered "${replies[bad]}" to "${commands[bad]}"`);
+  }
+
+  /** All that a state has, but for the names that are left out: CR3 first, because selectors are loaded through it. */
+  private async setRegisters(cpu: Cpu, leftOut: readonly string[]): Promise<void> {
     const state = new Int32Array(STATE_WORDS);
-    const end = CODE + DROP_TABLES.flat().length;
-    // Twice as many as there are instructions: a step may look at the APIC and execute nothing.
-    for (let i = 0; i < 2 * DROP_TABLES.length && state[RIP_INDEX] !== end; i++) await this.step(state);
-    if (state[RIP_INDEX] !== end)
-      throw new QemuError(
-        `expected QEMU to step to 0x${end.toString(16)}, found it at 0x${state[RIP_INDEX].toString(16)}`,
-      );
+    readState(cpu, state);
+    await this.writeRegister('cr3', BigInt(cpu.r[CR3] >>> 0));
+    for (const [i, name] of STATE_NAMES.entries())
+      if (!leftOut.includes(name)) await this.writeRegister(name, registerValue(state, 2 * i));
   }
+}
+
+interface Connection {
+  readonly process: QemuProcess;
+  readonly gdb: GdbRemote;
+  readonly layout: RegisterLayout;
+}
+
+async function connect(program: string): Promise<Connection> {
+  const process = await startQemu(program, RAM);
+  try {
+    const gdb = await connectTo(process.gdbSocket);
+    // Also because the gdbstub sets no register before its description has been read.
+    const layout = await readRegisterLayout(gdb);
+    await gdb.order('Qqemu.PhyMemMode:1');
+    await gdb.order('Qqemu.sstep=1');
+    return { process, gdb, layout };
+  } catch (error) {
+    process.stop();
+    throw error;
+  }
+}
+
+/** The socket is there a moment before QEMU listens. */
+async function connectTo(path: string): Promise<GdbRemote> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await GdbRemote.connect(path);
+    } catch (error) {
+      if (tries === CONNECTIONS) throw error;
+      await sleep(CONNECTION_PAUSE);
+    }
+  }
+}
+
+function msi(data: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(data);
+  return `M${MSI.toString(16)},4:${bytes.toString('hex')}`;
 }

@@ -57,13 +57,13 @@ export async function qemuSpeed(): Promise<() => Promise<number>> {
   const reset = new Machine(image, { cpus: 1 });
   reset.boot(CPU, { cpus: 1, tasks: 1, mms: 1 });
   await qemu.boot(withProgram(image, pa), reset.cpus[CPU]);
-  await qemu.runTo(BigInt(start));
-  await qemu.runTo(BigInt(start + END));
+  await qemu.runUntil(BigInt(start));
+  await qemu.runUntil(BigInt(start + END));
   expectSameRam(qemu, machine, start + END);
   return async () => {
     await qemu.writeRegister('rip', BigInt(start));
     const before = qemu.cpuSeconds();
-    await qemu.runTo(BigInt(start + END));
+    await qemu.runUntil(BigInt(start + END));
     return instructions / (qemu.cpuSeconds() - before) / 1e6;
   };
 }
