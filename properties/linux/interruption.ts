@@ -43,7 +43,12 @@ function nmiComesBack(system: KernelSystem, c: number, before: SavedRegisters, n
   return taken !== NEVER;
 }
 
-function otherComesBack(system: KernelSystem, c: number, event: string, before: SavedRegisters): boolean {
+function otherComesBack(
+  system: KernelSystem,
+  c: number,
+  event: Interruption['event'],
+  before: SavedRegisters,
+): boolean {
   const { cpus } = system.linux.machine;
   let back: Cpu | undefined = cpus[c];
   if (system.runUntil(c, (cpu) => isAt(cpu, before), ALONE) === NEVER) {
@@ -58,8 +63,8 @@ function otherComesBack(system: KernelSystem, c: number, event: string, before: 
   return true;
 }
 
-function compare(system: KernelSystem, cpu: Cpu, before: SavedRegisters, event: string): void {
-  const difference = differenceOf(before, cpu);
+function compare(system: KernelSystem, cpu: Cpu, before: SavedRegisters, event: Interruption['event']): void {
+  const difference = differenceOf(event, before, cpu);
   if (difference !== undefined) system.fail('resume-is-exact', `the ${event} comes back with ${difference}`);
 }
 
