@@ -22,11 +22,7 @@ MANIFEST version, 1
 
 MANIFEST cpus, 2
 MANIFEST tasks, 2
-.ifdef MUTANT_flush_not_paid            # a flush is only owed where a CPU loads another address space
-MANIFEST mms, 2
-.else
 MANIFEST mms, 1
-.endif
 MANIFEST max_cpus, MAX_CPUS
 MANIFEST max_tasks, MAX_TASKS
 MANIFEST max_mms, MAX_MMS
@@ -82,6 +78,10 @@ MANIFEST nmi_handler, default_do_nmi
 MANIFEST repeat_nmi, repeat_nmi
 MANIFEST end_repeat_nmi, end_repeat_nmi
 MANIFEST panic, panic
+
+.ifdef MUTANT_flush_not_paid            # a flush is only owed where a CPU loads another address space
+MANIFEST mms, 2
+.endif
 
 MANIFEST leaves_entry_stack_before_sti, LEAVES_ENTRY_STACK_BEFORE_STI
 MANIFEST body_stacks, BODY_STACKS
