@@ -4,8 +4,7 @@
  */
 import type { ListedInstruction } from '../../emulator/disassemble';
 import type { KernelCode } from '../../emulator/linux/image/kernel-code';
-import type { EntryCoverage, MutatedExtent } from './entry-coverage';
-import { runAlone } from './entry-coverage';
+import { type EntryCoverage, type MutatedExtent, runAlone } from './entry-coverage';
 import { sweepExcursion } from './event-sweep';
 import type { ExcursionName } from './excursions';
 import type { KernelSystem } from './kernel-system';
@@ -46,7 +45,7 @@ const WITHOUT_EFFECT = /^(nop[lw]?|endbr64|xchg %ax,%ax|data16)( |$)/;
 /** An excursion of a mutant does not end if it takes this many times its length, and this many boundaries more. */
 const TIMES_AS_LONG = 2,
   BOUNDARIES_MORE = 60_000;
-/** So many of the shortest excursions are tried in all rounds, with ticks, and with an event at every boundary. */
+/** So many of the shortest excursions are tried in all rounds, and with an event at every boundary. */
 const MOST_TRIED = 3;
 /** Longer excursions are run only by themselves. */
 const LONGEST_TRIED = 60_000;

@@ -22,12 +22,13 @@ const SYSRET_SYMBOL = /^(entry_SYSCALL_64_after_hwframe|syscall_return_via_sysre
 const GROUPS: readonly MutantGroup[] = [
   {
     name: 'clearing of registers',
-    wanted: "a gadget that uses user mode's value under speculation, which no emulator of architecture has",
+    wanted:
+      'an entry from user mode with another value in the register: after an entry from the kernel nobody promises it',
     fits: ({ text }) => /^xor %(\w+),%\1$/.test(text),
   },
   {
     name: 'buffers and speculation',
-    wanted: 'a processor with speculation: without it these instructions do nothing',
+    wanted: 'a processor with speculation; VERW and IBRS are asked for where --cpu md-clear,ibrs has them on',
     fits: ({ text }) => /^(verw|lfence|wrmsr|clflush|int3)\b/.test(text),
   },
   {
