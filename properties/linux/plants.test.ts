@@ -57,6 +57,14 @@ test('the first of several, and all but the first', () => {
   expect(offsets('no-swapgs-of-iret-fault')).toEqual([6, 12]);
 });
 
+test('the one behind another instruction', () => {
+  // jmp; bt %rdi,%rax; jae; btr %rdi,%rax; jmp; bts $63,%rdi; jmp
+  const code = 'eb00 480fa3f8 7306 480fb3f8 eb05 480fbaef3f eb00';
+  const { text } = kernel({ swapgs_restore_regs_and_return_to_usermode: code, syscall_return_via_sysret: code });
+  const size = code.replace(/ /g, '').length / 2;
+  expect(plantedIn(text, plant('no-flush-of-user-table')).map(({ va }) => va - VA)).toEqual([12, size + 12]);
+});
+
 test('what a boot has patched away is not there, and the sentence says so', () => {
   const { text } = kernel({ entry_SYSCALL_64: '0f01f8 90 90 90' });
   expect(() => plantedIn(text, plant('no-cr3-switch'))).toThrow(BadInputError);

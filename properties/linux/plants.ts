@@ -18,6 +18,8 @@ export interface Plant {
 interface Place {
   readonly symbol: string;
   readonly instruction: RegExp;
+  /** Only behind the first instruction that fits this. */
+  readonly after?: RegExp;
   /** Only the first one that fits, or all but that; all that fit where it is left out. */
   readonly only?: 'first' | 'later';
 }
@@ -32,8 +34,8 @@ const WRITE_CR3 = /^mov %\w+,%cr3$/;
 const SWAPGS = /^swapgs$/;
 const CLEAR_REGISTER = /^xor %(\w+),%\1$/;
 const STAY = /^mov %rax,%rsp$/;
-/** Behind the test of a PCID's bit: not taken, the address space counts as one that is to be flushed. */
-const KEEP_FLUSHED = /^(jae|jb) /;
+/** The flush mask has said that a flush is owed, and its bit is cleared: then CR3 is written so that it flushes. */
+const FLUSH_IS_OWED = /^btr /;
 
 export const PLANTS: readonly Plant[] = [
   {
@@ -145,8 +147,8 @@ export const PLANTS: readonly Plant[] = [
     name: 'no-flush-of-user-table',
     what: 'returns to user mode keep what the TLB has of a user page table that has changed',
     places: [
-      { symbol: RETURN_TO_USER, instruction: KEEP_FLUSHED, only: 'first' },
-      { symbol: SYSRET_PATH, instruction: KEEP_FLUSHED, only: 'first' },
+      { symbol: RETURN_TO_USER, instruction: /^jmp /, after: FLUSH_IS_OWED, only: 'first' },
+      { symbol: SYSRET_PATH, instruction: /^jmp /, after: FLUSH_IS_OWED, only: 'first' },
     ],
   },
 ];
@@ -168,11 +170,12 @@ export function knownPlant(name: string): Plant {
  * @throws BadInputError if one of its places is not there: other entry code, or a feature that this boot has not on
  */
 export function plantedIn(text: KernelText, plant: Plant): ListedInstruction[] {
-  return plant.places.flatMap(({ symbol, instruction, only }) => {
+  return plant.places.flatMap(({ symbol, instruction, after, only }) => {
     const code = text.behind(symbol);
     if (code === undefined)
       throw new BadInputError(`--plant ${plant.name}: expected the symbol ${symbol}, found none in this kernel`);
-    const found = code.filter((listed) => instruction.test(listed.text));
+    const from = after === undefined ? 0 : code.findIndex((listed) => after.test(listed.text)) + 1;
+    const found = code.slice(from).filter((listed) => instruction.test(listed.text));
     if (found.length === 0)
       throw new BadInputError(
         `--plant ${plant.name}: expected an instruction like ${instruction.source} behind ${symbol}, found none in this kernel with these features`,
