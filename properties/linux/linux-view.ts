@@ -42,6 +42,7 @@ import { allowedInUserTables } from './allowed-pages';
 import { EspfixStacks } from './espfix-stacks';
 import { KernelMemory } from './kernel-memory';
 import { perCpuStacks } from './per-cpu-stacks';
+import { safeReturns } from './safe-returns';
 import { speculationControls } from './speculation';
 import { TaskLayout } from './task-layout';
 import { MOST_THREADS, ThreadTable } from './thread-table';
@@ -70,6 +71,7 @@ export class LinuxView implements GuestView {
   readonly speculation: SpeculationControls;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
+  readonly completedReturns: ReadonlyMap<number, number>;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];
@@ -122,6 +124,7 @@ export class LinuxView implements GuestView {
     this.threadspVa = this.threads.threadspVa;
     this.cpuStacks = perCpuStacks(this, this.offsets, this.perCpu);
     this.espfix = new EspfixStacks(memory, image, this.perCpu);
+    this.completedReturns = safeReturns(image.symbols);
     this.speculation = speculationControls(memory, image, this.perCpu);
     this.manifest = this.facts();
     this.bounds = {
