@@ -102,11 +102,12 @@ function loadStackSegment(cpu: Cpu, selector: number): boolean {
   return true;
 }
 
-/** FS and GS bases are loaded with the selector: zero for a null one (as on Intel), else the descriptor's 32 bits. */
+/** FS and GS bases are loaded with the selector, but for a null one on AMD's processors: see ../vendor. */
 function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean {
   const r = cpu.r;
+  const isNull = (selector & ~3) === 0;
   let base = 0;
-  if ((selector & ~3) !== 0) {
+  if (!isNull) {
     const result = readDescriptor(cpu, selector);
     if (result === READ_FAULT) return false;
     const hi = descriptor.hi;
@@ -116,7 +117,7 @@ function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean 
     if (!isPresent(hi)) return cpu.raise(VEC_NP, selector & ~3);
     base = baseOf(descriptor.lo, hi);
   }
-  if (register === FS || register === GS) {
+  if ((register === FS || register === GS) && !(isNull && cpu.platform.vendor === 'amd')) {
     const pair = register === FS ? FS_BASE : GS_BASE;
     r[pair] = base;
     r[pair + 1] = 0;

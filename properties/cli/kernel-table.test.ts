@@ -7,7 +7,7 @@ import { readWorkload } from '../../emulator/linux/workload/workload';
 import { packageFolder } from '../../model/checker/package-folder';
 import { EXCURSION_WORDS } from '../linux/excursion-words';
 import { kernelPaths } from './arguments';
-import { groupedViolations } from './kernel-checking';
+import { groupedViolations, withoutDoubles } from './kernel-checking';
 import { checkInWords, checkResult } from './kernel-table';
 
 const { excursions } = readWorkload(path.join(packageFolder(), 'emulator/linux/workload'));
@@ -65,6 +65,15 @@ test('a table with a line for each, sums, and violations by place', () => {
     '    e',
     '    trace: excursion int80, round 1; an NMI on CPU 1',
     '    again: three',
+  ]);
+});
+
+test('what was found at two places and is shrunk to one failure is told once', () => {
+  const { violations } = check;
+  const shrunk = violations.map((violation, i) => (i === 0 ? violation : { ...violation, first: violations[1].first }));
+  expect(withoutDoubles(shrunk).map(({ first, count }) => [first.message, count])).toEqual([
+    ['a', 3],
+    ['c', 2],
   ]);
 });
 

@@ -110,6 +110,11 @@ export interface GuestView {
    * system call those of user mode (GS base).
    */
   readonly kernelSetsRegisters: boolean;
+  /**
+   * Instructions of a return that the kernel may complete for what an event interrupted there, each with the bytes from
+   * rsp to the address that it returns to.
+   */
+  readonly completedReturns: ReadonlyMap<number, number>;
   /** The NMI handler remembers an NMI that hits it while it runs for user mode, and begins anew by itself (S16). */
   readonly nmiHandlerLatches: boolean;
   /** Undefined for a processor and a kernel without them (S27). */

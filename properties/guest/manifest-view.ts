@@ -38,6 +38,7 @@ export class ManifestView implements GuestView {
   readonly handlers = undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
+  readonly completedReturns: ReadonlyMap<number, number> = new Map();
   readonly state = new Int32Array(0);
   /** Physical addresses of the words that the abstraction reads. */
   readonly threadspPa: readonly number[];

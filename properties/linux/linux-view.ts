@@ -44,6 +44,7 @@ import { EspfixStacks } from './espfix-stacks';
 import { eventHandlers } from './event-handlers';
 import { KernelMemory } from './kernel-memory';
 import { perCpuStacks } from './per-cpu-stacks';
+import { safeReturns } from './safe-returns';
 import { speculationControls } from './speculation';
 import { TaskLayout } from './task-layout';
 import { MOST_THREADS, ThreadTable } from './thread-table';
@@ -73,6 +74,7 @@ export class LinuxView implements GuestView {
   readonly handlers: EventHandlers;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
+  readonly completedReturns: ReadonlyMap<number, number>;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];
@@ -125,6 +127,7 @@ export class LinuxView implements GuestView {
     this.threadspVa = this.threads.threadspVa;
     this.cpuStacks = perCpuStacks(this, this.offsets, this.perCpu);
     this.espfix = new EspfixStacks(memory, image, this.perCpu);
+    this.completedReturns = safeReturns(image.symbols);
     this.speculation = speculationControls(memory, image, this.perCpu);
     this.handlers = eventHandlers(memory, this.code);
     this.manifest = this.facts();

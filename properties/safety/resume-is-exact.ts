@@ -4,7 +4,8 @@
  * DR7 by omission of writes, and the SYSCALL scratch word. Both: the selectors ES, DS and FS, and FS base. To CPL3:
  * IRQ, NMI and resolved #PF restore every register; SYSCALL all but rax, rcx and r11.
  *
- * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for
+ * Exceptions: a fixup of the exception table changes rip; a return that was interrupted may have been completed
+ * (Linux, SRSO); the restart of an NMI handler that a nested NMI asked for
  * (the manifest's repeat range) is no return; a context ended by a bad IRET, and the first run of a forked task, have
  * nothing to compare with.
  */
@@ -83,6 +84,7 @@ const SELECTORS = [
 ] as const;
 
 const NOTHING: readonly number[] = [];
+const ONLY_RSP: readonly number[] = [RSP];
 const ALL_BUT_RSP: readonly number[] = GPR_NAMES.map((_, i) => 2 * i).filter((register) => register !== RSP);
 const SYSCALL_CLOBBERS: readonly number[] = [RAX, RCX, R11];
 
@@ -128,9 +130,11 @@ function systemCallResult(scene: Scene, cpu: Cpu): Answer {
 function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
   const fixedUp = isFixup(scene, cpu, at);
-  const goesOn = fixedUp || isAsSaved(scene.ghost, cpu, at, RIP);
+  const completed = isCompletedReturn(scene, cpu, at);
+  const goesOn = fixedUp || completed || isAsSaved(scene.ghost, cpu, at, RIP);
+  const changed = completed ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
   return (
-    generalRegisters(scene, cpu, at, fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING) ??
+    generalRegisters(scene, cpu, at, changed) ??
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
     flags(cpu, words[at + CTX_RFLAGS]) ??
     segments(scene, cpu, at) ??
@@ -143,6 +147,14 @@ function isFixup(scene: Scene, cpu: Cpu, at: number): boolean {
   if (scene.ghost.words[at + CTX_FAULT] === 0) return false;
   const fixup = scene.view.manifest.exceptionTable.get(savedRegister(scene.ghost, at, RIP));
   return fixup === toVa(cpu.r[RIP], cpu.r[RIP + 1]);
+}
+
+/** A return was interrupted, and goes on as if it had been executed. */
+function isCompletedReturn({ view, ghost }: Scene, cpu: Cpu, at: number): boolean {
+  const below = view.completedReturns.get(savedRegister(ghost, at, RIP));
+  if (below === undefined) return false;
+  const address = savedRegister(ghost, at, RSP) + below;
+  return cpu.rsp() === address + 8 && cpu.rip() === view.pointerAt(view.physical(address));
 }
 
 const HALF_NAMES = ['kernel', 'user'];
