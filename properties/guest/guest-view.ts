@@ -61,6 +61,17 @@ export interface SpeculationControls {
   readonly clearsBuffers: boolean;
 }
 
+/** Of `EventHandlers`: what no vector is the number of. */
+export const SYSCALL_EVENT = -1;
+
+/** The C functions that entry code calls with the saved registers of an event. */
+export interface EventHandlers {
+  /** First instructions of all of them. */
+  readonly all: ReadonlySet<number>;
+  /** Those of a vector, or of SYSCALL_EVENT: more than one where the way from the kernel has its own; or none known. */
+  of(event: number): ReadonlySet<number>;
+}
+
 export interface GuestView {
   readonly machine: Machine;
   readonly image: Places;
@@ -108,6 +119,8 @@ export interface GuestView {
   readonly nmiHandlerLatches: boolean;
   /** Undefined for a processor and a kernel without them (S27). */
   readonly speculation: SpeculationControls | undefined;
+  /** Undefined where it is not known (S28). */
+  readonly handlers: EventHandlers | undefined;
   /** Address spaces come and go: a table is judged when it is first used in user mode, too. */
   readonly mmsAreMade: boolean;
   /** Undefined where it is not known: then a user table is not judged. */

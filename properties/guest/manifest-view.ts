@@ -35,6 +35,7 @@ export class ManifestView implements GuestView {
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
   readonly speculation = undefined;
+  readonly handlers = undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
   readonly completedReturns: ReadonlyMap<number, number> = new Map();

@@ -31,6 +31,7 @@ import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, FOREIGN, USER } from '../../model/kinds';
 import type {
   AllowedPages,
+  EventHandlers,
   GuestBounds,
   GuestView,
   Places,
@@ -40,6 +41,7 @@ import type {
 import type { StackRegion } from '../guest/regions';
 import { allowedInUserTables } from './allowed-pages';
 import { EspfixStacks } from './espfix-stacks';
+import { eventHandlers } from './event-handlers';
 import { KernelMemory } from './kernel-memory';
 import { perCpuStacks } from './per-cpu-stacks';
 import { safeReturns } from './safe-returns';
@@ -69,6 +71,7 @@ export class LinuxView implements GuestView {
   readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
   readonly speculation: SpeculationControls;
+  readonly handlers: EventHandlers;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
   readonly completedReturns: ReadonlyMap<number, number>;
@@ -126,6 +129,7 @@ export class LinuxView implements GuestView {
     this.espfix = new EspfixStacks(memory, image, this.perCpu);
     this.completedReturns = safeReturns(image.symbols);
     this.speculation = speculationControls(memory, image, this.perCpu);
+    this.handlers = eventHandlers(memory, this.code);
     this.manifest = this.facts();
     this.bounds = {
       cpus: cpus.length,

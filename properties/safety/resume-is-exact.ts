@@ -138,7 +138,7 @@ function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
     flags(cpu, words[at + CTX_RFLAGS]) ??
     segments(scene, cpu, at) ??
-    environment(scene, cpu, at) ??
+    environment(scene, cpu, at, fixedUp && scene.view.kernelSetsRegisters) ??
     (words[at + CTX_KIND] === NMI ? nmiLeavesNoTrace(scene, cpu, at) : undefined)
   );
 }
@@ -159,7 +159,8 @@ function isCompletedReturn({ view, ghost }: Scene, cpu: Cpu, at: number): boolea
 
 const HALF_NAMES = ['kernel', 'user'];
 
-function environment(scene: Scene, cpu: Cpu, at: number): Answer {
+/** `setsGs`: a fixup may go on with the kernel's GS, whatever the instruction that has faulted ran with. */
+function environment(scene: Scene, cpu: Cpu, at: number, setsGs: boolean): Answer {
   const { words } = scene.ghost;
   const half = scene.view.isUserHalf(cpu.r[CR3]) ? 1 : 0;
   if (half !== words[at + CTX_FROM_USER_HALF])
@@ -169,7 +170,7 @@ function environment(scene: Scene, cpu: Cpu, at: number): Answer {
   if (mm !== before && !scene.view.borrowsTables(scene.ghost.running(cpu.index)))
     return `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`;
   const gs = scene.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
-  if (gs !== words[at + CTX_FROM_USER_GS])
+  if (gs !== words[at + CTX_FROM_USER_GS] && !(setsGs && gs === 0))
     return `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`;
   return undefined;
 }
