@@ -132,6 +132,8 @@ export interface GuestView {
   isEntryText(va: number): boolean;
   /** Code that may be instrumented. */
   isText(va: number): boolean;
+  /** An IRETQ here ends no context: code goes on with it behind itself, to serialise (sync_core of Linux). */
+  isPlainIret(va: number): boolean;
   /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */
   isUserAccess(va: number): boolean;
   /** Where the kernel gives up. */

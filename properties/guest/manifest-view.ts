@@ -222,6 +222,10 @@ export class ManifestView implements GuestView {
     return va >= text.start && va < text.end;
   }
 
+  isPlainIret(_va: number): boolean {
+    return false;
+  }
+
   isUserAccess(va: number): boolean {
     return this.manifest.exceptionTable.has(va);
   }

@@ -200,6 +200,10 @@ export class LinuxView implements GuestView {
     return this.code.kindAt(va) === 'other';
   }
 
+  isPlainIret(va: number): boolean {
+    return !this.isEntryText(va);
+  }
+
   isUserAccess(va: number): boolean {
     return this.code.fixups.has(va) && this.isText(va);
   }

@@ -217,7 +217,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
         break;
       case Iretq:
       case Sysretq:
-        this.returned(cpu, g);
+        if (!this.view.isPlainIret(op.va)) this.returned(cpu, g);
         break;
       case Mov:
       case Pop:

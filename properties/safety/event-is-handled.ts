@@ -10,10 +10,11 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { PT_REGS } from '../../emulator/linux/image/kernel-offsets';
 import { CR3, CS, FLAG_ALWAYS_1, FLAG_RF, R11, RAX, RCX, RDI, RIP, RSI, RSP, SS } from '../../emulator/registers';
-import { hex64, toVa } from '../../emulator/words';
+import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
 import { NMI, SYSCALL } from '../../model/kinds';
 import { eventOf, NO_SNAPSHOT } from '../ghost/contexts';
 import { CTX_ERROR, CTX_HANDLED, CTX_KIND, CTX_REGISTERS, CTX_RFLAGS, CTX_VECTOR } from '../ghost/ghost';
+import { completedReturn } from './completed-return';
 import type { Answer, KernelProperty } from './property';
 import type { Scene } from './scene';
 
@@ -41,13 +42,17 @@ function isTold(scene: Scene, cpu: Cpu): Answer {
 function hasRegisters(scene: Scene, cpu: Cpu, at: number, ip: number, flags: number): Answer {
   const { words } = scene.ghost;
   const isSyscall = words[at + CTX_KIND] === SYSCALL;
+  const completed = isSyscall ? undefined : completedReturn(scene, at);
   for (const [place, register] of [
     ['ip', ip],
     ['sp', RSP],
   ] as const) {
     const before = at + CTX_REGISTERS + register;
     const answer = holds(scene, cpu, place, words[before], words[before + 1]);
-    if (answer !== undefined) return answer;
+    if (answer === undefined) continue;
+    if (completed === undefined) return answer;
+    const wrong = holds(scene, cpu, place, vaLo(completed[place]), vaHi(completed[place]));
+    if (wrong !== undefined) return wrong;
   }
   const selectors = isSyscall
     ? []

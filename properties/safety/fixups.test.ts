@@ -1,12 +1,12 @@
 /**
- * Promise: where the exception table has led a fault of the kernel to a fixup, S6 takes the kernel's GS for right
+ * Promises: where the exception table has led a fault of the kernel to a fixup, S6 takes the kernel's GS for right
  * there, whatever the instruction that has faulted ran with (Linux: a selector of GS that cannot be loaded), and
- * nothing else.
+ * nothing else; behind an INT3 that stands for an instruction (code is being patched) the kernel may go on elsewhere.
  */
-import { CPL, CR3, GS_BASE, RIP } from '../../emulator/registers';
+import { CPL, CR3, GS_BASE, RIP, VEC_BP } from '../../emulator/registers';
 import { designImage } from '../designs/images';
 import { snapshot } from '../ghost/contexts';
-import { CTX_FAULT, CTX_FROM_USER_GS, CTX_FROM_USER_HALF } from '../ghost/ghost';
+import { CTX_FAULT, CTX_FROM_USER_GS, CTX_FROM_USER_HALF, CTX_VECTOR } from '../ghost/ghost';
 import type { GuestView } from '../guest/guest-view';
 import { bootGuest } from '../monitor/guest';
 import { Monitor } from '../monitor/monitor';
@@ -20,12 +20,13 @@ interface Fault {
   readonly to: 'user' | 'kernel';
   /** The exception table names the instruction. */
   readonly listed: boolean;
+  readonly vector?: number;
   /** A kernel whose fixups set registers. */
   readonly linux: boolean;
 }
 
 /** What S6 says of the return from a fault of the kernel to another instruction. */
-function verdict({ from, to, listed, linux }: Fault): string | undefined {
+function verdict({ from, to, listed, linux, vector = GENERAL_PROTECTION }: Fault): string | undefined {
   const image = designImage('mainline');
   if (image === undefined) throw new Error('mainline is gone');
   const { machine, view } = bootGuest(image, { cpus: 1, tasks: 1, mms: 1 });
@@ -41,7 +42,8 @@ function verdict({ from, to, listed, linux }: Fault): string | undefined {
   const at = ghost.open(0);
   cpu.r[GS_BASE] = gsOf(from);
   snapshot(judged, cpu, ghost.words, at);
-  ghost.words[at + CTX_FAULT] = GENERAL_PROTECTION + 1;
+  ghost.words[at + CTX_FAULT] = vector + 1;
+  ghost.words[at + CTX_VECTOR] = vector;
   ghost.words[at + CTX_FROM_USER_HALF] = 0;
   ghost.words[at + CTX_FROM_USER_GS] = from === 'user' ? 1 : 0;
   cpu.r[GS_BASE] = gsOf(to);
@@ -52,6 +54,7 @@ function verdict({ from, to, listed, linux }: Fault): string | undefined {
 
 test.each([
   ['a fixup that goes on with the GS of its instruction', { from: 'user', to: 'user', listed: true, linux: true }],
+  ['INT3 in code of a kernel', { from: 'kernel', to: 'kernel', listed: false, linux: true, vector: VEC_BP }],
   ['one that goes on with that of the kernel', { from: 'user', to: 'kernel', listed: true, linux: true }],
 ] as const)('%s holds', (_name, fault) => {
   expect(verdict(fault)).toBeUndefined();
@@ -60,6 +63,8 @@ test.each([
 test.each([
   ['one that goes on with that of the user', { from: 'kernel', to: 'user', listed: true, linux: true }, /kernel GS/],
   ['one of a guest, with another GS', { from: 'user', to: 'kernel', listed: true, linux: false }, /user GS/],
+  ['INT3 of a guest', { from: 'kernel', to: 'kernel', listed: false, linux: false, vector: VEC_BP }, /expected rip/],
+  ['INT3 with another GS', { from: 'user', to: 'kernel', listed: false, linux: true, vector: VEC_BP }, /user GS/],
   ['a return to where no table leads', { from: 'user', to: 'kernel', listed: false, linux: true }, /expected rip/],
 ] as const)('%s is a violation', (_name, fault, expected) => {
   expect(verdict(fault)).toMatch(expected);

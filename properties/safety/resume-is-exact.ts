@@ -26,6 +26,7 @@ import {
   RCX,
   RIP,
   RSP,
+  VEC_BP,
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
 import { GP, NMI, SYSCALL } from '../../model/kinds';
@@ -43,6 +44,7 @@ import {
   CTX_SP2_LO,
   CTX_VECTOR,
 } from '../ghost/ghost';
+import { completedReturn } from './completed-return';
 import type { Answer, BuiltInProperty } from './property';
 import { restoredAsSaved, savedAsInterrupted } from './saved-registers';
 import type { Scene } from './scene';
@@ -131,8 +133,9 @@ function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
   const fixedUp = isFixup(scene, cpu, at);
   const completed = isCompletedReturn(scene, cpu, at);
-  const goesOn = fixedUp || completed || isAsSaved(scene.ghost, cpu, at, RIP);
-  const changed = completed ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
+  const replaced = isReplaced(scene, at);
+  const goesOn = fixedUp || completed || replaced || isAsSaved(scene.ghost, cpu, at, RIP);
+  const changed = completed || replaced ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
   return (
     generalRegisters(scene, cpu, at, changed) ??
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
@@ -150,11 +153,14 @@ function isFixup(scene: Scene, cpu: Cpu, at: number): boolean {
 }
 
 /** A return was interrupted, and goes on as if it had been executed. */
-function isCompletedReturn({ view, ghost }: Scene, cpu: Cpu, at: number): boolean {
-  const below = view.completedReturns.get(savedRegister(ghost, at, RIP));
-  if (below === undefined) return false;
-  const address = savedRegister(ghost, at, RSP) + below;
-  return cpu.rsp() === address + 8 && cpu.rip() === view.pointerAt(view.physical(address));
+function isCompletedReturn(scene: Scene, cpu: Cpu, at: number): boolean {
+  const completed = completedReturn(scene, at);
+  return completed !== undefined && cpu.rsp() === completed.sp && cpu.rip() === completed.ip;
+}
+
+/** Code is being patched: what INT3 stands for in the meantime, its handler does (text_poke_bp of Linux). */
+function isReplaced({ view, ghost: { words } }: Scene, at: number): boolean {
+  return view.kernelSetsRegisters && words[at + CTX_VECTOR] === VEC_BP;
 }
 
 const HALF_NAMES = ['kernel', 'user'];
