@@ -77,6 +77,18 @@ test('what was found at two places and is shrunk to one failure is told once', (
   ]);
 });
 
+test('a long trace is told without its middle', () => {
+  const { violations } = check;
+  const trace = Array.from({ length: 30 }, (_, i) => ({ action: 'run', cpu: 0, count: i + 1 }) as const);
+  const long = { ...check, violations: [{ ...violations[0], first: { ...violations[0].first, trace } }] };
+  const [line] = checkInWords(long, symbols, ['one']).filter((each) => each.includes('trace:'));
+  expect(line).toBe(
+    `    trace: ${[1, 2, 3, 4, 5].map(boundaries).join('; ')}; (20 actions more); ${[26, 27, 28, 29, 30].map(boundaries).join('; ')}`,
+  );
+});
+
+const boundaries = (count: number) => `${count} ${count === 1 ? 'boundary' : 'boundaries'} of CPU 0`;
+
 test('the same for scripts', () => {
   const result = checkResult(check, symbols, ['a.json', 'b.json', 'c.json']);
   expect(result.totals).toEqual({
