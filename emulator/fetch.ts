@@ -36,11 +36,15 @@ function fetchSlow(cpu: Cpu, lo: number, hi: number): MicroOp | undefined {
   const op = decodeAt(cpu.memory.readBytes(pa, Math.min(room, MAX_LENGTH)), lo, hi, cpu.platform);
   if (op === undefined) return fetchCrossing(cpu, page, lo, hi, pa, room);
   introduce(cpu, op);
-  page.ops[offset] = op;
+  page.put(offset, op);
   return op;
 }
 
 function fetchAddress(cpu: Cpu, lo: number, hi: number): number {
+  const e = cpu.tlb.entries;
+  const i = cpu.tlb.base + ((lo >>> 10) & 0x3fc);
+  if (e[i] === ((lo & -4096) | cpu.tlb.gen) && e[i + 1] === hi && (e[i + 2] & cpu.execMask) === cpu.execWant)
+    return (e[i + 2] & -4096) | (lo & 0xfff);
   const pa = mmuAddress(cpu, lo, hi, EXECUTE);
   if (pa === DEVICE)
     throw new UnimplementedError('fetching an instruction from a device or from beyond RAM', toVa(lo, hi));

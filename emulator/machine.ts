@@ -99,8 +99,12 @@ export class Machine {
     this.stop = false;
     let n = 0;
     while (n < max) {
-      result = stepCpu(cpu);
+      result = stepCpu(cpu, max - n);
       n++;
+      if (cpu.ahead !== 0) {
+        n += cpu.ahead;
+        cpu.ahead = 0;
+      }
       if (result >= HALTED || this.stop) break;
     }
     this.boundaries = n;

@@ -33,11 +33,16 @@ export const OP_LATE_TF = 512;
 /** `unobserved`: calls to the observer that this instruction is executed without. */
 export const WITHOUT_EXECUTING = 1;
 export const WITHOUT_RETIRED = 2;
+export const UNOBSERVED = WITHOUT_EXECUTING | WITHOUT_RETIRED;
 
 /** Operand places. */
 export const REG = 0,
   IMM = 1,
   MEM = 2;
+
+/** `joins`: a push of a register or constant, and a pop of a register; of neither is it rsp. */
+export const JOINS_PUSHES = 1,
+  JOINS_POPS = 2;
 
 export class MicroOp {
   /** Case of the hot switch, 0 for none. */
@@ -82,6 +87,11 @@ export class MicroOp {
   /** iced-x86 Mnemonic and Code. */
   mnemonic = 0;
   icedCode = 0;
+  /** JOINS_PUSHES, JOINS_POPS, or 0: see cpu/joined-stack. */
+  joins = 0;
+  /** The instruction behind this one, if it joins this one, and how many are joined from here on. */
+  joined: MicroOp | undefined = undefined;
+  joinedCount = 1;
   run: Handler;
 
   constructor(run: Handler) {

@@ -4,7 +4,7 @@
  * what you keep.
  */
 import type { Cpu } from './cpu/cpu';
-import type { MicroOp } from './micro-op';
+import { type MicroOp, UNOBSERVED } from './micro-op';
 
 /** What an access does. */
 type AccessKind = 'read' | 'write' | 'execute';
@@ -59,6 +59,12 @@ export interface Observer {
   retired(cpu: Cpu, op: MicroOp): void;
   /** Before each implicit stack access; `lo/hi` is its lowest byte. */
   stackAccess(cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): void;
+  /**
+   * Several pushes, or several pops, are about to access `bytes` bytes from `lo/hi` on, one after the other; `pa` is
+   * the physical address if they write to a watched page, else -1. True: no more is to be told of them. If it is not
+   * there, each is told by itself.
+   */
+  joinedAccess?(cpu: Cpu, lo: number, hi: number, bytes: number, pa: number, write: boolean): boolean;
   /** After a store to a watched physical page. */
   watchedStore(cpu: Cpu, pa: number, bytes: number, vaLo: number, vaHi: number): void;
   /** A fault was raised, by an instruction or within a delivery; registers are those of the faulting instruction. */
@@ -76,9 +82,15 @@ class NullObserver implements Observer {
   classify(_va: number): number {
     return 0;
   }
+  unobserved(): number {
+    return UNOBSERVED;
+  }
   executing(_cpu: Cpu, _op: MicroOp): void {}
   retired(_cpu: Cpu, _op: MicroOp): void {}
   stackAccess(_cpu: Cpu, _lo: number, _hi: number, _bytes: number, _write: boolean): void {}
+  joinedAccess(): boolean {
+    return true;
+  }
   watchedStore(_cpu: Cpu, _pa: number, _bytes: number, _vaLo: number, _vaHi: number): void {}
   faulted(_cpu: Cpu, _fault: Fault): void {}
   delivering(_cpu: Cpu, _event: Delivery): void {}

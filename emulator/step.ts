@@ -1,6 +1,7 @@
 /** One instruction boundary of one CPU: a pending event if one can be taken, else one instruction. */
 
 import type { Cpu } from './cpu/cpu';
+import { executeJoined } from './cpu/joined-stack';
 import { pendSingleStep } from './cpu/single-step';
 import { execute } from './execute';
 import { fetchOp } from './fetch';
@@ -10,7 +11,8 @@ import { FAULTED, RETIRED, SHUTDOWN, type StepResult } from './step-result';
 import { attend, PROCEED } from './system/boundary';
 import { deliverFault } from './system/delivery';
 
-export function stepCpu(cpu: Cpu): StepResult {
+/** One boundary; up to `limit` of them where instructions are joined, and `cpu.ahead` says how many more than one. */
+export function stepCpu(cpu: Cpu, limit = 1): StepResult {
   const r = cpu.r;
   let single = 0;
   if (cpu.attention !== 0) {
@@ -20,6 +22,7 @@ export function stepCpu(cpu: Cpu): StepResult {
   }
   const op = fetchOp(cpu);
   if (op === undefined) return deliverFault(cpu) ? FAULTED : SHUTDOWN;
+  if (op.joinedCount > 1 && limit > 1 && cpu.attention === 0 && executeJoined(cpu, op, limit)) return RETIRED;
   if ((op.unobserved & WITHOUT_EXECUTING) === 0) cpu.observer.executing(cpu, op);
   if (execute(cpu, op) === FAULT) {
     if (cpu.nonCanonical && (op.flags & OP_SS) !== 0) cpu.fault.vector = VEC_SS;

@@ -5,7 +5,7 @@
 
 import { PAGE_WATCHED } from '../memory/physical-memory';
 import { newWalk, PTE_A, PTE_D, WALK_LEAF, WALK_NOT_PRESENT, walkTables } from '../mmu/page-walk';
-import { TLB_D, TLB_G, TLB_IO, TLB_NX, TLB_U, TLB_W } from '../mmu/tlb';
+import { sameTlbPlace, TLB_D, TLB_G, TLB_IO, TLB_NX, TLB_U, TLB_W } from '../mmu/tlb';
 import {
   CPL,
   CR0,
@@ -58,7 +58,7 @@ export function mmuAddress(cpu: Cpu, lo: number, hi: number, kind: number): numb
     const global = tlb.find(true, lo, hi);
     if (global >= 0) {
       tlb.promote(lo, hi, global);
-      cpu.dropCode();
+      dropCodeBehind(cpu, lo);
       i = tlb.find(false, lo, hi);
     }
   }
@@ -106,9 +106,13 @@ function refill(cpu: Cpu, lo: number, hi: number, kind: number): number {
   if ((r[CR4] & CR4_PGE) === 0) entry &= ~TLB_G;
   if ((entry & -4096) >>> 0 >= memory.size) entry |= TLB_IO;
   cpu.tlb.insert(lo, hi, entry);
-  // The new entry may have taken the place of the one that RIP's page relies on.
-  cpu.dropCode();
+  dropCodeBehind(cpu, lo);
   return place(entry, lo);
+}
+
+/** The translation of `lo` was cached: the entry may have taken the place of the one that RIP's page relies on. */
+function dropCodeBehind(cpu: Cpu, lo: number): void {
+  if (sameTlbPlace(lo, cpu.codeLo)) cpu.dropCode();
 }
 
 /** A and D bits are written whatever R/W and CR0.WP say. */

@@ -4,7 +4,7 @@
  * overlap.
  */
 import { type CodeInvalidator, PAGE_CODE, type PhysicalMemory } from '../memory/physical-memory';
-import type { MicroOp } from '../micro-op';
+import { type MicroOp, UNOBSERVED } from '../micro-op';
 
 export const MAX_LENGTH = 15;
 
@@ -22,6 +22,33 @@ export class CodePage {
     this.vaLo = vaLo;
     this.vaHi = vaHi;
     this.next = next;
+  }
+
+  /** Keeps a decoded instruction, joined with those before it. */
+  put(offset: number, op: MicroOp): void {
+    this.ops[offset] = op;
+    if (op.joins !== 0 && op.unobserved === UNOBSERVED) this.join(offset, op);
+  }
+
+  private join(offset: number, op: MicroOp): void {
+    for (let at = offset - 1; at >= 0 && at >= offset - MAX_LENGTH; at--) {
+      const before = this.ops[at];
+      if (before === undefined || at + before.length !== offset) continue;
+      if (before.joins !== op.joins || before.unobserved !== UNOBSERVED) continue;
+      before.joined = op;
+      before.joinedCount = op.joinedCount + 1;
+      this.join(at, before);
+    }
+  }
+
+  /** Forgets an instruction, and those before it that it was joined with. */
+  drop(offset: number): void {
+    const op = this.ops[offset];
+    this.ops[offset] = undefined;
+    for (let at = offset - 1; at >= 0 && at >= offset - MAX_LENGTH; at--) {
+      const before = this.ops[at];
+      if (before !== undefined && before.joined === op) this.drop(at);
+    }
   }
 }
 
@@ -52,7 +79,7 @@ export class CodeCache implements CodeInvalidator {
     for (let page = this.pages[pa >>> 12]; page !== undefined; page = page.next) {
       for (let offset = Math.max(0, word - MAX_LENGTH + 1); offset < word + 4; offset++) {
         const op = page.ops[offset];
-        if (op !== undefined && offset + op.length > word) page.ops[offset] = undefined;
+        if (op !== undefined && offset + op.length > word) page.drop(offset);
       }
     }
   }

@@ -3,7 +3,6 @@
  * in the TLB, permitted, RAM) and answer false with `fault` filled in otherwise: faults are data. What instructions do
  * is in ./execute and its neighbours; what events do is in ../system.
  */
-
 import { EXTENDED_WORDS } from '../extended-state';
 import { hashWords, mix, remix } from '../hash';
 import { PAGE_WATCHED, type PhysicalMemory } from '../memory/physical-memory';
@@ -76,8 +75,10 @@ export class Cpu {
   /** The fault is a non-canonical address: #GP, but #SS when it came through the stack segment. */
   nonCanonical = false;
   readonly event: Delivery = { vector: 0, source: 'fault', ist: 0, error: NO_ERROR_CODE };
-  /** Non-zero when the next boundary has more to do than execute: see ../system/boundary. */
+  /** Non-zero when the next boundary has more to do: see ../system/boundary. */
   attention = 1;
+  /** Instructions beyond the first that the last step has executed. */
+  ahead = 0;
 
   // Derived from CPL, CR0, CR4 and AC: an access is permitted when `(entry & mask) === want`. Kept by `derive`.
   readMask = 0;

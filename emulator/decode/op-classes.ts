@@ -6,6 +6,8 @@ import { type Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import { TEST } from '../cpu/alu';
 import {
   IMM,
+  JOINS_POPS,
+  JOINS_PUSHES,
   MEM,
   type MicroOp,
   OP_BRANCH,
@@ -87,7 +89,14 @@ const [aluRun, movRun, pushRun, popRun] = [Mnemonic.Add, Mnemonic.Mov, Mnemonic.
 );
 
 export function chooseHotCode(op: MicroOp, i: Instruction): void {
-  op.code = hotCode(hotName(op, i));
+  const name = hotName(op, i);
+  op.code = hotCode(name);
+  op.joins = joins(op, name);
+}
+
+function joins(op: MicroOp, name: HotCode): number {
+  if (name === 'PUSH_I' || (name === 'PUSH_R' && op.s !== RSP)) return JOINS_PUSHES;
+  return name === 'POP_R' ? JOINS_POPS : 0;
 }
 
 export function addFlags(op: MicroOp, i: Instruction): void {

@@ -32,6 +32,11 @@ const MAX_GENERATION = 0xfff;
 /** Slot 0 is the table of Global entries. */
 const GLOBAL_TABLE = 0;
 
+/** The translations of two pages, given by the low words of addresses, have the same place in their tables. */
+export function sameTlbPlace(lo: number, other: number): boolean {
+  return ((lo ^ other) & ((ENTRIES - 1) << 12)) === 0;
+}
+
 export class Tlb {
   entries: Int32Array;
   /** Index of entry 0 of the current PCID's table, and that table's generation: what the fast path needs. */

@@ -156,7 +156,7 @@ export function nmiIsOpen(ghost: Ghost, t: number, onIst: boolean): boolean {
 
 /**
  * rsp, just loaded from memory, is the user's again. Its value is what the user had, and it was not loaded from a word
- * in which the kernel keeps a stack pointer of its own (`operand`, physical, -1 for POP): a user can have chosen the
+ * in which the kernel keeps a stack pointer of its own (`operand`, its address, 0 for POP): a user can have chosen the
  * value of one of those. Where there are two tables, the user's rsp is only looked for on the user half: the kernel
  * half reads its own stacks.
  */
@@ -167,7 +167,8 @@ export function isUsersRsp(view: GuestView, ghost: Ghost, cpu: Cpu, operand: num
   const saved = at + CTX_REGISTERS + RSP;
   if (cpu.r[RSP] !== words[saved] || cpu.r[RSP + 1] !== words[saved + 1]) return false;
   if (view.manifest.pgdUserOffset !== 0 && !view.isUserHalf(cpu.r[CR3])) return false;
-  return !view.threadspPa.includes(operand) && !view.topPa.includes(operand) && operand !== view.sp0Pa(cpu.index);
+  const pa = operand === 0 ? -1 : (view.machine.translate(cpu.r[CR3] & PAGE_MASK, operand)?.pa ?? -1);
+  return !view.threadspPa.includes(pa) && !view.topPa.includes(pa) && pa !== view.sp0Pa(cpu.index);
 }
 
 export function knowsUserGs(ghost: Ghost, t: number): boolean {

@@ -7,20 +7,7 @@ import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { type MicroOp, OP_MEM_READ } from '../../emulator/micro-op';
 import type { Delivery } from '../../emulator/observer';
-import {
-  CPL,
-  CR2,
-  CR3,
-  EA,
-  FLAG_IF,
-  GS_BASE,
-  ICOUNT,
-  NMI_BLOCKED,
-  NMI_PENDING,
-  RIP,
-  RSP,
-  VEC_NMI,
-} from '../../emulator/registers';
+import { CPL, CR2, CR3, EA, EFLAGS, FLAG_IF, GS_BASE, ICOUNT, RIP, RSP, VEC_NMI } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, NMI, SYSCALL, USER } from '../../model/kinds';
 import {
@@ -78,8 +65,8 @@ import {
 } from '../ghost/ghost';
 import type { WatchedPages } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
+import { environmentOf, withStack } from './environment';
 
-const PAGE_MASK = 0xfffff000 | 0;
 const FRAME_BYTES = 40;
 const ERROR_CODE_BYTES = 8;
 
@@ -156,8 +143,7 @@ export class GhostKeeper {
     const va = fromOperand ? toVa(cpu.r[EA], cpu.r[EA + 1]) : 0;
     const t = fromOperand ? this.threadSavedAt(va, op.va) : -1;
     if (t >= 0) return t === this.words[g + RUNNING] ? -1 : t;
-    const operand = fromOperand ? (this.view.machine.translate(cpu.r[CR3] & PAGE_MASK, va)?.pa ?? -1) : -1;
-    this.words[g + USER_RSP] = isUsersRsp(this.view, this.ghost, cpu, operand) ? 1 : 0;
+    this.words[g + USER_RSP] = isUsersRsp(this.view, this.ghost, cpu, va) ? 1 : 0;
     return -1;
   }
 
@@ -196,13 +182,22 @@ export class GhostKeeper {
     this.words[g + ENTERING] = at >= 0 && this.words[at + CTX_BODY] === 0 ? 1 : 0;
   }
 
+  /** rsp has been written: of the environment of a CPU the stack may have changed. */
+  refreshStack(cpu: Cpu, g: number): boolean {
+    const { words } = this;
+    const stack = cpu.r[CPL] === 3 ? USER : this.stackOf(cpu, g);
+    if (stack !== words[g + STACK]) this.stackLeft(g, stack, false);
+    words[g + STACK] = stack;
+    return this.notes(g, withStack(words[g + ENVIRONMENT], cpu, stack));
+  }
+
   /** Recomputes the environment of a CPU. */
   refresh(cpu: Cpu, g: number, inDelivery: boolean): boolean {
     const { words } = this;
     const { r } = cpu;
     const half = this.view.isUserHalf(r[CR3]) ? 1 : 0;
     const gs = this.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
-    const interrupts = (cpu.rflags() & FLAG_IF) !== 0 ? 1 : 0;
+    const interrupts = (r[EFLAGS] & FLAG_IF) !== 0 ? 1 : 0;
     const stack = r[CPL] === 3 ? USER : this.stackOf(cpu, g);
     if (stack !== words[g + STACK]) this.stackLeft(g, stack, inDelivery);
     words[g + USER_HALF] = half;
@@ -210,17 +205,12 @@ export class GhostKeeper {
     words[g + INTERRUPTS] = interrupts;
     words[g + STACK] = stack;
     const mm = this.view.mmOfRoot(r[CR3]);
-    const environment =
-      r[CPL] |
-      (half << 2) |
-      (gs << 3) |
-      (interrupts << 4) |
-      (stack << 5) |
-      (r[NMI_BLOCKED] << 9) |
-      (r[NMI_PENDING] << 10) |
-      (mm << 11);
-    const changed = environment !== words[g + ENVIRONMENT];
-    words[g + ENVIRONMENT] = environment;
+    return this.notes(g, environmentOf(cpu, half, gs, interrupts, stack, mm));
+  }
+
+  private notes(g: number, environment: number): boolean {
+    const changed = environment !== this.words[g + ENVIRONMENT];
+    this.words[g + ENVIRONMENT] = environment;
     return changed;
   }
 

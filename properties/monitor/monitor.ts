@@ -1,9 +1,7 @@
 /**
  * The observer of the machine: tells the keeper of the ghost state what happens, asks the properties at each moment,
- * and notices when the abstract state may have changed. It knows when to ask, and no property.
- *
- * It is the only object that sees every instruction, so the common instruction costs it two tests of small integers;
- * what is needed more rarely (a frame, a page-table walk) happens behind a flag of the instruction or a watched page.
+ * and notices when the abstract state may have changed. It knows when to ask, and no property. It is not told of the
+ * common instruction; what is needed more rarely happens behind a flag of the instruction or a watched page.
  *
  * A run stops at the first violating moment: before an instruction, at its fault, at an access, before or after a
  * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
@@ -33,6 +31,7 @@ import type { Scene } from '../safety/scene';
 import { type Checks, checksOf } from './checks';
 import { codeTag, TAG_ACCESS, TAG_HANDLER, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED } from './code-tags';
 import { GhostKeeper } from './ghost-keeper';
+import { type JoinedAccess, joinedAccess } from './joined-accesses';
 import { callsToSpare, NOTEWORTHY } from './noteworthy';
 
 const { Iretq, Sysretq, Syscall, Ret, Mov, Pop, Verw } = Mnemonic;
@@ -43,6 +42,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   readonly view: V;
   readonly ghost: Ghost;
   readonly pages: WatchedPages;
+  readonly joinedAccess: JoinedAccess;
   violation: Violation | undefined;
   /** The abstract state may have changed at this boundary. */
   touched = false;
@@ -73,6 +73,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     this.pages = new WatchedPages(view);
     this.keeper = new GhostKeeper(view, this.ghost, this.pages);
     this.checks = checksOf(properties, view);
+    this.joinedAccess = joinedAccess(this, this.checks);
     this.asksAlways = this.checks.executing.length > 0 || this.checks.retired.length > 0;
   }
 
@@ -226,7 +227,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
           for (const { property, ask } of this.checks.cr3Written) this.judge(property, cpu, ask(this, cpu, op));
         break;
     }
-    this.refresh(cpu, g);
+    this.refresh(cpu, g, (op.flags & OP_CONTROL) === 0);
   }
 
   private rspLoaded(cpu: Cpu, op: MicroOp, g: number): void {
@@ -241,8 +242,8 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   }
 
   /** The environment of a CPU may have changed: what follows from it at CPL0 with interrupts on is asked again. */
-  private refresh(cpu: Cpu, g: number): void {
-    if (this.keeper.refresh(cpu, g, this.inDelivery)) this.touch();
+  private refresh(cpu: Cpu, g: number, stackOnly = false): void {
+    if (stackOnly ? this.keeper.refreshStack(cpu, g) : this.keeper.refresh(cpu, g, this.inDelivery)) this.touch();
     if (cpu.r[CPL] === 3 || this.words[g + INTERRUPTS] === 0) return;
     for (const { property, ask } of this.checks.interruptsOn) this.judge(property, cpu, ask(this, cpu));
   }

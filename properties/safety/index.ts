@@ -75,6 +75,11 @@ export function addProperty(property: Property): void {
   OWN.push(property);
 }
 
+/** A property's number is that of one of ours. */
+export function isOurs(number: number): boolean {
+  return number < FIRST_OWN;
+}
+
 /** Ours, then those that were added. */
 export function allProperties(): readonly NumberedProperty[] {
   return [...PROPERTIES, ...OWN.map((property, i) => ({ ...guardedProperty(property), number: FIRST_OWN + i }))];
