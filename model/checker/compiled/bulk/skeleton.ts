@@ -5,37 +5,60 @@
  * matrices; what it has to do for the rest is mostly to say that rows are full.
  */
 
+type Steps = readonly (Int32Array | undefined)[];
+
 /**
  * `steps`: what local steps of each value lead to. `entries`: the values with which the CPU comes. `crossing`: those
  * with which it goes.
  */
-export function skeletonOf(
-  steps: readonly (Int32Array | undefined)[],
-  entries: Iterable<number>,
-  crossing: readonly number[],
-): Set<number> {
-  const skeleton = new Set<number>();
-  for (const entry of entries) {
-    const before = waysFrom(steps, entry);
-    skeleton.add(entry);
-    for (const end of crossing)
-      if (before.has(end))
-        for (let value = end; value !== entry; value = before.get(value) ?? entry) skeleton.add(value);
+export function skeletonOf(steps: Steps, entries: Iterable<number>, crossing: readonly number[]): Set<number> {
+  const skeleton = new Set(entries);
+  const comes = [...skeleton];
+  const before = predecessorsOf(steps);
+  for (const end of crossing) {
+    const onward = waysTo(end, before);
+    for (const entry of comes)
+      if (onward[entry] >= 0) for (let value = entry; value !== end; value = onward[value]) skeleton.add(value);
+    if (comes.some((entry) => onward[entry] >= 0)) skeleton.add(end);
   }
   return skeleton;
 }
 
-/** For each value that is reached from `entry`, the one before it on a shortest way. */
-function waysFrom(steps: readonly (Int32Array | undefined)[], entry: number): Map<number, number> {
-  const before = new Map([[entry, entry]]);
-  const open = [entry];
+/**
+ * Adds values that a step leads to from others of the skeleton, until their number is a multiple of `size` if that is
+ * possible. Words of a row that only the skeleton has a bit in can get all their bits.
+ */
+export function fillUp(skeleton: ReadonlySet<number>, steps: Steps, size: number): Set<number> {
+  const filled = new Set(skeleton);
+  // A set goes on to what is added to it meanwhile.
+  for (const value of filled)
+    for (const target of steps[value] ?? []) {
+      if (filled.size % size === 0) return filled;
+      filled.add(target);
+    }
+  return filled;
+}
+
+/** The values that lead to each value. */
+function predecessorsOf(steps: Steps): number[][] {
+  const before: number[][] = Array.from(steps, () => []);
+  for (let value = 0; value < steps.length; value++)
+    for (const target of steps[value] ?? []) before[target].push(value);
+  return before;
+}
+
+/** For each value the next one on a shortest way to `end`, or -1. */
+function waysTo(end: number, before: readonly (readonly number[])[]): Int32Array {
+  const onward = new Int32Array(before.length).fill(-1);
+  onward[end] = end;
+  const open = [end];
   for (let next = 0; next < open.length; next++)
-    for (const value of steps[open[next]] ?? [])
-      if (!before.has(value)) {
-        before.set(value, open[next]);
+    for (const value of before[open[next]])
+      if (onward[value] < 0) {
+        onward[value] = open[next];
         open.push(value);
       }
-  return before;
+  return onward;
 }
 
 /** New numbers for so many values, by the old ones: those of the skeleton come first. */
