@@ -9,7 +9,7 @@ import type { ComponentSteps } from './component-steps';
 import { RegionStates, type Room, roomFor, type Side, type Starts } from './region-states';
 import type { Edge, Region } from './regions';
 import type { Storage } from './rows';
-import { fillUp, numbersFor, skeletonOf } from './skeleton';
+import { fillUp, kinOf, numbersFor, skeletonOf } from './skeleton';
 import { sourcesOf, stepOrder } from './step-order';
 
 /** The local steps of a CPU with one thread. */
@@ -118,17 +118,16 @@ export class Draft {
     this.steps = steps;
     this.options = options;
     this.last = steps.values.length - 1;
-    this.skeletons = steps.values.map((byThread, cpu) => {
-      const entries = byThread.map(() => new Set<number>());
-      entries[regions[0].running[cpu]].add(steps.valueOf(initial, cpu));
-      for (const { edges } of regions)
-        for (const list of edges[cpu]) for (const { to, value } of list) entries[regions[to].running[cpu]].add(value);
-      return byThread.map((values, thread) =>
-        fillUp(skeletonOf(values.steps, entries[thread], values.crossing), values.steps, WORD_BITS),
-      );
-    });
-    this.numbers = this.skeletons.map((byThread, cpu) =>
-      byThread.map((skeleton, thread) => numbersFor(skeleton, steps.count(cpu, thread))),
+    const entries = entriesOf(regions, steps, initial);
+    this.skeletons = steps.values.map((byThread, cpu) =>
+      byThread.map((values, thread) =>
+        fillUp(skeletonOf(values.steps, entries[cpu][thread], values.crossing), values.steps, WORD_BITS),
+      ),
+    );
+    this.numbers = steps.values.map((byThread, cpu) =>
+      byThread.map((values, thread) =>
+        numbersFor(this.skeletons[cpu][thread], kinOf(values.steps, entries[cpu][thread], steps.count(cpu, thread))),
+      ),
     );
     this.regions = regions.map((region) => this.planned(region, regions));
     this.initial = regions[0].running.map((thread, cpu) => this.numberOf(cpu, thread, steps.valueOf(initial, cpu)));
@@ -216,6 +215,17 @@ export class Draft {
     const resting = Int32Array.from(order.filter((value) => lists[value].length === 0));
     return { order, starts, targets, crossing: numbers, leaving, resting, sources: sourcesOf(lists, order) };
   }
+}
+
+/** For each CPU with each thread, the values with which it comes to a region. */
+function entriesOf(regions: readonly Region[], steps: ComponentSteps, initial: Int32Array): Set<number>[][] {
+  return steps.values.map((byThread, cpu) => {
+    const entries = byThread.map(() => new Set<number>());
+    entries[regions[0].running[cpu]].add(steps.valueOf(initial, cpu));
+    for (const { edges } of regions)
+      for (const list of edges[cpu]) for (const { to, value } of list) entries[regions[to].running[cpu]].add(value);
+    return entries;
+  });
 }
 
 /** The beginnings of the stripes of the words from..to-1. */

@@ -1,5 +1,5 @@
 /** Promises: a skeleton has a way from where a CPU comes in to where it goes out, and little else. */
-import { fillUp, numbersFor, skeletonOf } from './skeleton';
+import { fillUp, kinOf, numbersFor, skeletonOf } from './skeleton';
 import { sourcesOf, stepOrder } from './step-order';
 
 const STEPS = [[1, 2], [3], [3], [4, 0], [], [4]].map((list) => Int32Array.from(list));
@@ -28,8 +28,15 @@ test('the sources lead to all other values, and none of them to another one', ()
   expect([[0, 1, 2, 3], [4], [5], [6, 7], [8]].map(among)).toEqual([1, 0, 1, 1, 1]);
 });
 
-test('its values get the first numbers, and every value one of its own', () => {
-  const numbers = numbersFor(new Set([4, 2]), 6);
-  expect([numbers[4], numbers[2]].sort()).toEqual([0, 1]);
-  expect([...numbers].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+test('kin are values that the same others lead to', () => {
+  const lists = [[1], [2], [], [1], [], [4]].map((list) => Int32Array.from(list));
+  const kin = kinOf(lists, [0, 3, 5], 6);
+  expect(kin[1]).toBe(kin[2]);
+  expect(kin[4]).toBe(kin[5]);
+  expect(new Set(kin).size).toBe(4);
+});
+
+test('its values get the first numbers, and every value one of its own, kin one after the other', () => {
+  const numbers = numbersFor(new Set([4, 2]), Int32Array.of(1, 0, 0, 1, 1, 0));
+  expect([...numbers]).toEqual([4, 2, 1, 5, 0, 3]);
 });

@@ -61,11 +61,44 @@ function waysTo(end: number, before: readonly (readonly number[])[]): Int32Array
   return onward;
 }
 
-/** New numbers for so many values, by the old ones: those of the skeleton come first. */
-export function numbersFor(skeleton: ReadonlySet<number>, count: number): Int32Array {
-  const numbers = new Int32Array(count).fill(-1);
+/**
+ * New numbers for so many values, by the old ones: those of the skeleton come first, then one kin after the other.
+ */
+export function numbersFor(skeleton: ReadonlySet<number>, kin: Int32Array): Int32Array {
+  const numbers = new Int32Array(kin.length).fill(-1);
   let next = 0;
   for (const value of skeleton) numbers[value] = next++;
-  for (let value = 0; value < count; value++) if (numbers[value] < 0) numbers[value] = next++;
+  const others = Array.from(kin, (_, value) => value).filter((value) => numbers[value] < 0);
+  for (const value of others.sort((a, b) => kin[a] - kin[b] || a - b)) numbers[value] = next++;
   return numbers;
+}
+
+/**
+ * For each of so many values a number, the same for values that are reached from the same ones of `sources`. A row that
+ * never gets all bits mostly lacks whole kin.
+ */
+export function kinOf(steps: Steps, sources: Iterable<number>, count: number): Int32Array {
+  const kin = new Int32Array(count);
+  for (const source of sources) {
+    const reached = reachOf(steps, source, count);
+    const keys = kin.map((number, value) => 2 * number + reached[value]);
+    const ranks = new Int32Array(2 * count);
+    for (const key of keys) ranks[key] = 1;
+    for (let key = 0, rank = 0; key < ranks.length; key++) if (ranks[key] === 1) ranks[key] = rank++;
+    for (let value = 0; value < count; value++) kin[value] = ranks[keys[value]];
+  }
+  return kin;
+}
+
+/** By the value: 1 if steps lead there. */
+function reachOf(steps: Steps, source: number, count: number): Uint8Array {
+  const reached = new Uint8Array(count);
+  const open = [source];
+  reached[source] = 1;
+  for (let value = open.pop(); value !== undefined; value = open.pop())
+    for (const target of steps[value] ?? []) {
+      if (reached[target] === 0) open.push(target);
+      reached[target] = 1;
+    }
+  return reached;
 }
