@@ -237,5 +237,5 @@ export function poke(machine: Machine, va: number, value: bigint | number): void
 /** Makes an observer of these hooks the machine's; it is told nothing else. */
 export function observe(small: SmallMachine, hooks: Partial<Observer>): void {
   const observer = Object.create(NULL_OBSERVER) as Observer;
-  small.machine.observer = Object.assign(observer, hooks);
+  small.machine.observer = Object.assign(observer, { unobserved: undefined, joinedAccess: undefined }, hooks);
 }
