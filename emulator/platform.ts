@@ -5,6 +5,7 @@
  * a mark saves them and a rollback restores them, as it does the extended state of each CPU.
  */
 import type { Cpu } from './cpu/cpu';
+import type { Vendor } from './vendor';
 
 /** Instructions that not every processor has, or not every machine needs. */
 export type OptionalInstruction =
@@ -60,6 +61,8 @@ export interface ApicModel {
 }
 
 export interface Platform {
+  /** Whose processors these are. */
+  readonly vendor: Vendor;
   readonly instructions: Readonly<Record<OptionalInstruction, Offer>>;
   /** CPUs have the words of `extended-state.ts`, which are part of the fingerprint then. */
   readonly extendedState: boolean;

@@ -2,6 +2,9 @@
  * `npm run build`: what `tsc -p tsconfig.build.json` does, and the numbers that modules export are written where they
  * are used. To V8 `registers_1.RIP` is no constant: CommonJS code of TypeScript sets each export twice, first to
  * undefined, so every use reads the object of exports again. With the numbers written out walks are a tenth faster.
+ *
+ * `isolatedModules` tells the incremental build that the output of a file depends on that file alone, which is not so
+ * here: a number that has changed is written out elsewhere.
  */
 import ts from 'typescript';
 
@@ -68,7 +71,8 @@ function main(): number {
   };
   const config = ts.getParsedCommandLineOfConfigFile(CONFIG, {}, host);
   if (config === undefined) throw new Error(`expected ${CONFIG} in the current folder`);
-  const builder = ts.createIncrementalProgram({ rootNames: config.fileNames, options: config.options });
+  const options = { ...config.options, isolatedModules: false };
+  const builder = ts.createIncrementalProgram({ rootNames: config.fileNames, options });
   const checker = builder.getProgram().getTypeChecker();
   const found = [
     ...config.errors,

@@ -4,7 +4,8 @@
  */
 import { ElfError, type ElfImage } from '../emulator/elf/elf-image';
 import { LockstepError } from '../emulator/oracle/both-machines';
-import { type LockstepResult, lockstep } from '../emulator/oracle/lockstep';
+import { lockstep } from '../emulator/oracle/lockstep';
+import type { LockstepResult } from '../emulator/oracle/lockstep-result';
 import { Qemu } from '../emulator/oracle/qemu';
 import { randomStream } from '../properties/exploration/seeded-random';
 import { alignedTable } from '../properties/report/aligned-table';

@@ -6,7 +6,7 @@ import { disassemble, symbolText } from '../emulator/disassemble';
 import { type ElfImage, readElf } from '../emulator/elf/elf-image';
 import type { Machine } from '../emulator/machine';
 import { ACCEPTED_DIFFERENCES, type Difference } from '../emulator/oracle/accepted-differences';
-import type { LockstepEnd } from '../emulator/oracle/lockstep';
+import type { LockstepEnd } from '../emulator/oracle/lockstep-result';
 import { qemuVersion } from '../emulator/oracle/qemu-process';
 import { hexVa } from '../emulator/words';
 

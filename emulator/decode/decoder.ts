@@ -12,6 +12,7 @@ import { type Handler, MicroOp } from '../micro-op';
 import type { Offer, Platform } from '../platform';
 import { NO_ERROR_CODE, VEC_GP, VEC_UD } from '../registers';
 import { UnimplementedError } from '../unimplemented';
+import type { Vendor } from '../vendor';
 import { sumHigh, toBigInt, toVa } from '../words';
 import type { Row } from './forms';
 import * as table from './instruction-table';
@@ -22,16 +23,19 @@ const instruction = new Instruction();
 
 /** Undefined: the bytes end before the instruction does. */
 export function decodeAt(bytes: Uint8Array, lo: number, hi: number, platform: Platform): MicroOp | undefined {
-  const error = decode(bytes, lo, hi);
+  const { vendor } = platform;
+  const error = decode(bytes, lo, hi, vendor);
   if (error === DecoderError.NoMoreBytes && bytes.length < MAX_LENGTH) return undefined;
-  if (instruction.code === Code.INVALID && isTooLong(bytes, lo, hi)) return faulting(tooLong, bytes.length, lo, hi);
-  if (instruction.code === Code.Pause && hasRexB(bytes, instruction.length)) decode(withoutRepeat(bytes), lo, hi);
+  if (instruction.code === Code.INVALID && isTooLong(bytes, lo, hi, vendor))
+    return faulting(tooLong, bytes.length, lo, hi);
+  if (instruction.code === Code.Pause && hasRexB(bytes, instruction.length))
+    decode(withoutRepeat(bytes), lo, hi, vendor);
   return toMicroOp(instruction, bytes, lo, hi, platform);
 }
 
 /** Into `instruction`; answers a DecoderError. */
-function decode(bytes: Uint8Array, lo: number, hi: number): number {
-  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+function decode(bytes: Uint8Array, lo: number, hi: number, vendor: Vendor): number {
+  const decoder = new Decoder(64, bytes, vendor === 'amd' ? DecoderOptions.AMD : DecoderOptions.None);
   decoder.ip = toBigInt(lo, hi);
   decoder.decodeOut(instruction);
   const error = decoder.lastError;
@@ -43,16 +47,16 @@ function decode(bytes: Uint8Array, lo: number, hi: number): number {
  * Does the instruction go on after 15 bytes (SDM vol. 3, 6.15, #GP)? iced-x86 calls that invalid, like an undefined
  * opcode, so it is asked again without a prefix that has no say in the length: 14 bytes that are not enough.
  */
-function isTooLong(bytes: Uint8Array, lo: number, hi: number): boolean {
+function isTooLong(bytes: Uint8Array, lo: number, hi: number, vendor: Vendor): boolean {
   if (bytes.length < MAX_LENGTH) return false;
   const prefixes = leadingPrefixes(bytes);
   if (prefixes === bytes.length) return true;
   const leading = bytes.subarray(0, prefixes);
   const spare = leading.findIndex((byte, i) => !isSizePrefix(byte) || leading.includes(byte, i + 1));
   if (spare < 0) return false;
-  const error = decode(Uint8Array.from([...bytes.subarray(0, spare), ...bytes.subarray(spare + 1)]), lo, hi);
+  const error = decode(Uint8Array.from([...bytes.subarray(0, spare), ...bytes.subarray(spare + 1)]), lo, hi, vendor);
   const more = error === DecoderError.NoMoreBytes;
-  decode(bytes, lo, hi);
+  decode(bytes, lo, hi, vendor);
   return more;
 }
 

@@ -26,9 +26,9 @@ import {
 import { toBigInt } from '../words';
 
 /** Word of `cpu.r`, and whether it is the low word of a pair. */
-type Source = readonly [name: string, word: number, pair: boolean];
+export type Source = readonly [name: string, word: number, pair: boolean];
 
-const SOURCES: readonly Source[] = [
+export const SOURCES: readonly Source[] = [
   ...GPR_NAMES.map((name, i): Source => [name, 2 * i, true]),
   ['rip', RIP, true],
   ['cs', CS, false],

@@ -16,7 +16,8 @@ import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState } from '.
 import { bootBoth, checkComparable, checkControls } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
-import { Lockstep, type LockstepEnd } from './lockstep';
+import { Lockstep } from './lockstep';
+import type { LockstepEnd } from './lockstep-result';
 
 interface EpochCounts {
   steps: number;
@@ -178,6 +179,7 @@ class Epochs {
     counts.localised++;
     await oracle.load(machine);
     const stepping = { ...options, steps: 0, nmiRate: 0, irqRate: 0, interval: 1 };
+    let steps = 0;
     let choices = log[0].choices;
     const run = new Lockstep(machine, oracle, stepping, (n, port) => (port ? choices.ports[n] : choices.page[n]));
     let found: LockstepEnd | undefined;
@@ -185,16 +187,15 @@ class Epochs {
       if (found !== undefined) break;
       ({ choices } = epoch);
       await oracle.setChoices(choices);
-      const from = stepping.steps;
+      const from = steps;
       if (epoch.asleep) await run.passHalt();
       for (const event of epoch.events) {
         await run.raise(event);
         if (event !== 'nmi' || !isDeliveredFirst(epoch)) continue;
-        stepping.steps = run.counts.steps + 1;
-        found = await run.go();
+        found = await run.go(run.counts.steps + 1);
       }
-      stepping.steps = from + stepsOf(epoch);
-      found ??= await run.go();
+      steps = from + stepsOf(epoch);
+      found ??= await run.go(steps);
     }
     run.leave(imitation);
     this.run.observe();

@@ -11,7 +11,8 @@ import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small
 import { Twin } from '../testing/twin';
 import { readState } from './architectural-state';
 import { LockstepError } from './both-machines';
-import { type LockstepEnd, type LockstepOptions, type LockstepResult, lockstep } from './lockstep';
+import { lockstep } from './lockstep';
+import type { LockstepEnd, LockstepOptions, LockstepResult } from './lockstep-result';
 
 const path = `${__dirname}/../guest/mainline/mainline-nopcid.elf`;
 const MAINLINE = readElf(readFileSync(path), path);

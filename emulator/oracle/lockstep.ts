@@ -6,7 +6,8 @@
  *
  * Three things that the other machine cannot be asked for are done for it: the answer of the choice port is copied into
  * the register that read it; HLT is given an interrupt that wakes the CPU, because a debugger gets no answer from a CPU
- * that sleeps; and PAUSE counts as one step with what follows, because QEMU does not stop after it.
+ * that sleeps; and PAUSE counts as one step with what follows, because QEMU does not stop after it. The same holds of
+ * the #DB trap that ends an instruction.
  *
  * A guest that uses a translation which is no longer in its page tables, but may still be in a TLB, cannot be followed:
  * QEMU forgets all translations at every MOV CR3, global ones, too.
@@ -16,67 +17,35 @@ import type { LoadableImage } from '../boot';
 import type { Machine } from '../machine';
 import { REG } from '../micro-op';
 import type { Observer } from '../observer';
-import { CPL, EFLAGS, FLAG_IF, GPR_NAMES, IN_HLT, NMI_PENDING, RIP, STI_SHADOW } from '../registers';
+import {
+  CPL,
+  DB_PENDING,
+  EFLAGS,
+  FLAG_IF,
+  GPR_NAMES,
+  IN_HLT,
+  NMI_PENDING,
+  RIP,
+  SS,
+  SS_SHADOW,
+  STI_SHADOW,
+} from '../registers';
 import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-result';
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
 import { type Difference, explain } from './accepted-differences';
 import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState, stateIndex } from './architectural-state';
 import { bootBoth, checkComparable, checkControls, LockstepError } from './both-machines';
-import { ObservedCpu } from './observed-cpu';
+import {
+  type LockstepCounts,
+  type LockstepEnd,
+  type LockstepOptions,
+  type LockstepResult,
+  newCounts,
+} from './lockstep-result';
+import { ObservedCpu, type Step } from './observed-cpu';
 import type { OracleMachine } from './oracle-machine';
 import { tableRegisters } from './table-registers';
-
-export interface LockstepOptions {
-  readonly steps: number;
-  readonly tasks: number;
-  readonly mms: number;
-  /** Uniform numbers in [0, 1); the only source of choices and events. */
-  readonly random: () => number;
-  /** Probability of an NMI, and of an interrupt, before a step once the guest has reached user mode. */
-  readonly nmiRate: number;
-  readonly irqRate: number;
-  /** One of these at random. */
-  readonly vectors: readonly number[];
-  /** Steps between two comparisons of all of RAM and of the descriptor-table registers. */
-  readonly interval: number;
-}
-
-interface LockstepCounts {
-  steps: number;
-  /** Steps until user mode was first reached. */
-  boot: number;
-  /** Delivered ones; raised ones may be masked or lost. */
-  nmis: number;
-  irqs: number;
-  faults: number;
-  halts: number;
-  /** Comparisons of all RAM. */
-  wholeComparisons: number;
-  /** Repaired differences by name. */
-  readonly accepted: Map<string, number>;
-}
-
-/** What the first unexplained difference, or a guest that cannot go on, looks like. */
-export interface LockstepEnd {
-  readonly reason: 'difference' | 'halted' | 'shutdown';
-  readonly step: number;
-  /** The last step after which the differing state was known to be equal. */
-  readonly equalAfter: number;
-  /** Of the instruction at RIP before the step. */
-  readonly va: number;
-  readonly root: number;
-  readonly event: string;
-  readonly differences: readonly Difference[];
-}
-
-export interface LockstepResult {
-  readonly counts: LockstepCounts;
-  /** Undefined if all steps were done without an unexplained difference. */
-  readonly end: LockstepEnd | undefined;
-  /** Our machine as it was left. */
-  readonly machine: Machine;
-}
 
 const RIP_INDEX = stateIndex('rip');
 
@@ -94,16 +63,7 @@ export async function lockstep(
 /** Two machines that are in the same state, before the first step. */
 export class Lockstep {
   readonly machine: Machine;
-  readonly counts: LockstepCounts = {
-    steps: 0,
-    boot: 0,
-    nmis: 0,
-    irqs: 0,
-    faults: 0,
-    halts: 0,
-    wholeComparisons: 0,
-    accepted: new Map(),
-  };
+  readonly counts: LockstepCounts = newCounts();
   private readonly oracle: OracleMachine;
   private readonly options: LockstepOptions;
   private readonly observed: ObservedCpu;
@@ -113,17 +73,24 @@ export class Lockstep {
   private readonly wholeRam: Buffer;
   private readonly page = Buffer.alloc(4096);
   private inUserMode = false;
+  private readonly loaded: boolean;
   /** The step after which all RAM was equal last. */
   private wholeEqual = 0;
   private chose = false;
+  private until = 0;
 
-  /** `choose` answers the choices of the guest, and is told whether it asks a port. */
+  /**
+   * `choose` answers the choices of the guest, and is told whether it asks a port. `loaded`: the other machine has been
+   * put into all of our state, and has not just been booted.
+   */
   constructor(
     machine: Machine,
     oracle: OracleMachine,
     options: LockstepOptions,
     choose: (alternatives: number, port: boolean) => number,
+    loaded = false,
   ) {
+    this.loaded = loaded;
     this.oracle = oracle;
     this.options = options;
     this.machine = machine;
@@ -136,9 +103,16 @@ export class Lockstep {
     readState(this.observed.cpu, this.theirs);
   }
 
-  async go(): Promise<LockstepEnd | undefined> {
-    while (this.counts.steps < this.options.steps) {
-      if (this.inUserMode) await this.raiseEvents();
+  /** The step that was done last. */
+  get last(): Step {
+    return this.observed;
+  }
+
+  /** Until so many steps have been done in all. */
+  async go(steps = this.options.steps): Promise<LockstepEnd | undefined> {
+    this.until = steps;
+    while (this.counts.steps < steps) {
+      if (this.inUserMode && !this.loaded) await this.raiseEvents();
       this.observed.written.clear();
       const end = (await this.both()) ?? (await this.compare());
       if (end !== undefined) return end;
@@ -182,6 +156,10 @@ export class Lockstep {
     this.chose = false;
     let result = this.stepOurs();
     while (result === RETIRED && observed.op?.mnemonic === Mnemonic.Pause) result = this.stepOurs();
+    if (result === RETIRED && observed.cpu.r[DB_PENDING] !== 0 && observed.cpu.r[SS_SHADOW] === 0) {
+      this.counts.steps++;
+      result = observed.takeTrap();
+    }
     checkControls(observed.cpu);
     if (result === SHUTDOWN) return this.end('shutdown', []);
     if (observed.cpu.r[IN_HLT] !== 0) return this.halt();
@@ -262,7 +240,7 @@ export class Lockstep {
     }
     if (unexplained.length > 0) return this.end('difference', unexplained);
     const { steps } = this.counts;
-    if (steps < this.options.steps && steps < this.wholeEqual + this.options.interval) return undefined;
+    if (steps < this.until && steps < this.wholeEqual + this.options.interval) return undefined;
     const late = await this.wholeDifferences();
     if (late.length > 0) return this.end('difference', late, this.wholeEqual);
     this.wholeEqual = steps;
@@ -308,7 +286,7 @@ export class Lockstep {
       for (let pa = 0; pa < this.wholeRam.length; pa += 4)
         this.compareWord(differences, pa, this.wholeRam.readInt32LE(pa));
     // What a CPU has in them before the guest loads them is not part of the boot protocol.
-    if (this.inUserMode) {
+    if (this.inUserMode || this.loaded) {
       const theirs = await this.oracle.readTables();
       for (const [name, ours] of tableRegisters(this.observed.cpu)) {
         const other = theirs.get(name) ?? -1n;
@@ -318,9 +296,14 @@ export class Lockstep {
     return differences;
   }
 
-  /** Gives the other side our value. */
+  /** Gives the other side our value; of SS, ours that of the other side. */
   private async repair(difference: Difference): Promise<void> {
     if (difference.kind === 'memory') return this.oracle.writeWord(difference.pa, difference.ours);
+    // QEMU's debugger would load a descriptor and its privilege level: ours takes the other value.
+    if (difference.name === 'ss') {
+      this.observed.cpu.r[SS] = Number(difference.theirs);
+      return;
+    }
     const index = stateIndex(difference.name);
     this.theirs[index] = this.ours[index];
     this.theirs[index + 1] = this.ours[index + 1];

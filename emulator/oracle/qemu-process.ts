@@ -104,13 +104,13 @@ function fileOf(path: string, bytes: number): number {
 function qemuArguments(folder: string, ramBytes: number): string[] {
   return [
     ['-accel', 'tcg,thread=single'],
-    ['-cpu', 'max,vendor=GenuineIntel'],
+    ['-cpu', 'max,vendor=GenuineIntel,phys-bits=32'],
     ['-machine', 'pc,hpet=off,smm=off,pit=off,memory-backend=ram'],
     ['-object', `memory-backend-file,id=ram,size=${ramBytes},mem-path=${folder}/ram,share=on`],
     ['-object', `memory-backend-file,id=card,size=${CARD_BYTES},mem-path=${folder}/card,share=on`],
     ['-device', `ivshmem-plain,memdev=card,addr=${CARD}`],
     ['-m', `${ramBytes >> 20}M`],
-    ['-nodefaults', '-no-user-config', '-no-reboot', '-no-shutdown', '-S'],
+    ['-nodefaults', '-no-user-config', '-no-shutdown', '-S'],
     ['-display', 'none'],
     ['-chardev', `socket,id=gdb,path=${folder}/gdb,server=on,wait=off`],
     ['-gdb', 'chardev:gdb'],

@@ -5,26 +5,31 @@
  *
  * - Long mode is entered by setting registers. CS only becomes a 64-bit segment if the descriptor that it is loaded
  *   from says so, and GDTR, base 0, cannot be set; so a GDT at linear 0 serves for that one load.
- * - A selector that the debugger sets is loaded from the guest's GDT, through the guest's page tables as they are.
- * - The last instruction is an IRETQ: it loads CS and SS, with CPL, from the guest's own GDT, whose part of the linear
- *   addresses is mapped there, too.
+ * - The last instruction is an IRETQ: it loads CS and SS, with CPL, from a GDT that stands where the guest's GDT will
+ *   be when CR3 is the guest's.
+ * - A selector that the debugger sets is loaded from the GDT, too, through the page tables as they are.
  */
 import type { Cpu } from '../cpu/cpu';
+import { entryAddress } from '../mmu/page-walk';
 import {
   APIC_ISR,
   APIC_SVR,
+  CPL,
   CR0,
-  CR3,
   CR4,
   CS,
   CSTAR,
   DB_PENDING,
+  DS,
   EFER,
   EFER_LMA,
+  ES,
   FLAG_TF,
   FMASK,
+  FS,
   GDTR_BASE,
   GDTR_LIMIT,
+  GS,
   IDTR_BASE,
   IDTR_LIMIT,
   IN_HLT,
@@ -43,12 +48,15 @@ import {
   TR_BASE,
   TR_LIMIT,
 } from '../registers';
+import { toVa, vaHi } from '../words';
 import { QemuError } from './qemu-process';
 
-/** Physical memory that no guest uses: three page tables, and 2 MiB that linear address 0 is mapped to. */
+/** Physical memory that no guest uses: page tables, the GDT's two pages, and 2 MiB for linear address 0. */
 const SCRATCH_PML4 = 8 << 20,
   SCRATCH_PDPT = SCRATCH_PML4 + 0x1000,
   SCRATCH_PD = SCRATCH_PML4 + 0x2000,
+  SCRATCH_TABLES = SCRATCH_PML4 + 0x3000,
+  SCRATCH_GDT = SCRATCH_PML4 + 0x6000,
   SCRATCH = 10 << 20;
 /** In it, by linear address: a GDT at 0, the operands of LGDT and LIDT, code, a frame for IRETQ. */
 const GDT_OPERAND = 0x1000,
@@ -63,8 +71,9 @@ const APIC_PHYSICAL = 0xfee00000n;
 const TABLE = 0x3n,
   LARGE = 0x83n,
   DEVICE = 0x93n;
-/** A present, readable, accessed 64-bit code segment of ring 0; an available 64-bit TSS. */
+/** A present, readable, accessed 64-bit code segment of ring 0; flat, writable data; an available 64-bit TSS. */
 const CODE64 = 0x00209b0000000000n,
+  DATA = 0x00cf93000000ffffn,
   TSS64 = 0x0000890000000000n;
 const IRETQ = [0x48, 0xcf];
 
@@ -90,7 +99,8 @@ const UNLOADABLE: readonly [what: string, word: number][] = [
 /** What is done to QEMU here. Addresses of memory are physical. */
 export interface BareMachine {
   writeBytes(pa: number, bytes: Uint8Array): void;
-  readWord64(pa: number): bigint;
+  /** Bytes that are executed, where others may have been executed before. */
+  writeCode(pa: number, bytes: Uint8Array): Promise<void>;
   writeRegister(name: string, value: bigint): Promise<void>;
   /** Continues until the instruction at this linear address is the next one. */
   continueTo(va: number): Promise<void>;
@@ -125,14 +135,14 @@ export async function dropTables(qemu: BareMachine): Promise<void> {
 }
 
 /**
- * Descriptor-table registers, task register, MSRs, and by IRETQ the segments, RIP, RSP and RFLAGS of `cpu`. The guest's
- * page tables and GDT must be in memory. Afterwards CR3 is still that of the scratch tables.
+ * Descriptor-table registers, task register, MSRs, and by IRETQ the segments, RIP, RSP and RFLAGS of `cpu`. Afterwards
+ * CR3 is still that of the scratch tables, through which data segments can be loaded.
  */
 export async function enterState(qemu: BareMachine, cpu: Cpu): Promise<void> {
   const bad = unloadable(cpu);
   if (bad !== undefined) throw new QemuError(`QEMU cannot be put into this state: ${bad}`);
   const { r } = cpu;
-  mapGuestGdt(qemu, cpu);
+  standInForGdt(qemu, cpu);
   write64(qemu, SCRATCH + (r[TR] & ~7), tssDescriptor(cpu));
   write64(qemu, SCRATCH + (r[TR] & ~7) + 8, BigInt(r[TR_BASE + 1] >>> 0));
   writeOperand(qemu, GDT_OPERAND, r[GDTR_LIMIT], cpu.get64(GDTR_BASE));
@@ -162,12 +172,29 @@ export function unloadable({ r }: Cpu): string | undefined {
   return UNLOADABLE.find(([, word]) => r[word] !== 0)?.[0];
 }
 
-/** The guest's GDT keeps its linear address: its part of the top-level table stands in ours, too. */
-function mapGuestGdt(qemu: BareMachine, { r }: Cpu): void {
-  // Bits 47:39 of the linear address.
-  const slot = (r[GDTR_BASE + 1] >>> 7) & 0x1ff;
-  if (slot === 0) throw new QemuError('QEMU cannot be put into this state: a GDT in the lowest 512 GiB');
-  write64(qemu, SCRATCH_PML4 + slot * 8, qemu.readWord64(((r[CR3] & 0xfffff000) >>> 0) + slot * 8));
+/**
+ * At the linear addresses of the guest's GDT stands one that has flat descriptors for CS and SS, so that it does not
+ * matter what the guest's own tables hold, and nothing in them is marked as accessed.
+ */
+function standInForGdt(qemu: BareMachine, { r }: Cpu): void {
+  const base = toVa(r[GDTR_BASE], r[GDTR_BASE + 1]);
+  const first = base & -4096;
+  const table = (level: number, index: number) => SCRATCH_TABLES + level * 0x1000 + index * 8;
+  for (const page of [0, 4096]) {
+    const lo = (first + page) | 0;
+    const hi = vaHi(base - (base & 0xfff) + page);
+    const top = entryAddress(SCRATCH_PML4, 3, lo, hi);
+    if (top === SCRATCH_PML4) throw new QemuError('QEMU cannot be put into this state: a GDT in the lowest 512 GiB');
+    write64(qemu, top, BigInt(table(0, 0)) | TABLE);
+    write64(qemu, entryAddress(table(0, 0), 2, lo, hi), BigInt(table(1, 0)) | TABLE);
+    write64(qemu, entryAddress(table(1, 0), 1, lo, hi), BigInt(table(2, 0)) | TABLE);
+    write64(qemu, entryAddress(table(2, 0), 0, lo, hi), BigInt(SCRATCH_GDT + page) | TABLE);
+  }
+  const at = SCRATCH_GDT + (base & 0xfff);
+  const dpl = BigInt(r[CPL]) << 45n;
+  for (const word of [ES, DS, FS, GS, SS])
+    if ((r[word] & 0xfffc) !== 0) write64(qemu, at + (r[word] & 0xfff8), DATA | dpl);
+  write64(qemu, at + (r[CS] & 0xfff8), CODE64 | dpl);
 }
 
 function tssDescriptor({ r }: Cpu): bigint {
@@ -177,7 +204,7 @@ function tssDescriptor({ r }: Cpu): bigint {
 }
 
 async function start(qemu: BareMachine, code: readonly number[]): Promise<void> {
-  qemu.writeBytes(SCRATCH + CODE, Uint8Array.from(code));
+  await qemu.writeCode(SCRATCH + CODE, Uint8Array.from(code));
   await qemu.writeRegister('rip', BigInt(CODE));
 }
 

@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
-import { APIC_IRR, CR3, NMI_PENDING } from '../registers';
+import { APIC_IRR, NMI_PENDING } from '../registers';
 import { readState, registerValue, STATE_NAMES, STATE_WORDS, type State, stateIndex } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
 import { GdbError, GdbRemote } from './gdb-remote';
@@ -35,6 +35,10 @@ const CONNECTIONS = 100,
 /** Milliseconds after which a guest that reaches no breakpoint is stopped. */
 const PATIENCE = 2000;
 const HLT_LENGTH = 1n;
+/** Bytes that one command writes, and commands of one batch. */
+const CHUNK = 64,
+  BATCH = 64;
+const SELECTORS = ['ds', 'es', 'fs', 'gs', 'ss'];
 const RIP_INDEX = stateIndex('rip');
 
 export class Qemu implements EpochMachine, BareMachine {
@@ -91,23 +95,40 @@ export class Qemu implements EpochMachine, BareMachine {
     return unloadable(cpu) === undefined;
   }
 
-  /** In a new process, so that nothing of what the old one did is left in places that cannot be read. */
+  /** After a reset, so that nothing of what was done before is left in places that cannot be read. */
   async load(machine: Machine): Promise<void> {
     const { choices } = this;
-    await this.restart();
-    if (choices !== undefined) await this.setChoices(choices);
+    await this.reset();
     const [cpu] = machine.cpus;
     const { words } = machine.memory;
-    const ram = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
-    this.writeBytes(0, ram);
+    await this.writeCode(0, Buffer.from(words.buffer, words.byteOffset, Math.min(words.byteLength, COMPARABLE)));
     await enterLongMode(this, cpu);
     await enterState(this, cpu);
     await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
-    // Loading it has set accessed bits.
-    this.writeBytes(0, ram);
+    if (choices !== undefined) await this.setChoices(choices);
     for (let vector = 0; vector < 256; vector++)
       if ((cpu.r[APIC_IRR + (vector >>> 5)] & (1 << (vector & 31))) !== 0) await this.raiseIrq(vector);
     if (cpu.r[NMI_PENDING] !== 0) await this.raiseNmi();
+  }
+
+  /** The whole PC as after power-on, but for its RAM. */
+  private async reset(): Promise<void> {
+    await this.clearBreakpoint();
+    this.choices = undefined;
+    await this.gdb.monitor('system_reset');
+  }
+
+  /** Makes RAM from the physical address `pa` on what `bytes` say, in a way that translated code notices. */
+  async writeCode(pa: number, bytes: Uint8Array): Promise<void> {
+    const present = Buffer.alloc(bytes.length);
+    this.readMemory(pa, present);
+    const commands: string[] = [];
+    for (let at = 0; at < bytes.length; at += CHUNK) {
+      const wanted = Buffer.from(bytes.subarray(at, at + CHUNK));
+      if (!wanted.equals(present.subarray(at, at + wanted.length)))
+        commands.push(`M${(pa + at).toString(16)},${wanted.length.toString(16)}:${wanted.toString('hex')}`);
+    }
+    for (let i = 0; i < commands.length; i += BATCH) await this.orderAll(commands.slice(i, i + BATCH));
   }
 
   async setChoices(choices: Choices): Promise<void> {
@@ -163,11 +184,8 @@ export class Qemu implements EpochMachine, BareMachine {
     return this.process.cpuSeconds();
   }
 
-  async writeRegister(name: string, value: bigint): Promise<void> {
-    const { index, bytes } = this.register(name);
-    const buffer = Buffer.alloc(8);
-    buffer.writeBigUInt64LE(value);
-    await this.gdb.writeRegister(index, buffer.subarray(0, bytes));
+  writeRegister(name: string, value: bigint): Promise<void> {
+    return this.gdb.order(this.setting(name, value));
   }
 
   readMemory(pa: number, into: Uint8Array): void {
@@ -216,12 +234,6 @@ export class Qemu implements EpochMachine, BareMachine {
     writeSync(this.process.ram, bytes, 0, bytes.length, pa);
   }
 
-  readWord64(pa: number): bigint {
-    const bytes = Buffer.alloc(8);
-    this.readMemory(pa, bytes);
-    return bytes.readBigUInt64LE();
-  }
-
   private sendMsi(data: number): Promise<void> {
     return this.gdb.order(msi(data));
   }
@@ -239,13 +251,24 @@ export class Qemu implements EpochMachine, BareMachine {
     if (bad >= 0) throw new GdbError(`the gdbstub answered "${replies[bad]}" to "${commands[bad]}"`);
   }
 
-  /** All that a state has, but for the names that are left out: CR3 first, because selectors are loaded through it. */
+  /** All that a state has, but for the names that are left out: selectors first, because they are loaded from a GDT. */
   private async setRegisters(cpu: Cpu, leftOut: readonly string[]): Promise<void> {
     const state = new Int32Array(STATE_WORDS);
     readState(cpu, state);
-    await this.writeRegister('cr3', BigInt(cpu.r[CR3] >>> 0));
-    for (const [i, name] of STATE_NAMES.entries())
-      if (!leftOut.includes(name)) await this.writeRegister(name, registerValue(state, 2 * i));
+    const names = STATE_NAMES.filter((name) => !leftOut.includes(name) && !SELECTORS.includes(name));
+    await this.orderAll(
+      [...SELECTORS.filter((name) => !leftOut.includes(name)), 'cr3', ...names].map((name) =>
+        this.setting(name, registerValue(state, stateIndex(name))),
+      ),
+    );
+  }
+
+  /** The command that sets a register. */
+  private setting(name: string, value: bigint): string {
+    const { index, bytes } = this.register(name);
+    const buffer = Buffer.alloc(8);
+    buffer.writeBigUInt64LE(value);
+    return `P${index.toString(16)}=${buffer.toString('hex', 0, bytes)}`;
   }
 }
 

@@ -48,6 +48,7 @@ import {
 import { UnimplementedError } from '../unimplemented';
 import { differenceHigh, isCanonical, sumHigh } from '../words';
 import {
+  DESCRIPTOR_ACCESSED,
   descriptor,
   dplOf,
   isCode,
@@ -55,6 +56,7 @@ import {
   isLongCode,
   isPresent,
   loadTable,
+  markAccessed,
   OUT_OF_LIMIT,
   READ_FAULT,
   readDescriptor,
@@ -64,7 +66,7 @@ const INTERRUPT_GATE = 14,
   TRAP_GATE = 15;
 
 /** What the gate leads to; filled by the checks, used by the entry. One object, reused. */
-const target = { ripLo: 0, ripHi: 0, selector: 0, cpl: 0, ist: 0, interruptGate: false };
+const target = { ripLo: 0, ripHi: 0, selector: 0, cpl: 0, ist: 0, interruptGate: false, accessed: false };
 /** Lowest address of the frame under construction. */
 const frame = { lo: 0, hi: 0 };
 
@@ -130,6 +132,7 @@ export function enter(cpu: Cpu, vector: number, source: EventSource, error: numb
   if (!readGate(cpu, vector, source, ext) || !chooseStack(cpu, ext)) return false;
   const bytes = error >= 0 ? 48 : 40;
   if (!prepareFrame(cpu, bytes, ext)) return false;
+  if (!target.accessed && !markAccessed(cpu, target.selector)) return false;
   writeFrame(cpu, source, vector, error);
   switchTo(cpu);
   event.ist = target.ist;
@@ -173,6 +176,7 @@ function readCodeSegment(cpu: Cpu, ext: number): boolean {
   if (result === OUT_OF_LIMIT || !isCode(hi) || dplOf(hi) > cpu.r[CPL] || !isLongCode(hi))
     return cpu.raise(VEC_GP, error);
   if (!isPresent(hi)) return cpu.raise(VEC_NP, error);
+  target.accessed = (hi & DESCRIPTOR_ACCESSED) !== 0;
   target.cpl = isConforming(hi) ? cpu.r[CPL] : dplOf(hi);
   if (target.cpl !== 0 && target.cpl !== cpu.r[CPL])
     throw new UnimplementedError(`a gate into ring ${target.cpl}`, cpu.rip());

@@ -19,6 +19,9 @@ export const OUT_OF_LIMIT = 1;
 /** Reading it faulted. */
 export const READ_FAULT = 2;
 
+/** Of code and data, in the high word. */
+export const DESCRIPTOR_ACCESSED = 0x100;
+
 export function readDescriptor(cpu: Cpu, selector: number): number {
   const r = cpu.r;
   if ((selector & 4) !== 0 || (selector | 7) > r[GDTR_LIMIT]) return OUT_OF_LIMIT;
@@ -26,6 +29,23 @@ export function readDescriptor(cpu: Cpu, selector: number): number {
   descriptor.lo = r[V];
   descriptor.hi = r[V + 1];
   return READ_OK;
+}
+
+/**
+ * Sets the accessed bit of the descriptor that the selector names, as a load of the selector does, if it is clear (SDM
+ * vol. 3, 3.4.5.1). The caller has checked the selector; NULL names none. False: the table cannot be written.
+ */
+export function markAccessed(cpu: Cpu, selector: number): boolean {
+  if ((selector & ~3) === 0) return true;
+  if (readDescriptor(cpu, selector) !== READ_OK) return false;
+  const { lo, hi } = descriptor;
+  if ((hi & DESCRIPTOR_ACCESSED) !== 0) return true;
+  const offset = selector & ~7;
+  const at = (cpu.r[GDTR_BASE] + offset) | 0;
+  const atHi = sumHigh(cpu.r[GDTR_BASE + 1], at, offset);
+  if (!cpu.prepareSystemWrite(at, atHi)) return false;
+  cpu.storeSystem64(at, atHi, lo, hi | DESCRIPTOR_ACCESSED);
+  return true;
 }
 
 /** A supervisor read of 8 bytes at `offset` from a base register pair. */

@@ -27,6 +27,7 @@ const REFUSED: Readonly<Record<OptionalInstruction, Offer>> = {
 
 /** Without state, so that all such machines share it. */
 export const GUEST_PLATFORM: Platform = {
+  vendor: 'intel',
   instructions: REFUSED,
   extendedState: false,
   words: new Int32Array(0),

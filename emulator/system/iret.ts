@@ -32,6 +32,7 @@ import {
 import { UnimplementedError } from '../unimplemented';
 import { isCanonical, sumHigh } from '../words';
 import {
+  DESCRIPTOR_ACCESSED,
   descriptor,
   dplOf,
   isCode,
@@ -40,6 +41,7 @@ import {
   isPresent,
   isReservedCode,
   isWritableData,
+  markAccessed,
   OUT_OF_LIMIT,
   READ_FAULT,
   readDescriptor,
@@ -64,8 +66,13 @@ export function iret(cpu: Cpu, op: MicroOp): Outcome {
   if (!readFrame(cpu)) return FAULT;
   const cs = frame[F_CS] & 0xffff;
   const ss = frame[F_SS] & 0xffff;
-  if (!checkCode(cpu, cs, op) || !checkStack(cpu, ss, cs & 3)) return FAULT;
+  if (!checkCode(cpu, cs, op)) return FAULT;
+  const codeHi = descriptor.hi;
+  if (!checkStack(cpu, ss, cs & 3)) return FAULT;
   if (!isCanonical(frame[F_RIP], frame[F_RIP + 1])) return fail(cpu, VEC_GP, 0);
+  // A NULL SS leaves the descriptor of CS.
+  if ((codeHi & descriptor.hi & DESCRIPTOR_ACCESSED) === 0 && !(markAccessed(cpu, cs) && markAccessed(cpu, ss)))
+    return FAULT;
   const flags = mergeFlags(cpu, frame[F_RFLAGS]);
   r[CS] = cs;
   r[SS] = ss;

@@ -53,6 +53,7 @@ import {
   isWritableData,
   limitOf,
   loadTable,
+  markAccessed,
   OUT_OF_LIMIT,
   READ_FAULT,
   readDescriptor,
@@ -96,17 +97,19 @@ function loadStackSegment(cpu: Cpu, selector: number): boolean {
     if (result === OUT_OF_LIMIT || rpl !== r[CPL] || !isWritableData(hi) || dplOf(hi) !== r[CPL])
       return cpu.raise(VEC_GP, selector & ~3);
     if (!isPresent(hi)) return cpu.raise(VEC_SS, selector & ~3);
+    if (!markAccessed(cpu, selector)) return false;
   }
   r[SS_SHADOW] = 1;
   cpu.attention = 1;
   return true;
 }
 
-/** FS and GS bases are loaded with the selector: zero for a null one (as on Intel), else the descriptor's 32 bits. */
+/** FS and GS bases are loaded with the selector, but for a null one on AMD's processors: see ../vendor. */
 function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean {
   const r = cpu.r;
+  const isNull = (selector & ~3) === 0;
   let base = 0;
-  if ((selector & ~3) !== 0) {
+  if (!isNull) {
     const result = readDescriptor(cpu, selector);
     if (result === READ_FAULT) return false;
     const hi = descriptor.hi;
@@ -115,8 +118,9 @@ function loadDataSegment(cpu: Cpu, register: number, selector: number): boolean 
       return cpu.raise(VEC_GP, selector & ~3);
     if (!isPresent(hi)) return cpu.raise(VEC_NP, selector & ~3);
     base = baseOf(descriptor.lo, hi);
+    if (!markAccessed(cpu, selector)) return false;
   }
-  if (register === FS || register === GS) {
+  if ((register === FS || register === GS) && !(isNull && cpu.platform.vendor === 'amd')) {
     const pair = register === FS ? FS_BASE : GS_BASE;
     r[pair] = base;
     r[pair + 1] = 0;
@@ -264,6 +268,7 @@ export function farReturn(cpu: Cpu, op: MicroOp): Outcome {
     throw new UnimplementedError('a far return to another CPL or mode', op.va);
   if (!isPresent(descriptor.hi)) return fail(cpu, VEC_NP, cs & ~3);
   if (!isCanonical(ripLo, ripHi)) return fail(cpu, VEC_GP, 0);
+  if (!markAccessed(cpu, cs)) return FAULT;
   r[CS] = cs;
   cpu.moveRsp(16);
   return jump(cpu, ripLo, ripHi);

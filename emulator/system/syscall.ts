@@ -52,12 +52,12 @@ export function syscall(cpu: Cpu, op: MicroOp): Outcome {
   return jump(cpu, r[LSTAR], r[LSTAR + 1]);
 }
 
-/** Intel's order: a non-canonical RCX is #GP at CPL 0, with whatever rsp the kernel has loaded by then. */
+/** A non-canonical RCX is #GP at CPL 0 on Intel's processors only, with whatever rsp the kernel has loaded by then. */
 export function sysret(cpu: Cpu): Outcome {
   const r = cpu.r;
   if ((r[EFER] & EFER_SCE) === 0) return fail(cpu, VEC_UD, NO_ERROR_CODE);
   if (r[CPL] !== 0) return fail(cpu, VEC_GP, 0);
-  if (!isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
+  if (cpu.platform.vendor === 'intel' && !isCanonical(r[RCX], r[RCX + 1])) return fail(cpu, VEC_GP, 0);
   const selectors = r[STAR + 1] >>> 16;
   r[CS] = ((selectors + 16) & 0xffff) | 3;
   r[SS] = ((selectors + 8) & 0xffff) | 3;

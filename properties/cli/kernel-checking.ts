@@ -62,14 +62,15 @@ export async function checkKernel(
   const inOrder = excursions.flatMap((excursion) => swept.get(excursion) ?? []);
   const runs = await randomRuns(pool, kernel, { seed, budget }, onProgress);
   const found = groupedViolations(inOrder, runs, seed);
-  const violations = await Promise.all(
+  const shrunk = await Promise.all(
     found.map(async (violation) => {
       const task = { kind: 'kernel-shrink', kernel, failure: violation.found } as const;
       const first = (await pool.run(task)) ?? violation.found;
       return { ...violation, first, excursion: excursionOf(first) };
     }),
   );
-  return { excursions: inOrder, missing: excursions.length - inOrder.length, runs, seed, violations };
+  const missing = excursions.length - inOrder.length;
+  return { excursions: inOrder, missing, runs, seed, violations: withoutDoubles(shrunk) };
 }
 
 /** Each worker takes the next run when it has ended one. */
@@ -110,7 +111,7 @@ export function groupedViolations(
 ): KernelViolations[] {
   const groups = new Map<string, KernelViolations & { count: number }>();
   const add = (failure: KernelFailure, more: Pick<KernelViolations, 'excursion' | 'seed'>) => {
-    const key = `${failure.property} ${failure.rip}`;
+    const key = placeOfFailure(failure);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { first: failure, found: failure, ...more, count: 1 });
     else group.count++;
@@ -121,6 +122,21 @@ export function groupedViolations(
     if (failure !== undefined) add(failure, { excursion: excursionOf(failure), seed });
   }
   return [...groups.values()];
+}
+
+/** What differs as it was found may be one failure when it is shrunk. */
+export function withoutDoubles(shrunk: readonly KernelViolations[]): KernelViolations[] {
+  const groups = new Map<string, KernelViolations>();
+  for (const violation of shrunk) {
+    const key = placeOfFailure(violation.first);
+    const known = groups.get(key);
+    groups.set(key, known === undefined ? violation : { ...known, count: known.count + violation.count });
+  }
+  return [...groups.values()];
+}
+
+function placeOfFailure({ property, rip }: KernelFailure): string {
+  return `${property} ${rip}`;
 }
 
 /** Undefined: the kernel has not booted. */

@@ -24,7 +24,10 @@ interface Configuration {
   readonly expected?: string;
 }
 
-/** What changes entry code: CR3 with and without PCID, flushes, GS base, CLAC, IBRS; and no isolation at all. */
+/**
+ * What changes entry code: CR3 with and without PCID, flushes, GS base, CLAC, IBRS, VERW, what is done for AMD;
+ * and no isolation at all.
+ */
 const CONFIGURATIONS: readonly Configuration[] = [
   { name: 'a Skylake server', cpu: '', commandLine: '' },
   { name: 'no-pcid', cpu: 'no-pcid', commandLine: '' },
@@ -33,6 +36,8 @@ const CONFIGURATIONS: readonly Configuration[] = [
   { name: 'no-smap,no-smep', cpu: 'no-smap,no-smep', commandLine: '' },
   { name: 'ibrs', cpu: 'ibrs', commandLine: '' },
   { name: 'no-pcid,ibrs,md-clear', cpu: 'no-pcid,ibrs,md-clear', commandLine: '' },
+  { name: 'mitigations=off pti=on', cpu: '', commandLine: 'mitigations=off pti=on' },
+  { name: 'amd, pti=on', cpu: 'amd', commandLine: 'pti=on' },
   { name: 'pti=off', cpu: '', commandLine: 'pti=off', expected: 'user-mode-uses-user-cr3' },
 ];
 

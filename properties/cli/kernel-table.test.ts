@@ -7,7 +7,7 @@ import { readWorkload } from '../../emulator/linux/workload/workload';
 import { packageFolder } from '../../model/checker/package-folder';
 import { EXCURSION_WORDS } from '../linux/excursion-words';
 import { kernelPaths } from './arguments';
-import { groupedViolations } from './kernel-checking';
+import { groupedViolations, withoutDoubles } from './kernel-checking';
 import { checkInWords, checkResult } from './kernel-table';
 
 const { excursions } = readWorkload(path.join(packageFolder(), 'emulator/linux/workload'));
@@ -67,6 +67,27 @@ test('a table with a line for each, sums, and violations by place', () => {
     '    again: three',
   ]);
 });
+
+test('what was found at two places and is shrunk to one failure is told once', () => {
+  const { violations } = check;
+  const shrunk = violations.map((violation, i) => (i === 0 ? violation : { ...violation, first: violations[1].first }));
+  expect(withoutDoubles(shrunk).map(({ first, count }) => [first.message, count])).toEqual([
+    ['a', 3],
+    ['c', 2],
+  ]);
+});
+
+test('a long trace is told without its middle', () => {
+  const { violations } = check;
+  const trace = Array.from({ length: 30 }, (_, i) => ({ action: 'run', cpu: 0, count: i + 1 }) as const);
+  const long = { ...check, violations: [{ ...violations[0], first: { ...violations[0].first, trace } }] };
+  const [line] = checkInWords(long, symbols, ['one']).filter((each) => each.includes('trace:'));
+  expect(line).toBe(
+    `    trace: ${[1, 2, 3, 4, 5].map(boundaries).join('; ')}; (20 actions more); ${[26, 27, 28, 29, 30].map(boundaries).join('; ')}`,
+  );
+});
+
+const boundaries = (count: number) => `${count} ${count === 1 ? 'boundary' : 'boundaries'} of CPU 0`;
 
 test('the same for scripts', () => {
   const result = checkResult(check, symbols, ['a.json', 'b.json', 'c.json']);

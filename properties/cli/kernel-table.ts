@@ -2,6 +2,7 @@
 import type { KernelSymbols } from '../../emulator/linux/image/kernel-symbols';
 import type { EventCount, SweptEvent, SweptExcursion } from '../linux/event-sweep';
 import { EXCURSION_WORDS } from '../linux/excursion-words';
+import type { KernelFailure } from '../linux/kernel-system';
 import { placeOf } from '../linux/place';
 import type { RandomRun } from '../linux/random-interleaving';
 import { actionInWords } from '../report/kernel-steps';
@@ -10,6 +11,8 @@ import type { KernelCheck, KernelViolations } from './kernel-checking';
 
 /** What the columns are called; a column whose events were never raised is left out. */
 const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ', nested: 'NMI²' };
+/** Of a long trace so many actions are told at its beginning, and as many at its end. */
+const TOLD_AT_ENDS = 5;
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
@@ -84,8 +87,16 @@ function violationInWords({ first, excursion, count }: KernelViolations, symbols
   return [
     `  ${first.property} violated on CPU ${first.cpu} at ${placeOf(symbols, first.rip)} in ${excursion}, ${counted(count, 'time')}`,
     `    ${first.message}`,
-    `    trace: ${first.trace.map(actionInWords).join('; ')}`,
+    `    trace: ${traceInWords(first.trace)}`,
   ];
+}
+
+/** A long one without its middle: the case has all of it. */
+function traceInWords(trace: KernelFailure['trace']): string {
+  const words = trace.map(actionInWords);
+  const leftOut = words.length - 2 * TOLD_AT_ENDS;
+  if (leftOut > 1) words.splice(TOLD_AT_ENDS, leftOut, `(${leftOut} actions more)`);
+  return words.join('; ');
 }
 
 /** `files` are the cases of the violations, in their order. */

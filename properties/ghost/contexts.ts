@@ -9,7 +9,7 @@ import type { Delivery } from '../../emulator/observer';
 import { CPL, CR3, GS_BASE, RIP, RSP, VEC_NMI, VEC_PF } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { GP, IRQ, NMI, NMI_STACK, PF, SYSCALL, USER } from '../../model/kinds';
-import type { GuestView } from '../guest/guest-view';
+import { type GuestView, SYSCALL_EVENT } from '../guest/guest-view';
 import {
   BUFFERS_CLEARED,
   CTX_BODY,
@@ -47,6 +47,11 @@ export function kindOf({ vector, source }: Delivery, fromUser: boolean): number 
   if (vector === VEC_NMI) return NMI;
   if (source === 'irq') return IRQ;
   return fromUser || vector === VEC_PF ? PF : GP;
+}
+
+/** What has opened the context `at`, as `EventHandlers` counts events. */
+export function eventOf({ words }: Ghost, at: number): number {
+  return words[at + CTX_KIND] === SYSCALL ? SYSCALL_EVENT : words[at + CTX_VECTOR];
 }
 
 /** A task that has never run sleeps in the body of the system call that forked it. */

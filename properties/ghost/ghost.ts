@@ -130,8 +130,10 @@ export const CTX_CR2_LO = 17;
 export const CTX_CR2_HI = 18;
 /** The fault that opened the context, as its vector + 1; 0 where something else did. */
 export const CTX_FAULT = 19;
+/** The C function that handles it has begun (S28). */
+export const CTX_HANDLED = 20;
 /** The registers at the interrupted point, to the last selector: the first SNAPSHOT_WORDS words of `cpu.r`. */
-export const CTX_REGISTERS = 20;
+export const CTX_REGISTERS = 21;
 /** Registers that a context keeps, in words. */
 export const SNAPSHOT_WORDS = GS + 1;
 /** Words of each context. */

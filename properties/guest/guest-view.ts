@@ -61,6 +61,17 @@ export interface SpeculationControls {
   readonly clearsBuffers: boolean;
 }
 
+/** Of `EventHandlers`: what no vector is the number of. */
+export const SYSCALL_EVENT = -1;
+
+/** The C functions that entry code calls with the saved registers of an event. */
+export interface EventHandlers {
+  /** First instructions of all of them. */
+  readonly all: ReadonlySet<number>;
+  /** Those of a vector, or of SYSCALL_EVENT: more than one where the way from the kernel has its own; or none known. */
+  of(event: number): ReadonlySet<number>;
+}
+
 export interface GuestView {
   readonly machine: Machine;
   readonly image: Places;
@@ -99,10 +110,17 @@ export interface GuestView {
    * system call those of user mode (GS base).
    */
   readonly kernelSetsRegisters: boolean;
+  /**
+   * Instructions of a return that the kernel may complete for what an event interrupted there, each with the bytes from
+   * rsp to the address that it returns to.
+   */
+  readonly completedReturns: ReadonlyMap<number, number>;
   /** The NMI handler remembers an NMI that hits it while it runs for user mode, and begins anew by itself (S16). */
   readonly nmiHandlerLatches: boolean;
   /** Undefined for a processor and a kernel without them (S27). */
   readonly speculation: SpeculationControls | undefined;
+  /** Undefined where it is not known (S28). */
+  readonly handlers: EventHandlers | undefined;
   /** Address spaces come and go: a table is judged when it is first used in user mode, too. */
   readonly mmsAreMade: boolean;
   /** Undefined where it is not known: then a user table is not judged. */
@@ -114,6 +132,8 @@ export interface GuestView {
   isEntryText(va: number): boolean;
   /** Code that may be instrumented. */
   isText(va: number): boolean;
+  /** An IRETQ here ends no context: code goes on with it behind itself, to serialise (sync_core of Linux). */
+  isPlainIret(va: number): boolean;
   /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */
   isUserAccess(va: number): boolean;
   /** Where the kernel gives up. */

@@ -35,8 +35,10 @@ export class ManifestView implements GuestView {
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
   readonly speculation = undefined;
+  readonly handlers = undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
+  readonly completedReturns: ReadonlyMap<number, number> = new Map();
   readonly state = new Int32Array(0);
   /** Physical addresses of the words that the abstraction reads. */
   readonly threadspPa: readonly number[];
@@ -218,6 +220,10 @@ export class ManifestView implements GuestView {
   isText(va: number): boolean {
     const { text } = this.manifest;
     return va >= text.start && va < text.end;
+  }
+
+  isPlainIret(_va: number): boolean {
+    return false;
   }
 
   isUserAccess(va: number): boolean {

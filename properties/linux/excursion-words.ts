@@ -54,4 +54,5 @@ export const EXCURSION_WORDS: Readonly<Record<string, string>> = {
   fork_exit: 'fork, exit, wait',
   fork_exec: 'vfork, exec, exit, wait',
   ptrace: 'a child under ptrace',
+  int80_yield: 'INT 80h that yields to another task',
 };

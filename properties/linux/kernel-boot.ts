@@ -30,6 +30,8 @@ const LEFT_OUT = [
 const COMMAND_LINE = `console=ttyS0 pci=off noapic vsyscall=xonly cryptomgr.notests initcall_blacklist=${LEFT_OUT.join(',')}`;
 /** Instructions that make up a second of the kernel's time: few, because a kernel that waits for time executes. */
 const TSC_HZ = 100_000_000;
+/** Kernels ask processors of Intel alone for it, and calibrate others against clocks that are not there. */
+const TSC_FREQUENCY = `tsc_early_khz=${TSC_HZ / 1000}`;
 /** Between two looks at the console. */
 const CHUNK = 4_000_000;
 const MOST_INSTRUCTIONS = 8_000_000_000;
@@ -75,7 +77,8 @@ export function bootKernel(
   options: BootOptions,
   progress: (linux: LinuxMachine) => void,
 ): BootedKernel {
-  const commandLine = `${COMMAND_LINE} ${options.commandLine}`.trim();
+  const frequency = options.features.has('amd') ? TSC_FREQUENCY : '';
+  const commandLine = [COMMAND_LINE, frequency, options.commandLine].filter((part) => part !== '').join(' ');
   const machine = { ...options, commandLine, tscHz: TSC_HZ, image, initrd: workload.initrd };
   const name = stateName({
     kernel: image.vmlinuxSha256,

@@ -31,6 +31,7 @@ import { toVa } from '../../emulator/words';
 import { CR3_WINDOW, FOREIGN, USER } from '../../model/kinds';
 import type {
   AllowedPages,
+  EventHandlers,
   GuestBounds,
   GuestView,
   Places,
@@ -40,8 +41,10 @@ import type {
 import type { StackRegion } from '../guest/regions';
 import { allowedInUserTables } from './allowed-pages';
 import { EspfixStacks } from './espfix-stacks';
+import { eventHandlers } from './event-handlers';
 import { KernelMemory } from './kernel-memory';
 import { perCpuStacks } from './per-cpu-stacks';
+import { safeReturns } from './safe-returns';
 import { speculationControls } from './speculation';
 import { TaskLayout } from './task-layout';
 import { MOST_THREADS, ThreadTable } from './thread-table';
@@ -68,8 +71,10 @@ export class LinuxView implements GuestView {
   readonly nmiHandlerLatches = true;
   readonly mmsAreMade = true;
   readonly speculation: SpeculationControls;
+  readonly handlers: EventHandlers;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = true;
+  readonly completedReturns: ReadonlyMap<number, number>;
   readonly currentPa: readonly number[];
   readonly topPa: readonly number[];
   readonly sp2Pa: readonly number[];
@@ -122,7 +127,9 @@ export class LinuxView implements GuestView {
     this.threadspVa = this.threads.threadspVa;
     this.cpuStacks = perCpuStacks(this, this.offsets, this.perCpu);
     this.espfix = new EspfixStacks(memory, image, this.perCpu);
+    this.completedReturns = safeReturns(image.symbols);
     this.speculation = speculationControls(memory, image, this.perCpu);
+    this.handlers = eventHandlers(memory, this.code);
     this.manifest = this.facts();
     this.bounds = {
       cpus: cpus.length,
@@ -191,6 +198,10 @@ export class LinuxView implements GuestView {
 
   isText(va: number): boolean {
     return this.code.kindAt(va) === 'other';
+  }
+
+  isPlainIret(va: number): boolean {
+    return !this.isEntryText(va);
   }
 
   isUserAccess(va: number): boolean {

@@ -87,6 +87,21 @@ if (folder === '') {
     TIMEOUT_MS,
   );
 
+  test.each(
+    small.flatMap((file) => [
+      [file, 'mitigations=off pti=on', ''],
+      [file, 'pti=on', 'amd'],
+    ]),
+  )(
+    '%s holds with the command line "%s" and the processor "%s"',
+    (file, commandLine, cpu) => {
+      const { linux, kernel, verdict } = observed(file, commandLine, cpu);
+      runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
+      expect(verdict()).toBe('holds');
+    },
+    TIMEOUT_MS,
+  );
+
   test.each(small)(
     '%s that handles a page fault on the entry stack is scheduled out there',
     (file) => {

@@ -9,8 +9,10 @@ import type { KernelMemory } from './kernel-memory';
 /** IA32_SPEC_CTRL and its bit IBRS (SDM vol. 4). */
 const SPEC_CTRL = 0x48;
 const IBRS = 1;
-/** VERW of a word relative to RIP: what the alternative puts in the place of NOPs. */
-const VERW = [0x0f, 0x00, 0x2d];
+/** VERW of a word relative to RIP, without its displacement. */
+const VERW = Buffer.of(0x0f, 0x00, 0x2d);
+/** JMP over it. */
+const SKIP_VERW = Buffer.of(0xeb, 0x07);
 
 export function speculationControls(
   memory: KernelMemory,
@@ -29,6 +31,17 @@ export function speculationControls(
       (machine.memory.read32(memory.near(perCpu[c] + wanted)) & IBRS) !== 0 &&
       word !== undefined,
     ibrsIsOn: (cpu) => word !== undefined && (cpu.x[word] & IBRS) !== 0,
-    clearsBuffers: Buffer.from(entryText).includes(Buffer.from(VERW)),
+    clearsBuffers: reachesVerw(Buffer.from(entryText)),
   };
+}
+
+/**
+ * Where the kernel has decided against VERW, its alternative has left it out, or a jump over it in front (6.1, 6.12:
+ * both forms of CLEAR_CPU_BUFFERS have been released).
+ */
+export function reachesVerw(text: Buffer): boolean {
+  for (let at = text.indexOf(VERW); at >= 0; at = text.indexOf(VERW, at + VERW.length)) {
+    if (at < SKIP_VERW.length || !text.subarray(at - SKIP_VERW.length, at).equals(SKIP_VERW)) return true;
+  }
+  return false;
 }

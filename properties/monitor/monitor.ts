@@ -26,11 +26,10 @@ import {
 import type { GuestView } from '../guest/guest-view';
 import type { ManifestView } from '../guest/manifest-view';
 import { allProperties, type NumberedProperty } from '../safety/index';
-import type { Answer } from '../safety/moments';
-import type { Violation } from '../safety/property';
+import type { Answer, Violation } from '../safety/property';
 import type { Scene } from '../safety/scene';
 import { type Checks, checksOf } from './checks';
-import { codeTag, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED, TAG_USER_ACCESS } from './code-tags';
+import { codeTag, TAG_ACCESS, TAG_HANDLER, TAG_NMI_HANDLER, TAG_OTHER, TAG_PANIC, TAG_REGS_CHANGED } from './code-tags';
 import { GhostKeeper } from './ghost-keeper';
 import { type JoinedAccess, joinedAccess } from './joined-accesses';
 import { callsToSpare, NOTEWORTHY } from './noteworthy';
@@ -157,13 +156,16 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   /** A fetch of instrumentable code. */
   private fetched(cpu: Cpu, op: MicroOp): void {
     const g = this.ghost.cpu(cpu.index);
+    if (op.tag === TAG_HANDLER || op.tag === TAG_NMI_HANDLER)
+      for (const { property, ask } of this.checks.handlerReached) this.judge(property, cpu, ask(this, cpu));
+    if (op.tag === TAG_HANDLER && !this.view.isText(op.va)) return;
     // The panic is where the kernel ends, whatever it runs with: what led there is the cause.
     if (op.tag === TAG_PANIC) {
       for (const { property, ask } of this.checks.panicReached) this.judge(property, cpu, ask(this, cpu));
       return;
     }
     for (const { property, ask } of this.checks.fetched) this.judge(property, cpu, ask(this, cpu, op));
-    if (op.tag === TAG_USER_ACCESS)
+    if (op.tag === TAG_ACCESS)
       for (const { property, ask } of this.checks.userMemoryAccessed) this.judge(property, cpu, ask(this, cpu));
     if (op.tag === TAG_NMI_HANDLER) this.nmiHandlerReached(cpu, g);
     if (op.tag === TAG_REGS_CHANGED) forgetSnapshot(this.ghost, this.words[g + RUNNING]);
@@ -216,15 +218,13 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
         break;
       case Iretq:
       case Sysretq:
-        this.returned(cpu, g);
+        if (!this.view.isPlainIret(op.va)) this.returned(cpu, g);
         break;
       case Mov:
       case Pop:
         if ((op.flags & OP_WRITES_RSP) !== 0) this.rspLoaded(cpu, op, g);
         else if (op.icedCode === Mov_cr_r64 && op.d === CR3_NUMBER)
           for (const { property, ask } of this.checks.cr3Written) this.judge(property, cpu, ask(this, cpu, op));
-        break;
-      default:
         break;
     }
     this.refresh(cpu, g, (op.flags & OP_CONTROL) === 0);

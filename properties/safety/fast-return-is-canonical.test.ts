@@ -1,8 +1,11 @@
 /**
  * Promises of S17: whether a vector has an IST stack is asked of its gate. In the first instructions of SYSCALL rsp is
- * the user's, so an NMI whose gate names no IST stack is a violation there, and one whose gate names one is none.
+ * the user's, so an NMI whose gate names no IST stack is a violation there, and one whose gate names one is none. A
+ * non-canonical return address is a violation on the processors whose SYSRET faults at CPL0.
  */
-import { CPL, IDTR_BASE, VEC_NMI } from '../../emulator/registers';
+import { CPL, IDTR_BASE, RCX, VEC_NMI } from '../../emulator/registers';
+import { GUEST_PLATFORM } from '../../emulator/system/guest-platform';
+import { setRegister, smallMachine } from '../../emulator/testing/small-machine';
 import { toVa } from '../../emulator/words';
 import { designImage } from '../designs/images';
 import { bootGuest, type Guest } from '../monitor/guest';
@@ -43,4 +46,19 @@ test('an NMI whose gate names no IST stack is delivered on the stack of the user
   const guest = booted();
   guest.machine.memory.writeBytes(istByte(guest), Uint8Array.of(0));
   expect(nmiAtSyscall(guest)).toMatchObject({ property: FAST_RETURN_IS_CANONICAL.number });
+});
+
+test.each([
+  ['intel', 0x7ffffffff000n, undefined],
+  ['intel', 0x800000000000n, 'expected SYSRET to a canonical address, found a non-canonical RCX'],
+  ['amd', 0x800000000000n, undefined],
+] as const)('on a processor of %s, SYSRET to %i', (vendor, rcx, expected) => {
+  const { cpu } = smallMachine(1, { ...GUEST_PLATFORM, vendor });
+  setRegister(cpu, RCX, rcx);
+  const { view, monitor } = booted();
+  const { ghost, pages } = monitor;
+  const scene = { view, ghost, pages, inDelivery: false, mayFaultAtIret: () => false };
+  const { moments } = FAST_RETURN_IS_CANONICAL;
+  const asked = typeof moments === 'function' ? moments(view) : moments;
+  expect(asked.sysretReached?.(scene, cpu)).toBe(expected);
 });

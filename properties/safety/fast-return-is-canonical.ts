@@ -1,6 +1,7 @@
 /**
- * S17 fast-return-is-canonical: SYSRET returns to a canonical address only (Intel raises #GP at CPL0 otherwise, on the
- * user's stack), and no event without an IST stack is delivered while rsp is the user's at CPL0.
+ * S17 fast-return-is-canonical: SYSRET returns to a canonical address only (Intel's processors raise #GP at CPL0
+ * otherwise, on the user's stack; AMD's at CPL3), and no event without an IST stack is delivered while rsp is the
+ * user's at CPL0.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Delivery } from '../../emulator/observer';
@@ -14,7 +15,7 @@ import type { Scene } from './scene';
 
 /** Before SYSRET. */
 function fastReturnIsCanonical(_scene: Scene, cpu: Cpu): Answer {
-  if (!isCanonical(cpu.r[RCX], cpu.r[RCX + 1]))
+  if (cpu.platform.vendor === 'intel' && !isCanonical(cpu.r[RCX], cpu.r[RCX + 1]))
     return 'expected SYSRET to a canonical address, found a non-canonical RCX';
   return undefined;
 }

@@ -2,6 +2,7 @@
 import { ACCESSES_ARE_MAPPED } from './accesses-are-mapped';
 import { ENTRY_STACK_IS_COHERENT } from './entry-stack-is-coherent';
 import { ENTRY_TERMINATES } from './entry-terminates';
+import { EVENT_IS_HANDLED } from './event-is-handled';
 import { FAST_RETURN_IS_CANONICAL } from './fast-return-is-canonical';
 import { FLAGS_ARE_CLEAR_AT_BODY } from './flags-are-clear-at-body';
 import { guardedProperty } from './guarded-property';
@@ -53,7 +54,7 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
 ];
 
 /** Asked of booted kernels, beside all others: no guest of ours does what they are about. */
-export const KERNEL_PROPERTIES: readonly KernelProperty[] = [SPECULATION_IS_RESTRICTED];
+export const KERNEL_PROPERTIES: readonly KernelProperty[] = [SPECULATION_IS_RESTRICTED, EVENT_IS_HANDLED];
 
 /** Properties of somebody else's come after all of ours, in the order in which they were added. */
 const FIRST_OWN = 201;

@@ -28,6 +28,8 @@ export interface Moments {
   readonly bodyReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** After the first branch of a context that leads out of entry text. */
   readonly entryTextLeft?: (scene: Scene, cpu: Cpu) => Answer;
+  /** Before the first instruction of a C function that entry text calls for an event, where these are known. */
+  readonly handlerReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the NMI handler's first instruction. */
   readonly nmiHandlerReached?: (scene: Scene, cpu: Cpu) => Answer;
   /** Before the first instruction of the panic. */
@@ -93,6 +95,7 @@ export const MOMENTS: Readonly<Record<Moment, string>> = {
   fetched: 'before each fetch of `.text`',
   panicReached: 'before the first instruction of the panic',
   userMemoryAccessed: 'before each access to user memory (exception table)',
+  handlerReached: 'before the first instruction of the C function of an event',
   nmiHandlerReached: "before the NMI handler's first instruction",
   bodyReached: 'before the first fetch of `.text` in a context',
   entryTextLeft: 'after the first branch of a context that leads out of entry text',

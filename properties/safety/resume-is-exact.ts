@@ -4,7 +4,8 @@
  * DR7 by omission of writes, and the SYSCALL scratch word. Both: the selectors ES, DS and FS, and FS base. To CPL3:
  * IRQ, NMI and resolved #PF restore every register; SYSCALL all but rax, rcx and r11.
  *
- * Exceptions: a fixup of the exception table changes rip; the restart of an NMI handler that a nested NMI asked for
+ * Exceptions: a fixup of the exception table changes rip; a return that was interrupted may have been completed
+ * (Linux, SRSO); the restart of an NMI handler that a nested NMI asked for
  * (the manifest's repeat range) is no return; a context ended by a bad IRET, and the first run of a forked task, have
  * nothing to compare with.
  */
@@ -25,6 +26,7 @@ import {
   RCX,
   RIP,
   RSP,
+  VEC_BP,
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
 import { GP, NMI, SYSCALL } from '../../model/kinds';
@@ -42,6 +44,7 @@ import {
   CTX_SP2_LO,
   CTX_VECTOR,
 } from '../ghost/ghost';
+import { completedReturn } from './completed-return';
 import type { Answer, BuiltInProperty } from './property';
 import { restoredAsSaved, savedAsInterrupted } from './saved-registers';
 import type { Scene } from './scene';
@@ -83,6 +86,7 @@ const SELECTORS = [
 ] as const;
 
 const NOTHING: readonly number[] = [];
+const ONLY_RSP: readonly number[] = [RSP];
 const ALL_BUT_RSP: readonly number[] = GPR_NAMES.map((_, i) => 2 * i).filter((register) => register !== RSP);
 const SYSCALL_CLOBBERS: readonly number[] = [RAX, RCX, R11];
 
@@ -128,13 +132,16 @@ function systemCallResult(scene: Scene, cpu: Cpu): Answer {
 function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
   const fixedUp = isFixup(scene, cpu, at);
-  const goesOn = fixedUp || isAsSaved(scene.ghost, cpu, at, RIP);
+  const completed = isCompletedReturn(scene, cpu, at);
+  const replaced = isReplaced(scene, at);
+  const goesOn = fixedUp || completed || replaced || isAsSaved(scene.ghost, cpu, at, RIP);
+  const changed = completed || replaced ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
   return (
-    generalRegisters(scene, cpu, at, fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING) ??
+    generalRegisters(scene, cpu, at, changed) ??
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
     flags(cpu, words[at + CTX_RFLAGS]) ??
     segments(scene, cpu, at) ??
-    environment(scene, cpu, at) ??
+    environment(scene, cpu, at, fixedUp && scene.view.kernelSetsRegisters) ??
     (words[at + CTX_KIND] === NMI ? nmiLeavesNoTrace(scene, cpu, at) : undefined)
   );
 }
@@ -145,9 +152,21 @@ function isFixup(scene: Scene, cpu: Cpu, at: number): boolean {
   return fixup === toVa(cpu.r[RIP], cpu.r[RIP + 1]);
 }
 
+/** A return was interrupted, and goes on as if it had been executed. */
+function isCompletedReturn(scene: Scene, cpu: Cpu, at: number): boolean {
+  const completed = completedReturn(scene, at);
+  return completed !== undefined && cpu.rsp() === completed.sp && cpu.rip() === completed.ip;
+}
+
+/** Code is being patched: what INT3 stands for in the meantime, its handler does (text_poke_bp of Linux). */
+function isReplaced({ view, ghost: { words } }: Scene, at: number): boolean {
+  return view.kernelSetsRegisters && words[at + CTX_VECTOR] === VEC_BP;
+}
+
 const HALF_NAMES = ['kernel', 'user'];
 
-function environment(scene: Scene, cpu: Cpu, at: number): Answer {
+/** `setsGs`: a fixup may go on with the kernel's GS, whatever the instruction that has faulted ran with. */
+function environment(scene: Scene, cpu: Cpu, at: number, setsGs: boolean): Answer {
   const { words } = scene.ghost;
   const half = scene.view.isUserHalf(cpu.r[CR3]) ? 1 : 0;
   if (half !== words[at + CTX_FROM_USER_HALF])
@@ -157,7 +176,7 @@ function environment(scene: Scene, cpu: Cpu, at: number): Answer {
   if (mm !== before && !scene.view.borrowsTables(scene.ghost.running(cpu.index)))
     return `expected CR3 of address space ${before} as before the event, found that of address space ${mm}`;
   const gs = scene.view.gsIsKernels(cpu, GS_BASE) ? 0 : 1;
-  if (gs !== words[at + CTX_FROM_USER_GS])
+  if (gs !== words[at + CTX_FROM_USER_GS] && !(setsGs && gs === 0))
     return `expected ${words[at + CTX_FROM_USER_GS] === 0 ? 'kernel' : 'user'} GS as before the event, found GS base ${hex64(cpu.r[GS_BASE], cpu.r[GS_BASE + 1])}`;
   return undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * The features of a processor that can be switched, each a bit of CPUID (SDM vol. 2, CPUID). What is not in the list
- * and not in `cpuid-model.ts` the processor does not have. A kernel patches its own entry code by these bits, so they
- * are the axes of a feature matrix.
+ * The features of a processor that can be switched, each but the vendor a bit of CPUID (SDM vol. 2, CPUID). What is
+ * not in the list and not in `cpuid-model.ts` the processor does not have. A kernel patches its own entry code by
+ * these bits, so they are the axes of a feature matrix.
  */
 
 /** Registers of an answer of CPUID, in its order. */
@@ -13,9 +13,8 @@ export const EAX = 0,
 interface CpuFeature {
   /** As `--cpu` takes it. */
   readonly name: string;
-  readonly leaf: number;
-  readonly register: number;
-  readonly bit: number;
+  /** Of the answer of CPUID; a feature without one is more than a bit. */
+  readonly bit?: { readonly leaf: number; readonly register: number; readonly number: number };
   /** The processor has it if nothing is said. */
   readonly standard: boolean;
   readonly meaning: string;
@@ -23,22 +22,62 @@ interface CpuFeature {
 
 /** Intel's processors without RDCL_NO can be attacked by Meltdown, so kernels turn PTI on by themselves. */
 export const CPU_FEATURES: readonly CpuFeature[] = [
-  { name: 'pcid', leaf: 1, register: ECX, bit: 17, standard: true, meaning: 'process-context identifiers in CR3' },
-  { name: 'invpcid', leaf: 7, register: EBX, bit: 10, standard: true, meaning: 'INVPCID' },
-  { name: 'fsgsbase', leaf: 7, register: EBX, bit: 0, standard: true, meaning: 'RDGSBASE and its like' },
-  { name: 'smep', leaf: 7, register: EBX, bit: 7, standard: true, meaning: 'no kernel code on user pages' },
-  { name: 'smap', leaf: 7, register: EBX, bit: 20, standard: true, meaning: 'no kernel access to user pages' },
-  { name: 'umip', leaf: 7, register: ECX, bit: 2, standard: false, meaning: 'no SGDT and its like for user code' },
-  { name: 'rdtscp', leaf: 0x80000001, register: EDX, bit: 27, standard: true, meaning: 'RDTSCP and IA32_TSC_AUX' },
-  { name: 'rdpid', leaf: 7, register: ECX, bit: 22, standard: false, meaning: 'RDPID' },
-  { name: 'cx16', leaf: 1, register: ECX, bit: 13, standard: true, meaning: 'CMPXCHG16B' },
-  { name: 'popcnt', leaf: 1, register: ECX, bit: 23, standard: true, meaning: 'POPCNT' },
-  { name: 'ibrs', leaf: 7, register: EDX, bit: 26, standard: false, meaning: 'IBRS and IBPB: MSRs 48h and 49h' },
-  { name: 'stibp', leaf: 7, register: EDX, bit: 27, standard: false, meaning: 'STIBP, a bit of MSR 48h' },
-  { name: 'ssbd', leaf: 7, register: EDX, bit: 31, standard: false, meaning: 'SSBD, a bit of MSR 48h' },
-  { name: 'md-clear', leaf: 7, register: EDX, bit: 10, standard: false, meaning: 'VERW clears buffers' },
-  { name: 'flush-l1d', leaf: 7, register: EDX, bit: 28, standard: false, meaning: 'the command of MSR 10Bh' },
-  { name: 'rdcl-no', leaf: 7, register: EDX, bit: 29, standard: false, meaning: 'MSR 10Ah says: no Meltdown' },
+  {
+    name: 'pcid',
+    bit: { leaf: 1, register: ECX, number: 17 },
+    standard: true,
+    meaning: 'process-context identifiers in CR3',
+  },
+  { name: 'invpcid', bit: { leaf: 7, register: EBX, number: 10 }, standard: true, meaning: 'INVPCID' },
+  { name: 'fsgsbase', bit: { leaf: 7, register: EBX, number: 0 }, standard: true, meaning: 'RDGSBASE and its like' },
+  { name: 'smep', bit: { leaf: 7, register: EBX, number: 7 }, standard: true, meaning: 'no kernel code on user pages' },
+  {
+    name: 'smap',
+    bit: { leaf: 7, register: EBX, number: 20 },
+    standard: true,
+    meaning: 'no kernel access to user pages',
+  },
+  {
+    name: 'umip',
+    bit: { leaf: 7, register: ECX, number: 2 },
+    standard: false,
+    meaning: 'no SGDT and its like for user code',
+  },
+  {
+    name: 'rdtscp',
+    bit: { leaf: 0x80000001, register: EDX, number: 27 },
+    standard: true,
+    meaning: 'RDTSCP and IA32_TSC_AUX',
+  },
+  { name: 'rdpid', bit: { leaf: 7, register: ECX, number: 22 }, standard: false, meaning: 'RDPID' },
+  { name: 'cx16', bit: { leaf: 1, register: ECX, number: 13 }, standard: true, meaning: 'CMPXCHG16B' },
+  { name: 'popcnt', bit: { leaf: 1, register: ECX, number: 23 }, standard: true, meaning: 'POPCNT' },
+  {
+    name: 'ibrs',
+    bit: { leaf: 7, register: EDX, number: 26 },
+    standard: false,
+    meaning: 'IBRS and IBPB: MSRs 48h and 49h',
+  },
+  { name: 'stibp', bit: { leaf: 7, register: EDX, number: 27 }, standard: false, meaning: 'STIBP, a bit of MSR 48h' },
+  { name: 'ssbd', bit: { leaf: 7, register: EDX, number: 31 }, standard: false, meaning: 'SSBD, a bit of MSR 48h' },
+  { name: 'md-clear', bit: { leaf: 7, register: EDX, number: 10 }, standard: false, meaning: 'VERW clears buffers' },
+  {
+    name: 'flush-l1d',
+    bit: { leaf: 7, register: EDX, number: 28 },
+    standard: false,
+    meaning: 'the command of MSR 10Bh',
+  },
+  {
+    name: 'rdcl-no',
+    bit: { leaf: 7, register: EDX, number: 29 },
+    standard: false,
+    meaning: 'MSR 10Ah says: no Meltdown',
+  },
+  {
+    name: 'amd',
+    standard: false,
+    meaning: 'a processor of AMD (emulator/vendor.ts); kernels turn PTI off by themselves',
+  },
 ];
 
 /** Names that cannot be understood: the message says which there are. */

@@ -28,6 +28,15 @@ test('the processor is one that Meltdown works on: Intel, family 6, and no RDCL_
   ]);
 });
 
+test('an AMD processor says so in CPUID, and executes as one', () => {
+  const [, b, c, d] = cpuid('amd', 0);
+  expect(Buffer.from(Int32Array.of(b, d, c).buffer).toString('latin1')).toBe('AuthenticAMD');
+  expect(cpuid('amd', 0x80000000).slice(1)).toEqual([b, c, d]);
+  // Family 15 + 8 = 17h.
+  expect([(cpuid('amd', 1)[0] >>> 8) & 0xf, (cpuid('amd', 1)[0] >>> 20) & 0xff]).toEqual([15, 8]);
+  expect([board('').platform.vendor, board('amd').platform.vendor]).toEqual(['intel', 'amd']);
+});
+
 test('a feature is a bit of CPUID, on or off as the list says; the last word about one counts', () => {
   const pcid = (features: string) => (cpuid(features, 1)[2] >>> 17) & 1;
   expect([pcid(''), pcid('no-pcid'), pcid('no-pcid, pcid'), pcid('ibrs')]).toEqual([1, 0, 1, 1]);

@@ -10,6 +10,7 @@
 import type { Cpu } from '../../cpu/cpu';
 import type { ApicModel, MsrRule, Offer, OptionalInstruction, Platform } from '../../platform';
 import { ICOUNT } from '../../registers';
+import type { Vendor } from '../../vendor';
 import { CpuidModel } from './cpuid-model';
 import { msrTable } from './msr-table';
 import { RealTimeClock } from './real-time-clock';
@@ -54,6 +55,7 @@ interface LinuxPlatformOptions {
 }
 
 export class LinuxPlatform implements Platform {
+  readonly vendor: Vendor;
   readonly instructions: Readonly<Record<OptionalInstruction, Offer>>;
   readonly extendedState = true;
   readonly words = new Int32Array(PLATFORM_WORDS);
@@ -71,6 +73,7 @@ export class LinuxPlatform implements Platform {
 
   constructor(options: LinuxPlatformOptions) {
     this.model = new CpuidModel(options.features, options.tscHz);
+    this.vendor = this.model.vendor;
     this.msrs = msrTable(this.model);
     this.apic = { version: APIC_VERSION, complete: true, startUp: options.startUp };
     this.instructions = {

@@ -6,11 +6,11 @@ import { ACTIVE, FIRST_THREAD } from '../shared-search';
 import { PAGE_BYTES, PAGE_WORDS } from '../state-set';
 import { WORD_BITS, wordsFor } from './bit-matrix';
 import type { ComponentSteps } from './component-steps';
-import type { Storage } from './layout';
 import { RegionStates, type Room, roomFor, type Side, type Starts } from './region-states';
 import type { Edge, Region } from './regions';
-import { numbersFor, skeletonOf } from './skeleton';
-import { stepOrder } from './step-order';
+import type { Storage } from './rows';
+import { fillUp, kinOf, numbersFor, skeletonOf } from './skeleton';
+import { sourcesOf, stepOrder } from './step-order';
 
 /** The local steps of a CPU with one thread. */
 export interface LocalSteps {
@@ -23,6 +23,10 @@ export interface LocalSteps {
   readonly crossing: Int32Array;
   /** The values with crossing steps, by these numbers. */
   readonly leaving: Int32Array;
+  /** The values without local steps. */
+  readonly resting: Int32Array;
+  /** Values from which the steps lead to all others, as few as there can be. */
+  readonly sources: Int32Array;
 }
 
 interface Place {
@@ -47,8 +51,8 @@ export interface BulkPlan {
   readonly reportsDeadlock: boolean;
   /** By the CPU, then by the thread. */
   readonly steps: readonly (readonly LocalSteps[])[];
-  /** The same of the last CPU, with the steps within its skeleton only. */
-  readonly narrow: readonly LocalSteps[];
+  /** The same with the steps within skeletons only. */
+  readonly narrow: readonly (readonly LocalSteps[])[];
   /** The values of the initial state, which is one of the first region. */
   readonly initial: readonly number[];
   readonly regions: readonly PlannedRegion[];
@@ -62,21 +66,25 @@ export interface BulkPlan {
 }
 
 /**
- * Places in `control` beside those of the barrier: the next unit of work; has there been any; which phase it is; may
- * the last CPU leave its skeleton?
+ * Places in `control` beside those of the barrier: the next unit of work; has there been any; which phase it is; which
+ * CPUs may leave their skeletons.
  */
 export const CURSOR = FIRST_THREAD;
 export const WORKED = FIRST_THREAD + 16;
 export const PHASE = FIRST_THREAD + 32;
-export const WIDE = FIRST_THREAD + 48;
+export const FREE = FIRST_THREAD + 48;
+/** Values of `control[FREE]`: none of them may; all but the last one; all. */
+export const NOBODY = 0;
+export const ALL_BUT_LAST = 1;
+export const EVERYBODY = 2;
 const CONTROL_WORDS = FIRST_THREAD + 64;
 
 /** Words of one buffer: 1 GiB, so that all indices are small numbers. */
 const BUFFER_WORDS = 2 ** 28;
 
 /**
- * Of a stripe of the turned layout, roughly. Most rows that never get all bits lack a few neighbours: where stripes are
- * small, the others get all of theirs.
+ * Of a stripe, roughly. Most rows that never get all bits lack a few neighbours: where stripes are small, the others
+ * get all of theirs.
  */
 const STRIPE_WORDS = 32;
 
@@ -93,9 +101,9 @@ export class Draft {
   private readonly steps: ComponentSteps;
   private readonly options: Pick<BulkPlan, 'threads' | 'reportsDeadlock'>;
   private readonly last: number;
-  /** For each thread, the skeleton of the last CPU with it, and the numbers that the values have in the plan. */
-  private readonly skeletons: readonly ReadonlySet<number>[];
-  private readonly numbers: readonly Int32Array[];
+  /** For each CPU with each thread, its skeleton, and the numbers that the values have in the plan. */
+  private readonly skeletons: readonly (readonly ReadonlySet<number>[])[];
+  private readonly numbers: readonly (readonly Int32Array[])[];
   private readonly storage = new StoragePlan();
   private readonly regions: readonly PlannedRegion[];
   private readonly initial: readonly number[];
@@ -107,18 +115,20 @@ export class Draft {
     initial: Int32Array,
     options: Pick<BulkPlan, 'threads' | 'reportsDeadlock'>,
   ) {
-    const last = steps.values.length - 1;
-    const entries = steps.values[last].map(() => new Set<number>());
-    entries[regions[0].running[last]].add(steps.valueOf(initial, last));
-    for (const edge of regions.flatMap(({ edges }) => edges[last].flat()))
-      entries[regions[edge.to].running[last]].add(edge.value);
     this.steps = steps;
     this.options = options;
-    this.last = last;
-    this.skeletons = steps.values[last].map((values, thread) =>
-      skeletonOf(values.steps, entries[thread], values.crossing),
+    this.last = steps.values.length - 1;
+    const entries = entriesOf(regions, steps, initial);
+    this.skeletons = steps.values.map((byThread, cpu) =>
+      byThread.map((values, thread) =>
+        fillUp(skeletonOf(values.steps, entries[cpu][thread], values.crossing), values.steps, WORD_BITS),
+      ),
     );
-    this.numbers = this.skeletons.map((skeleton, thread) => numbersFor(skeleton, steps.count(last, thread)));
+    this.numbers = steps.values.map((byThread, cpu) =>
+      byThread.map((values, thread) =>
+        numbersFor(this.skeletons[cpu][thread], kinOf(values.steps, entries[cpu][thread], steps.count(cpu, thread))),
+      ),
+    );
     this.regions = regions.map((region) => this.planned(region, regions));
     this.initial = regions[0].running.map((thread, cpu) => this.numberOf(cpu, thread, steps.valueOf(initial, cpu)));
   }
@@ -130,7 +140,7 @@ export class Draft {
 
   /** Reserves the memory. Throws RangeError where the system does not give it. */
   plan(): BulkPlan {
-    const { steps, storage, last, options } = this;
+    const { steps, storage, options } = this;
     const { threads, reportsDeadlock } = options;
     return {
       threads,
@@ -138,8 +148,10 @@ export class Draft {
       steps: steps.values.map((byThread, cpu) =>
         byThread.map((_, thread) => this.localSteps(cpu, thread, steps.count(cpu, thread))),
       ),
-      narrow: this.skeletons.map((_, thread) =>
-        this.localSteps(last, thread, Math.min(steps.count(last, thread), WORD_BITS * this.narrowWords(thread))),
+      narrow: steps.values.map((byThread, cpu) =>
+        byThread.map((_, thread) =>
+          this.localSteps(cpu, thread, Math.min(steps.count(cpu, thread), WORD_BITS * this.narrowWords(cpu, thread))),
+        ),
       ),
       initial: this.initial,
       regions: this.regions,
@@ -166,24 +178,22 @@ export class Draft {
     return { running, counts, edges: renamed, starts, places };
   }
 
-  /** The skeleton has stripes of its own. */
+  /** Skeletons have stripes of their own. */
   private startsFor(running: readonly number[], counts: readonly number[]): Starts {
-    const { threads } = this.options;
-    const words = wordsFor(counts[this.last]);
-    const first = wordsFor(counts[0]);
-    const narrow = Math.min(words, this.narrowWords(running[this.last]));
-    return {
-      main: [...cuts(0, narrow, threads), ...cuts(narrow, words, threads), words],
-      turned: [...cuts(0, first, Math.max(threads, Math.ceil(first / STRIPE_WORDS))), first],
+    const starts = (cpu: number) => {
+      const words = wordsFor(counts[cpu]);
+      const narrow = Math.min(words, this.narrowWords(cpu, running[cpu]));
+      return [...cuts(0, narrow), ...cuts(narrow, words), words];
     };
+    return { main: starts(this.last), turned: starts(0) };
   }
 
-  private narrowWords(thread: number): number {
-    return wordsFor(this.skeletons[thread].size);
+  private narrowWords(cpu: number, thread: number): number {
+    return wordsFor(this.skeletons[cpu][thread].size);
   }
 
   private numberOf(cpu: number, thread: number, value: number): number {
-    return cpu === this.last ? this.numbers[thread][value] : value;
+    return this.numbers[cpu][thread][value];
   }
 
   /** The local steps among the first `count` values. */
@@ -200,18 +210,27 @@ export class Draft {
     const leaving = Int32Array.from(crossing, (value) => this.numberOf(cpu, thread, value));
     const numbers = new Int32Array(count).fill(-1);
     for (const [number, value] of leaving.entries()) numbers[value] = number;
-    return {
-      order: stepOrder(lists, count),
-      starts,
-      targets: Int32Array.from(lists.flat()),
-      crossing: numbers,
-      leaving,
-    };
+    const order = stepOrder(lists, count);
+    const targets = Int32Array.from(lists.flat());
+    const resting = Int32Array.from(order.filter((value) => lists[value].length === 0));
+    return { order, starts, targets, crossing: numbers, leaving, resting, sources: sourcesOf(lists, order) };
   }
 }
 
-/** The beginnings of `parts` parts of the words from..to-1. */
-function cuts(from: number, to: number, parts: number): number[] {
+/** For each CPU with each thread, the values with which it comes to a region. */
+function entriesOf(regions: readonly Region[], steps: ComponentSteps, initial: Int32Array): Set<number>[][] {
+  return steps.values.map((byThread, cpu) => {
+    const entries = byThread.map(() => new Set<number>());
+    entries[regions[0].running[cpu]].add(steps.valueOf(initial, cpu));
+    for (const { edges } of regions)
+      for (const list of edges[cpu]) for (const { to, value } of list) entries[regions[to].running[cpu]].add(value);
+    return entries;
+  });
+}
+
+/** The beginnings of the stripes of the words from..to-1. */
+function cuts(from: number, to: number): number[] {
+  const parts = Math.ceil((to - from) / STRIPE_WORDS);
   return Array.from({ length: parts }, (_, part) => from + Math.floor(((to - from) * part) / parts));
 }
 

@@ -6,18 +6,31 @@
  */
 import { Barrier } from '../barrier';
 import { BAD, DONE, INTERRUPTED } from '../shared-search';
-import { type BulkPlan, CURSOR, type LocalSteps, PHASE, statesOf, WIDE, WORKED } from './bulk-plan';
+import {
+  ALL_BUT_LAST,
+  type BulkPlan,
+  CURSOR,
+  EVERYBODY,
+  FREE,
+  type LocalSteps,
+  NOBODY,
+  PHASE,
+  statesOf,
+  WORKED,
+} from './bulk-plan';
 import type { RegionStates, Side } from './region-states';
+import { ALL_STEPS, ALONG_SKELETON } from './rows';
 
 /**
- * Phases: steps in the main layout, in the turned one, and so on until nothing is new. In the beginning the last CPU is
- * kept to its skeleton; when nothing is new any more it is let out once (WIDEN), and all goes on. Then the states are
- * counted.
+ * Phases: steps in the main layout, in the turned one, and so on until nothing is new. In the beginning all CPUs are
+ * kept to their skeletons. When nothing is new any more those that step in the main layout are let out (FREE_MAIN) and
+ * all goes on, then the last one (FREE_LAST). Then the states are counted.
  */
 const MAIN = 0;
 const TURNED = 1;
-const WIDEN = 2;
-const COUNT = 3;
+const FREE_MAIN = 2;
+const FREE_LAST = 3;
+const COUNT = 4;
 
 /** Regions that are counted together. */
 const CHUNK = 16;
@@ -96,12 +109,22 @@ export class BulkThread {
     const { control } = this.plan;
     const phase = control[PHASE];
     if (phase === COUNT) this.stop(DONE);
-    else if (phase !== MAIN) control[PHASE] = MAIN;
+    else if (phase === TURNED || phase === FREE_LAST) control[PHASE] = MAIN;
     else if (control[WORKED] !== 0) control[PHASE] = TURNED;
-    else control[PHASE] = control[WIDE] === 0 ? WIDEN : COUNT;
-    if (control[PHASE] === WIDEN) control[WIDE] = 1;
+    else this.free();
     control[WORKED] = 0;
     control[CURSOR] = 0;
+  }
+
+  /** Nothing is new any more with as many CPUs free as there are. */
+  private free(): void {
+    const { control } = this.plan;
+    if (control[FREE] === EVERYBODY) {
+      control[PHASE] = COUNT;
+      return;
+    }
+    control[PHASE] = control[FREE] === NOBODY ? FREE_MAIN : FREE_LAST;
+    control[FREE]++;
   }
 
   private heedPoll(): void {
@@ -110,12 +133,13 @@ export class BulkThread {
 
   private step(phase: number): void {
     const { control } = this.plan;
-    const side = phase === MAIN ? 'main' : 'turned';
+    const side = phase === MAIN || phase === FREE_MAIN ? 'main' : 'turned';
     const units = this.units[side];
     for (;;) {
       const next = Atomics.add(control, CURSOR, 1);
       if (next >= units.length || this.barrier.isStopped) return;
-      if (phase === WIDEN) for (const region of units[next].regions) this.states[region].reopen(units[next].stripe);
+      if (phase === FREE_MAIN || phase === FREE_LAST)
+        for (const region of units[next].regions) this.states[region].reopen(side, units[next].stripe);
       this.close(side, units[next]);
     }
   }
@@ -125,19 +149,36 @@ export class BulkThread {
     this.open = [];
     this.isTouched.fill(0);
     for (const region of regions) if (this.states[region].isDirty(side, stripe)) this.reopen(region);
-    for (let next = 0; next < this.open.length; next++) {
+    if (this.open.length === 0) return;
+    Atomics.store(this.plan.control, WORKED, 1);
+    if (this.isFree(side)) {
+      this.advance(side, stripe, ALONG_SKELETON);
+      this.open = [];
+      for (const region of regions) if (this.isTouched[region] === 1) this.reopen(region);
+    }
+    this.advance(side, stripe, ALL_STEPS);
+    if (this.barrier.isStopped) return;
+    for (const region of regions) if (this.isTouched[region] === 1) this.states[region].turn(side, stripe);
+  }
+
+  /** Takes steps from the open regions, and from those that they lead to, until there are no more. */
+  private advance(side: Side, stripe: number, marks: number): void {
+    for (let next = 0; next < this.open.length && !this.barrier.isStopped; next++) {
       const region = this.open[next];
       this.isOpen[region] = 0;
-      if (this.states[region].isFull(side, stripe)) this.leave(region, side, stripe);
+      if (this.states[region].isFull(side, stripe)) continue;
+      if (this.isFree(side) && this.complete(region, side, stripe)) continue;
       for (let more = true; more; ) {
         more = false;
-        for (const cpu of this.steppers[side]) more = this.sweep(region, cpu, stripe) || more;
+        for (const cpu of this.steppers[side]) more = this.sweep(region, cpu, stripe, marks) || more;
       }
       this.heedPoll();
-      if (this.barrier.isStopped) return;
     }
-    if (this.open.length > 0) Atomics.store(this.plan.control, WORKED, 1);
-    for (const region of regions) if (this.isTouched[region] === 1) this.states[region].turn(side, stripe);
+  }
+
+  /** May the CPUs that step in this layout leave their skeletons? */
+  private isFree(side: Side): boolean {
+    return this.plan.control[FREE] >= (side === 'main' ? ALL_BUT_LAST : EVERYBODY);
   }
 
   private reopen(region: number): void {
@@ -147,18 +188,20 @@ export class BulkThread {
     this.open.push(region);
   }
 
-  /** Takes all steps of a CPU in a region, as long as there are any; answers whether there were. */
-  private sweep(number: number, cpu: number, stripe: number): boolean {
+  /** Takes the steps of a CPU in a region that these marks tell of, as long as there are any; were there some? */
+  private sweep(number: number, cpu: number, stripe: number, marks: number): boolean {
     const region = this.plan.regions[number];
     const states = this.states[number];
-    const { order, starts, targets, crossing } = this.stepsOf(cpu, region.running[cpu]);
+    const steps = this.stepsOf(cpu, region.running[cpu], marks);
+    const { order, starts, targets, crossing } = steps;
     const edges = region.edges[cpu];
+    if (marks === ALL_STEPS) states.flood(cpu, stripe, steps);
     let any = false;
     for (let more = true; more; any ||= more) {
       more = false;
       for (let i = 0; i < order.length; i++) {
         const value = order[i];
-        if (!states.clean(cpu, stripe, value)) continue;
+        if (!states.clean(cpu, stripe, value, marks)) continue;
         more = true;
         for (let k = starts[value]; k < starts[value + 1]; k++) states.step(cpu, stripe, value, states, targets[k]);
         if (crossing[value] < 0) continue;
@@ -169,22 +212,25 @@ export class BulkThread {
     return any;
   }
 
-  /** Takes the steps of a region with all states: those that lead to other ones. */
-  private leave(number: number, side: Side, stripe: number): void {
+  /** If the steps lead everywhere in a region, there remain those that lead to other regions. Answers whether. */
+  private complete(number: number, side: Side, stripe: number): boolean {
     const region = this.plan.regions[number];
     const states = this.states[number];
-    states.cleanAll(side, stripe);
+    const sources = this.steppers[side].map((cpu) => this.plan.steps[cpu][region.running[cpu]].sources);
+    if (!states.complete(side, stripe, sources)) return false;
     for (const cpu of this.steppers[side]) {
       const { leaving } = this.plan.steps[cpu][region.running[cpu]];
       for (const [index, edges] of region.edges[cpu].entries())
         for (const { to, value } of edges)
           if (states.step(cpu, stripe, leaving[index], this.states[to], value)) this.reopen(to);
     }
+    return true;
   }
 
-  private stepsOf(cpu: number, thread: number): LocalSteps {
+  private stepsOf(cpu: number, thread: number, marks: number): LocalSteps {
     const { steps, narrow, control } = this.plan;
-    return cpu < steps.length - 1 || control[WIDE] === 1 ? steps[cpu][thread] : narrow[thread];
+    const isFree = control[FREE] >= (cpu < steps.length - 1 ? ALL_BUT_LAST : EVERYBODY);
+    return isFree && marks === ALL_STEPS ? steps[cpu][thread] : narrow[cpu][thread];
   }
 
   /** Counts what has been met, and looks for a state without a successor. */
@@ -194,33 +240,50 @@ export class BulkThread {
       const from = Atomics.add(control, CURSOR, CHUNK);
       if (from >= regions.length) return;
       for (let region = from; region < Math.min(from + CHUNK, regions.length); region++) {
-        // Not at once in shared memory: the numbers of the threads lie together there.
-        const counted = { states: 0, transitions: 0 };
-        const idle = regions[region].counts.map((_, cpu) => this.countSteps(region, cpu, counted));
-        tallies[2 * this.me] += counted.states;
-        tallies[2 * this.me + 1] += counted.transitions;
-        if (reportsDeadlock && hasAny(this.states[region], idle, [])) this.stop(BAD);
+        const { states, transitions } = this.countRegion(region);
+        tallies[2 * this.me] += states;
+        tallies[2 * this.me + 1] += transitions;
+        if (reportsDeadlock && hasAny(this.states[region], this.idleIn(region), [])) this.stop(BAD);
         this.heedPoll();
         if (this.barrier.isStopped) return;
       }
     }
   }
 
-  /** Counts the steps of a CPU in a region, and with those of CPU 0 the states. Answers the values without a step. */
-  private countSteps(number: number, cpu: number, counted: { states: number; transitions: number }): number[] {
+  private countRegion(number: number): { readonly states: number; readonly transitions: number } {
     const { running, counts, edges } = this.plan.regions[number];
-    const { starts, crossing } = this.plan.steps[cpu][running[cpu]];
-    const idle: number[] = [];
-    for (let value = 0; value < counts[cpu]; value++) {
-      const crossings = crossing[value] < 0 ? 0 : edges[cpu][crossing[value]].length;
-      const ways = starts[value + 1] - starts[value] + crossings;
-      if (ways === 0) idle.push(value);
-      if (ways === 0 && cpu > 0) continue;
-      const met = this.states[number].count(cpu, value);
-      if (cpu === 0) counted.states += met;
-      counted.transitions += met * ways;
+    const met = this.states[number];
+    let states = counts.reduce((product, count) => product * count);
+    let transitions = 0;
+    if (met.isComplete) {
+      for (const [cpu, count] of counts.entries()) {
+        const crossings = edges[cpu].reduce((sum, list) => sum + list.length, 0);
+        transitions += (states / count) * (this.plan.steps[cpu][running[cpu]].targets.length + crossings);
+      }
+      return { states, transitions };
     }
-    return idle;
+    states = 0;
+    for (const [cpu, count] of counts.entries()) {
+      const { starts, crossing } = this.plan.steps[cpu][running[cpu]];
+      for (let value = 0; value < count; value++) {
+        const crossings = crossing[value] < 0 ? 0 : edges[cpu][crossing[value]].length;
+        const ways = starts[value + 1] - starts[value] + crossings;
+        if (ways === 0 && cpu > 0) continue;
+        const having = met.count(cpu, value);
+        if (cpu === 0) states += having;
+        transitions += having * ways;
+      }
+    }
+    return { states, transitions };
+  }
+
+  /** For each CPU its values without a step in a region. */
+  private idleIn(number: number): number[][] {
+    const { running, edges } = this.plan.regions[number];
+    return running.map((thread, cpu) => {
+      const { resting, crossing } = this.plan.steps[cpu][thread];
+      return Array.from(resting).filter((value) => crossing[value] < 0 || edges[cpu][crossing[value]].length === 0);
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** Promises: rows are added and turned, stripe by stripe, as if each bit were looked at on its own. */
 import { PAGE_WORDS } from '../state-set';
-import { bytesOf, Layout, type Shape, type Storage, wordsOf } from './layout';
+import { Layout } from './layout';
+import { ALL_STEPS, bytesOf, type Shape, type Storage, wordsOf } from './rows';
 
 /** Where an empty layout of this shape lies. */
 function storageFor(shape: Shape): Storage {
@@ -78,6 +79,32 @@ describe.each([1, 3])('with rows in %i stripes', (stripes) => {
     expect(add(layout, 2, 1)).not.toContain(false);
     expect(bitsOf(layout, 4, 100)).toEqual([0, 2, 2, 2].map((like) => bitsOf(filled(shape, isSet), 4, 100)[like]));
   });
+});
+
+test('steps from rows with all bits give all bits, on to where there are other steps', () => {
+  const shape = { outer: 6, middle: 1, inner: 40, starts: startsFor(1, 40) };
+  const layout = empty(shape);
+  layout.complete(0);
+  const steps = {
+    order: [0, 1, 2, 3, 4],
+    starts: [0, 1, 2, 3, 3, 3],
+    targets: [1, 2, 0],
+    crossing: [-1, -1, 0, -1, -1],
+  };
+  const other = empty({ ...shape, outer: 5 });
+  layout.add(0, 0, other, 1);
+  other.change(0, 1);
+  other.flood(0, {
+    order: Int32Array.from(steps.order),
+    starts: Int32Array.from(steps.starts),
+    targets: Int32Array.from(steps.targets),
+    crossing: Int32Array.from(steps.crossing),
+  });
+  expect([0, 1, 2, 3, 4].map((row) => other.count(row))).toEqual([40, 40, 40, 0, 0]);
+  expect([0, 1, 2, 3, 4].filter((value) => other.clean(0, value, ALL_STEPS))).toEqual([2]);
+  expect(other.haveAll(0, Int32Array.of(0, 1, 2))).toBe(true);
+  expect(other.haveAll(0, Int32Array.of(0, 3))).toBe(false);
+  expect([layout.isFull(0), other.isFull(0), layout.isComplete, other.isComplete]).toEqual([true, false, true, false]);
 });
 
 test('the pages that have been written are those that hold bits', () => {

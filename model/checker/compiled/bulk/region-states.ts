@@ -8,7 +8,8 @@
  * A step of CPU 0 adds rows of `main` to each other, one of the last CPU rows of `turned`. A middle CPU there is only
  * with three; its steps add rows of `main`, too.
  */
-import { bytesOf, Layout, type Shape, type Storage, wordsOf } from './layout';
+import { Layout, type Steps } from './layout';
+import { ALL_STEPS, bytesOf, type Shape, type Storage, wordsOf } from './rows';
 
 export type Side = 'main' | 'turned';
 
@@ -40,7 +41,7 @@ export class RegionStates {
   private readonly middle: number;
   private readonly main: Layout;
   private readonly turned: Layout;
-  /** By the stripe, then by the value of the middle CPU: do its steps have to be taken? */
+  /** By the stripe, then by the value of the middle CPU: which of its steps have to be taken (marks of a layout)? */
   private readonly middleMarks: Uint8Array;
 
   constructor(counts: readonly number[], starts: Starts, places: Readonly<Record<Side, Storage>>) {
@@ -79,34 +80,56 @@ export class RegionStates {
   isDirty(side: Side, stripe: number): boolean {
     if (!this[side].isDirty(stripe)) return false;
     // What has come from the other layout may belong to any value of the middle CPU.
-    if (side === 'main') this.middleMarks.fill(1, stripe * this.middle, (stripe + 1) * this.middle);
+    if (side === 'main') this.middleMarks.fill(ALL_STEPS, stripe * this.middle, (stripe + 1) * this.middle);
     return true;
   }
 
-  /** The last CPU has to take its steps from all states of a stripe again. */
-  reopen(stripe: number): void {
-    this.turned.reopen(stripe);
+  /** CPUs have to take their steps from all states of a stripe again. */
+  reopen(side: Side, stripe: number): void {
+    this[side].reopen(stripe);
   }
 
-  /** Does the stripe have every state that there can be in it? */
+  /** Is it known that a stripe has every state that there can be in it? */
   isFull(side: Side, stripe: number): boolean {
     return this[side].isFull(stripe);
   }
 
-  /** Takes the marks from all values of CPUs that step in this layout. */
-  cleanAll(side: Side, stripe: number): void {
-    this[side].cleanAll(stripe);
-    if (side === 'main') this.middleMarks.fill(0, stripe * this.middle, (stripe + 1) * this.middle);
+  /** Is it known that every state has been met that there can be? */
+  get isComplete(): boolean {
+    return this.main.isComplete;
   }
 
-  /** Takes the mark from a value of the CPU; answers whether its steps have to be taken. */
-  clean(cpu: number, stripe: number, value: number): boolean {
-    if (cpu === this.counts.length - 1) return this.turned.clean(stripe, value);
-    if (cpu === 0) return this.main.clean(stripe, value);
+  /**
+   * Gives a stripe all states, if it has all of those in which each CPU that steps in this layout has one of its values
+   * `sources`, from which steps lead to all others. Answers whether it has.
+   */
+  complete(side: Side, stripe: number, sources: readonly Int32Array[]): boolean {
+    const [outer, inMiddle] = sources;
+    if (!this[side].haveAll(stripe, outer, inMiddle)) return false;
+    this[side].complete(stripe);
+    if (side === 'main') this.middleMarks.fill(0, stripe * this.middle, (stripe + 1) * this.middle);
+    return true;
+  }
+
+  /**
+   * Takes the steps of a CPU within a stripe where whatever states there can be are known to be met. The marks of a
+   * middle CPU know nothing of such a step of the first one, so with three that is left to step().
+   */
+  flood(cpu: number, stripe: number, steps: Steps): void {
+    if (cpu === this.counts.length - 1) this.turned.flood(stripe, steps);
+    else if (cpu === 0 && this.counts.length === 2) this.main.flood(stripe, steps);
+  }
+
+  /**
+   * Takes marks (ALONG_SKELETON, ALL_STEPS) from a value of the CPU; answers whether such steps of it have to be taken.
+   */
+  clean(cpu: number, stripe: number, value: number, marks: number): boolean {
+    if (cpu === this.counts.length - 1) return this.turned.clean(stripe, value, marks);
+    if (cpu === 0) return this.main.clean(stripe, value, marks);
     const slot = stripe * this.middle + value;
     const was = this.middleMarks[slot];
-    this.middleMarks[slot] = 0;
-    return was === 1;
+    this.middleMarks[slot] = was & ~marks;
+    return (was & marks) !== 0;
   }
 
   /**
@@ -137,7 +160,7 @@ export class RegionStates {
     for (let m = 0; m < middle; m++) {
       if (!layout.add(stripe, value * middle + m, target, other * middle + m)) continue;
       any = true;
-      to.middleMarks[stripe * middle + m] = 1;
+      to.middleMarks[stripe * middle + m] = ALL_STEPS;
     }
     if (any) target.change(stripe, other);
     return any;
@@ -151,7 +174,7 @@ export class RegionStates {
       any = true;
       to.main.change(stripe, outer);
     }
-    if (any) to.middleMarks[stripe * to.middle + other] = 1;
+    if (any) to.middleMarks[stripe * to.middle + other] = ALL_STEPS;
     return any;
   }
 }

@@ -29,3 +29,24 @@ export function stepOrder(steps: readonly (readonly number[])[], count: number):
   }
   return order;
 }
+
+/**
+ * The values from which the steps lead to all others, as few as there can be. `order`: one of stepOrder(). What is not
+ * reached from earlier values of it is reached from later ones only by way of itself.
+ */
+export function sourcesOf(steps: readonly (readonly number[])[], order: Int32Array): Int32Array {
+  const sources: number[] = [];
+  const seen = new Uint8Array(steps.length);
+  for (const source of order) {
+    if (seen[source] === 1) continue;
+    sources.push(source);
+    const open = [source];
+    seen[source] = 1;
+    for (let value = open.pop(); value !== undefined; value = open.pop())
+      for (const successor of steps[value]) {
+        if (seen[successor] === 0) open.push(successor);
+        seen[successor] = 1;
+      }
+  }
+  return Int32Array.from(sources);
+}
