@@ -40,7 +40,7 @@ export class Machine {
   choose: (cpu: Cpu, alternatives: number) => number = () => 0;
   /** Set by an observer or anybody: `run` returns at the next boundary. */
   stop = false;
-  /** Boundaries that the last `run` took. */
+  /** Boundaries that the last `run` has taken, without one at which it has thrown. */
   boundaries = 0;
   private readonly image: LoadableImage;
   private readonly codeCache: CodeCache;
@@ -98,16 +98,19 @@ export class Machine {
     let result: StepResult = RETIRED;
     this.stop = false;
     let n = 0;
-    while (n < max) {
-      result = stepCpu(cpu, max - n);
-      n++;
-      if (cpu.ahead !== 0) {
-        n += cpu.ahead;
-        cpu.ahead = 0;
+    try {
+      while (n < max) {
+        result = stepCpu(cpu, max - n);
+        n++;
+        if (cpu.ahead !== 0) {
+          n += cpu.ahead;
+          cpu.ahead = 0;
+        }
+        if (result >= HALTED || this.stop) break;
       }
-      if (result >= HALTED || this.stop) break;
+    } finally {
+      this.boundaries = n;
     }
-    this.boundaries = n;
     return result;
   }
 

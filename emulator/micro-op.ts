@@ -40,9 +40,10 @@ export const REG = 0,
   IMM = 1,
   MEM = 2;
 
-/** `joins`: a push of a register or constant, and a pop of a register; of neither is it rsp. */
+/** `joins`: a push of a register or constant, a pop of a register, XOR of a register with itself; never of rsp. */
 export const JOINS_PUSHES = 1,
-  JOINS_POPS = 2;
+  JOINS_POPS = 2,
+  JOINS_CLEARS = 3;
 
 export class MicroOp {
   /** Case of the hot switch, 0 for none. */
@@ -87,7 +88,7 @@ export class MicroOp {
   /** iced-x86 Mnemonic and Code. */
   mnemonic = 0;
   icedCode = 0;
-  /** JOINS_PUSHES, JOINS_POPS, or 0: see cpu/joined-stack. */
+  /** One of JOINS_*, or 0: see cpu/joined. */
   joins = 0;
   /** The instruction behind this one, if it joins this one, and how many are joined from here on. */
   joined: MicroOp | undefined = undefined;

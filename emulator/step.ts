@@ -1,7 +1,7 @@
 /** One instruction boundary of one CPU: a pending event if one can be taken, else one instruction. */
 
 import type { Cpu } from './cpu/cpu';
-import { executeJoined } from './cpu/joined-stack';
+import { executeJoined } from './cpu/joined';
 import { pendSingleStep } from './cpu/single-step';
 import { execute } from './execute';
 import { fetchOp } from './fetch';

@@ -14,3 +14,14 @@ const FLAGS = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-byt
 export function inlineMore(): void {
   for (const flag of FLAGS) setFlagsFromString(flag);
 }
+
+/**
+ * Bytes of bytecode that a function has executed when V8 asks whether to optimise it. A check of a kernel is over in
+ * seconds, and goes through much code a few times: with V8's 67,584 optimising takes as long as the check.
+ */
+const RUN_BEFORE_OPTIMISING = '--interrupt-budget=540672';
+
+/** Lets V8 optimise later, in all threads of this process: for what is over soon. */
+export function optimiseLater(): void {
+  setFlagsFromString(RUN_BEFORE_OPTIMISING);
+}

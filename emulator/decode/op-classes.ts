@@ -6,6 +6,7 @@ import { type Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import { TEST } from '../cpu/alu';
 import {
   IMM,
+  JOINS_CLEARS,
   JOINS_POPS,
   JOINS_PUSHES,
   MEM,
@@ -96,6 +97,7 @@ export function chooseHotCode(op: MicroOp, i: Instruction): void {
 
 function joins(op: MicroOp, name: HotCode): number {
   if (name === 'PUSH_I' || (name === 'PUSH_R' && op.s !== RSP)) return JOINS_PUSHES;
+  if (name === 'XOR_RR32' && op.d === op.s && op.d !== RSP) return JOINS_CLEARS;
   return name === 'POP_R' ? JOINS_POPS : 0;
 }
 

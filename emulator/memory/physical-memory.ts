@@ -122,12 +122,12 @@ export class PhysicalMemory {
   }
 
   /**
-   * All of RAM at once: `pages` one after the other at the pages whose bits are set in `present`, zeros elsewhere, and
-   * the hash of that. Not logged: no mark may be held, and nothing may have been decoded.
+   * All of RAM at once, of a machine that was just made: `pages` one after the other at the pages whose bits are set in
+   * `present`, zeros elsewhere, and the hash of that. Not logged: no mark may be held, nothing may have been decoded.
    */
-  replace(present: Uint8Array, pages: Int32Array, hash: { hashLo: number; hashHi: number }): void {
-    if (this.undo.active) throw new Error('RAM cannot be replaced while a mark is held');
-    this.words.fill(0);
+  fill(present: Uint8Array, pages: Int32Array, hash: { hashLo: number; hashHi: number }): void {
+    if (this.undo.active) throw new Error('RAM cannot be filled while a mark is held');
+    if (this.hashLo !== 0 || this.hashHi !== 0) throw new Error('RAM can only be filled before anybody writes to it');
     let from = 0;
     for (let page = 0; page < this.size >>> 12; page++) {
       if (((present[page >>> 3] >>> (page & 7)) & 1) === 0) continue;

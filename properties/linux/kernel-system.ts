@@ -147,15 +147,16 @@ export class KernelSystem {
     this.interruption ??= interruption;
   }
 
-  /** One boundary in the turns of the CPUs. */
-  step(): void {
+  /** One boundary in the turns of the CPUs, or at most so many. Answers how many. */
+  step(most = 1): number {
     this.guarded(() => {
       const { interleaving, machine } = this.linux;
       this.onBoundary?.(machine.cpus[interleaving.next()]);
-      const end = interleaving.step();
+      const end = interleaving.step(this.onBoundary === undefined ? most : 1);
       if (end === 'shutdown') this.fail('no-shutdown', 'a CPU is in shutdown, after a triple fault');
       if (end === 'asleep') this.fail('no-sleep', 'every CPU waits, and no timer is armed');
     });
+    return this.linux.interleaving.taken;
   }
 
   /** At most so many boundaries of one CPU: fewer if it halts or if somebody stops the machine. */
@@ -213,7 +214,7 @@ export class KernelSystem {
 
   private turns(count: number): number {
     let taken = 0;
-    for (; taken < count && this.violation === undefined; taken++) this.step();
+    while (taken < count && this.violation === undefined) taken += this.step(count - taken);
     this.readConsole();
     return taken;
   }
@@ -235,9 +236,9 @@ export class KernelSystem {
   private untilHeard(value: number): number {
     this.heard = undefined;
     let taken = 0;
-    for (; this.heard !== value && this.violation === undefined; taken++) {
+    while (this.heard !== value && this.violation === undefined) {
       if (taken === MOST_TO_ANNOUNCE) throw new RangeError(`the program does not announce ${value}`);
-      this.step();
+      taken += this.step(MOST_TO_ANNOUNCE - taken);
     }
     return taken;
   }

@@ -6,7 +6,7 @@
  */
 import type { Machine } from '../../machine';
 import { ICOUNT, IN_SHUTDOWN } from '../../registers';
-import { HALTED, SHUTDOWN } from '../../step-result';
+import { HALTED, SHUTDOWN, type StepResult } from '../../step-result';
 import { expireDeadlines, nextDeadline } from '../../system/apic-timer';
 import { type LinuxPlatform, W_LEFT_OF_TURN, W_TURN, W_WAITING } from '../platform/linux-platform';
 
@@ -22,6 +22,8 @@ type RunEnd = 'budget' | 'stopped' | 'asleep' | 'shutdown';
 export class Interleaving {
   /** Set by anybody, such as an observer or whoever hears announcements: `run` returns at the next boundary. */
   stop = false;
+  /** Boundaries that the last `step` took, with one that nobody can execute or at which nobody goes on. */
+  taken = 0;
   private readonly machine: Machine;
   private readonly platform: LinuxPlatform;
 
@@ -46,14 +48,16 @@ export class Interleaving {
   }
 
   /**
-   * One boundary of one CPU: that of `next()`, if somebody was asked just before. Time that passes before it, because
-   * all CPUs wait, is no boundary. As many of these as a run takes boundaries are the same run.
+   * One boundary of one CPU: that of `next()`, if somebody was asked just before; or at most so many, until it is
+   * another CPU's turn or somebody stops the machine. `taken` says how many. Time that passes before, because all CPUs
+   * wait, is no boundary. As many of these as a run takes boundaries are the same run.
    */
-  step(): RunEnd {
+  step(most = 1): RunEnd {
+    this.taken = 1;
     for (;;) {
-      const most = this.passTime(this.platform.readTsc(), Number.MAX_SAFE_INTEGER);
-      if (most === ASLEEP) return 'asleep';
-      if (most > 0) return this.turn(1) === SHUTDOWN ? 'shutdown' : 'budget';
+      const untilDue = this.passTime(this.platform.readTsc(), Number.MAX_SAFE_INTEGER);
+      if (untilDue === ASLEEP) return 'asleep';
+      if (untilDue > 0) return this.turn(Math.min(untilDue, most)) === SHUTDOWN ? 'shutdown' : 'budget';
     }
   }
 
@@ -90,8 +94,13 @@ export class Interleaving {
     if (cpu.r[IN_SHUTDOWN] !== 0) return SHUTDOWN;
     if (words[W_LEFT_OF_TURN] <= 0) words[W_LEFT_OF_TURN] = TURN;
     const before = cpu.r[ICOUNT];
-    const result = this.machine.run(c, Math.min(most, words[W_LEFT_OF_TURN]));
-    words[W_LEFT_OF_TURN] -= (cpu.r[ICOUNT] - before) | 0;
+    let result: StepResult | undefined;
+    try {
+      result = this.machine.run(c, Math.min(most, words[W_LEFT_OF_TURN]));
+    } finally {
+      this.taken = this.machine.boundaries + (result === undefined ? 1 : 0);
+      words[W_LEFT_OF_TURN] -= (cpu.r[ICOUNT] - before) | 0;
+    }
     words[W_WAITING] = result === HALTED ? words[W_WAITING] + 1 : 0;
     if (result === HALTED || words[W_LEFT_OF_TURN] <= 0) {
       words[W_LEFT_OF_TURN] = 0;

@@ -125,6 +125,18 @@ test('boundary by boundary is the same run, and it is said before whose boundary
   expect([taken.map((count) => count > 5_000), others]).toEqual([[true, true], 0]);
 });
 
+test('steps of many boundaries are those of one boundary each', () => {
+  const [many, ones] = [linuxMachine(BOOT), linuxMachine(BOOT)];
+  let taken = 0;
+  for (let most = 1; taken < 30_000; most = (most * 7) % 1009) {
+    many.interleaving.step(most);
+    expect(many.interleaving.taken).toBeLessThanOrEqual(most);
+    taken += many.interleaving.taken;
+  }
+  for (let i = 0; i < taken; i++) ones.interleaving.step();
+  expect(many.machine.fingerprint()).toBe(ones.machine.fingerprint());
+});
+
 test('time goes on to the deadline while all CPUs wait; without one they sleep for ever', () => {
   const linux = linuxMachine({ ...BOOT, cpus: 1, image: { ...BOOT.image, entry: CODE + 0x200 } });
   expect(linux.interleaving.run(500_000)).toBe('budget');

@@ -56,9 +56,12 @@ test('bytes that are no state, or that of another shape of machine, are one sent
     expect(() => restoreState(empty(), wrong)).toThrow(SavedStateError);
 });
 
-test('RAM is not replaced while a mark is held', () => {
+test('RAM is not filled while a mark is held, nor twice', () => {
   const { bytes } = saved();
   const marked = empty();
   marked.machine.mark();
   expect(() => restoreState(marked, bytes)).toThrow('while a mark is held');
+  const read = empty();
+  restoreState(read, bytes);
+  expect(() => restoreState(read, bytes)).toThrow('before anybody writes to it');
 });

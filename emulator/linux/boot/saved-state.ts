@@ -63,6 +63,12 @@ function bytesOf(words: Int32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
+/** The same memory, if it begins where a word does. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+  return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
 function occupied(words: Int32Array): { present: Uint8Array; pages: Uint8Array } {
   const count = words.length / PAGE_WORDS;
   const present = new Uint8Array(Math.ceil(count / 8));
@@ -93,8 +99,9 @@ export function restoreState({ machine, platform }: LinuxMachine, bytes: Uint8Ar
     bytesOf(words).set(take(words.byteLength));
   platform.console.text = Buffer.from(take(header.consoleBytes)).toString('latin1');
   const present = take(Math.ceil(memory.size / (PAGE_WORDS * 4) / 8));
-  const pages = new Uint8Array(inflateRawSync(bytes.subarray(at)));
-  memory.replace(present, new Int32Array(pages.buffer, pages.byteOffset, pages.byteLength / 4), header);
+  // In one piece: zlib would put many small ones together.
+  const pages = inflateRawSync(bytes.subarray(at), { chunkSize: memory.size });
+  memory.fill(present, wordsOf(pages), header);
   for (const cpu of cpus) cpu.refresh();
 }
 

@@ -1,12 +1,14 @@
 /**
- * Pushes, or pops, that follow one another are executed as one: entry code saves and loads all registers. Only where
- * nothing can come in between: all of them are on one page of RAM that the TLB has and that holds no decoded code, no
- * event is pending, and the observer agrees. Anywhere else each is executed by itself, to the same effect.
+ * Pushes, or pops, or XORs of registers with themselves that follow one another are executed as one: entry code saves,
+ * clears and loads all registers. Only where nothing can come in between: no event is pending; a stack is on one page
+ * of RAM that the TLB has and that holds no decoded code, and the observer agrees. Anywhere else each is executed by
+ * itself, to the same effect.
  */
 import { PAGE_CODE, PAGE_WATCHED } from '../memory/physical-memory';
-import { IMM, JOINS_POPS, type MicroOp } from '../micro-op';
+import { IMM, JOINS_POPS, JOINS_PUSHES, type MicroOp } from '../micro-op';
 import { ICOUNT, RIP, RSP } from '../registers';
 import { differenceHigh } from '../words';
+import { logicFlags64 } from './alu';
 import type { Cpu } from './cpu';
 
 const WORD_BYTES = 8;
@@ -17,11 +19,36 @@ const NO_ADDRESS = -1;
 export function executeJoined(cpu: Cpu, op: MicroOp, limit: number): boolean {
   const r = cpu.r;
   const count = Math.min(op.joinedCount, limit);
-  if (!(op.joins === JOINS_POPS ? popJoined(cpu, op, count) : pushJoined(cpu, op, count))) return false;
+  if (!executeAlike(cpu, op, count)) return false;
   cpu.ahead = count - 1;
   const before = r[ICOUNT];
   r[ICOUNT] = (before + count) | 0;
   if (before < 0 && r[ICOUNT] >= 0) r[ICOUNT + 1]++;
+  return true;
+}
+
+function executeAlike(cpu: Cpu, op: MicroOp, count: number): boolean {
+  switch (op.joins) {
+    case JOINS_PUSHES:
+      return pushJoined(cpu, op, count);
+    case JOINS_POPS:
+      return popJoined(cpu, op, count);
+    default:
+      return clearJoined(cpu, op, count);
+  }
+}
+
+function clearJoined({ r }: Cpu, op: MicroOp, count: number): boolean {
+  let last = op;
+  for (let left = count; ; left--) {
+    r[last.d] = 0;
+    r[last.d + 1] = 0;
+    if (left === 1) break;
+    last = last.joined as MicroOp;
+  }
+  logicFlags64(r, 0, 0);
+  r[RIP] = last.nextLo;
+  r[RIP + 1] = last.nextHi;
   return true;
 }
 
