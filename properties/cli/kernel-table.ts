@@ -9,7 +9,13 @@ import { counted, grouped } from '../report/numbers';
 import type { KernelCheck, KernelViolations } from './kernel-checking';
 
 /** What the columns are called; a column whose events were never raised is left out. */
-const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ', nested: 'NMI²' };
+const COLUMNS: Readonly<Record<SweptEvent, string>> = {
+  nmi: 'NMI',
+  irq: 'IRQ',
+  nested: 'NMI²',
+  debug: '#DB',
+  other: 'CPU²',
+};
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
