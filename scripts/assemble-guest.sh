@@ -94,7 +94,7 @@ for name in \
   on-cpu-released-early top-not-switched irq-stack-shared \
   nested-nmi-ignored no-nmi-executing-flag nmi-clobbers-frame nmi-handler-loops nmi-never-unblocked \
   gp-gate-not-present kernel-stack-overflow recursive-fault sysret-to-noncanonical \
-  iopl-from-frame flush-wait-with-if-off task-stack-reused-early
+  iopl-from-frame flush-wait-with-if-off task-stack-reused-early no-verw-before-sysret
 do
   mutant mainline $name
 done

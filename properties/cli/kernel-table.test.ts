@@ -33,7 +33,13 @@ const swept = (name: string, count: number, failures: readonly ReturnType<typeof
   complete: true,
   instructions: 1000,
   failures,
-  events: { nmi: { raised: count, taken: count, away: 0 }, irq: { raised: 2, taken: 2, away: 1 }, nested: NONE },
+  events: {
+    nmi: { raised: count, taken: count, away: 0 },
+    irq: { raised: 2, taken: 2, away: 1 },
+    nested: NONE,
+    debug: NONE,
+    other: NONE,
+  },
 });
 
 const all = [swept('syscall', 1200, []), swept('int80', 30, [failure(-16, 'a'), failure(-16, 'b'), failure(-32, 'c')])];
@@ -94,7 +100,13 @@ test('the same for scripts', () => {
   expect(result.totals).toEqual({
     situations: 1230,
     instructions: 2200,
-    events: { nmi: { raised: 1230, taken: 1230, away: 0 }, irq: { raised: 4, taken: 4, away: 2 }, nested: NONE },
+    events: {
+      nmi: { raised: 1230, taken: 1230, away: 0 },
+      irq: { raised: 4, taken: 4, away: 2 },
+      nested: NONE,
+      debug: NONE,
+      other: NONE,
+    },
   });
   expect(result.random).toEqual({ seed: 's', runs: 3, instructions: 1500, nmis: 6, ticks: 3 });
   expect(result.violations.map(({ rip, count, excursion }) => [rip, count, excursion])).toEqual([

@@ -10,9 +10,19 @@ import { counted, grouped } from '../report/numbers';
 import type { KernelCheck, KernelViolations } from './kernel-checking';
 
 /** What the columns are called; a column whose events were never raised is left out. */
+<<<<<<< HEAD
 const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ', nested: 'NMI²' };
 /** Of a long trace so many actions are told at its beginning, and as many at its end. */
 const TOLD_AT_ENDS = 5;
+=======
+const COLUMNS: Readonly<Record<SweptEvent, string>> = {
+  nmi: 'NMI',
+  irq: 'IRQ',
+  nested: 'NMI²',
+  debug: '#DB',
+  other: 'CPU²',
+};
+>>>>>>> wt-kernel
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;

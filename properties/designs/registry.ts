@@ -89,6 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
     'df-not-cleared': 'flags-are-clear-at-body',
     'flush-not-paid': 'noflush-is-safe',
     'registers-not-cleared': 'registers-are-cleared',
+    'no-verw-before-sysret': 'speculation-is-restricted',
     'iopl-from-frame': 'user-flags-are-safe',
     'flush-wait-with-if-off': 'no-deadlock',
     'task-stack-reused-early': 'live-frames-are-untouched',

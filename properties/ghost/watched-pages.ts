@@ -2,7 +2,7 @@
  * The physical pages whose stores somebody wants to see, and why: stacks (frames, S7), task structures (threadsp, S9;
  * the word that a task has ended), page tables (S10, S12) and the words that the abstraction reads. One byte a page.
  */
-import { ENTRY, IRQ_STACK, NMI_STACK } from '../../model/kinds';
+import { ENTRY, FOREIGN, IRQ_STACK, NMI_STACK } from '../../model/kinds';
 import type { GuestView } from '../guest/guest-view';
 import type { StackRegion } from '../guest/regions';
 
@@ -41,8 +41,9 @@ export class WatchedPages {
     return this.owners[pa >>> 12];
   }
 
+  /** Of the stacks that events are delivered on, FOREIGN are those of other exceptions with an IST entry. */
   isPerCpuStack(kind: number): boolean {
-    return kind === ENTRY || kind === NMI_STACK || kind === IRQ_STACK;
+    return kind === ENTRY || kind === NMI_STACK || kind === IRQ_STACK || kind === FOREIGN;
   }
 
   /** The word is one that the abstraction reads: `current`, top_of_stack or sp0 of some CPU. */

@@ -7,7 +7,7 @@ import { R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDX, TR_BASE } fro
 import { toVa } from '../../emulator/words';
 import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
 import { externalVectors } from './external-vectors';
-import type { AllowedPages, GuestBounds, GuestView } from './guest-view';
+import type { AllowedPages, GuestBounds, GuestView, SpeculationControls } from './guest-view';
 import { LastAnswers } from './last-answers';
 import type { AllowedPageKind, Manifest, Range } from './manifest';
 import { abstractStack, regionOf, type StackRegion, stackRegions } from './regions';
@@ -19,6 +19,8 @@ const PAGE_MASK = 0xfffff000 | 0;
 const READ_ONLY_KINDS: readonly AllowedPageKind[] = ['idt', 'gdt'];
 /** What is in rax, rsi and rdi then is nobody's promise. */
 const CLEARED = [RBX, RCX, RDX, RBP, R8, R9, R10, R11, R12, R13, R14, R15];
+/** Of an image that says so: VERW before user mode. The processor of the guests has no IBRS. */
+const CLEARS_BUFFERS: SpeculationControls = { wantsIbrs: () => false, ibrsIsOn: () => false, clearsBuffers: true };
 /** An entry that takes longer is stuck. */
 const ENTRY_LIMIT = 4096;
 
@@ -34,7 +36,7 @@ export class ManifestView implements GuestView {
   readonly entryLimit = ENTRY_LIMIT;
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
-  readonly speculation = undefined;
+  readonly speculation: SpeculationControls | undefined;
   readonly handlers = undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
@@ -74,6 +76,7 @@ export class ManifestView implements GuestView {
     this.manifest = manifest;
     this.bounds = bounds;
     this.kernelTable = manifest.pgdBase;
+    this.speculation = manifest.clearsBuffers ? CLEARS_BUFFERS : undefined;
     this.threads = bounds.tasks + bounds.cpus;
     this.regions = stackRegions(manifest, bounds.cpus, bounds.tasks);
     const perThread = Array.from({ length: this.threads }, (_, t) => t);

@@ -83,6 +83,8 @@ export interface Manifest {
   /** Faulting instruction -> fixup. */
   readonly exceptionTable: ReadonlyMap<number, number>;
   readonly leavesEntryStackBeforeSti: boolean;
+  /** VERW comes before each return to user mode (S27). */
+  readonly clearsBuffers: boolean;
   /** Undefined where a kind is not declared: then the user table cannot be judged by kinds of page (S12). */
   readonly allowedPages: ReadonlyMap<AllowedPageKind, Range> | undefined;
   /**
@@ -253,6 +255,7 @@ export function readManifest(image: ElfImage): Manifest {
     syscallResult: read.optional('manifest.syscall_result'),
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
     leavesEntryStackBeforeSti: read.optional('manifest.leaves_entry_stack_before_sti') === 1,
+    clearsBuffers: read.value('manifest.clears_buffers') === 1,
     allowedPages: readAllowedPages(read),
     missing: read.missing,
   };

@@ -14,18 +14,22 @@ import {
   EFLAGS,
   FLAG_IF,
   GS_BASE,
+  IN_HLT,
   NMI_BLOCKED,
   SS_SHADOW,
   STI_SHADOW,
 } from '../../emulator/registers';
 import { timerVector } from '../../emulator/system/apic-registers';
 import { type Boundary, type ExcursionName, type Followed, follow, isNew, traceTo } from './excursions';
-import { allowNmis, toNmiBody } from './kernel-events';
+import { allowNmis, mayHitBreakpoint, toNmiBody } from './kernel-events';
 import { type KernelFailure, type KernelSystem, NEVER } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
 
-/** `nested`: a second NMI in the first, which an IRET in the first one's handler has unblocked. */
-export type SweptEvent = 'nmi' | 'irq' | 'nested';
+/**
+ * `nested`: a second NMI in the first, which an IRET in the first one's handler has unblocked. `debug`: a #DB in the
+ * kernel. `other`: another CPU goes on in the middle of a switch of tasks.
+ */
+export type SweptEvent = 'nmi' | 'irq' | 'nested' | 'debug' | 'other';
 
 /** How often an event was raised at a boundary of an excursion, and what became of it. */
 export interface EventCount {
@@ -47,6 +51,9 @@ export interface SweptExcursion extends Followed {
 
 /** Boundaries of an NMI that a second one may come to. */
 const LONGEST_NMI = 2_000;
+/** Boundaries of the other CPU while one switches tasks, and then of that one. */
+const OF_OTHER = 250,
+  OF_SWITCHING = 100;
 /** Failures of an excursion that are kept if nothing else is said: more of them seldom say more. */
 const MOST_FAILURES = 8;
 
@@ -60,14 +67,16 @@ export function sweepExcursion(
   shouldStop: () => boolean = () => false,
   mostFailures = MOST_FAILURES,
 ): SweptExcursion {
-  const events = { nmi: noEvents(), irq: noEvents(), nested: noEvents() };
+  const events = { nmi: noEvents(), irq: noEvents(), nested: noEvents(), debug: noEvents(), other: noEvents() };
   const failures: KernelFailure[] = [];
-  const sweep = new Sweep(system, excursion, failures);
+  const sweep = new Sweep(system, code, excursion, failures);
   const start = system.mark();
   const followed = follow(system, code, excursion, (boundary) => {
     sweep.nmi(boundary, events.nmi);
     sweep.irq(boundary, events.irq);
     sweep.nested(boundary, events.nested);
+    sweep.debug(boundary, events.debug);
+    sweep.other(boundary, events.other);
     return shouldStop() || failures.length >= mostFailures ? 'stop' : undefined;
   });
   const { violation } = system;
@@ -85,12 +94,16 @@ class Sweep {
   instructions = 0;
   /** In which a first NMI came. */
   private readonly conditions = new Set<number>();
+  /** The same of a #DB. */
+  private readonly debugConditions = new Set<number>();
   private readonly system: KernelSystem;
+  private readonly code: SweptCode;
   private readonly excursion: ExcursionName;
   private readonly failures: KernelFailure[];
 
-  constructor(system: KernelSystem, excursion: ExcursionName, failures: KernelFailure[]) {
+  constructor(system: KernelSystem, code: SweptCode, excursion: ExcursionName, failures: KernelFailure[]) {
     this.system = system;
+    this.code = code;
     this.excursion = excursion;
     this.failures = failures;
   }
@@ -122,11 +135,11 @@ class Sweep {
     const { system } = this;
     const { cpu: c } = boundary;
     const cpu = system.linux.machine.cpus[c];
-    if (!isNew(this.conditions, conditionOf(boundary.class, cpu))) return;
+    if (!isNew(this.conditions, conditionOf(cpu))) return;
+    this.repeated(boundary, count);
     const mark = system.mark();
     system.perform({ action: 'nmi', cpu: c });
-    const nmi = { action: 'nmi', cpu: c } as const;
-    const back = { action: 'back', cpu: c } as const;
+    const { nmi, back } = eventsOf(c);
     if (toNmiBody(system, c) === NEVER) return this.undo(mark);
     for (let into = 1; into < LONGEST_NMI && system.violation === undefined; into++) {
       system.run(c, 1);
@@ -138,6 +151,64 @@ class Sweep {
       });
     }
     this.undo(mark);
+  }
+
+  /**
+   * A second NMI behind the first, when that is over; and a third one where the first is prepared for being repeated,
+   * because the second has hit it: NMIs are not blocked there.
+   */
+  private repeated(boundary: Boundary, count: EventCount): void {
+    const { system } = this;
+    const { cpu: c } = boundary;
+    const cpu = system.linux.machine.cpus[c];
+    const { nmi, back } = eventsOf(c);
+    this.attempt(boundary, count, [nmi, back, nmi, back]);
+    if (cpu.r[CPL] !== 0) return;
+    const [rip, rsp] = [cpu.rip(), cpu.rsp()];
+    const twice = [nmi, { action: 'unblock', cpu: c, count: 1 }, nmi] as const;
+    const mark = system.mark();
+    for (const event of twice) system.perform(event);
+    let isRepeated = false;
+    let isOver = false;
+    for (let into = 1; into < LONGEST_NMI && !isOver && system.violation === undefined; into++) {
+      system.run(c, 1);
+      isOver = (isRepeated && !this.code.repeatsNmi(cpu)) || (cpu.rip() === rip && cpu.rsp() === rsp);
+      isRepeated = this.code.repeatsNmi(cpu);
+      if (!isRepeated || cpu.r[NMI_BLOCKED] !== 0) continue;
+      this.attempt(boundary, count, [...twice, { action: 'run', cpu: c, count: into }, nmi, back], () => {
+        system.perform(nmi);
+        if (system.violation === undefined) system.perform(back);
+      });
+    }
+    this.undo(mark);
+  }
+
+  /**
+   * A #DB as of a data breakpoint: in entry code at every boundary, in other code of the kernel once in each condition.
+   * In user mode it is a signal, as a single step is.
+   */
+  debug(boundary: Boundary, count: EventCount): void {
+    const { cpu: c } = boundary;
+    const { machine } = this.system.linux;
+    const cpu = machine.cpus[c];
+    if (!mayHitBreakpoint(machine, cpu)) return;
+    const condition = conditionOf(cpu) | (CLASSES.indexOf(boundary.class) << CLASS_SHIFT);
+    if (!isNew(this.debugConditions, condition) && boundary.class !== 'entry') return;
+    this.attempt(boundary, count, [
+      { action: 'debug', cpu: c },
+      { action: 'back', cpu: c },
+    ]);
+  }
+
+  /** Where one CPU goes from one task to another, the next CPU goes on alone for a while, and then that one does. */
+  other(boundary: Boundary, count: EventCount): void {
+    const { cpus } = this.system.linux.machine;
+    const other = (boundary.cpu + 1) % cpus.length;
+    if (boundary.class !== 'switch' || other === boundary.cpu || cpus[other].r[IN_HLT] !== 0) return;
+    this.attempt(boundary, count, [
+      { action: 'run', cpu: other, count: OF_OTHER },
+      { action: 'run', cpu: boundary.cpu, count: OF_SWITCHING },
+    ]);
   }
 
   /** Lets events happen, and takes them back; a violation becomes a failure. `happen` does what they say. */
@@ -153,7 +224,9 @@ class Sweep {
     const { platform } = system.linux;
     const mark = system.mark();
     const retired = platform.retired();
+    system.isAway = false;
     happen();
+    system.readConsole();
     this.instructions += platform.retired() - retired;
     count.raised++;
     if (system.isAway) count.away++;
@@ -170,16 +243,22 @@ class Sweep {
   }
 }
 
+function eventsOf(cpu: number) {
+  return { nmi: { action: 'nmi', cpu }, back: { action: 'back', cpu } } as const;
+}
+
 /** An interrupt would be the next that happens. */
 function takesInterrupts({ r }: Cpu): boolean {
   return (r[EFLAGS] & FLAG_IF) !== 0 && r[STI_SHADOW] === 0 && r[SS_SHADOW] === 0 && r[DB_PENDING] === 0;
 }
 
 const CLASSES: readonly CodeClass[] = ['user', 'entry', 'noinstr', 'switch', 'body'];
+/** Above the bits of a condition. */
+const CLASS_SHIFT = 4;
 
-/** What the way into the NMI's handler and back depends on: privilege, half of the page tables, GS, kind of code. */
-function conditionOf(kind: CodeClass, { r }: Cpu): number {
+/** What the way into the NMI's handler and back depends on: privilege, half of the page tables, GS. */
+function conditionOf({ r }: Cpu): number {
   const half = (r[CR3] >>> 12) & 1;
   const gs = r[GS_BASE + 1] < 0 ? 1 : 0;
-  return CLASSES.indexOf(kind) | (r[CPL] << 3) | (half << 5) | (gs << 6);
+  return r[CPL] | (half << 2) | (gs << 3);
 }

@@ -48,10 +48,15 @@ const OF_KERNEL: readonly Named[] = [
 ];
 const OF_USER: readonly Named[] = [...OF_KERNEL, ['DS', DS], ['ES', ES], ['FS', FS], ['GS', GS]];
 
+/** An NMI, or a debug exception of the kernel: neither leads to other tasks. */
+export function staysOnCpu(event: string, before: SavedRegisters): boolean {
+  return event === 'NMI' || (event === 'debug exception' && before.r[CPL] === 0);
+}
+
 /**
- * What has to be the same. After an NMI that is all of the CPU. A maskable interrupt may lead to other tasks, and what
- * it interrupted may come back on another CPU: then CR2, CR3 and the per-CPU area are other ones, and in the kernel
- * what is loaded at the return to user mode is, too.
+ * What has to be the same. After what stays on its CPU that is all of the CPU. A maskable interrupt may lead to other
+ * tasks, and what it interrupted may come back on another CPU: then CR2, CR3 and the per-CPU area are other ones, and
+ * in the kernel what is loaded at the return to user mode is, too.
  */
 interface Compared {
   readonly pairs: readonly Named[];
@@ -79,12 +84,16 @@ const OF_USER_TASK: Compared = {
 const OF_TASK_IN_KERNEL: Compared = { pairs: GENERAL, words: OF_KERNEL, fpu: false };
 
 /**
- * The first difference after an event (`NMI`, or what may lead to other tasks), in words; undefined if it is as if
+ * The first difference after an event, in words; undefined if it is as if
  * nothing had happened.
  */
 export function differenceOf(event: string, before: SavedRegisters, cpu: Cpu): string | undefined {
   const { r } = cpu;
-  const { pairs, words, fpu } = event === 'NMI' ? ALL : before.r[CPL] === 3 ? OF_USER_TASK : OF_TASK_IN_KERNEL;
+  const { pairs, words, fpu } = staysOnCpu(event, before)
+    ? ALL
+    : before.r[CPL] === 3
+      ? OF_USER_TASK
+      : OF_TASK_IN_KERNEL;
   for (const [name, i] of pairs) {
     if (r[i] === before.r[i] && r[i + 1] === before.r[i + 1]) continue;
     return `${name} = ${hex64(r[i], r[i + 1])}, expected ${hex64(before.r[i], before.r[i + 1])}`;

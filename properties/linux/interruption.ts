@@ -5,11 +5,11 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { NMI_BLOCKED, RIP, RSP } from '../../emulator/registers';
-import { differenceOf, registersOf, type SavedRegisters } from './interrupted-registers';
+import { differenceOf, registersOf, type SavedRegisters, staysOnCpu } from './interrupted-registers';
 import { type KernelSystem, NEVER } from './kernel-system';
 
-/** Boundaries until an NMI must be over. */
-const NMI_LIMIT = 20_000;
+/** Boundaries until an NMI, or a debug exception of the kernel, must be over. */
+const LIMIT = 20_000;
 /** Boundaries of an interrupt on its own CPU; after them the other CPUs go on, too. */
 const ALONE = 4_000;
 /** Boundaries of all CPUs in which what was interrupted may come back. */
@@ -26,20 +26,29 @@ export function interruptionOf(event: Interruption['event'], cpu: Cpu): Interrup
 
 /** Answers whether the CPU is back. `nmiBody` is the address of the C function of NMIs. */
 export function comeBack(system: KernelSystem, c: number, { event, before }: Interruption, nmiBody: number): boolean {
-  return event === 'NMI' ? nmiComesBack(system, c, before, nmiBody) : otherComesBack(system, c, event, before);
+  return staysOnCpu(event, before)
+    ? sameComesBack(system, c, event, before, nmiBody)
+    : otherComesBack(system, c, event, before);
 }
 
-function nmiComesBack(system: KernelSystem, c: number, before: SavedRegisters, nmiBody: number): boolean {
+function sameComesBack(
+  system: KernelSystem,
+  c: number,
+  event: Interruption['event'],
+  before: SavedRegisters,
+  nmiBody: number,
+): boolean {
   let bodies = 0;
   const isBack = (cpu: Cpu) => {
     if (cpu.rip() === nmiBody) bodies++;
     return cpu.r[NMI_BLOCKED] === 0 && isAt(cpu, before);
   };
-  const taken = system.runUntil(c, isBack, NMI_LIMIT);
+  const taken = system.runUntil(c, isBack, LIMIT);
   if (system.violation !== undefined) return false;
-  if (taken === NEVER) system.fail('event-returns', `the NMI does not come back within ${NMI_LIMIT} instructions`);
-  else if (bodies === 0) system.fail('nmi-is-handled', 'the NMI comes back, and its handler did not run');
-  else compare(system, system.linux.machine.cpus[c], before, 'NMI');
+  if (taken === NEVER) system.fail('event-returns', `the ${event} does not come back within ${LIMIT} instructions`);
+  else if (event === 'NMI' && bodies === 0)
+    system.fail('nmi-is-handled', 'the NMI comes back, and its handler did not run');
+  else compare(system, system.linux.machine.cpus[c], before, event);
   return taken !== NEVER;
 }
 

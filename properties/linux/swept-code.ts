@@ -23,7 +23,7 @@ interface LowExtent {
 }
 
 export interface SweptCodeSource {
-  readonly code: Pick<KernelCode, 'entry' | 'noinstr'>;
+  readonly code: Pick<KernelCode, 'entry' | 'noinstr'> & { readonly nmi?: Pick<KernelCode['nmi'], 'repeat'> };
   readonly symbols: Pick<KernelSymbols, 'list'>;
   /** Where our program prepares the next excursion: user addresses. */
   readonly preparation: LowExtent;
@@ -36,18 +36,25 @@ export class SweptCode {
   private readonly noinstr: LowExtent;
   private readonly switches: readonly LowExtent[];
   private readonly preparation: LowExtent;
+  private readonly repeat: LowExtent;
 
   constructor({ code, symbols, preparation }: SweptCodeSource) {
     this.high = vaHi(code.entry.start);
     this.entry = lowExtent(code.entry);
     this.noinstr = lowExtent(code.noinstr);
     this.preparation = preparation;
+    this.repeat = code.nmi === undefined ? { start: 0, end: 0 } : lowExtent(code.nmi.repeat);
     const { list } = symbols;
     this.switches = list.flatMap(({ name, address }, i) => {
       if (!SWITCH.test(name)) return [];
       const next = list.slice(i + 1).find((symbol) => symbol.address > address);
       return next === undefined ? [] : [lowExtent({ start: address, end: next.address })];
     });
+  }
+
+  /** The CPU is where an NMI that another one has hit is prepared for its repetition. */
+  repeatsNmi({ r }: Cpu): boolean {
+    return r[CPL] === 0 && r[RIP + 1] === this.high && isIn(this.repeat, r[RIP] >>> 0);
   }
 
   classOf({ r }: Cpu): CodeClass {

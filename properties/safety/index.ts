@@ -47,6 +47,7 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
   FLAGS_ARE_CLEAR_AT_BODY,
   USER_FLAGS_ARE_SAFE,
   REGISTERS_ARE_CLEARED,
+  SPECULATION_IS_RESTRICTED,
   ENTRY_TERMINATES,
   NMI_IS_DELIVERED,
   NESTING_IS_BOUNDED,
@@ -54,7 +55,7 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
 ];
 
 /** Asked of booted kernels, beside all others: no guest of ours does what they are about. */
-export const KERNEL_PROPERTIES: readonly KernelProperty[] = [SPECULATION_IS_RESTRICTED, EVENT_IS_HANDLED];
+export const KERNEL_PROPERTIES: readonly KernelProperty[] = [EVENT_IS_HANDLED];
 
 /** Properties of somebody else's come after all of ours, in the order in which they were added. */
 const FIRST_OWN = 201;

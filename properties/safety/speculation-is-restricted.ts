@@ -7,7 +7,7 @@
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { CPL } from '../../emulator/registers';
 import { BUFFERS_CLEARED } from '../ghost/ghost';
-import type { Answer, KernelProperty } from './property';
+import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
 /** Before the first instruction of the body of a context. */
@@ -23,10 +23,14 @@ function buffersAreClear({ view, ghost }: Scene, cpu: Cpu): Answer {
   return 'expected VERW before user mode goes on, as the kernel has decided, found none';
 }
 
-export const SPECULATION_IS_RESTRICTED: KernelProperty = {
+export const SPECULATION_IS_RESTRICTED: BuiltInProperty = {
   number: 27,
   slug: 'speculation-is-restricted',
   promise: 'C code runs with IBRS, and buffers are cleared before user mode, where the kernel has decided so.',
   violated: 'The kernel speculated as user mode had trained it to, or left data in buffers that user mode can read.',
+  definition:
+    'where the kernel has decided so: IBRS is on at the first instruction of `.text` of a context; a VERW was executed between two returns to user mode',
+  model: '-',
+  mutant: 'mainline+no-verw-before-sysret',
   moments: { bodyReached: ibrsIsOn, returned: buffersAreClear },
 };

@@ -92,3 +92,7 @@ MANIFEST_PAGES entry_stack, entry_stacks, "entry_stacks + MAX_CPUS * ENTRY_STACK
 MANIFEST_PAGES ist_stacks, ist_stacks, "ist_stacks + MAX_CPUS * 2 * IST_STACK_SIZE"
 MANIFEST_PAGES tss, percpu_area, "percpu_area + MAX_CPUS * PAGE"
 MANIFEST_PAGES percpu_offset, percpu_area, percpu_area
+
+.ifdef MUTANT_no_verw_before_sysret
+MANIFEST clears_buffers, 1
+.endif

@@ -14,6 +14,9 @@ return_over_entry_stack:
 	pushq	REGS_CS - REGS_RDI(%rdi)
 	pushq	REGS_RIP - REGS_RDI(%rdi)
 	pushq	(%rdi)
+.ifdef MUTANT_no_verw_before_sysret
+	verw	REGS_SS - REGS_RDI(%rdi)        # and nothing like it where the return is by SYSRET
+.endif
 	LOAD_USER_CR3_ON_STACK %rdi
 	popq	%rdi
 # The last step of every return by IRET: user half, user registers, rsp = frame.

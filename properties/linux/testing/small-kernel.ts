@@ -1,6 +1,6 @@
 /**
  * A kernel of a few instructions with a program in it, both at privilege level 0 and all of it entry code: it announces
- * its two excursions in turn, has handlers of NMI and timer, and allows interrupts in the first excursion.
+ * its two excursions in turn, has handlers of #DB, NMI and timer, and allows interrupts in the first excursion.
  */
 import { type LinuxMachine, linuxMachine } from '../../../emulator/linux/boot/linux-machine';
 import { readCpuFeatures } from '../../../emulator/linux/platform/cpu-features';
@@ -11,7 +11,8 @@ const IDT = 0x401000;
 /** Where the kernel maps itself: the last entry of the root. */
 const VIRTUAL = -(2 ** 39);
 const TIMER = 0xec;
-const NMI = 2;
+const DEBUG = 1,
+  NMI = 2;
 const CODE_SELECTOR = 0x10;
 
 /** Bytes of the kernel by their offsets. */
@@ -30,6 +31,8 @@ const CODE: Readonly<Record<number, string>> = {
   224: 'b903000000ffc975fceb95',
   // nmi: push %rax; xor %eax,%eax; jmp body
   256: '5031c0eb1b',
+  // debug: iretq
+  264: '48cf',
   // irq: push %rax; mov $0xfee000b0,%eax; movl $0,(%rax); pop %rax; iretq
   272: '50b8b000e0fec700000000005848cf',
   // body: pop %rax; iretq
@@ -43,7 +46,8 @@ const INDEX = 304,
   NEXT = 128,
   FIRST = 192,
   NMI_HANDLER = 256,
-  IRQ_HANDLER = 272;
+  IRQ_HANDLER = 272,
+  DEBUG_HANDLER = 264;
 const END = 384;
 
 export const NMI_BODY = VIRTUAL + PHYSICAL + 288;
@@ -105,6 +109,7 @@ export function smallKernel(patches: Readonly<Record<number, string>> = {}, cpus
 function gates(): Uint8Array {
   const idt = Buffer.alloc(4096);
   for (const [vector, handler] of [
+    [DEBUG, DEBUG_HANDLER],
     [NMI, NMI_HANDLER],
     [TIMER, IRQ_HANDLER],
   ]) {
