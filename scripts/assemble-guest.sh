@@ -1,6 +1,6 @@
 #!/bin/sh
-# Assembles every guest image from emulator/guest/*/entry.S, and the program that Linux runs from emulator/linux/workload, into
-# the ELF files that are checked in beside them.
+# Assembles every guest image from emulator/guest/*/entry.S, the program that Linux runs from emulator/linux/workload, and the driver
+# of emulator/oracle/vectors, into the ELF files that are checked in beside them.
 #
 #   scripts/assemble-guest.sh            write the images
 #   scripts/assemble-guest.sh --check    assemble into a temporary folder and compare: exit 1 on any difference
@@ -69,6 +69,15 @@ workload() {
   finish emulator/linux/workload/workload.elf
 }
 
+# The driver of vectors, which the emulator and QEMU execute.
+driver() {
+  (cd "$root/emulator/oracle/vectors" && "$AS" --64 -mx86-used-note=no -o "$work/image.o" driver.S)
+  "$LD" -static -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments \
+    -T "$root/emulator/oracle/vectors/driver.ld" -o "$work/image.elf" "$work/image.o"
+  "$STRIP" -g -w -N '[A-Z]*' -N '__*' "$work/image.elf"
+  finish emulator/oracle/vectors/driver.elf
+}
+
 # mutant DESIGN NAME [SYMBOL=VALUE ...]: the design with one planted bug, under .ifdef MUTANT_name in the sources.
 mutant() {
   of=$1 name=$2
@@ -106,6 +115,7 @@ for name in sp0-not-switched pti-stack-unmapped; do
 done
 
 workload
+driver
 
 if [ $check = no ]; then
   echo "assembled $images guest images"

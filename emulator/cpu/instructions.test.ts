@@ -195,6 +195,15 @@ describe('stack', () => {
 });
 
 describe('string instructions', () => {
+  test('CMPS with two operands that fault faults at RDI', () => {
+    const small = smallMachine();
+    kernelAt(small, 'a6'); // cmpsb (%rdi),(%rsi)
+    setRegister(small.cpu, RSI, 0x5000n);
+    setRegister(small.cpu, RDI, 0x6000n);
+    expect(small.machine.step(0)).toBe(FAULTED);
+    expect(small.cpu.get64(CR2)).toBe(0x6000n);
+  });
+
   const prepare = (count: number, from: number, to: number) => {
     setRegister(cpu, RCX, count);
     setRegister(cpu, RSI, BigInt(from));

@@ -93,15 +93,16 @@ export function scas(cpu: Cpu, op: MicroOp): Outcome {
   return again(cpu, op, true);
 }
 
+/** If both operands fault it is the one at RDI that does, as processors have it; the manual has no order. */
 export function cmps(cpu: Cpu, op: MicroOp): Outcome {
   const r = cpu.r;
   if (exhausted(r, op)) return NEXT;
-  sourceAddress(r, op);
-  if (!cpu.load(r[EA], r[EA + 1], op.size)) return FAULT;
+  if (!cpu.load(r[RDI], r[RDI + 1], op.size)) return FAULT;
   r[A] = r[V];
   r[W] = r[V + 1];
-  if (!cpu.load(r[RDI], r[RDI + 1], op.size)) return FAULT;
-  alu(r, CMP, op.size, r[A], r[W], r[V], r[V + 1]);
+  sourceAddress(r, op);
+  if (!cpu.load(r[EA], r[EA + 1], op.size)) return FAULT;
+  alu(r, CMP, op.size, r[V], r[V + 1], r[A], r[W]);
   advance(r, RSI, op.size);
   advance(r, RDI, op.size);
   return again(cpu, op, true);
