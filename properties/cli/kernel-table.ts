@@ -10,11 +10,6 @@ import { counted, grouped } from '../report/numbers';
 import type { KernelCheck, KernelViolations } from './kernel-checking';
 
 /** What the columns are called; a column whose events were never raised is left out. */
-<<<<<<< HEAD
-const COLUMNS: Readonly<Record<SweptEvent, string>> = { nmi: 'NMI', irq: 'IRQ', nested: 'NMI²' };
-/** Of a long trace so many actions are told at its beginning, and as many at its end. */
-const TOLD_AT_ENDS = 5;
-=======
 const COLUMNS: Readonly<Record<SweptEvent, string>> = {
   nmi: 'NMI',
   irq: 'IRQ',
@@ -22,7 +17,8 @@ const COLUMNS: Readonly<Record<SweptEvent, string>> = {
   debug: '#DB',
   other: 'CPU²',
 };
->>>>>>> wt-kernel
+/** Of a long trace so many actions are told at its beginning, and as many at its end. */
+const TOLD_AT_ENDS = 5;
 const EVENTS = Object.keys(COLUMNS) as SweptEvent[];
 
 type Counts = Readonly<Record<SweptEvent, EventCount>>;
