@@ -153,14 +153,15 @@ export class RegionStates {
   }
 
   private stepOuter(side: Side, stripe: number, value: number, to: RegionStates, other: number): boolean {
-    const { middle } = this;
+    const { middle, counts } = this;
     const layout = this[side];
     const target = to[side];
+    const isMarking = side === 'main' && counts.length === 3;
     let any = false;
     for (let m = 0; m < middle; m++) {
       if (!layout.add(stripe, value * middle + m, target, other * middle + m)) continue;
       any = true;
-      to.middleMarks[stripe * middle + m] = ALL_STEPS;
+      if (isMarking) to.middleMarks[stripe * middle + m] = ALL_STEPS;
     }
     if (any) target.change(stripe, other);
     return any;

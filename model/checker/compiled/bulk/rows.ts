@@ -127,8 +127,9 @@ export class Rows {
   /** An outer value has got new bits. */
   change(stripe: number, value: number): void {
     this.marks[stripe * this.shape.outer + value] = ALL_STEPS | CHANGED;
-    this.dirty[stripe] = 1;
-    this.changed[stripe] = 1;
+    // The bytes of several stripes lie in one line of the cache, and other threads write theirs.
+    if (this.dirty[stripe] === 0) this.dirty[stripe] = 1;
+    if (this.changed[stripe] === 0) this.changed[stripe] = 1;
   }
 
   stripeOf(bit: number): number {
