@@ -95,13 +95,16 @@ function refill(cpu: Cpu, lo: number, hi: number, kind: number): number {
   const r = cpu.r;
   const memory = cpu.memory;
   const result = walkTables(memory, r[CR3], lo, hi, (r[EFER] & EFER_NXE) !== 0, walk);
-  for (let level = 0; level < walk.levels - (result === WALK_LEAF ? 1 : 0); level++)
-    setBits(cpu, walk.used[level], PTE_A);
+  const isAccessed = (walk.common & PTE_A) !== 0;
+  if (!isAccessed)
+    for (let level = 0; level < walk.levels - (result === WALK_LEAF ? 1 : 0); level++)
+      setBits(cpu, walk.used[level], PTE_A);
   if (result === WALK_NOT_PRESENT) return raisePageFault(cpu, lo, hi, kind, 0);
   if (result !== WALK_LEAF) return raisePageFault(cpu, lo, hi, kind, PF_P | PF_RSVD);
   let entry = walk.entry;
   if (!permitted(cpu, entry, kind)) return raisePageFault(cpu, lo, hi, kind, PF_P);
-  setBits(cpu, walk.used[walk.levels - 1], kind === WRITE ? PTE_A | PTE_D : PTE_A);
+  if (!isAccessed || (kind === WRITE && (entry & TLB_D) === 0))
+    setBits(cpu, walk.used[walk.levels - 1], kind === WRITE ? PTE_A | PTE_D : PTE_A);
   if (kind === WRITE) entry |= TLB_D;
   if ((r[CR4] & CR4_PGE) === 0) entry &= ~TLB_G;
   if ((entry & -4096) >>> 0 >= memory.size) entry |= TLB_IO;

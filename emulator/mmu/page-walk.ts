@@ -36,10 +36,12 @@ interface Walk {
   /** Physical addresses of the entries used, root first; `levels` of them are valid. */
   readonly used: Int32Array;
   levels: number;
+  /** Bits of the low word that are set in all of them. */
+  common: number;
 }
 
 export function newWalk(): Walk {
-  return { entry: 0, size: 0, used: new Int32Array(4), levels: 0 };
+  return { entry: 0, size: 0, used: new Int32Array(4), levels: 0, common: 0 };
 }
 
 /** `nxe` is EFER.NXE: without it the XD bit is reserved. The address must be canonical. */
@@ -54,6 +56,7 @@ export function walkTables(
   let table = root & -4096;
   let rights = TLB_W | TLB_U;
   walk.levels = 0;
+  walk.common = -1;
   for (let level = 3; level >= 0; level--) {
     const at = entryAddress(table, level, lo, hi);
     // A table outside RAM reads as all ones, as an empty bus does.
@@ -63,6 +66,7 @@ export function walkTables(
     if ((low & PTE_P) === 0) return WALK_NOT_PRESENT;
     if (!inside || isReserved(low, high, level, nxe)) return WALK_RESERVED;
     walk.used[walk.levels++] = at;
+    walk.common &= low;
     if ((low & PTE_RW) === 0) rights &= ~TLB_W;
     if ((low & PTE_US) === 0) rights &= ~TLB_U;
     if ((high & PTE_XD) !== 0) rights |= TLB_NX;
