@@ -28,7 +28,7 @@ export const WALK_LEAF = 0,
 const WALK_RESERVED = 2;
 
 /** One result object, reused. */
-interface Walk {
+interface PageWalk {
   /** Physical page of the 4 KiB piece and rights, in the form of a TLB entry (without the IO flag). */
   entry: number;
   /** Bytes that the leaf maps. */
@@ -40,7 +40,7 @@ interface Walk {
   common: number;
 }
 
-export function newWalk(): Walk {
+export function newWalk(): PageWalk {
   return { entry: 0, size: 0, used: new Int32Array(4), levels: 0, common: 0 };
 }
 
@@ -51,7 +51,7 @@ export function walkTables(
   lo: number,
   hi: number,
   nxe: boolean,
-  walk: Walk,
+  walk: PageWalk,
 ): number {
   let table = root & -4096;
   let rights = TLB_W | TLB_U;
@@ -102,7 +102,7 @@ export function isReserved(low: number, high: number, level: number, nxe: boolea
   return (low & (level === 1 ? 0x1fe000 : 0x3fffe000)) !== 0;
 }
 
-function finish(walk: Walk, level: number, low: number, lo: number, rights: number): number {
+function finish(walk: PageWalk, level: number, low: number, lo: number, rights: number): number {
   let flags = rights;
   if ((low & PTE_D) !== 0) flags |= TLB_D;
   if ((low & PTE_G) !== 0) flags |= TLB_G;

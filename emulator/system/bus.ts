@@ -15,16 +15,16 @@ const MAX_PAGE_ALTERNATIVES = 255;
 const PAGE = 0xfffff000;
 
 /** Who decides; the machine, which its harness tells how. */
-interface Chooser {
+interface Decider {
   choose: (cpu: Cpu, alternatives: number) => number;
 }
 
 export class Bus implements Outside {
-  private readonly chooser: Chooser;
+  private readonly chooser: Decider;
   private readonly platform: Platform;
   private readonly cpus: readonly Cpu[];
 
-  constructor(chooser: Chooser, platform: Platform, cpus: readonly Cpu[]) {
+  constructor(chooser: Decider, platform: Platform, cpus: readonly Cpu[]) {
     this.chooser = chooser;
     this.platform = platform;
     this.cpus = cpus;

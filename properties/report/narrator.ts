@@ -10,7 +10,7 @@ import type { Subject } from '../campaign/subject';
 import { imageFile } from '../designs/images';
 import { DESIGNS } from '../designs/registry';
 import { propertySlug } from '../safety/index';
-import type { Outcome } from '../trace/transition-system';
+import type { ActionOutcome } from '../trace/transition-system';
 import { explain, propertyLabel } from './explain';
 import { actionName, boundsInWords } from './names';
 import { counted } from './numbers';
@@ -24,7 +24,7 @@ interface NarratorOptions {
   readonly width?: number;
 }
 
-type Failing = Extract<Outcome, { kind: 'violated' | 'diverged' }>;
+type Failing = Extract<ActionOutcome, { kind: 'violated' | 'diverged' }>;
 
 /** How the text is set. */
 interface Layout {
@@ -193,7 +193,7 @@ function instructionLines(step: StepRecord, { wide, width }: Layout): string[] {
   return [...lines, `${INDENT}${how.padEnd(LABEL_WIDTH)} ${columns}`];
 }
 
-function outcomeLines(outcome: Outcome, fails: boolean, whole: boolean, width: number): string[] {
+function outcomeLines(outcome: ActionOutcome, fails: boolean, whole: boolean, width: number): string[] {
   if (outcome.kind === 'done') return [];
   if (outcome.kind === 'disabled') return detail('skipped', `the action is not enabled here: ${outcome.why}`, width);
   if (!fails)

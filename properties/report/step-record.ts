@@ -18,7 +18,7 @@ import { regionOf } from '../guest/regions';
 import { abstractMachine } from '../refinement/abstraction';
 import { changesInWords } from '../refinement/changes';
 import { MAX_NESTING } from '../safety/nesting-is-bounded';
-import type { Outcome } from '../trace/transition-system';
+import type { ActionOutcome } from '../trace/transition-system';
 import { type ChoiceRead, Tracer } from './tracer';
 
 /** What a CPU looks like at a boundary. */
@@ -46,7 +46,7 @@ export interface StepRecord {
   /** Position of the action in the trace, from 1: what `expected.step` of a saved case counts. */
   readonly number: number;
   readonly action: Action;
-  readonly outcome: Outcome;
+  readonly outcome: ActionOutcome;
   /**
    * Where the step ended: `how` says whether that instruction completed, faulted, or was only about to run when an
    * event came.
@@ -66,7 +66,7 @@ export interface StepRecord {
 }
 
 export interface Replay {
-  readonly initially: Outcome | undefined;
+  readonly initially: ActionOutcome | undefined;
   /** Every CPU before the first action. */
   readonly start: readonly CpuView[];
   readonly steps: readonly StepRecord[];

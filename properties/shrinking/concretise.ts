@@ -6,7 +6,7 @@
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
 import { actionOf } from '../trace/change';
-import type { Outcome, TransitionSystem } from '../trace/transition-system';
+import type { ActionOutcome, TransitionSystem } from '../trace/transition-system';
 import { sameFailure, type Walk } from '../trace/walk';
 
 /** Actions tried before the search gives up, for the trace itself. */
@@ -171,7 +171,7 @@ function attempt(search: Search, i: number, choices: readonly number[], asked: n
   return rest === undefined ? undefined : [done, ...rest];
 }
 
-function endsAsWanted(search: Search, i: number, outcome: Outcome): boolean {
+function endsAsWanted(search: Search, i: number, outcome: ActionOutcome): boolean {
   if (i !== search.wanted.length - 1 || search.failure === undefined) return false;
   if ((outcome.kind !== 'violated' && outcome.kind !== 'diverged') || !sameFailure(outcome, search.failure))
     return false;

@@ -9,7 +9,7 @@ import type { RuleInstance } from '../../model/checker/model';
 import type { Guest } from '../monitor/guest';
 import type { Refinement } from '../refinement/refinement';
 import type { Change } from './change';
-import type { Option, Outcome } from './transition-system';
+import type { ActionOutcome, Option } from './transition-system';
 import { SPIN_SAMPLE, SpinDetector, Waiting } from './waiting';
 
 /** Boundaries until a raised line is taken where it is not masked: the STI shadow is one instruction long. */
@@ -18,7 +18,7 @@ const DELIVERY_LIMIT = 2;
 export class ChangeFinder {
   readonly waiting: Waiting;
   /** The first divergence of this run; refinement is off from then on. */
-  diverged: Extract<Outcome, { kind: 'diverged' }> | undefined;
+  diverged: Extract<ActionOutcome, { kind: 'diverged' }> | undefined;
   /** Instructions that were executed, with those that were taken back. */
   instructions = 0;
   private readonly guest: Guest;
@@ -93,7 +93,7 @@ export class ChangeFinder {
     return this.runToChange(option.cpu, DELIVERY_LIMIT);
   }
 
-  violation(): Extract<Outcome, { kind: 'violated' }> | undefined {
+  violation(): Extract<ActionOutcome, { kind: 'violated' }> | undefined {
     const { violation } = this.guest.monitor;
     return violation === undefined
       ? undefined

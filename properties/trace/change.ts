@@ -3,7 +3,7 @@
  */
 import type { Action } from '../../counterexamples/format';
 import type { RuleInstance } from '../../model/checker/model';
-import type { Chooser, Outcome } from './transition-system';
+import type { ActionOutcome, Chooser } from './transition-system';
 
 /** The rule of an action that no rule of the abstract machine describes. */
 export const ANY_RULE = 'any';
@@ -24,7 +24,7 @@ export type Change =
   | { readonly kind: 'transition'; readonly instance: RuleInstance }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'none'; readonly why: string }
-  | Extract<Outcome, { kind: 'violated' | 'diverged' }>;
+  | Extract<ActionOutcome, { kind: 'violated' | 'diverged' }>;
 
 /**
  * Answers the recorded choices first, then asks. A recorded choice that no longer fits is cut to the last alternative.
@@ -34,7 +34,7 @@ export function scripted(choices: readonly number[], then: Chooser): Chooser {
   return (alternatives) => (next < choices.length ? Math.min(choices[next++], alternatives - 1) : then(alternatives));
 }
 
-export function stepOutcome(change: Change, action: Extract<Action, { action: 'step' }>): Outcome {
+export function stepOutcome(change: Change, action: Extract<Action, { action: 'step' }>): ActionOutcome {
   switch (change.kind) {
     case 'transition': {
       const { rule, args } = change.instance;
@@ -54,7 +54,7 @@ export function stepOutcome(change: Change, action: Extract<Action, { action: 's
   }
 }
 
-export function eventOutcome(change: Change, rule: 'irq' | 'nmi'): Outcome {
+export function eventOutcome(change: Change, rule: 'irq' | 'nmi'): ActionOutcome {
   if (change.kind === 'unknown') return { kind: 'done', length: 1 };
   if (change.kind === 'none') return { kind: 'disabled', why: change.why };
   if (change.kind !== 'transition') return change;

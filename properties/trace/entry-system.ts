@@ -14,7 +14,7 @@ import type { Monitor } from '../monitor/monitor';
 import type { Refinement } from '../refinement/refinement';
 import { ANY_RULE, type Change, eventOutcome, scripted, stepOutcome } from './change';
 import { ChangeFinder, isHeldBack } from './change-finder';
-import type { BoundarySystem, Chooser, Option, Outcome, Taken } from './transition-system';
+import type { ActionOutcome, BoundarySystem, Chooser, Option, Taken } from './transition-system';
 
 /** Boundaries that a step may take at most; entry-terminates fails long before, unless the guest keeps choosing. */
 const STEP_LIMIT = 20_000;
@@ -23,7 +23,7 @@ const STEP_LIMIT = 20_000;
 const SETTLE_LIMIT = 500;
 
 const FIRST: Chooser = () => 0;
-const DONE: Outcome = { kind: 'done', length: 1 };
+const DONE: ActionOutcome = { kind: 'done', length: 1 };
 
 interface EventOptions {
   readonly step: Option;
@@ -45,7 +45,7 @@ export class EntrySystem implements BoundarySystem {
   /** What belongs to each mark; the slots of marks that are gone are used again. */
   private readonly saved: { readonly abstract: Uint32Array | undefined; diverged: ChangeFinder['diverged'] }[] = [];
   private readonly finder: ChangeFinder;
-  private readonly initialOutcome: Outcome | undefined;
+  private readonly initialOutcome: ActionOutcome | undefined;
   private choose: Chooser = FIRST;
   /** Choices since the action began. An action that is answered keeps the array. */
   private choices: number[] = [];
@@ -81,7 +81,7 @@ export class EntrySystem implements BoundarySystem {
     return this.finder.instructions;
   }
 
-  initially(): Outcome | undefined {
+  initially(): ActionOutcome | undefined {
     return this.initialOutcome;
   }
 
@@ -248,7 +248,7 @@ export class EntrySystem implements BoundarySystem {
     return args === undefined ? { action: 'step', cpu, rule, choices } : { action: 'step', cpu, rule, args, choices };
   }
 
-  perform(action: Action, choose: Chooser = FIRST): Outcome {
+  perform(action: Action, choose: Chooser = FIRST): ActionOutcome {
     if (action.action === 'step' || action.action === 'run') this.begin(scripted(action.choices ?? [], choose));
     else this.begin(choose);
     switch (action.action) {
@@ -279,7 +279,7 @@ export class EntrySystem implements BoundarySystem {
   }
 
   /** Runs stutters of a CPU up to an instruction. */
-  private runTo(c: number, at: string): Outcome | undefined {
+  private runTo(c: number, at: string): ActionOutcome | undefined {
     for (let i = 0; i < STEP_LIMIT; i++) {
       if (this.location(c) === at) return undefined;
       const change = this.finder.runToChange(c, 1);

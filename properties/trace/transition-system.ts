@@ -6,7 +6,7 @@
 import type { Action } from '../../counterexamples/format';
 
 /** How an action ended. */
-export type Outcome =
+export type ActionOutcome =
   /** The action happened. `length` is what it adds to the length of the trace (0 for a stutter). */
   | { readonly kind: 'done'; readonly length: number }
   /** The action was not enabled here; the state may have moved, so go back to a mark. */
@@ -49,7 +49,7 @@ export type Option =
 /** What an option turned out to be: the action that does the same again, and how it ended. */
 export interface Taken {
   readonly action: Action;
-  readonly outcome: Outcome;
+  readonly outcome: ActionOutcome;
 }
 
 export interface TransitionSystem {
@@ -63,7 +63,7 @@ export interface TransitionSystem {
   /** Tries an option; the chooser answers what the system asks on the way. */
   take(option: Option, choose: Chooser): Taken;
   /** Performs a given action; what it does not say is chosen as 0. */
-  perform(action: Action, choose?: Chooser): Outcome;
+  perform(action: Action, choose?: Chooser): ActionOutcome;
   /**
    * Runs a CPU for as long as that is a stutter. Answers the action that does the same, or undefined where it cannot or
    * need not move.
@@ -73,7 +73,7 @@ export interface TransitionSystem {
   /** Vector of the timer's interrupt, where there is one. */
   readonly timerVector: number | undefined;
   /** A violation or divergence that is there before the first action. */
-  initially(): Outcome | undefined;
+  initially(): ActionOutcome | undefined;
   /** Names the state, 16 hex digits. */
   fingerprint(): string;
 }

@@ -2,7 +2,7 @@
  * A walk: a trace as the system performed it, and how it ended. Exploration makes walks, shrinking replays them.
  */
 import type { Action } from '../../counterexamples/format';
-import type { Outcome, TransitionSystem } from './transition-system';
+import type { ActionOutcome, TransitionSystem } from './transition-system';
 
 /** A trace, and how its last action ended; `undefined` if all went well. */
 export interface Walk {
@@ -11,7 +11,7 @@ export interface Walk {
   /** Transitions of the abstract machine among the actions. */
   readonly length: number;
   /** The violation or divergence that its last action led to. */
-  readonly failure: Extract<Outcome, { kind: 'violated' | 'diverged' }> | undefined;
+  readonly failure: Extract<ActionOutcome, { kind: 'violated' | 'diverged' }> | undefined;
 }
 
 /** What a walk has come to so far. */
@@ -21,7 +21,7 @@ export class Trail {
   private divergence: Walk | undefined;
 
   /** Adds an action; answers the walk if it ends here. */
-  add(action: Action, outcome: Outcome): Walk | undefined {
+  add(action: Action, outcome: ActionOutcome): Walk | undefined {
     this.actions.push(action);
     if (outcome.kind === 'violated') return { actions: this.actions, length: this.length + 1, failure: outcome };
     if (outcome.kind === 'done') this.length += outcome.length;
