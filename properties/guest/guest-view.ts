@@ -132,6 +132,8 @@ export interface GuestView {
   isEntryText(va: number): boolean;
   /** Code that may be instrumented. */
   isText(va: number): boolean;
+  /** An IRET at this address serialises, by a return to the instruction behind it, and ends no context. */
+  serialisesAt(va: number): boolean;
   /** An instruction that reads or writes user memory, and goes to a fixup where it faults. */
   isUserAccess(va: number): boolean;
   /** Where the kernel gives up. */

@@ -225,6 +225,10 @@ export class ManifestView implements GuestView {
     return va >= text.start && va < text.end;
   }
 
+  serialisesAt(): boolean {
+    return false;
+  }
+
   isUserAccess(va: number): boolean {
     return this.manifest.exceptionTable.has(va);
   }

@@ -200,6 +200,11 @@ export class LinuxView implements GuestView {
     return this.code.kindAt(va) === 'other';
   }
 
+  /** `sync_core` of ordinary code, on a processor without SERIALIZE. */
+  serialisesAt(va: number): boolean {
+    return this.isText(va);
+  }
+
   isUserAccess(va: number): boolean {
     return this.code.fixups.has(va) && this.isText(va);
   }

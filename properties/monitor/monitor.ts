@@ -303,7 +303,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     const at = this.ghost.innermost(this.words[g + RUNNING]);
     this.keeper.forgetLegalStack(g);
     if (cpu.r[CPL] === 3) this.returnedToUser(cpu, g, at);
-    else if (at >= 0) this.returnedToKernel(cpu, g, at);
+    else if (at >= 0 && !this.view.serialisesAt(this.control?.va ?? 0)) this.returnedToKernel(cpu, g, at);
   }
 
   private returnedToUser(cpu: Cpu, g: number, at: number): void {

@@ -12,7 +12,7 @@ import { PT_REGS } from '../../emulator/linux/image/kernel-offsets';
 import { CR3, CS, FLAG_ALWAYS_1, FLAG_RF, R11, RAX, RCX, RDI, RIP, RSI, RSP, SS } from '../../emulator/registers';
 import { hex64, toVa } from '../../emulator/words';
 import { NMI, SYSCALL } from '../../model/kinds';
-import { eventOf, NO_SNAPSHOT } from '../ghost/contexts';
+import { eventOf, NO_SNAPSHOT, savedRegister } from '../ghost/contexts';
 import { CTX_ERROR, CTX_HANDLED, CTX_KIND, CTX_REGISTERS, CTX_RFLAGS, CTX_VECTOR } from '../ghost/ghost';
 import type { Answer, KernelProperty } from './property';
 import type { Scene } from './scene';
@@ -41,10 +41,13 @@ function isTold(scene: Scene, cpu: Cpu): Answer {
 function hasRegisters(scene: Scene, cpu: Cpu, at: number, ip: number, flags: number): Answer {
   const { words } = scene.ghost;
   const isSyscall = words[at + CTX_KIND] === SYSCALL;
-  for (const [place, register] of [
-    ['ip', ip],
-    ['sp', RSP],
-  ] as const) {
+  const places = isCompletedReturn(scene, cpu, at)
+    ? []
+    : ([
+        ['ip', ip],
+        ['sp', RSP],
+      ] as const);
+  for (const [place, register] of places) {
     const before = at + CTX_REGISTERS + register;
     const answer = holds(scene, cpu, place, words[before], words[before + 1]);
     if (answer !== undefined) return answer;
@@ -62,6 +65,16 @@ function hasRegisters(scene: Scene, cpu: Cpu, at: number, ip: number, flags: num
   const found = savedWord(scene, cpu, 'flags');
   if (found === undefined || ((found.lo ^ flags) & ~NOT_KEPT) !== 0) return wrong('flags', hex64(flags, 0), found);
   return undefined;
+}
+
+/** A return was interrupted, and the saved registers are those behind it, as if it had been executed. */
+function isCompletedReturn(scene: Scene, cpu: Cpu, at: number): boolean {
+  const { view, ghost } = scene;
+  const below = view.completedReturns.get(savedRegister(ghost, at, RIP));
+  const [ip, sp] = [savedWord(scene, cpu, 'ip'), savedWord(scene, cpu, 'sp')];
+  if (below === undefined || ip === undefined || sp === undefined) return false;
+  const address = savedRegister(ghost, at, RSP) + below;
+  return toVa(sp.lo, sp.hi) === address + 8 && toVa(ip.lo, ip.hi) === view.pointerAt(view.physical(address));
 }
 
 /** Of a system call: which one it is, in 32 bits. */

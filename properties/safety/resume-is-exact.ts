@@ -5,9 +5,9 @@
  * IRQ, NMI and resolved #PF restore every register; SYSCALL all but rax, rcx and r11.
  *
  * Exceptions: a fixup of the exception table changes rip; a return that was interrupted may have been completed
- * (Linux, SRSO); the restart of an NMI handler that a nested NMI asked for
- * (the manifest's repeat range) is no return; a context ended by a bad IRET, and the first run of a forked task, have
- * nothing to compare with.
+ * (Linux, SRSO); an INT3 of the kernel may stand for a jump or a call (Linux, where it changes its text); the restart
+ * of an NMI handler that a nested NMI asked for (the manifest's repeat range) is no return; a context ended by a bad
+ * IRET, and the first run of a forked task, have nothing to compare with.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import {
@@ -26,6 +26,7 @@ import {
   RCX,
   RIP,
   RSP,
+  VEC_BP,
 } from '../../emulator/registers';
 import { hex64, toVa, vaHi, vaLo } from '../../emulator/words';
 import { GP, NMI, SYSCALL } from '../../model/kinds';
@@ -131,8 +132,9 @@ function kernelResumeIsExact(scene: Scene, cpu: Cpu, at: number): Answer {
   const { words } = scene.ghost;
   const fixedUp = isFixup(scene, cpu, at);
   const completed = isCompletedReturn(scene, cpu, at);
-  const goesOn = fixedUp || completed || isAsSaved(scene.ghost, cpu, at, RIP);
-  const changed = completed ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
+  const emulated = scene.view.kernelSetsRegisters && words[at + CTX_VECTOR] === VEC_BP;
+  const goesOn = fixedUp || completed || emulated || isAsSaved(scene.ghost, cpu, at, RIP);
+  const changed = completed || emulated ? ONLY_RSP : fixedUp && scene.view.kernelSetsRegisters ? ALL_BUT_RSP : NOTHING;
   return (
     generalRegisters(scene, cpu, at, changed) ??
     (goesOn ? undefined : differs(scene, cpu, at, 'rip', RIP)) ??
