@@ -52,8 +52,8 @@ export interface SweptExcursion extends Followed {
 /** Boundaries of an NMI that a second one may come to. */
 const LONGEST_NMI = 2_000;
 /** Boundaries of the other CPU while one switches tasks, and then of that one. */
-const OF_OTHER = 250,
-  OF_SWITCHING = 100;
+const OF_OTHER = 200,
+  OF_SWITCHING = 60;
 /** Failures of an excursion that are kept if nothing else is said: more of them seldom say more. */
 const MOST_FAILURES = 8;
 

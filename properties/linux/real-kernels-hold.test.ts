@@ -96,7 +96,7 @@ if (folder === '') {
     '%s holds with the command line "%s" and the processor "%s"',
     (file, commandLine, cpu) => {
       const { linux, kernel, verdict } = observed(file, commandLine, cpu);
-      runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
+      runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 2 });
       expect(verdict()).toBe('holds');
     },
     TIMEOUT_MS,
@@ -129,7 +129,7 @@ if (folder === '') {
       const { image, linux, kernel, verdict } = observed(file, '', 'ibrs,md-clear');
       const { memory } = linux.machine;
       const mark = linux.machine.mark();
-      const run = () => runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 10 });
+      const run = () => runAtRandom(linux, kernel.monitor, { seed: SEEDS[0], instructions: INSTRUCTIONS / 2 });
       run();
       expect(verdict()).toBe('holds');
       for (const [symbol, code, expected] of LEFT_OUT) {

@@ -3,8 +3,12 @@
  * or another number, or that is called again, is seen; and right code is not. The guest `mainline` calls its handlers
  * as Linux does; here its view says which they are, and instructions of its entry code are left out.
  */
-import { CPL } from '../../emulator/registers';
+import { PT_REGS } from '../../emulator/linux/image/kernel-offsets';
+import { CPL, CS, RDI, SS } from '../../emulator/registers';
+import { IRQ } from '../../model/kinds';
 import { designImage } from '../designs/images';
+import { snapshot } from '../ghost/contexts';
+import { CTX_ERROR, CTX_KIND } from '../ghost/ghost';
 import { type GuestView, SYSCALL_EVENT } from '../guest/guest-view';
 import { bootGuest } from '../monitor/guest';
 import { Monitor } from '../monitor/monitor';
@@ -76,6 +80,48 @@ test.each([
   ['one that looks like a system call', TOUCH, ['entry_page_fault', MOV_MINUS_1_ORIG_AX, 9], /^expected orig_ax f{16}/],
 ] as const)('%s', (_name, doing, leftOut, expected) => {
   expect(verdict(doing, leftOut)).toMatch(expected);
+});
+
+/** What S28 says of a page fault, whose handler is given registers `to` bytes behind a return that was interrupted. */
+function atCompletedReturn(known: boolean, to: number): string | undefined {
+  const image = designImage('mainline');
+  if (image === undefined) throw new Error('mainline is gone');
+  const { machine, view } = bootGuest(image, { cpus: 1, tasks: 1, mms: 1 });
+  const [cpu] = machine.cpus;
+  for (let i = 0; i < ENOUGH && cpu.r[CPL] !== 0; i++) machine.step(0);
+  for (let i = 0; i < ENOUGH && !view.isText(cpu.rip()); i++) machine.step(0);
+  const handled = new Set([cpu.rip()]);
+  const judged: GuestView = Object.assign(Object.create(view) as GuestView, {
+    handlers: { all: handled, of: () => handled },
+    completedReturns: new Map(known ? [[cpu.rip(), 0]] : []),
+  });
+  const monitor = new Monitor(judged, [EVENT_IS_HANDLED]);
+  const { ghost } = monitor;
+  const at = ghost.open(0);
+  snapshot(judged, cpu, ghost.words, at);
+  ghost.words[at + CTX_KIND] = IRQ;
+  ghost.words[at + CTX_ERROR] = -1;
+  const saved = cpu.rsp() - 512;
+  const put = (place: keyof typeof PT_REGS, value: number) =>
+    machine.memory.writeBytes(
+      view.physical(saved + PT_REGS[place]),
+      new Uint8Array(BigInt64Array.of(BigInt(value)).buffer),
+    );
+  put('ip', view.pointerAt(view.physical(cpu.rsp())) + to);
+  put('sp', cpu.rsp() + 8);
+  put('cs', cpu.r[CS]);
+  put('ss', cpu.r[SS]);
+  put('flags', cpu.rflags());
+  put('orig_ax', -1);
+  cpu.set64(RDI, BigInt(saved));
+  const { moments } = EVENT_IS_HANDLED;
+  return typeof moments === 'function' ? undefined : moments.handlerReached?.(monitor, cpu);
+}
+
+test('a return that the kernel has completed before it calls its handler is right, where it does that', () => {
+  expect(atCompletedReturn(true, 0)).toBeUndefined();
+  expect(atCompletedReturn(true, 1)).toMatch(/^expected ip/);
+  expect(atCompletedReturn(false, 0)).toMatch(/^expected ip/);
 });
 
 test('a function of the event that is called again', () => {
