@@ -51,13 +51,12 @@ import {
 import { toVa, vaHi } from '../words';
 import { QemuError } from './qemu-process';
 
-/** Physical memory that no guest uses: page tables, the GDT's two pages, and 2 MiB for linear address 0. */
-const SCRATCH_PML4 = 8 << 20,
-  SCRATCH_PDPT = SCRATCH_PML4 + 0x1000,
-  SCRATCH_PD = SCRATCH_PML4 + 0x2000,
-  SCRATCH_TABLES = SCRATCH_PML4 + 0x3000,
-  SCRATCH_GDT = SCRATCH_PML4 + 0x6000,
-  SCRATCH = 10 << 20;
+/** In the physical memory that no guest uses: page tables, the GDT's two pages, and 2 MiB for linear address 0. */
+const PDPT = 0x1000,
+  PD = 0x2000,
+  TABLES = 0x3000,
+  STAND_IN = 0x6000,
+  LINEAR_0 = 2 << 20;
 /** In it, by linear address: a GDT at 0, the operands of LGDT and LIDT, code, a frame for IRETQ. */
 const GDT_OPERAND = 0x1000,
   IDT_OPERAND = 0x1010,
@@ -98,6 +97,8 @@ const UNLOADABLE: readonly [what: string, word: number][] = [
 
 /** What is done to QEMU here. Addresses of memory are physical. */
 export interface BareMachine {
+  /** 4 MiB of RAM from here on, a multiple of 2 MiB, that the guest does not use. */
+  readonly scratch: number;
   writeBytes(pa: number, bytes: Uint8Array): void;
   /** Bytes that are executed, where others may have been executed before. */
   writeCode(pa: number, bytes: Uint8Array): Promise<void>;
@@ -110,14 +111,14 @@ export interface BareMachine {
 
 /** 64-bit mode on the scratch page tables, with the control registers of `cpu` but CR3. */
 export async function enterLongMode(qemu: BareMachine, { r }: Cpu): Promise<void> {
-  write64(qemu, SCRATCH_PML4, BigInt(SCRATCH_PDPT) | TABLE);
-  write64(qemu, SCRATCH_PDPT, BigInt(SCRATCH_PD) | TABLE);
-  write64(qemu, SCRATCH_PD, BigInt(SCRATCH) | LARGE);
-  write64(qemu, SCRATCH_PD + 8, APIC_PHYSICAL | DEVICE);
-  write64(qemu, SCRATCH + (r[CS] & ~7), CODE64);
+  write64(qemu, qemu.scratch, BigInt(qemu.scratch + PDPT) | TABLE);
+  write64(qemu, qemu.scratch + PDPT, BigInt(qemu.scratch + PD) | TABLE);
+  write64(qemu, qemu.scratch + PD, BigInt(qemu.scratch + LINEAR_0) | LARGE);
+  write64(qemu, qemu.scratch + PD + 8, APIC_PHYSICAL | DEVICE);
+  write64(qemu, qemu.scratch + LINEAR_0 + (r[CS] & ~7), CODE64);
   await qemu.writeRegister('cr4', BigInt(r[CR4] >>> 0));
   await qemu.writeRegister('efer', BigInt(r[EFER] & ~EFER_LMA));
-  await qemu.writeRegister('cr3', BigInt(SCRATCH_PML4));
+  await qemu.writeRegister('cr3', BigInt(qemu.scratch));
   await qemu.writeRegister('cr0', BigInt(r[CR0] >>> 0));
   await qemu.writeRegister('cs', BigInt(r[CS] & ~7));
 }
@@ -129,7 +130,7 @@ export async function dropTables(qemu: BareMachine): Promise<void> {
     ...[...setEax(GDT_OPERAND), 0x0f, 0x01, 0x18], // lidt (%rax)
     ...[...setEax(0), 0x0f, 0x00, 0xd0], // lldt %ax
   ];
-  qemu.writeBytes(SCRATCH + GDT_OPERAND, new Uint8Array(10));
+  qemu.writeBytes(qemu.scratch + LINEAR_0 + GDT_OPERAND, new Uint8Array(10));
   await start(qemu, code);
   await qemu.continueTo(CODE + code.length);
 }
@@ -143,14 +144,14 @@ export async function enterState(qemu: BareMachine, cpu: Cpu): Promise<void> {
   if (bad !== undefined) throw new QemuError(`QEMU cannot be put into this state: ${bad}`);
   const { r } = cpu;
   standInForGdt(qemu, cpu);
-  write64(qemu, SCRATCH + (r[TR] & ~7), tssDescriptor(cpu));
-  write64(qemu, SCRATCH + (r[TR] & ~7) + 8, BigInt(r[TR_BASE + 1] >>> 0));
+  write64(qemu, qemu.scratch + LINEAR_0 + (r[TR] & ~7), tssDescriptor(cpu));
+  write64(qemu, qemu.scratch + LINEAR_0 + (r[TR] & ~7) + 8, BigInt(r[TR_BASE + 1] >>> 0));
   writeOperand(qemu, GDT_OPERAND, r[GDTR_LIMIT], cpu.get64(GDTR_BASE));
   writeOperand(qemu, IDT_OPERAND, r[IDTR_LIMIT], cpu.get64(IDTR_BASE));
   // The trap flag would end the single step below in a #DB: the debugger sets it afterwards.
   const flags = BigInt((cpu.rflags() & ~FLAG_TF) >>> 0);
   const frame = [cpu.get64(RIP), BigInt(r[CS]), flags, cpu.get64(RSP), BigInt(r[SS])];
-  for (const [i, word] of frame.entries()) write64(qemu, SCRATCH + FRAME + 8 * i, word);
+  for (const [i, word] of frame.entries()) write64(qemu, qemu.scratch + LINEAR_0 + FRAME + 8 * i, word);
   const code = [
     ...MSRS.flatMap(([msr, register, pair]) => wrmsr(msr, r[register], pair ? r[register + 1] : 0)),
     ...[...setEax(0), 0x0f, 0x00, 0xd0], // lldt %ax
@@ -179,18 +180,18 @@ export function unloadable({ r }: Cpu): string | undefined {
 function standInForGdt(qemu: BareMachine, { r }: Cpu): void {
   const base = toVa(r[GDTR_BASE], r[GDTR_BASE + 1]);
   const first = base & -4096;
-  const table = (level: number, index: number) => SCRATCH_TABLES + level * 0x1000 + index * 8;
+  const table = (level: number, index: number) => qemu.scratch + TABLES + level * 0x1000 + index * 8;
   for (const page of [0, 4096]) {
     const lo = (first + page) | 0;
     const hi = vaHi(base - (base & 0xfff) + page);
-    const top = entryAddress(SCRATCH_PML4, 3, lo, hi);
-    if (top === SCRATCH_PML4) throw new QemuError('QEMU cannot be put into this state: a GDT in the lowest 512 GiB');
+    const top = entryAddress(qemu.scratch, 3, lo, hi);
+    if (top === qemu.scratch) throw new QemuError('QEMU cannot be put into this state: a GDT in the lowest 512 GiB');
     write64(qemu, top, BigInt(table(0, 0)) | TABLE);
     write64(qemu, entryAddress(table(0, 0), 2, lo, hi), BigInt(table(1, 0)) | TABLE);
     write64(qemu, entryAddress(table(1, 0), 1, lo, hi), BigInt(table(2, 0)) | TABLE);
-    write64(qemu, entryAddress(table(2, 0), 0, lo, hi), BigInt(SCRATCH_GDT + page) | TABLE);
+    write64(qemu, entryAddress(table(2, 0), 0, lo, hi), BigInt(qemu.scratch + STAND_IN + page) | TABLE);
   }
-  const at = SCRATCH_GDT + (base & 0xfff);
+  const at = qemu.scratch + STAND_IN + (base & 0xfff);
   const dpl = BigInt(r[CPL]) << 45n;
   for (const word of [ES, DS, FS, GS, SS])
     if ((r[word] & 0xfffc) !== 0) write64(qemu, at + (r[word] & 0xfff8), DATA | dpl);
@@ -204,7 +205,7 @@ function tssDescriptor({ r }: Cpu): bigint {
 }
 
 async function start(qemu: BareMachine, code: readonly number[]): Promise<void> {
-  await qemu.writeCode(SCRATCH + CODE, Uint8Array.from(code));
+  await qemu.writeCode(qemu.scratch + LINEAR_0 + CODE, Uint8Array.from(code));
   await qemu.writeRegister('rip', BigInt(CODE));
 }
 
@@ -212,7 +213,7 @@ function writeOperand(qemu: BareMachine, linear: number, limit: number, base: bi
   const bytes = Buffer.alloc(10);
   bytes.writeUInt16LE(limit & 0xffff);
   bytes.writeBigUInt64LE(base, 2);
-  qemu.writeBytes(SCRATCH + linear, bytes);
+  qemu.writeBytes(qemu.scratch + LINEAR_0 + linear, bytes);
 }
 
 function wrmsr(msr: number, lo: number, hi: number): number[] {

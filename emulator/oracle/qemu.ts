@@ -24,8 +24,11 @@ import { parseInfoRegisters, type TableRegisters } from './table-registers';
 import { type RegisterLayout, readRegisterLayout, type TargetRegister } from './target-description';
 
 const RAM = 16 << 20;
+/** Of RAM, at its end. */
+const SCRATCH = 8 << 20;
 /** A PC has video memory and ROM from here to 1 MiB. */
-const COMPARABLE = 0xa0000;
+const COMPARABLE = 0xa0000,
+  HIGH = 0x100000;
 /** MSI address of the CPU with APIC id 0; the data word is the vector, with bits 10:8 the delivery mode (4: NMI). */
 const MSI = 0xfee00000n;
 const MSI_NMI = 0x400;
@@ -43,6 +46,8 @@ const RIP_INDEX = stateIndex('rip');
 
 export class Qemu implements EpochMachine, BareMachine {
   readonly comparableBytes = COMPARABLE;
+  readonly scratch: number;
+  private readonly ramBytes: number;
   private readonly program: string;
   private process: QemuProcess;
   private gdb: GdbRemote;
@@ -53,10 +58,14 @@ export class Qemu implements EpochMachine, BareMachine {
   private readonly state = new Int32Array(STATE_WORDS);
 
   private choices: Choices | undefined;
+  /** Something has been executed, so something may have been translated. */
+  private hasRun = false;
   /** A breakpoint that is still set. */
   private breakpoint: string | undefined;
 
-  private constructor(program: string, { process, gdb, layout }: Connection) {
+  private constructor(program: string, ramBytes: number, { process, gdb, layout }: Connection) {
+    this.ramBytes = ramBytes;
+    this.scratch = ramBytes - SCRATCH;
     this.program = program;
     this.process = process;
     this.gdb = gdb;
@@ -65,9 +74,9 @@ export class Qemu implements EpochMachine, BareMachine {
     this.csOffset = this.register('cs').offset;
   }
 
-  /** Starts QEMU and connects to it. Throws a QemuError or a GdbError. */
-  static async start(program: string): Promise<Qemu> {
-    return new Qemu(program, await connect(program));
+  /** Starts QEMU and connects to it; the guest may use all RAM but 8 MiB. Throws a QemuError or a GdbError. */
+  static async start(program: string, ramBytes = RAM): Promise<Qemu> {
+    return new Qemu(program, ramBytes, await connect(program, ramBytes));
   }
 
   stop(): void {
@@ -86,7 +95,8 @@ export class Qemu implements EpochMachine, BareMachine {
     this.stop();
     this.choices = undefined;
     this.breakpoint = undefined;
-    const { process, gdb } = await connect(this.program);
+    this.hasRun = false;
+    const { process, gdb } = await connect(this.program, this.ramBytes);
     this.process = process;
     this.gdb = gdb;
   }
@@ -101,7 +111,9 @@ export class Qemu implements EpochMachine, BareMachine {
     await this.reset();
     const [cpu] = machine.cpus;
     const { words } = machine.memory;
-    await this.writeCode(0, Buffer.from(words.buffer, words.byteOffset, Math.min(words.byteLength, COMPARABLE)));
+    const ram = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+    await this.writeCode(0, ram.subarray(0, COMPARABLE));
+    if (ram.length > HIGH) await this.writeCode(HIGH, ram.subarray(HIGH));
     await enterLongMode(this, cpu);
     await enterState(this, cpu);
     await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
@@ -120,6 +132,7 @@ export class Qemu implements EpochMachine, BareMachine {
 
   /** Makes RAM from the physical address `pa` on what `bytes` say, in a way that translated code notices. */
   async writeCode(pa: number, bytes: Uint8Array): Promise<void> {
+    if (!this.hasRun && bytes.length > CHUNK) return this.writeBytes(pa, bytes);
     const present = Buffer.alloc(bytes.length);
     this.readMemory(pa, present);
     const commands: string[] = [];
@@ -146,6 +159,7 @@ export class Qemu implements EpochMachine, BareMachine {
     const both = irqs.length > 0 && nmis.length > 0;
     if (both) await this.orderAll([...nmis, ...old], 'vCont;s');
     const before = both ? irqs : [...irqs, ...nmis, ...old];
+    this.hasRun = true;
     await this.orderAll([...before, `Z${this.breakpoint}`], 'vCont;c', PATIENCE);
     await this.readState(state);
   }
@@ -167,6 +181,7 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   async step(state: State): Promise<void> {
+    this.hasRun = true;
     await this.clearBreakpoint();
     await this.gdb.step();
     await this.readState(state);
@@ -278,8 +293,8 @@ interface Connection {
   readonly layout: RegisterLayout;
 }
 
-async function connect(program: string): Promise<Connection> {
-  const process = await startQemu(program, RAM);
+async function connect(program: string, ramBytes: number): Promise<Connection> {
+  const process = await startQemu(program, ramBytes);
   try {
     const gdb = await connectTo(process.gdbSocket);
     // Also because the gdbstub sets no register before its description has been read.

@@ -12,7 +12,7 @@
         .set OUT_VECTOR, 128
         .set OUT_CR2, 184
         .set OUT_SIZE, 256
-        .set SLOT, 0x400f00
+        .set SLOT, 0x410f00
         .set SLOT_ALIAS, 0xffffffff81014f00
         .set USER_CS, 0x33
         .set USER_SS, 0x2b

@@ -7,8 +7,6 @@ import { IN_HLT, RIP } from '../../registers';
 import { HALTED } from '../../step-result';
 import { STATE_WORDS, type State } from '../architectural-state';
 import {
-  DATA_BYTES,
-  DATA_PA,
   driverPhysical,
   driverSymbol,
   IN,
@@ -17,6 +15,8 @@ import {
   OUT,
   OUT_SIZE,
   vectorMachine,
+  WRITABLE_BYTES,
+  WRITABLE_PA,
 } from './vector-layout';
 
 /** More steps than any vector takes with its driver. */
@@ -35,7 +35,7 @@ interface BatchResult {
   /** Records of the driver, `OUT_SIZE` bytes each. */
   readonly ours: Buffer;
   readonly theirs: Buffer;
-  /** The data pages are the same. */
+  /** The pages that the instructions may write are the same. */
   readonly sameMemory: boolean;
 }
 
@@ -44,7 +44,7 @@ export class VectorBatches {
   private readonly oracle: VectorOracle;
   private readonly state = new Int32Array(STATE_WORDS);
   private ram: Buffer;
-  private readonly data = Buffer.alloc(DATA_BYTES);
+  private readonly data = Buffer.alloc(WRITABLE_BYTES);
 
   constructor(oracle: VectorOracle) {
     this.oracle = oracle;
@@ -69,7 +69,7 @@ export class VectorBatches {
     await oracle.runTo(driverSymbol('done'), [], this.state);
     const theirs = Buffer.alloc(count * OUT_SIZE);
     oracle.readMemory(OUT, theirs);
-    oracle.readMemory(DATA_PA, this.data);
+    oracle.readMemory(WRITABLE_PA, this.data);
     return {
       ours: Buffer.from(this.ram.subarray(OUT, OUT + theirs.length)),
       theirs,
@@ -78,7 +78,7 @@ export class VectorBatches {
   }
 
   /**
-   * The number of the first vector after which the data pages differ, from 0, in a batch that makes them differ.
+   * The number of the first vector after which those pages differ, from 0, in a batch that makes them differ.
    * Afterwards both have ours.
    */
   async firstStore(records: Buffer, before: Buffer): Promise<number> {
@@ -97,19 +97,19 @@ export class VectorBatches {
     return different - 1;
   }
 
-  /** The data pages, to go back to them. */
+  /** Those pages, to go back to them. */
   save(): Buffer {
     return Buffer.from(this.ourData());
   }
 
   /** Makes the data pages of both machines these. */
   private restore(data: Buffer): void {
-    this.machine.memory.writeBytes(DATA_PA, data);
-    this.oracle.writeBytes(DATA_PA, data);
+    this.machine.memory.writeBytes(WRITABLE_PA, data);
+    this.oracle.writeBytes(WRITABLE_PA, data);
   }
 
   private ourData(): Buffer {
-    return this.ram.subarray(DATA_PA, DATA_PA + DATA_BYTES);
+    return this.ram.subarray(WRITABLE_PA, WRITABLE_PA + WRITABLE_BYTES);
   }
 
   private variables(count: number): [pa: number, value: bigint][] {

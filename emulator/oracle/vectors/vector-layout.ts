@@ -4,8 +4,9 @@
  *   physical  0x1000 page tables · 0x8000 GDT · 0x9000 IDT · 0xa000 TSS · 0xd000 stack's top · 0x10000 driver
  *             0x14000 code of the vector · 0x15000 data, 4 pages, then a read-only one · 0x1a000 records in
  *             0x4a000 records out
- *   linear    KERNEL + physical for the supervisor; USER + (physical - 0x14000) for code and data, then a page that is
- *             not present and one of the supervisor
+ *   linear    KERNEL + physical for the supervisor; USER + (physical - 0x14000) for data, then an absent page and
+ *             one of the supervisor; code at USER + 0x10000, where no bit offset of 16 bits leads: QEMU executes
+ *             an instruction twice that changes itself
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,9 +33,9 @@ import {
 import { bigHi, bigLo, toBigInt, vaHi, vaLo } from '../../words';
 
 const KERNEL = 0xffffffff81000000n;
-export const USER = 0x400000n;
+const USER = 0x400000n;
 /** Address of the instruction. */
-export const SLOT = USER + 0xf00n;
+export const SLOT = USER + 0x10f00n;
 export const USER_DATA = USER + 0x1000n,
   DATA_BYTES = 0x4000;
 /** In the order of their addresses, a page each. */
@@ -46,7 +47,9 @@ export const IN = 0x1a000,
   IN_SIZE = 192,
   OUT = 0x4a000,
   OUT_SIZE = 256;
-export const DATA_PA = 0x15000;
+/** What a vector may write: the page of its code, too. */
+export const WRITABLE_PA = 0x14000,
+  WRITABLE_BYTES = 0x1000 + DATA_BYTES;
 const PML4 = 0x1000,
   GDT = 0x8000,
   IDT = 0x9000,
@@ -106,7 +109,8 @@ function mapPages(put: (pa: number, value: bigint) => void): void {
   put(PML4, 0x5007n);
   put(0x5000, 0x6007n);
   put(0x6000 + 2 * 8, 0x7007n);
-  for (let page = 0; page < 5; page++) put(0x7000 + page * 8, BigInt(0x14000 + (page << 12)) | 7n);
+  put(0x7000 + 16 * 8, 0x14007n);
+  for (let page = 1; page < 5; page++) put(0x7000 + page * 8, BigInt(0x14000 + (page << 12)) | 7n);
   put(0x7000 + 5 * 8, 0x19005n);
   put(0x7000 + 7 * 8, 0x19003n);
 }

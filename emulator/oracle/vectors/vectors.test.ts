@@ -4,7 +4,7 @@ import { HALTED } from '../../step-result';
 import { FORMS, VectorDraw } from './random-vector';
 import { VectorBatches, type VectorOracle } from './vector-batch';
 import { explainVector, OUT_NAMES, readVector, VECTOR_DIFFERENCES, type Vector } from './vector-differences';
-import { DATA_PA, IN_SIZE, OUT, OUT_SIZE, SLOT } from './vector-layout';
+import { IN_SIZE, OUT, OUT_SIZE, SLOT, WRITABLE_PA } from './vector-layout';
 
 const COUNT = 200;
 
@@ -86,7 +86,7 @@ test('a difference in a record is found in its vector, one in the data pages aft
   );
   expect(wrong).toEqual([7]);
   expect(explainVector(readVector(vectors, ours, theirs, 7))).toBeUndefined();
-  double.spoil = { pa: DATA_PA + 0x80, value: 1 };
+  double.spoil = { pa: WRITABLE_PA + 0x1080, value: 1 };
   expect((await batches.run(vectors)).sameMemory).toBe(false);
   expect(await batches.firstStore(vectors, before)).toBe(0);
 });
