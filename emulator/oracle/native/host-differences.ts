@@ -36,8 +36,8 @@ const HOST_DIFFERENCES: readonly HostDifference[] = [
   {
     name: 'order-of-cmps',
     section: 'SDM vol. 2, CMPS (the order of the two reads is not said)',
-    why: 'both operands of CMPS fault: processors of AMD read (%rdi) first, the emulator (%rsi)',
-    smallestInput: 'cmpsb, rsi = 0x800000000000, rdi = 0',
+    why: 'both operands of CMPS fault: AMD raises that of (%rdi), with REP that of (%rsi); the emulator that of (%rdi)',
+    smallestInput: 'repe cmpsb, rsi = 0x800000000000, rdi = 0, rcx = 1',
     explains: ({ mnemonic, ours, theirs }) =>
       STRING_COMPARES.has(mnemonic) && MEMORY_FAULTS.has(ours) && MEMORY_FAULTS.has(theirs),
   },

@@ -171,9 +171,10 @@ test.each([
 
 test.each([
   ['alignment-check-first', Mnemonic.Mov, VEC_PF, VEC_AC],
-  ['order-of-cmps', Mnemonic.Cmpsq, VEC_GP, VEC_PF],
+  ['order-of-cmps', Mnemonic.Cmpsq, VEC_AC, VEC_GP],
   ['order-of-call', Mnemonic.Call, VEC_GP, VEC_SS],
   ['undefined-before-fetch', Mnemonic.Ud1, VEC_PF, 6],
+  [undefined, Mnemonic.Cmpsq, VEC_GP, VEC_BP],
   [undefined, Mnemonic.Mov, VEC_GP, VEC_PF],
   [undefined, Mnemonic.Mov, VEC_AC, VEC_PF],
   [undefined, Mnemonic.Jmp, VEC_GP, VEC_SS],
