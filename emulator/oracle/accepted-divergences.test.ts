@@ -1,5 +1,7 @@
 import { setRflags } from '../cpu/outcome';
 import {
+  CR0,
+  CR0_AM,
   CR4,
   CR4_FSGSBASE,
   FLAG_AC,
@@ -20,6 +22,7 @@ import {
   handlerOf,
   KERNEL,
   kernelAt,
+  leafEntry,
   poke,
   type SmallMachine,
   setGate,
@@ -95,6 +98,23 @@ const userReturn = (small: SmallMachine) => {
     poke(small.machine, USER_STACK + 8 * i, word);
 };
 
+/** `push %rax` with an odd rsp. */
+const misaligned = (small: SmallMachine) => {
+  userAt(small, '50'); // push %rax
+  setRegister(small.cpu, RSP, BigInt(USER_STACK + 1));
+  small.cpu.r[CR0] |= CR0_AM;
+  setRflags(small.cpu, FLAG_AC | 2);
+};
+
+/** The words of a frame whose last one is on a page that is not there. */
+const splitFrame = (small: SmallMachine) => {
+  kernelAt(small, '48cf'); // iretq
+  const end = KERNEL + 0x50000;
+  setRegister(small.cpu, RSP, BigInt(end - 32));
+  for (const [i, word] of [BigInt(KERNEL), 0x92n, 2n, 0n].entries()) poke(small.machine, end - 32 + 8 * i, word);
+  small.machine.memory.write32At(leafEntry(end), 0);
+};
+
 /** `mov %eax,%ss` with an NMI in its shadow. */
 const shadow = (small: SmallMachine) => {
   kernel('8ed090', [[RAX, 0x18n]])(small); // mov %eax,%ss; nop
@@ -110,6 +130,8 @@ const absentStack = (small: SmallMachine) => {
 
 test.each<[name: string, prepare: (small: SmallMachine) => void, theirs: Theirs]>([
   ['return-reads-as-supervisor', userReturn, { cr2: BigInt(USER_STACK), rip: handler(14), cpl: 0n }],
+  ['iret-reads-part-of-frame', splitFrame, { rip: handler(VEC_GP) }],
+  ['no-alignment-check', misaligned, { rip: BigInt(USER + 1) }],
   ['jump-to-non-canonical', kernel('ffe3', [[RBX, NON_CANONICAL]]), { rip: NON_CANONICAL }], // jmp *%rbx
   ['return-to-non-canonical', frame(NON_CANONICAL, 0x10n, 2n, 0n, 0x18n), { rip: NON_CANONICAL }],
   [

@@ -20,63 +20,19 @@ import {
   RSP,
   SS_SHADOW,
   STI_SHADOW,
+  VEC_AC,
   VEC_DB,
   VEC_DF,
   VEC_GP,
   VEC_NMI,
   VEC_NP,
+  VEC_PF,
   VEC_SS,
 } from '../registers';
 import { toBigInt } from '../words';
 import type { Difference } from './accepted-differences';
 import type { Step } from './observed-cpu';
-
-interface AcceptedDivergence {
-  readonly name: string;
-  readonly vendor: 'Intel and AMD' | 'Intel' | 'open';
-  readonly section: string;
-  readonly why: string;
-  readonly smallestInput: string;
-  explains(step: Step, theirs: OtherState): boolean;
-}
-
-/** The other machine after the step. */
-class OtherState {
-  private readonly step: Step;
-  private readonly differences: readonly Difference[];
-
-  constructor(step: Step, differences: readonly Difference[]) {
-    this.step = step;
-    this.differences = differences;
-  }
-
-  /** Undefined: as ours. */
-  register(name: string): bigint | undefined {
-    for (const difference of this.differences)
-      if (difference.kind === 'register' && difference.name === name) return difference.theirs;
-    return undefined;
-  }
-
-  /** It has met a triple fault, and begins anew. */
-  get isReset(): boolean {
-    return this.register('cs') === 0xf000n;
-  }
-
-  get rip(): bigint {
-    return this.register('rip') ?? this.step.cpu.get64(RIP);
-  }
-}
-
-function row(
-  name: string,
-  section: string,
-  why: string,
-  smallestInput: string,
-  explains: AcceptedDivergence['explains'],
-  vendor: AcceptedDivergence['vendor'] = 'Intel and AMD',
-): AcceptedDivergence {
-  return { name, vendor, section, why, smallestInput, explains };
-}
+import { type AcceptedDivergence, OtherState, row } from './other-state';
 
 /** A register of before the step. */
 function before(step: Step, register: number): bigint {
@@ -129,6 +85,28 @@ export const ACCEPTED_DIVERGENCES: readonly AcceptedDivergence[] = [
       if (fault !== undefined && fault >= rsp && fault < rsp + 40n) return true;
       return theirs.isReset || theirs.rip === step.gateOffset(VEC_DF);
     },
+  ),
+  row(
+    'iret-reads-part-of-frame',
+    'SDM vol. 2, IRET (in 64-bit mode all five words are popped before the selectors are looked at)',
+    'the end of the frame is on a page that faults, and its CS is bad: QEMU looks at CS first, and raises #GP',
+    'iretq, CS = 0x92 beyond the GDT, SS on an absent page',
+    (step, theirs) => {
+      if (step.op?.mnemonic !== Mnemonic.Iretq || step.fault?.vector !== VEC_PF) return false;
+      const fault = toBigInt(step.cpu.r[CR2], step.cpu.r[CR2 + 1]);
+      const rsp = before(step, RSP);
+      return fault >= rsp + 24n && fault < rsp + 40n && theirs.rip === step.gateOffset(VEC_GP);
+    },
+  ),
+  row(
+    'no-alignment-check',
+    'SDM vol. 3, 6.15, #AC (CPL 3, CR0.AM=1 and EFLAGS.AC=1)',
+    'a misaligned access of user code is #AC; QEMU has none, so it executes the instruction, or raises #PF',
+    'push %rax at CPL 3, AC=1, rsp odd',
+    (step, theirs) =>
+      step.op !== undefined &&
+      step.fault?.vector === VEC_AC &&
+      (theirs.rip === before(step, RIP) + BigInt(step.op.length) || theirs.rip === step.gateOffset(VEC_PF)),
   ),
   row(
     'jump-to-non-canonical',
