@@ -20,63 +20,39 @@ interface CpuFeature {
   readonly meaning: string;
 }
 
+function bit(
+  name: string,
+  leaf: number,
+  register: number,
+  number: number,
+  standard: boolean,
+  meaning: string,
+): CpuFeature {
+  return { name, bit: { leaf, register, number }, standard, meaning };
+}
+
 /** Intel's processors without RDCL_NO can be attacked by Meltdown, so kernels turn PTI on by themselves. */
 export const CPU_FEATURES: readonly CpuFeature[] = [
-  {
-    name: 'pcid',
-    bit: { leaf: 1, register: ECX, number: 17 },
-    standard: true,
-    meaning: 'process-context identifiers in CR3',
-  },
-  { name: 'invpcid', bit: { leaf: 7, register: EBX, number: 10 }, standard: true, meaning: 'INVPCID' },
-  { name: 'fsgsbase', bit: { leaf: 7, register: EBX, number: 0 }, standard: true, meaning: 'RDGSBASE and its like' },
-  { name: 'smep', bit: { leaf: 7, register: EBX, number: 7 }, standard: true, meaning: 'no kernel code on user pages' },
-  {
-    name: 'smap',
-    bit: { leaf: 7, register: EBX, number: 20 },
-    standard: true,
-    meaning: 'no kernel access to user pages',
-  },
-  {
-    name: 'umip',
-    bit: { leaf: 7, register: ECX, number: 2 },
-    standard: false,
-    meaning: 'no SGDT and its like for user code',
-  },
-  {
-    name: 'rdtscp',
-    bit: { leaf: 0x80000001, register: EDX, number: 27 },
-    standard: true,
-    meaning: 'RDTSCP and IA32_TSC_AUX',
-  },
-  { name: 'rdpid', bit: { leaf: 7, register: ECX, number: 22 }, standard: false, meaning: 'RDPID' },
-  { name: 'cx16', bit: { leaf: 1, register: ECX, number: 13 }, standard: true, meaning: 'CMPXCHG16B' },
-  { name: 'popcnt', bit: { leaf: 1, register: ECX, number: 23 }, standard: true, meaning: 'POPCNT' },
-  {
-    name: 'ibrs',
-    bit: { leaf: 7, register: EDX, number: 26 },
-    standard: false,
-    meaning: 'IBRS and IBPB: MSRs 48h and 49h',
-  },
-  { name: 'stibp', bit: { leaf: 7, register: EDX, number: 27 }, standard: false, meaning: 'STIBP, a bit of MSR 48h' },
-  { name: 'ssbd', bit: { leaf: 7, register: EDX, number: 31 }, standard: false, meaning: 'SSBD, a bit of MSR 48h' },
-  { name: 'md-clear', bit: { leaf: 7, register: EDX, number: 10 }, standard: false, meaning: 'VERW clears buffers' },
-  {
-    name: 'flush-l1d',
-    bit: { leaf: 7, register: EDX, number: 28 },
-    standard: false,
-    meaning: 'the command of MSR 10Bh',
-  },
-  {
-    name: 'rdcl-no',
-    bit: { leaf: 7, register: EDX, number: 29 },
-    standard: false,
-    meaning: 'MSR 10Ah says: no Meltdown',
-  },
+  bit('pcid', 1, ECX, 17, true, 'process-context identifiers in CR3'),
+  bit('invpcid', 7, EBX, 10, true, 'INVPCID'),
+  bit('fsgsbase', 7, EBX, 0, true, 'RDGSBASE and its like'),
+  bit('smep', 7, EBX, 7, true, 'no kernel code on user pages'),
+  bit('smap', 7, EBX, 20, true, 'no kernel access to user pages'),
+  bit('umip', 7, ECX, 2, false, 'no SGDT and its like for user code'),
+  bit('rdtscp', 0x80000001, EDX, 27, true, 'RDTSCP and IA32_TSC_AUX'),
+  bit('rdpid', 7, ECX, 22, false, 'RDPID'),
+  bit('cx16', 1, ECX, 13, true, 'CMPXCHG16B'),
+  bit('popcnt', 1, ECX, 23, true, 'POPCNT'),
+  bit('ibrs', 7, EDX, 26, false, 'IBRS and IBPB: MSRs 48h and 49h'),
+  bit('stibp', 7, EDX, 27, false, 'STIBP, a bit of MSR 48h'),
+  bit('ssbd', 7, EDX, 31, false, 'SSBD, a bit of MSR 48h'),
+  bit('md-clear', 7, EDX, 10, false, 'VERW clears buffers'),
+  bit('flush-l1d', 7, EDX, 28, false, 'the command of MSR 10Bh'),
+  bit('rdcl-no', 7, EDX, 29, false, 'MSR 10Ah says: no Meltdown'),
   {
     name: 'amd',
     standard: false,
-    meaning: 'a processor of AMD (emulator/vendor.ts); kernels turn PTI off by themselves',
+    meaning: 'a processor of AMD (emulator/vendor.ts); kernels leave PTI off by themselves',
   },
 ];
 
