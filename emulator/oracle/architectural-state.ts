@@ -24,6 +24,7 @@ import {
   SS,
 } from '../registers';
 import { toBigInt } from '../words';
+import type { Difference } from './accepted-differences';
 
 /** Word of `cpu.r`, and whether it is the low word of a pair. */
 export type Source = readonly [name: string, word: number, pair: boolean];
@@ -81,4 +82,15 @@ export function registerValue(state: State, index: number): bigint {
 export function sameState(a: State, b: State): boolean {
   for (let i = 0; i < STATE_WORDS; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** The registers in which two states differ. */
+export function registerDifferences(ours: State, theirs: State): Difference[] {
+  if (sameState(ours, theirs)) return [];
+  return STATE_NAMES.map((name, i) => ({
+    kind: 'register' as const,
+    name,
+    ours: registerValue(ours, 2 * i),
+    theirs: registerValue(theirs, 2 * i),
+  })).filter((difference) => difference.ours !== difference.theirs);
 }

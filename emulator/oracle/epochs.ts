@@ -12,7 +12,7 @@ import type { LoadableImage } from '../boot';
 import type { Machine } from '../machine';
 import { RIP } from '../registers';
 import type { Difference } from './accepted-differences';
-import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState } from './architectural-state';
+import { readState, registerDifferences, STATE_WORDS, sameState } from './architectural-state';
 import { bootBoth, checkComparable, checkControls } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
@@ -155,12 +155,7 @@ class Epochs {
   }
 
   private differences(): Difference[] {
-    const found: Difference[] = [];
-    for (const [i, name] of STATE_NAMES.entries()) {
-      const ours = registerValue(this.ours, 2 * i);
-      const theirs = registerValue(this.theirs, 2 * i);
-      if (ours !== theirs) found.push({ kind: 'register', name, ours, theirs });
-    }
+    const found = registerDifferences(this.ours, this.theirs);
     for (let pa = 0; pa < this.ram.length; pa += 4) {
       const ours = this.ram.readInt32LE(pa);
       const theirs = this.oracleRam.readInt32LE(pa);

@@ -13,7 +13,7 @@ import { type MicroOp, WITHOUT_EXECUTING } from '../micro-op';
 import { CPL, EFLAGS, FLAG_IF, NMI_BLOCKED, RCX, RIP } from '../registers';
 import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
-import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState } from './architectural-state';
+import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
 import type { OracleEvent } from './epoch-machine';
 import { isHeld } from './epoch-run';
 import type { Qemu } from './qemu';
@@ -142,7 +142,7 @@ export class KernelEpochs {
     counts.epochs++;
     await this.oracle.runTo(cpu.get64(RIP), events, this.theirs);
     readState(cpu, this.ours);
-    return [...this.registerDifferences(), ...this.wordDifferences()];
+    return [...registerDifferences(this.ours, this.theirs), ...this.wordDifferences()];
   }
 
   private drawEvents(): OracleEvent[] {
@@ -221,16 +221,6 @@ export class KernelEpochs {
       if (undo.entries[i] >= 0) oracle.writeWord(undo.entries[i] * 4, machine.memory.words[undo.entries[i]]);
     this.theirs.set(this.ours);
     return [];
-  }
-
-  private registerDifferences(): Difference[] {
-    if (sameState(this.ours, this.theirs)) return [];
-    return STATE_NAMES.map((name, i) => ({
-      kind: 'register' as const,
-      name,
-      ours: registerValue(this.ours, 2 * i),
-      theirs: registerValue(this.theirs, 2 * i),
-    })).filter(({ ours, theirs }) => ours !== theirs);
   }
 
   /** In the words that ours has written in the epoch. */

@@ -34,7 +34,14 @@ import { DELIVERED, FAULTED, RETIRED, SHUTDOWN, type StepResult } from '../step-
 import { hasRequest } from '../system/local-apic';
 import { toBigInt } from '../words';
 import { type Difference, explain } from './accepted-differences';
-import { readState, registerValue, STATE_NAMES, STATE_WORDS, sameState, stateIndex } from './architectural-state';
+import {
+  readState,
+  registerDifferences,
+  registerValue,
+  STATE_WORDS,
+  sameState,
+  stateIndex,
+} from './architectural-state';
 import { bootBoth, checkComparable, checkControls, LockstepError } from './both-machines';
 import {
   type LockstepCounts,
@@ -230,7 +237,7 @@ export class Lockstep {
 
   private async compare(): Promise<LockstepEnd | undefined> {
     const unexplained: Difference[] = [];
-    for (const difference of [...this.registerDifferences(), ...this.storeDifferences()]) {
+    for (const difference of [...registerDifferences(this.ours, this.theirs), ...this.storeDifferences()]) {
       const accepted = explain(this.observed, difference);
       if (accepted === undefined) unexplained.push(difference);
       else {
@@ -245,16 +252,6 @@ export class Lockstep {
     if (late.length > 0) return this.end('difference', late, this.wholeEqual);
     this.wholeEqual = steps;
     return undefined;
-  }
-
-  private registerDifferences(): Difference[] {
-    if (sameState(this.ours, this.theirs)) return [];
-    return STATE_NAMES.map((name, i) => ({
-      kind: 'register' as const,
-      name,
-      ours: registerValue(this.ours, 2 * i),
-      theirs: registerValue(this.theirs, 2 * i),
-    })).filter(({ ours, theirs }) => ours !== theirs);
   }
 
   private storeDifferences(): Difference[] {
