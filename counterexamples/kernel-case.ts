@@ -57,7 +57,7 @@ const back = z.strictObject({ action: z.literal('back'), cpu });
 const unblock = z.strictObject({ action: z.literal('unblock'), cpu, count });
 /** A debug exception is raised, as by a data breakpoint that MOV SS has held back. */
 const debug = z.strictObject({ action: z.literal('debug'), cpu });
-/** A machine check of one CPU, of which no bank tells an error. */
+/** A machine check of one CPU, of which no bank tells an error. Nothing happens where the kernel expects none. */
 const machineCheck = z.strictObject({ action: z.literal('machine-check'), cpu });
 /** Time goes on to the next deadline of a timer, whose interrupt is requested. */
 const time = z.strictObject({ action: z.literal('time') });

@@ -21,7 +21,8 @@ import {
 } from '../../emulator/registers';
 import { timerVector } from '../../emulator/system/apic-registers';
 import { type Boundary, type ExcursionName, type Followed, follow, isNew, traceTo } from './excursions';
-import { allowNmis, mayBeChecked, mayHitBreakpoint, toNmiBody } from './kernel-events';
+import { mayBeChecked, mayHitBreakpoint } from './expected-exceptions';
+import { allowNmis, toNmiBody } from './kernel-events';
 import { type KernelFailure, type KernelSystem, NEVER } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
 
@@ -49,8 +50,8 @@ export interface SweptExcursion extends Followed {
   readonly failures: readonly KernelFailure[];
 }
 
-/** Boundaries of an NMI that a second one may come to. */
-const LONGEST_NMI = 2_000;
+/** Boundaries of an NMI, or of an #MC, that a second one may come to. */
+const LONGEST_FIRST = 2_000;
 /** Boundaries of the other CPU while one switches tasks, and then of that one. */
 const OF_OTHER = 200,
   OF_SWITCHING = 60;
@@ -150,7 +151,7 @@ class Sweep {
     system.perform({ action: 'nmi', cpu: c });
     const { nmi, back } = eventsOf(c);
     if (toNmiBody(system, c) === NEVER) return this.undo(mark);
-    for (let into = 1; into < LONGEST_NMI && system.violation === undefined; into++) {
+    for (let into = 1; into < LONGEST_FIRST && system.violation === undefined; into++) {
       system.run(c, 1);
       if (cpu.r[NMI_BLOCKED] === 0) break;
       this.attempt(boundary, count, [nmi, { action: 'unblock', cpu: c, count: into }, nmi, back], () => {
@@ -179,7 +180,7 @@ class Sweep {
     for (const event of twice) system.perform(event);
     let isRepeated = false;
     let isOver = false;
-    for (let into = 1; into < LONGEST_NMI && !isOver && system.violation === undefined; into++) {
+    for (let into = 1; into < LONGEST_FIRST && !isOver && system.violation === undefined; into++) {
       system.run(c, 1);
       isOver = (isRepeated && !this.code.repeatsNmi(cpu)) || (cpu.rip() === rip && cpu.rsp() === rsp);
       isRepeated = this.code.repeatsNmi(cpu);
@@ -200,7 +201,7 @@ class Sweep {
     const { cpu: c } = boundary;
     const { machine } = this.system.linux;
     const cpu = machine.cpus[c];
-    if (!mayHitBreakpoint(machine, cpu) || !this.isDue(this.debugConditions, boundary, cpu)) return;
+    if (!mayHitBreakpoint(machine, cpu) || !isDue(this.debugConditions, boundary.class, cpu)) return;
     this.attempt(boundary, count, [
       { action: 'debug', cpu: c },
       { action: 'back', cpu: c },
@@ -210,18 +211,36 @@ class Sweep {
   /** An #MC: in entry code at every boundary, in other code once in each condition. */
   machineCheck(boundary: Boundary, count: EventCount): void {
     const { cpu: c } = boundary;
-    const cpu = this.system.linux.machine.cpus[c];
-    if (!mayBeChecked(cpu) || !this.isDue(this.checkConditions, boundary, cpu)) return;
-    this.attempt(boundary, count, [
-      { action: 'machine-check', cpu: c },
-      { action: 'back', cpu: c },
-    ]);
+    const { machine } = this.system.linux;
+    const cpu = machine.cpus[c];
+    if (!mayBeChecked(machine, cpu) || !isDue(this.checkConditions, boundary.class, cpu)) return;
+    const { check, back } = eventsOf(c);
+    this.attempt(boundary, count, [check, back]);
+    if (cpu.r[CPL] === 3) this.secondCheck(boundary, count);
   }
 
-  /** At every boundary of entry code, and in other code once in each condition. */
-  private isDue(conditions: Set<number>, boundary: Boundary, cpu: Cpu): boolean {
-    const condition = conditionOf(cpu) | (CLASSES.indexOf(boundary.class) << CLASS_SHIFT);
-    return isNew(conditions, condition) || boundary.class === 'entry';
+  /**
+   * A second #MC behind the first, when the handler has said that it is over. The first one came in user mode, so that
+   * the kernel has to have left the stack on which the second one is delivered.
+   */
+  private secondCheck(boundary: Boundary, count: EventCount): void {
+    const { system } = this;
+    const { cpu: c } = boundary;
+    const { machine } = system.linux;
+    const cpu = machine.cpus[c];
+    const { check, back } = eventsOf(c);
+    const conditions = new Set<number>();
+    const mark = system.mark();
+    system.perform(check);
+    for (let into = 1; into < LONGEST_FIRST && cpu.r[CPL] !== 3 && system.violation === undefined; into++) {
+      system.run(c, 1);
+      if (!mayBeChecked(machine, cpu) || !isDue(conditions, this.code.classOf(cpu), cpu)) continue;
+      this.attempt(boundary, count, [check, { action: 'run', cpu: c, count: into }, check, back], () => {
+        system.perform(check);
+        if (system.violation === undefined) system.perform(back);
+      });
+    }
+    this.undo(mark);
   }
 
   /** Where one CPU goes from one task to another, the next CPU goes on alone for a while, and then that one does. */
@@ -268,7 +287,11 @@ class Sweep {
 }
 
 function eventsOf(cpu: number) {
-  return { nmi: { action: 'nmi', cpu }, back: { action: 'back', cpu } } as const;
+  return {
+    nmi: { action: 'nmi', cpu },
+    check: { action: 'machine-check', cpu },
+    back: { action: 'back', cpu },
+  } as const;
 }
 
 /** An interrupt would be the next that happens. */
@@ -279,6 +302,11 @@ function takesInterrupts({ r }: Cpu): boolean {
 const CLASSES: readonly CodeClass[] = ['user', 'entry', 'noinstr', 'switch', 'body'];
 /** Above the bits of a condition. */
 const CLASS_SHIFT = 4;
+
+/** At every boundary of entry code, and in other code once in each condition. */
+function isDue(conditions: Set<number>, kind: CodeClass, cpu: Cpu): boolean {
+  return isNew(conditions, conditionOf(cpu) | (CLASSES.indexOf(kind) << CLASS_SHIFT)) || kind === 'entry';
+}
 
 /** What the way into the NMI's handler and back depends on: privilege, half of the page tables, GS. */
 function conditionOf({ r }: Cpu): number {

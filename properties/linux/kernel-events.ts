@@ -2,30 +2,10 @@
  * The events of a trace of a booted kernel: what `counterexamples/kernel-case.ts` says of each, done to the machine.
  */
 import type { KernelAction } from '../../counterexamples/kernel-case';
-import type { Cpu } from '../../emulator/cpu/cpu';
-import { X_MCG_EXT_CTL, X_MCG_STATUS } from '../../emulator/extended-state';
-import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
-import { TSS_WORDS } from '../../emulator/linux/image/kernel-offsets';
 import { W_WAITING } from '../../emulator/linux/platform/linux-platform';
-import {
-  CPL,
-  CR3,
-  CR4,
-  CR4_MCE,
-  DB_PENDING,
-  DR6,
-  EFLAGS,
-  FLAG_IF,
-  IDTR_BASE,
-  MC_PENDING,
-  NMI_BLOCKED,
-  NMI_PENDING,
-  RSP,
-  TR_BASE,
-} from '../../emulator/registers';
+import { DB_PENDING, DR6, EFLAGS, FLAG_IF, MC_PENDING, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { expireDeadlines, nextDeadline } from '../../emulator/system/apic-timer';
-import { LMCE_EN, LMCE_S, MCIP } from '../../emulator/system/machine-check';
-import { toVa } from '../../emulator/words';
+import { mayBeChecked } from './expected-exceptions';
 import { type Interruption, interruptionOf } from './interruption';
 import { type KernelSystem, NEVER } from './kernel-system';
 
@@ -35,12 +15,6 @@ const MOST_TO_TAKE = 8;
 const MOST_TO_BODY = 2_000;
 /** DR6: breakpoint 0 was hit (SDM vol. 3, 17.2.3). */
 const DR6_B0 = 1;
-/** B0 to B3, BS. */
-const DR6_TOLD = 0x400f;
-const PAGE_MASK = 0xfffff000 | 0;
-/** The gate of #DB in the IDT, and the size of its stack: EXCEPTION_STKSZ of Linux. */
-const DEBUG_GATE = 16,
-  DEBUG_STACK = 8192;
 
 type EventAction = Extract<KernelAction, { action: 'nmi' | 'irq' | 'unblock' | 'time' | 'debug' | 'machine-check' }>;
 
@@ -88,8 +62,10 @@ function debug(system: KernelSystem, c: number): number {
 
 function machineCheck(system: KernelSystem, c: number): number {
   const { machine } = system.linux;
+  const cpu = machine.cpus[c];
+  if (!mayBeChecked(machine, cpu)) return 0;
   machine.raiseMachineCheck(c);
-  return untilTaken(system, c, 'machine check', () => machine.cpus[c].r[MC_PENDING] === 0);
+  return untilTaken(system, c, 'machine check', () => cpu.r[MC_PENDING] === 0);
 }
 
 function untilTaken(system: KernelSystem, c: number, event: Interruption['event'], isTaken: () => boolean): number {
@@ -127,31 +103,6 @@ export function allowNmis(system: KernelSystem, c: number): void {
   const cpu = system.linux.machine.cpus[c];
   cpu.r[NMI_BLOCKED] = 0;
   cpu.attention = 1;
-}
-
-/**
- * The kernel at CPL0 can be hit by a #DB. It cannot while it handles one on the stack that the gate of #DB names, or
- * has not read yet what DR6 says of one: it keeps breakpoints off what it touches until then, because another #DB would
- * begin at the top of that stack again (SDM vol. 3, 6.14.4 and 17.2.3).
- */
-export function mayHitBreakpoint(machine: LinuxMachine['machine'], { r }: Cpu): boolean {
-  if (r[CPL] !== 0 || r[NMI_BLOCKED] !== 0 || r[DB_PENDING] !== 0 || (r[DR6] & DR6_TOLD) !== 0) return false;
-  const read = (va: number) => machine.readVirtual64(r[CR3] & PAGE_MASK, va);
-  const gate = read(toVa(r[IDTR_BASE], r[IDTR_BASE + 1]) + DEBUG_GATE);
-  const ist = (gate?.hi ?? 0) & 7;
-  const top = ist === 0 ? undefined : read(toVa(r[TR_BASE], r[TR_BASE + 1]) + TSS_WORDS.ist + 8 * (ist - 1));
-  const below = top === undefined ? -1 : toVa(top.lo, top.hi) - toVa(r[RSP], r[RSP + 1]);
-  return below < 0 || below >= DEBUG_STACK;
-}
-
-/**
- * The kernel expects machine checks, and of one CPU alone: others make it wait for all CPUs. It does not while it
- * handles one. A trap that is pending would be lost.
- */
-export function mayBeChecked({ r, x, platform }: Cpu): boolean {
-  const status = platform.machineCheckStatus;
-  const isAlone = (status & LMCE_S) === 0 || (x[X_MCG_EXT_CTL] & LMCE_EN) !== 0;
-  return status !== 0 && isAlone && (r[CR4] & CR4_MCE) !== 0 && (x[X_MCG_STATUS] & MCIP) === 0 && r[DB_PENDING] === 0;
 }
 
 function timeGoesOn({ linux: { machine, platform } }: KernelSystem): void {

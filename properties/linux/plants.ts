@@ -58,8 +58,13 @@ export const PLANTS: readonly Plant[] = [
   },
   {
     name: 'no-cr3-switch-of-nmi',
-    what: 'an NMI that finds the user page table in entry code goes on with it',
+    what: 'an NMI, a #DB or an #MC that finds the user page table in entry code goes on with it',
     places: [{ symbol: 'paranoid_entry', instruction: WRITE_CR3 }],
+  },
+  {
+    name: 'no-swapgs-of-nmi',
+    what: 'an NMI, a #DB or an #MC that finds the GS base of user mode in entry code goes on with it',
+    places: [{ symbol: 'paranoid_entry', instruction: /^(swapgs|wrgsbase %rax)$/ }],
   },
   {
     name: 'no-cr3-restore',
@@ -103,6 +108,11 @@ export const PLANTS: readonly Plant[] = [
     name: 'stay-on-nmi-stack',
     what: 'an NMI from user mode runs its handler on the IST stack, without the protocol of nested NMIs',
     places: [{ symbol: 'asm_exc_nmi', instruction: /^mov %gs:.*,%rsp$/ }],
+  },
+  {
+    name: 'stay-on-machine-check-stack',
+    what: 'a machine check from user mode runs C code on the IST stack, where the next one begins',
+    places: [{ symbol: 'asm_exc_machine_check', instruction: STAY }],
   },
   {
     name: 'no-trampoline-stack',
