@@ -103,7 +103,8 @@ for name in \
   on-cpu-released-early top-not-switched irq-stack-shared \
   nested-nmi-ignored no-nmi-executing-flag nmi-clobbers-frame nmi-handler-loops nmi-never-unblocked \
   gp-gate-not-present kernel-stack-overflow recursive-fault sysret-to-noncanonical \
-  iopl-from-frame flush-wait-with-if-off task-stack-reused-early no-verw-before-sysret
+  iopl-from-frame flush-wait-with-if-off task-stack-reused-early no-verw-before-sysret \
+  orig-ax-not-set
 do
   mutant mainline $name
 done

@@ -90,6 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
     'flush-not-paid': 'noflush-is-safe',
     'registers-not-cleared': 'registers-are-cleared',
     'no-verw-before-sysret': 'speculation-is-restricted',
+    'orig-ax-not-set': 'event-is-handled',
     'iopl-from-frame': 'user-flags-are-safe',
     'flush-wait-with-if-off': 'no-deadlock',
     'task-stack-reused-early': 'live-frames-are-untouched',

@@ -6,8 +6,9 @@ import type { Machine } from '../../emulator/machine';
 import { R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDX, TR_BASE } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
+import { declaredHandlers } from './declared-handlers';
 import { externalVectors } from './external-vectors';
-import type { AllowedPages, GuestBounds, GuestView, SpeculationControls } from './guest-view';
+import type { AllowedPages, EventHandlers, GuestBounds, GuestView, SpeculationControls } from './guest-view';
 import { LastAnswers } from './last-answers';
 import type { AllowedPageKind, Manifest, Range } from './manifest';
 import { abstractStack, regionOf, type StackRegion, stackRegions } from './regions';
@@ -37,7 +38,7 @@ export class ManifestView implements GuestView {
   readonly nmiHandlerLatches = false;
   readonly mmsAreMade = false;
   readonly speculation: SpeculationControls | undefined;
-  readonly handlers = undefined;
+  readonly handlers: EventHandlers | undefined;
   readonly clearedRegisters = CLEARED;
   readonly kernelSetsRegisters = false;
   readonly completedReturns: ReadonlyMap<number, number> = new Map();
@@ -76,6 +77,7 @@ export class ManifestView implements GuestView {
     this.manifest = manifest;
     this.bounds = bounds;
     this.kernelTable = manifest.pgdBase;
+    this.handlers = declaredHandlers(manifest);
     this.speculation = manifest.clearsBuffers ? CLEARS_BUFFERS : undefined;
     this.threads = bounds.tasks + bounds.cpus;
     this.regions = stackRegions(manifest, bounds.cpus, bounds.tasks);

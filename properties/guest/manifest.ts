@@ -85,6 +85,8 @@ export interface Manifest {
   readonly leavesEntryStackBeforeSti: boolean;
   /** VERW comes before each return to user mode (S27). */
   readonly clearsBuffers: boolean;
+  /** The function that entry code calls with the saved registers of an event, by `syscall` or the vector (S28). */
+  readonly handlers: ReadonlyMap<string, number>;
   /** Undefined where a kind is not declared: then the user table cannot be judged by kinds of page (S12). */
   readonly allowedPages: ReadonlyMap<AllowedPageKind, Range> | undefined;
   /**
@@ -109,6 +111,10 @@ class SymbolReader {
   readonly missing: string[] = [];
   constructor(image: ElfImage) {
     this.image = image;
+  }
+
+  get imageName(): string {
+    return this.image.name;
   }
 
   required(name: string): number {
@@ -141,7 +147,13 @@ class SymbolReader {
 
   /** Values of the symbols whose names begin so. */
   family(prefix: string): number[] {
-    return [...this.image.symbols].filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
+    return [...this.named(prefix).values()];
+  }
+
+  /** The same by what follows in their names. */
+  named(prefix: string): Map<string, number> {
+    const symbols = [...this.image.symbols].filter(([name]) => name.startsWith(prefix));
+    return new Map(symbols.map(([name, value]) => [name.slice(prefix.length), value]));
   }
 
   section(name: string): Range {
@@ -183,6 +195,22 @@ function readAllowedPages(read: SymbolReader): Map<AllowedPageKind, Range> | und
     if (range !== undefined) pages.set(kind, range);
   }
   return pages.size === ALLOWED_PAGE_KINDS.length ? pages : undefined;
+}
+
+function isVector(text: string): boolean {
+  return /^(0|[1-9]\d*)$/.test(text) && Number(text) < 256;
+}
+
+/** Of a vector in decimal, or of `syscall`. */
+function readHandlers(read: SymbolReader): Map<string, number> {
+  const prefix = 'manifest.handler.';
+  const handlers = read.named(prefix);
+  const wrong = [...handlers.keys()].find((event) => event !== 'syscall' && !isVector(event));
+  if (wrong !== undefined)
+    throw new ManifestError(
+      `${read.imageName}: expected ${prefix}syscall, or ${prefix}N with a vector N, found ${prefix}${wrong}`,
+    );
+  return handlers;
 }
 
 /** Pairs of 64-bit addresses, wherever the segments put them. */
@@ -256,6 +284,7 @@ export function readManifest(image: ElfImage): Manifest {
     exceptionTable: readExceptionTable(image, read.section('__ex_table')),
     leavesEntryStackBeforeSti: read.optional('manifest.leaves_entry_stack_before_sti') === 1,
     clearsBuffers: read.value('manifest.clears_buffers') === 1,
+    handlers: readHandlers(read),
     allowedPages: readAllowedPages(read),
     missing: read.missing,
   };

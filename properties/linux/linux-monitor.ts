@@ -18,7 +18,7 @@ import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Machine } from '../../emulator/machine';
 import { CPL, IN_HLT } from '../../emulator/registers';
 import { Monitor } from '../monitor/monitor';
-import { allProperties, KERNEL_PROPERTIES, type NumberedProperty } from '../safety/index';
+import { allProperties, type NumberedProperty } from '../safety/index';
 import { LinuxView } from './linux-view';
 
 /** Instructions of one CPU at a time on the way to rest, and of all of them together. */
@@ -63,7 +63,7 @@ function runToRest({ machine }: LinuxMachine): void {
 export function monitorKernel(
   linux: LinuxMachine,
   image: KernelImage,
-  properties: readonly NumberedProperty[] = [...allProperties(), ...KERNEL_PROPERTIES],
+  properties: readonly NumberedProperty[] = allProperties(),
 ): MonitoredKernel {
   runToRest(linux);
   const view = new LinuxView(linux.machine, image);

@@ -1,11 +1,12 @@
 /**
- * S28 event-is-handled, of kernels: an entry does not come to its end before the C function of its event has run, once,
+ * S28 event-is-handled: an entry does not come to its end before the C function of its event has run, once,
  * with the saved registers of this event in rdi, and with what else the function is told: the error code in rsi, the
  * number of a system call in esi (Linux, arch/x86/include/asm/idtentry.h and arch/x86/entry/common.c). `orig_ax` is -1
  * in the saved registers of what is no system call, or a signal would restart one.
  *
- * Where entry text calls no function of an event's own, or where its frame was handed over by an IRET that has faulted,
- * nothing is asked. Whether an NMI is handled is asked by S16, because one in another may leave that to the first.
+ * Where entry text calls no function of an event's own, where a guest's manifest names none, or where a frame was
+ * handed over by an IRET that has faulted, nothing is asked. Whether an NMI is handled is asked by S16, because one in
+ * another may leave that to the first.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { PT_REGS } from '../../emulator/linux/image/kernel-offsets';
@@ -15,7 +16,7 @@ import { NMI, SYSCALL } from '../../model/kinds';
 import { eventOf, NO_SNAPSHOT } from '../ghost/contexts';
 import { CTX_ERROR, CTX_HANDLED, CTX_KIND, CTX_REGISTERS, CTX_RFLAGS, CTX_VECTOR } from '../ghost/ghost';
 import { completedReturn } from './completed-return';
-import type { Answer, KernelProperty } from './property';
+import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
 const PAGE_MASK = 0xfffff000 | 0;
@@ -110,10 +111,14 @@ function hasRun({ view, ghost }: Scene, _cpu: Cpu, at: number): Answer {
   return `expected ${name} to have run before the return, found that it has not`;
 }
 
-export const EVENT_IS_HANDLED: KernelProperty = {
+export const EVENT_IS_HANDLED: BuiltInProperty = {
   number: 28,
   slug: 'event-is-handled',
   promise: 'The C function of an event runs once, with the saved registers, error code or number of this event.',
   violated: "An event was dropped, or its handler took another one's registers for its own.",
+  definition:
+    'the C function of an event, where it is known, runs once before the return that ends its context, with the saved registers of this event in rdi, its error code in rsi or its number in esi; `orig_ax` is -1 there in what is no system call',
+  model: '-',
+  mutant: 'mainline+orig-ax-not-set',
   moments: { handlerReached: isTold, returned: hasRun },
 };

@@ -16,7 +16,7 @@ import { NMI_IS_KEPT } from './nmi-is-kept';
 import { NO_DEADLOCK } from './no-deadlock';
 import { NO_DOUBLE_FAULT } from './no-double-fault';
 import { NOFLUSH_IS_SAFE } from './noflush-is-safe';
-import type { BuiltInProperty, KernelProperty, Property } from './property';
+import type { BuiltInProperty, Property } from './property';
 import { REGISTERS_ARE_CLEARED } from './registers-are-cleared';
 import { RESUME_IS_EXACT } from './resume-is-exact';
 import { SCHEDULED_OUT_ON_OWN_STACK } from './scheduled-out-on-own-stack';
@@ -48,14 +48,12 @@ export const PROPERTIES: readonly BuiltInProperty[] = [
   USER_FLAGS_ARE_SAFE,
   REGISTERS_ARE_CLEARED,
   SPECULATION_IS_RESTRICTED,
+  EVENT_IS_HANDLED,
   ENTRY_TERMINATES,
   NMI_IS_DELIVERED,
   NESTING_IS_BOUNDED,
   NO_DEADLOCK,
 ];
-
-/** Asked of booted kernels, beside all others: no guest of ours does what they are about. */
-export const KERNEL_PROPERTIES: readonly KernelProperty[] = [EVENT_IS_HANDLED];
 
 /** Properties of somebody else's come after all of ours, in the order in which they were added. */
 const FIRST_OWN = 201;
@@ -88,14 +86,14 @@ export function allProperties(): readonly NumberedProperty[] {
 
 /** Slug of a property number. Throws RangeError for a number that is not one. */
 export function propertySlug(number: number): string {
-  const property = [...allProperties(), ...KERNEL_PROPERTIES].find((one) => one.number === number);
+  const property = allProperties().find((one) => one.number === number);
   if (property === undefined) throw new RangeError(`no property ${number}`);
   return property.slug;
 }
 
 /** Number of a slug, or undefined. */
 export function propertyNumber(slug: string): number | undefined {
-  return [...allProperties(), ...KERNEL_PROPERTIES].find((property) => property.slug === slug)?.number;
+  return allProperties().find((property) => property.slug === slug)?.number;
 }
 
 /** The short name that documents use: S9, L1; U1 for the first one that was added. */

@@ -26,11 +26,6 @@ export interface Property {
   readonly needs?: readonly Need[];
 }
 
-/** A property that is asked of whole kernels alone. */
-export interface KernelProperty extends Property {
-  readonly number: number;
-}
-
 /** One of the properties that this program knows, with what the documents say of it. */
 export interface BuiltInProperty extends Property {
   /** S1 to S99 are 1 to 99, L1 to L99 are 101 to 199. The lowest number is reported. */

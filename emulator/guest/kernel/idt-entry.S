@@ -16,7 +16,9 @@
 	call	error_entry
 	movq	%rsp, %rdi
 	movq	REGS_ORIG_AX(%rsp), %rsi
+.ifndef MUTANT_orig_ax_not_set          # a signal would restart a system call that there was not
 	movq	$-1, REGS_ORIG_AX(%rsp)
+.endif
 	call	\handler
 	jmp	error_return
 .endm

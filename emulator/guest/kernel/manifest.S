@@ -96,3 +96,8 @@ MANIFEST_PAGES percpu_offset, percpu_area, percpu_area
 .ifdef MUTANT_no_verw_before_sysret
 MANIFEST clears_buffers, 1
 .endif
+
+.ifdef MUTANT_orig_ax_not_set
+MANIFEST handler.syscall, run_syscall
+MANIFEST handler.14, handle_page_fault
+.endif
