@@ -17,6 +17,7 @@ import {
   VEC_GP,
   VEC_NMI,
   VEC_NP,
+  VEC_PF,
   VEC_TS,
   VEC_UD,
 } from '../registers';
@@ -155,6 +156,7 @@ test.each<[name: string, prepare: (small: SmallMachine) => void, theirs: Theirs]
   ['mov-ss-null', kernel('8ed0', [[RAX, 3n]]), { ...after(2), ss: 3n }], // mov %eax,%ss
   ['non-canonical-stack', kernel('50', [[RSP, NON_CANONICAL]]), { rip: handler(VEC_GP) }], // push %rax
   ['stack-not-present', absentStack, { rip: handler(VEC_NP) }],
+  ['undefined-opcode-reads-operand', kernel('ffbb00000000'), { rip: handler(VEC_PF) }],
   ['nmi-in-shadow-of-mov-ss', shadow, { rip: handler(VEC_NMI) }],
   ['nmi-in-shadow-of-mov-ss', shadow, { rip: handler(VEC_TS) }],
   ['sti-delays-trap', kernel('fb', [], FLAG_TF | 2), after(1)], // sti

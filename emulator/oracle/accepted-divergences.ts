@@ -29,6 +29,7 @@ import {
   VEC_PF,
   VEC_SS,
   VEC_TS,
+  VEC_UD,
 } from '../registers';
 import { toBigInt } from '../words';
 import type { Difference } from './accepted-differences';
@@ -110,6 +111,16 @@ export const ACCEPTED_DIVERGENCES: readonly AcceptedDivergence[] = [
       step.op !== undefined &&
       step.fault?.vector === VEC_AC &&
       (theirs.rip === before(step, RIP) + BigInt(step.op.length) || theirs.rip === step.gateOffset(VEC_PF)),
+  ),
+  row(
+    'undefined-opcode-reads-operand',
+    'SDM vol. 3, 6.15, #UD, and vol. 2, table A-6 (FF /7 and others are undefined)',
+    'an undefined encoding is #UD; QEMU reads the operand of some of them first, which faults',
+    'ff bb 00 00 00 00 (opcode FF /7), rbx in an absent page',
+    (step, theirs) =>
+      step.op?.icedCode === Code.INVALID &&
+      step.fault?.vector === VEC_UD &&
+      [VEC_PF, VEC_GP, VEC_SS].some((vector) => theirs.rip === step.gateOffset(vector)),
   ),
   row(
     'jump-to-non-canonical',
