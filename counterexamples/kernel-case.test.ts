@@ -25,6 +25,7 @@ const CASE: KernelCase = {
     { action: 'unblock', cpu: 1, count: 7 },
     { action: 'irq', cpu: 0, vector: 0xec },
     { action: 'debug', cpu: 0 },
+    { action: 'machine-check', cpu: 0 },
     { action: 'time' },
     { action: 'back', cpu: 1 },
   ],

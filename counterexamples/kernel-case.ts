@@ -57,10 +57,23 @@ const back = z.strictObject({ action: z.literal('back'), cpu });
 const unblock = z.strictObject({ action: z.literal('unblock'), cpu, count });
 /** A debug exception is raised, as by a data breakpoint that MOV SS has held back. */
 const debug = z.strictObject({ action: z.literal('debug'), cpu });
+/** A machine check of one CPU, of which no bank tells an error. */
+const machineCheck = z.strictObject({ action: z.literal('machine-check'), cpu });
 /** Time goes on to the next deadline of a timer, whose interrupt is requested. */
 const time = z.strictObject({ action: z.literal('time') });
 
-const action = z.discriminatedUnion('action', [excursion, turns, run, nmi, irq, back, unblock, debug, time]);
+const action = z.discriminatedUnion('action', [
+  excursion,
+  turns,
+  run,
+  nmi,
+  irq,
+  back,
+  unblock,
+  debug,
+  machineCheck,
+  time,
+]);
 
 /** One action of a trace of a booted kernel. It names no time, and no address of the kernel. */
 export type KernelAction = z.infer<typeof action>;

@@ -22,5 +22,8 @@ export const X_APIC_TMICT = 137,
 export const X_APIC_LVT = 140;
 /** 1 after INIT, until a start-up IPI comes. */
 export const X_WAITS_FOR_SIPI = 147;
+/** IA32_MCG_STATUS and IA32_MCG_EXT_CTL, each a pair. */
+export const X_MCG_STATUS = 148,
+  X_MCG_EXT_CTL = 150;
 /** All words of a CPU. */
 export const EXTENDED_WORDS = 256;

@@ -19,6 +19,7 @@ import { HALTED, RETIRED, type StepResult } from './step-result';
 import { Bus } from './system/bus';
 import { GUEST_PLATFORM } from './system/guest-platform';
 import { requestInterrupt } from './system/local-apic';
+import { raiseMachineCheck } from './system/machine-check';
 import { raiseNmi } from './system/nmi-line';
 
 const DEFAULT_RAM = 4 << 20;
@@ -116,6 +117,11 @@ export class Machine {
 
   raiseNmi(c: number): void {
     raiseNmi(this.cpus[c]);
+  }
+
+  /** A machine check at the next boundary; what then happens is in `system/machine-check.ts`. */
+  raiseMachineCheck(c: number): void {
+    raiseMachineCheck(this.cpus[c]);
   }
 
   raiseIrq(c: number, vector: number): void {

@@ -31,7 +31,7 @@ export interface Fault {
 }
 
 /** What raised the event of a delivery. */
-export type EventSource = 'fault' | 'trap' | 'nmi' | 'irq' | 'software';
+export type EventSource = 'fault' | 'trap' | 'abort' | 'nmi' | 'irq' | 'software';
 
 /** A delivery through the IDT. */
 export interface Delivery {

@@ -72,6 +72,11 @@ export interface Platform {
   /** An MSR that is in no table: #GP(0), or an UnimplementedError. */
   readonly otherMsr: 'fault' | 'refused';
   readonly apic: ApicModel;
+  /**
+   * What IA32_MCG_STATUS says when a machine check is delivered: MCIP, and what is known of it (SDM vol. 3, 16.3.1.2).
+   * 0: the processor has no machine checks, so that one is a shutdown.
+   */
+  readonly machineCheckStatus: number;
   /** There are choice ports and a choice page (`system/bus.ts`). */
   readonly choices: boolean;
   /** Called once, when the machine is made. `interrupt` makes `Machine.run` return at the next boundary. */

@@ -77,6 +77,8 @@ export const DB_PENDING = 78;
 export const IN_SHUTDOWN = 79;
 /** 0 until `machine.boot`: a CPU that nobody started executes nothing. */
 export const ONLINE = 80;
+/** A machine check waits for the next boundary, which always takes it. */
+export const MC_PENDING = 83;
 /** Debug status and debug control. */
 export const DR6 = 81,
   DR7 = 82;
@@ -162,6 +164,7 @@ export const CR0_AM = 0x40000,
 /** CR4 bits (SDM vol. 3, 2.5). */
 export const CR4_DE = 8,
   CR4_PAE = 0x20,
+  CR4_MCE = 0x40,
   CR4_PGE = 0x80,
   CR4_UMIP = 0x800,
   CR4_LA57 = 0x1000,
@@ -190,7 +193,8 @@ export const VEC_DE = 0,
 /** Exception vectors from 13 on. */
 export const VEC_GP = 13,
   VEC_PF = 14,
-  VEC_AC = 17;
+  VEC_AC = 17,
+  VEC_MC = 18;
 
 /** In the place of an error code: the vector pushes none. */
 export const NO_ERROR_CODE = -1;

@@ -16,7 +16,7 @@ import { toVa } from '../words';
 import { ACCEPTED_DIFFERENCES } from './accepted-differences';
 
 const ROOT = 0xfffff000;
-const SOURCES: readonly EventSource[] = ['fault', 'trap', 'nmi', 'irq', 'software'];
+const SOURCES: readonly EventSource[] = ['fault', 'trap', 'abort', 'nmi', 'irq', 'software'];
 
 export class QemuImitation implements Observer {
   private readonly machine: Machine;

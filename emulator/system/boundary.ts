@@ -1,7 +1,7 @@
 /**
- * Between two instructions (SDM vol. 3, 6.9): what is pending, what may be taken, in order of priority: #DB trap of the
- * previous instruction, NMI, maskable interrupt. `cpu.attention` is non-zero while there is anything to ask; this file
- * keeps it.
+ * Between two instructions (SDM vol. 3, 6.9): what is pending, what may be taken, in order of priority: machine check,
+ * #DB trap of the previous instruction, NMI, maskable interrupt. `cpu.attention` is non-zero while there is anything to
+ * ask; this file keeps it.
  */
 import type { Cpu } from '../cpu/cpu';
 import {
@@ -12,6 +12,7 @@ import {
   FLAG_TF,
   IN_HLT,
   IN_SHUTDOWN,
+  MC_PENDING,
   NMI_BLOCKED,
   NMI_PENDING,
   NO_ERROR_CODE,
@@ -24,6 +25,7 @@ import {
 import { DELIVERED, HALTED, SHUTDOWN } from '../step-result';
 import { deliver } from './delivery';
 import { acknowledge, deliverableVector, hasRequest } from './local-apic';
+import { takeMachineCheck } from './machine-check';
 
 /** Nothing to take: execute. */
 export const PROCEED = -1;
@@ -32,7 +34,8 @@ export function attend(cpu: Cpu): number {
   const r = cpu.r;
   if (r[ONLINE] === 0) return HALTED;
   if (r[IN_SHUTDOWN] !== 0) return SHUTDOWN;
-  // MOV SS holds everything back, STI only maskable interrupts (SDM vol. 3, 6.8.3).
+  if (r[MC_PENDING] !== 0) return takeMachineCheck(cpu) ? DELIVERED : SHUTDOWN;
+  // MOV SS holds everything back but machine checks, STI only maskable interrupts (SDM vol. 3, 6.8.3).
   if (r[SS_SHADOW] === 0) {
     if (r[DB_PENDING] !== 0) return takeTrap(cpu);
     if (r[NMI_PENDING] !== 0 && r[NMI_BLOCKED] === 0) return takeNmi(cpu);

@@ -105,7 +105,8 @@ function isContributory(vector: number): boolean {
   return vector === VEC_DE || (vector >= VEC_TS && vector <= VEC_GP);
 }
 
-function shutDown(cpu: Cpu): false {
+/** Always false, as of a delivery that has come to nothing. */
+export function shutDown(cpu: Cpu): false {
   cpu.r[IN_SHUTDOWN] = 1;
   cpu.attention = 1;
   cpu.observer.shutdown(cpu);

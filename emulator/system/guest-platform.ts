@@ -34,6 +34,7 @@ export const GUEST_PLATFORM: Platform = {
   msrs: new Map([[MSR_APIC_BASE, { kind: 'constant', lo: APIC_BASE_VALUE, hi: 0, write: 'refused' }]]),
   otherMsr: 'refused',
   apic: { version: VERSION, complete: false },
+  machineCheckStatus: 0,
   choices: true,
   connect() {},
   cpuid() {},

@@ -1,6 +1,7 @@
 /** A platform that offers every instruction and a complete local APIC, with a clock and ports that a test can set. */
 import type { MsrRule, Offer, OptionalInstruction, Platform } from '../platform';
 import { GUEST_PLATFORM } from '../system/guest-platform';
+import { LMCE_S, MCIP, RIPV } from '../system/machine-check';
 
 interface FullPlatform extends Platform {
   /** What RDTSC reads. */
@@ -25,6 +26,7 @@ export function fullPlatform(msrs: ReadonlyMap<number, MsrRule> = new Map()): Fu
       complete: true,
       startUp: (cpu, vector) => platform.started.push([cpu.index, vector]),
     },
+    machineCheckStatus: RIPV | MCIP | LMCE_S,
     time: 0,
     started: [],
     written: [],

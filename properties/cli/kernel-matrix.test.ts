@@ -13,7 +13,7 @@ const excursion = {
   complete: true,
   instructions: 1000,
   failures: [],
-  events: { nmi: EVENTS, irq: EVENTS, nested: EVENTS, debug: EVENTS, other: EVENTS },
+  events: { nmi: EVENTS, irq: EVENTS, nested: EVENTS, debug: EVENTS, machineCheck: EVENTS, other: EVENTS },
 };
 
 const row = (expected: string | undefined, properties: readonly string[]) => {

@@ -38,6 +38,7 @@ const swept = (name: string, count: number, failures: readonly ReturnType<typeof
     irq: { raised: 2, taken: 2, away: 1 },
     nested: NONE,
     debug: NONE,
+    machineCheck: NONE,
     other: NONE,
   },
 });
@@ -105,6 +106,7 @@ test('the same for scripts', () => {
       irq: { raised: 4, taken: 4, away: 2 },
       nested: NONE,
       debug: NONE,
+      machineCheck: NONE,
       other: NONE,
     },
   });

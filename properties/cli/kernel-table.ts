@@ -15,6 +15,7 @@ const COLUMNS: Readonly<Record<SweptEvent, string>> = {
   irq: 'IRQ',
   nested: 'NMI²',
   debug: '#DB',
+  machineCheck: '#MC',
   other: 'CPU²',
 };
 /** Of a long trace so many actions are told at its beginning, and as many at its end. */

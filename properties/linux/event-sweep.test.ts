@@ -28,6 +28,7 @@ test('every instruction takes an NMI, those with interrupts on an IRQ; a loop co
     // Behind the first instruction of the handler's body there is one more; and one when the first NMI is over.
     nested: { raised: 2, taken: 2, away: 0 },
     debug: { raised: 6, taken: 6, away: 0 },
+    machineCheck: { raised: 6, taken: 6, away: 0 },
     other: NONE,
   });
   const second = sweepExcursion(kernel, code, SECOND);
@@ -80,6 +81,13 @@ test.each([
   ['an NMI that is not handled', { 259: '5848cf' }, 'nmi-is-handled', /its handler did not run/],
   ['an NMI that does not come back', { 259: 'ebfe' }, 'event-returns', /within 20000 instructions/],
   ['a shutdown', { 259: '8ec8' }, 'no-shutdown', /triple fault/],
+  [
+    'a register that a machine check loses',
+    { 168: '90', 184: '90' },
+    'resume-is-exact',
+    /machine check .* rax = 0{16}/,
+  ],
+  ['a machine check that is not over', { 180: '9090' }, 'resume-is-exact', /IA32_MCG_STATUS.MCIP/],
   ['what is not executed here', { 259: 'c8000000' }, 'executable', /enter/],
 ])('%s is found, and its trace leads there again', (_name, patches, property, message) => {
   const kernel = system(patches);

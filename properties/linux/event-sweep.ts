@@ -21,15 +21,15 @@ import {
 } from '../../emulator/registers';
 import { timerVector } from '../../emulator/system/apic-registers';
 import { type Boundary, type ExcursionName, type Followed, follow, isNew, traceTo } from './excursions';
-import { allowNmis, mayHitBreakpoint, toNmiBody } from './kernel-events';
+import { allowNmis, mayBeChecked, mayHitBreakpoint, toNmiBody } from './kernel-events';
 import { type KernelFailure, type KernelSystem, NEVER } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
 
 /**
  * `nested`: a second NMI in the first, which an IRET in the first one's handler has unblocked. `debug`: a #DB in the
- * kernel. `other`: another CPU goes on in the middle of a switch of tasks.
+ * kernel. `machineCheck`: an #MC. `other`: another CPU goes on in the middle of a switch of tasks.
  */
-export type SweptEvent = 'nmi' | 'irq' | 'nested' | 'debug' | 'other';
+export type SweptEvent = 'nmi' | 'irq' | 'nested' | 'debug' | 'machineCheck' | 'other';
 
 /** How often an event was raised at a boundary of an excursion, and what became of it. */
 export interface EventCount {
@@ -67,7 +67,14 @@ export function sweepExcursion(
   shouldStop: () => boolean = () => false,
   mostFailures = MOST_FAILURES,
 ): SweptExcursion {
-  const events = { nmi: noEvents(), irq: noEvents(), nested: noEvents(), debug: noEvents(), other: noEvents() };
+  const events = {
+    nmi: noEvents(),
+    irq: noEvents(),
+    nested: noEvents(),
+    debug: noEvents(),
+    machineCheck: noEvents(),
+    other: noEvents(),
+  };
   const failures: KernelFailure[] = [];
   const sweep = new Sweep(system, code, excursion, failures);
   const start = system.mark();
@@ -76,6 +83,7 @@ export function sweepExcursion(
     sweep.irq(boundary, events.irq);
     sweep.nested(boundary, events.nested);
     sweep.debug(boundary, events.debug);
+    sweep.machineCheck(boundary, events.machineCheck);
     sweep.other(boundary, events.other);
     return shouldStop() || failures.length >= mostFailures ? 'stop' : undefined;
   });
@@ -94,8 +102,9 @@ class Sweep {
   instructions = 0;
   /** In which a first NMI came. */
   private readonly conditions = new Set<number>();
-  /** The same of a #DB. */
+  /** The same of a #DB, and of an #MC. */
   private readonly debugConditions = new Set<number>();
+  private readonly checkConditions = new Set<number>();
   private readonly system: KernelSystem;
   private readonly code: SweptCode;
   private readonly excursion: ExcursionName;
@@ -191,13 +200,28 @@ class Sweep {
     const { cpu: c } = boundary;
     const { machine } = this.system.linux;
     const cpu = machine.cpus[c];
-    if (!mayHitBreakpoint(machine, cpu)) return;
-    const condition = conditionOf(cpu) | (CLASSES.indexOf(boundary.class) << CLASS_SHIFT);
-    if (!isNew(this.debugConditions, condition) && boundary.class !== 'entry') return;
+    if (!mayHitBreakpoint(machine, cpu) || !this.isDue(this.debugConditions, boundary, cpu)) return;
     this.attempt(boundary, count, [
       { action: 'debug', cpu: c },
       { action: 'back', cpu: c },
     ]);
+  }
+
+  /** An #MC: in entry code at every boundary, in other code once in each condition. */
+  machineCheck(boundary: Boundary, count: EventCount): void {
+    const { cpu: c } = boundary;
+    const cpu = this.system.linux.machine.cpus[c];
+    if (!mayBeChecked(cpu) || !this.isDue(this.checkConditions, boundary, cpu)) return;
+    this.attempt(boundary, count, [
+      { action: 'machine-check', cpu: c },
+      { action: 'back', cpu: c },
+    ]);
+  }
+
+  /** At every boundary of entry code, and in other code once in each condition. */
+  private isDue(conditions: Set<number>, boundary: Boundary, cpu: Cpu): boolean {
+    const condition = conditionOf(cpu) | (CLASSES.indexOf(boundary.class) << CLASS_SHIFT);
+    return isNew(conditions, condition) || boundary.class === 'entry';
   }
 
   /** Where one CPU goes from one task to another, the next CPU goes on alone for a while, and then that one does. */

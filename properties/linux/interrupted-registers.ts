@@ -48,9 +48,9 @@ const OF_KERNEL: readonly Named[] = [
 ];
 const OF_USER: readonly Named[] = [...OF_KERNEL, ['DS', DS], ['ES', ES], ['FS', FS], ['GS', GS]];
 
-/** An NMI, or a debug exception of the kernel: neither leads to other tasks. */
+/** An NMI, or another exception with a stack of its own, of the kernel: none of them leads to other tasks. */
 export function staysOnCpu(event: string, before: SavedRegisters): boolean {
-  return event === 'NMI' || (event === 'debug exception' && before.r[CPL] === 0);
+  return event === 'NMI' || (event !== 'interrupt' && before.r[CPL] === 0);
 }
 
 /**

@@ -1,14 +1,17 @@
 /**
  * From where an event interrupts a CPU to where that CPU is back: there everything has to be as it was. An NMI has to
- * come back soon, and has to have been handled. A maskable interrupt may lead to another task; what it interrupted is
- * given some time to come back, on whichever CPU, and is otherwise said to be away.
+ * come back soon, and has to have been handled; a machine check has to be over, because the next one would be a
+ * shutdown. A maskable interrupt may lead to another task; what it interrupted is given some time to come back, on
+ * whichever CPU, and is otherwise said to be away.
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
+import { X_MCG_STATUS } from '../../emulator/extended-state';
 import { NMI_BLOCKED, RIP, RSP } from '../../emulator/registers';
+import { MCIP } from '../../emulator/system/machine-check';
 import { differenceOf, registersOf, type SavedRegisters, staysOnCpu } from './interrupted-registers';
 import { type KernelSystem, NEVER } from './kernel-system';
 
-/** Boundaries until an NMI, or a debug exception of the kernel, must be over. */
+/** Boundaries until an NMI, or a debug exception or a machine check of the kernel, must be over. */
 const LIMIT = 20_000;
 /** Boundaries of an interrupt on its own CPU; after them the other CPUs go on, too. */
 const ALONE = 4_000;
@@ -16,7 +19,7 @@ const ALONE = 4_000;
 const TOGETHER = 40_000;
 
 export interface Interruption {
-  readonly event: 'NMI' | 'interrupt' | 'debug exception';
+  readonly event: 'NMI' | 'interrupt' | 'debug exception' | 'machine check';
   readonly before: SavedRegisters;
 }
 
@@ -73,6 +76,8 @@ function otherComesBack(
 }
 
 function compare(system: KernelSystem, cpu: Cpu, before: SavedRegisters, event: Interruption['event']): void {
+  if (event === 'machine check' && (cpu.x[X_MCG_STATUS] & MCIP) !== 0)
+    system.fail('resume-is-exact', 'the machine check comes back with IA32_MCG_STATUS.MCIP set, expected 0');
   const difference = differenceOf(event, before, cpu);
   if (difference !== undefined) system.fail('resume-is-exact', `the ${event} comes back with ${difference}`);
 }

@@ -3,23 +3,28 @@
  */
 import type { KernelAction } from '../../counterexamples/kernel-case';
 import type { Cpu } from '../../emulator/cpu/cpu';
+import { X_MCG_EXT_CTL, X_MCG_STATUS } from '../../emulator/extended-state';
 import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { TSS_WORDS } from '../../emulator/linux/image/kernel-offsets';
 import { W_WAITING } from '../../emulator/linux/platform/linux-platform';
 import {
   CPL,
   CR3,
+  CR4,
+  CR4_MCE,
   DB_PENDING,
   DR6,
   EFLAGS,
   FLAG_IF,
   IDTR_BASE,
+  MC_PENDING,
   NMI_BLOCKED,
   NMI_PENDING,
   RSP,
   TR_BASE,
 } from '../../emulator/registers';
 import { expireDeadlines, nextDeadline } from '../../emulator/system/apic-timer';
+import { LMCE_EN, LMCE_S, MCIP } from '../../emulator/system/machine-check';
 import { toVa } from '../../emulator/words';
 import { type Interruption, interruptionOf } from './interruption';
 import { type KernelSystem, NEVER } from './kernel-system';
@@ -37,7 +42,7 @@ const PAGE_MASK = 0xfffff000 | 0;
 const DEBUG_GATE = 16,
   DEBUG_STACK = 8192;
 
-type EventAction = Extract<KernelAction, { action: 'nmi' | 'irq' | 'unblock' | 'time' | 'debug' }>;
+type EventAction = Extract<KernelAction, { action: 'nmi' | 'irq' | 'unblock' | 'time' | 'debug' | 'machine-check' }>;
 
 /** Lets an event happen. Answers how many boundaries that took. */
 export function happen(system: KernelSystem, action: EventAction): number {
@@ -50,6 +55,8 @@ export function happen(system: KernelSystem, action: EventAction): number {
       return unblock(system, action.cpu, action.count);
     case 'debug':
       return debug(system, action.cpu);
+    case 'machine-check':
+      return machineCheck(system, action.cpu);
     case 'time':
       timeGoesOn(system);
       return 0;
@@ -77,6 +84,12 @@ function debug(system: KernelSystem, c: number): number {
   cpu.r[DB_PENDING] = 1;
   cpu.attention = 1;
   return untilTaken(system, c, 'debug exception', () => cpu.r[DB_PENDING] === 0);
+}
+
+function machineCheck(system: KernelSystem, c: number): number {
+  const { machine } = system.linux;
+  machine.raiseMachineCheck(c);
+  return untilTaken(system, c, 'machine check', () => machine.cpus[c].r[MC_PENDING] === 0);
 }
 
 function untilTaken(system: KernelSystem, c: number, event: Interruption['event'], isTaken: () => boolean): number {
@@ -129,6 +142,16 @@ export function mayHitBreakpoint(machine: LinuxMachine['machine'], { r }: Cpu): 
   const top = ist === 0 ? undefined : read(toVa(r[TR_BASE], r[TR_BASE + 1]) + TSS_WORDS.ist + 8 * (ist - 1));
   const below = top === undefined ? -1 : toVa(top.lo, top.hi) - toVa(r[RSP], r[RSP + 1]);
   return below < 0 || below >= DEBUG_STACK;
+}
+
+/**
+ * The kernel expects machine checks, and of one CPU alone: others make it wait for all CPUs. It does not while it
+ * handles one. A trap that is pending would be lost.
+ */
+export function mayBeChecked({ r, x, platform }: Cpu): boolean {
+  const status = platform.machineCheckStatus;
+  const isAlone = (status & LMCE_S) === 0 || (x[X_MCG_EXT_CTL] & LMCE_EN) !== 0;
+  return status !== 0 && isAlone && (r[CR4] & CR4_MCE) !== 0 && (x[X_MCG_STATUS] & MCIP) === 0 && r[DB_PENDING] === 0;
 }
 
 function timeGoesOn({ linux: { machine, platform } }: KernelSystem): void {

@@ -124,6 +124,8 @@ export function actionInWords(action: KernelAction): string {
       return `NMIs are no longer blocked on CPU ${action.cpu}, ${counted(action.count, 'boundary', 'boundaries')} into their C function`;
     case 'debug':
       return `a debug exception on CPU ${action.cpu}`;
+    case 'machine-check':
+      return `a machine check on CPU ${action.cpu}`;
     case 'time':
       return 'time goes on to the next deadline of a timer';
   }

@@ -41,6 +41,7 @@ export const CPU_FEATURES: readonly CpuFeature[] = [
   bit('umip', 7, ECX, 2, false, 'no SGDT and its like for user code'),
   bit('rdtscp', 0x80000001, EDX, 27, true, 'RDTSCP and IA32_TSC_AUX'),
   bit('rdpid', 7, ECX, 22, false, 'RDPID'),
+  bit('mce', 1, EDX, 7, true, 'machine checks, with IA32_MCG_CAP and two banks'),
   bit('cx16', 1, ECX, 13, true, 'CMPXCHG16B'),
   bit('popcnt', 1, ECX, 23, true, 'POPCNT'),
   bit('ibrs', 7, EDX, 26, false, 'IBRS and IBPB: MSRs 48h and 49h'),

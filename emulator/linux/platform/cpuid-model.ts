@@ -1,9 +1,8 @@
 /**
  * CPUID of the processor that a kernel finds: an Intel Skylake server, family 6 model 55h (SDM vol. 2, CPUID), or an
  * AMD Zen 2 server, family 17h model 31h (APM vol. 3, appendix E), with what this emulator executes and nothing else:
- * no XSAVE, no MONITOR, no machine checks, no performance counters, no caches to tell of. The frequency of the
- * time-stamp counter is known from leaf 15h, so nobody calibrates it against a clock; kernels ask for that leaf on
- * Intel's processors only.
+ * no XSAVE, no MONITOR, no performance counters, no caches to tell of. The frequency of the time-stamp counter is known
+ * from leaf 15h, so nobody calibrates it against a clock; kernels ask for that leaf on Intel's processors only.
  */
 import type { Vendor } from '../../vendor';
 import { CPU_FEATURES, EAX, EBX, ECX, EDX } from './cpu-features';
@@ -15,6 +14,8 @@ const SIGNATURE = { intel: 0x00050654, amd: 0x00830f10 } as const;
 const CLFLUSH_BYTES = 64;
 /** FPU DE PSE TSC MSR PAE CX8 APIC PGE CMOV CLFSH FXSR SSE SSE2. */
 const LEAF_1_EDX = 0x0708a37d;
+/** Of EDX: the machine-check architecture, which belongs to the feature of machine checks. */
+const MCA = 1 << 14;
 const TSC_DEADLINE = 1 << 24;
 const LAHF_IN_64_BIT_MODE = 1;
 /** SYSCALL, NX, pages of 1 GiB, 64-bit mode. */
@@ -61,7 +62,12 @@ export class CpuidModel {
       case 0:
         return this.greeting(HIGHEST_LEAF);
       case 1:
-        return [SIGNATURE[this.vendor], (cpu << 24) | ((CLFLUSH_BYTES / 8) << 8), TSC_DEADLINE, LEAF_1_EDX];
+        return [
+          SIGNATURE[this.vendor],
+          (cpu << 24) | ((CLFLUSH_BYTES / 8) << 8),
+          TSC_DEADLINE,
+          LEAF_1_EDX | (this.has('mce') ? MCA : 0),
+        ];
       case 0x15:
         return subleaf === 0 ? [1, 1, this.tscHz, 0] : ZERO;
       case 0x80000000:

@@ -69,6 +69,22 @@ test('MSR 48h has the bits of the features that it is made of', () => {
   expect([rule(''), rule('ibrs,ssbd')]).toEqual([undefined, expect.objectContaining({ writableLo: 5, writableHi: 0 })]);
 });
 
+test('machine checks are a bit of CPUID, and banks of which none tells of an error; only Intel has those of one CPU', () => {
+  const bits = (features: string) => (cpuid(features, 1)[3] >>> 0) & 0x4080;
+  expect([bits(''), bits('amd'), bits('no-mce')]).toEqual([0x4080, 0x4080, 0]);
+  const seen = (features: string) => {
+    const { platform } = board(features);
+    const at = (number: number) => {
+      const rule = platform.msrs.get(number);
+      return rule?.kind === 'constant' ? rule.lo : rule?.kind;
+    };
+    return [[0x3a, 0x179, 0x17a, 0x401, 0x405, 0x409, 0x4d0].map(at), platform.machineCheckStatus];
+  };
+  expect(seen('')).toEqual([[0x100001, 0x9000002, 'stored', 'stored', 'stored', undefined, 'stored'], 0xd]);
+  expect(seen('amd')).toEqual([[undefined, 2, 'stored', 'stored', 'stored', undefined, undefined], 5]);
+  expect(seen('no-mce')).toEqual([Array(7).fill(undefined), 0]);
+});
+
 describe('the console', () => {
   const { platform, machine, cpu } = board();
   const read = (port: number) => platform.readPort(cpu, 0x3f8 + port, 1);

@@ -10,6 +10,7 @@
 import type { Cpu } from '../../cpu/cpu';
 import type { ApicModel, MsrRule, Offer, OptionalInstruction, Platform } from '../../platform';
 import { ICOUNT } from '../../registers';
+import { LMCE_S, MCIP, RIPV } from '../../system/machine-check';
 import type { Vendor } from '../../vendor';
 import { CpuidModel } from './cpuid-model';
 import { msrTable } from './msr-table';
@@ -62,6 +63,7 @@ export class LinuxPlatform implements Platform {
   readonly msrs: ReadonlyMap<number, MsrRule>;
   readonly otherMsr = 'fault';
   readonly apic: ApicModel;
+  readonly machineCheckStatus: number;
   readonly choices = false;
   readonly console = new SerialConsole(this.words, CONSOLE);
   private readonly clock = new RealTimeClock(this.words, CLOCK_INDEX);
@@ -75,6 +77,7 @@ export class LinuxPlatform implements Platform {
     this.model = new CpuidModel(options.features, options.tscHz);
     this.vendor = this.model.vendor;
     this.msrs = msrTable(this.model);
+    this.machineCheckStatus = this.model.has('mce') ? RIPV | MCIP | (this.vendor === 'intel' ? LMCE_S : 0) : 0;
     this.apic = { version: APIC_VERSION, complete: true, startUp: options.startUp };
     this.instructions = {
       ...ALWAYS,

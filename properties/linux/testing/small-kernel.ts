@@ -1,6 +1,6 @@
 /**
  * A kernel of a few instructions with a program in it, both at privilege level 0 and all of it entry code: it announces
- * its two excursions in turn, has handlers of #DB, NMI and timer, and allows interrupts in the first excursion.
+ * its two excursions in turn, has handlers of #DB, NMI, #MC and timer, and allows interrupts in the first excursion.
  */
 import { type LinuxMachine, linuxMachine } from '../../../emulator/linux/boot/linux-machine';
 import { readCpuFeatures } from '../../../emulator/linux/platform/cpu-features';
@@ -12,19 +12,24 @@ const IDT = 0x401000;
 const VIRTUAL = -(2 ** 39);
 const TIMER = 0xec;
 const DEBUG = 1,
-  NMI = 2;
+  NMI = 2,
+  MACHINE_CHECK = 18;
 const CODE_SELECTOR = 0x10;
 
 /** Bytes of the kernel by their offsets. */
 const CODE: Readonly<Record<number, string>> = {
+  // mov %cr4,%rax; or $0x40,%al; mov %rax,%cr4; mov $0x4d0,%ecx; mov $1,%eax; xor %edx,%edx; wrmsr
   // movl $0x2003,0x1ff8 (the root's last entry); lea high(%rip),%rax; movabs $VIRTUAL,%rbx; or %rbx,%rax; jmp *%rax
-  0: 'c70425f81f000003200000488d052e00000048bb0000000080ffffff4809d8ffe0',
+  0: '0f20e00c400f22e0b9d0040000b80100000031d20f30c70425f81f000003200000488d051800000048bb0000000080ffffff4809d8ffe0',
   // high: lgdt; lidt; mov $0x500000,%esp; or %rbx,%rsp; mov $0xfee00320,%eax; movl $0xec,(%rax); xor %eax,%eax
   // mov $0x5e0,%edx; out %eax,(%dx)
   64: '0f0115f10000000f011df4000000bc000050004809dcb82003e0fec700ec00000031c0bae0050000efeb15',
   // next: mov index,%ecx; mov round,%esi; lea 1(%rcx,%rsi),%eax; xor $1,%ecx; mov %ecx,index; mov $0x5e0,%edx
   // out %eax,(%dx); test %ecx,%ecx; jz second
   128: '8b0daa0000008b35a80000008d44310183f101890d97000000bae0050000ef85c9743deb1b',
+  // machine check: push %rax; push %rcx; push %rdx; mov $0x17a,%ecx; xor %eax,%eax; xor %edx,%edx; wrmsr
+  // pop %rdx; pop %rcx; pop %rax; iretq
+  168: '505152b97a01000031c031d20f305a595848cf',
   // first: sti; nop; push %rcx; pop %rcx; cli; jmp next
   192: 'fb905159faebb9',
   // second: mov $3,%ecx; 1: dec %ecx; jnz 1b; jmp next
@@ -47,7 +52,8 @@ const INDEX = 304,
   FIRST = 192,
   NMI_HANDLER = 256,
   IRQ_HANDLER = 272,
-  DEBUG_HANDLER = 264;
+  DEBUG_HANDLER = 264,
+  MACHINE_CHECK_HANDLER = 168;
 const END = 384;
 
 export const NMI_BODY = VIRTUAL + PHYSICAL + 288;
@@ -111,6 +117,7 @@ function gates(): Uint8Array {
   for (const [vector, handler] of [
     [DEBUG, DEBUG_HANDLER],
     [NMI, NMI_HANDLER],
+    [MACHINE_CHECK, MACHINE_CHECK_HANDLER],
     [TIMER, IRQ_HANDLER],
   ]) {
     const target = BigInt(VIRTUAL + PHYSICAL + handler);
