@@ -10,9 +10,12 @@ import { setFlagsFromString } from 'node:v8';
  */
 const FLAGS = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-bytecode-size=1000'];
 
+/** MiB of objects that a new thread makes before it first looks for garbage. V8 begins with one. */
+const YOUNG = '--min-semi-space-size=16';
+
 /** Lets V8 inline more, in all threads of this process. Before anything has become hot. */
 export function inlineMore(): void {
-  for (const flag of FLAGS) setFlagsFromString(flag);
+  for (const flag of [...FLAGS, YOUNG]) setFlagsFromString(flag);
 }
 
 /**

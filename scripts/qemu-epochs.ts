@@ -58,11 +58,12 @@ async function main(): Promise<number> {
 }
 
 async function compare(image: ElfImage, options: Options): Promise<EpochResult> {
-  const { steps, tasks, mms, nmiEvery, irqEvery } = options;
-  const qemu = await Qemu.start(PROGRAM);
+  const { steps, cpus, tasks, mms, nmiEvery, irqEvery } = options;
+  const qemu = await Qemu.start(PROGRAM, { cpus });
   try {
     return await epochs(image, qemu, {
       steps,
+      cpus,
       tasks,
       mms,
       random: randomStream(options.seed),
@@ -88,6 +89,7 @@ function table(results: readonly (readonly [string, EpochResult, number])[]): st
     ['NMIs', ...count(({ counts }) => counts.nmis)],
     ['faults', ...count(({ counts }) => counts.faults)],
     ['halts', ...count(({ counts }) => counts.halts)],
+    ['changes of the CPU', ...count(({ counts }) => counts.switches)],
     ['booted again', ...count(({ counts }) => counts.restarts)],
     ...accepted[0].map(([name], i) => [name, ...accepted.map((list) => list[i][1])]),
     ['epochs done again by steps', ...count(({ counts }) => counts.localised)],

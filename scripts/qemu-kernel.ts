@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const { linux, end, reason } = bootKernel(image, workload, boot, () => {});
   if (end !== 'ready') throw new Error(`expected the kernel's program to be ready, found ${end}: ${reason}`);
   console.log(`${image.name} with ${version}, seed ${options.seed}`);
-  const qemu = await Qemu.start(PROGRAM, (MEMORY << 20) + SCRATCH);
+  const qemu = await Qemu.start(PROGRAM, { ramBytes: (MEMORY << 20) + SCRATCH });
   try {
     const started = performance.now();
     const { steps, seed, length, irqRate, nmiRate } = options;

@@ -24,6 +24,8 @@ import {
 } from './qemu-options';
 
 const SCRIPT = 'scripts/qemu-lockstep.sh';
+/** With several CPUs: that one is chosen anew before a step. */
+const SWITCH_RATE = 0.05;
 
 async function main(): Promise<number> {
   const options = await readOptions({
@@ -46,15 +48,17 @@ async function main(): Promise<number> {
 async function compare(design: string, image: ElfImage, options: Options, version: string): Promise<number> {
   console.log(`${options.image ?? design} in lock-step with ${version}, seed ${options.seed}`);
   const started = performance.now();
-  const qemu = await Qemu.start(PROGRAM);
+  const qemu = await Qemu.start(PROGRAM, { cpus: options.cpus });
   try {
     const result = await lockstep(image, qemu, {
       steps: options.steps,
+      cpus: options.cpus,
       tasks: options.tasks,
       mms: options.mms,
       random: randomStream(options.seed),
       nmiRate: rate(options.nmiEvery),
       irqRate: rate(options.irqEvery),
+      switchRate: SWITCH_RATE,
       vectors: VECTORS,
       interval: options.own,
     });
@@ -87,6 +91,7 @@ function table({ counts, end }: LockstepResult, seconds: number): string[] {
     ['NMIs', `${counts.nmis}`],
     ['faults', `${counts.faults}`],
     ['halts', `${counts.halts}`],
+    ['changes of the CPU', `${counts.switches}`],
     ['comparisons of all RAM', `${counts.wholeComparisons}`],
     ...acceptedRows(counts.accepted),
     ['unexplained differences', `${end?.reason === 'difference' ? end.differences.length : 0}`],

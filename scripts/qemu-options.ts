@@ -41,6 +41,7 @@ export interface Options {
   readonly image: string | undefined;
   readonly steps: number;
   readonly seed: string;
+  readonly cpus: number;
   readonly tasks: number;
   readonly mms: number;
   readonly nmiEvery: number;
@@ -63,6 +64,7 @@ export async function readOptions(defaults: Defaults): Promise<Options> {
     .option('image', { type: 'string', describe: 'an ELF file without PCID, in place of --design', requiresArg: true })
     .option('steps', { type: 'number', default: defaults.steps, describe: 'instructions and deliveries, a design' })
     .option('seed', { type: 'string', default: '1', describe: 'of choices and events' })
+    .option('cpus', { type: 'number', default: 1, describe: 'one of them runs at a time' })
     .option('tasks', { type: 'number', default: 3 })
     .option('mms', { type: 'number', default: 2 })
     .option('nmi-every', {
@@ -85,20 +87,27 @@ export async function readOptions(defaults: Defaults): Promise<Options> {
     .parseAsync();
   const ownValue = options[own.name];
   if (typeof ownValue !== 'number') throw new OptionError(`--${own.name}: expected a number`);
-  const counts = { steps: options.steps, tasks: options.tasks, mms: options.mms, [own.name]: ownValue };
+  const counts = {
+    steps: options.steps,
+    cpus: options.cpus,
+    tasks: options.tasks,
+    mms: options.mms,
+    [own.name]: ownValue,
+  };
   for (const [name, value] of Object.entries(counts))
     if (!Number.isInteger(value) || value < 1)
       throw new OptionError(`--${name}: expected a whole number above 0, found ${value}`);
   for (const name of ['nmi-every', 'irq-every'] as const)
     if (!(options[name] === 0 || options[name] >= 1))
       throw new OptionError(`--${name}: expected 0 or a number from 1 on, found ${options[name]}`);
-  const { image, steps, seed, tasks, mms } = options;
+  const { image, steps, seed, cpus, tasks, mms } = options;
   const designs = options.design.split(',');
   return {
     designs,
     image,
     steps,
     seed,
+    cpus,
     tasks,
     mms,
     nmiEvery: options.nmiEvery,
@@ -117,7 +126,7 @@ export function readImage(design: string, options: Options): ElfImage {
         : `--image: expected an ELF file, found nothing at ${path}`,
     );
   const image = readElf(readFileSync(path), path);
-  for (const name of ['tasks', 'mms'] as const) {
+  for (const name of ['cpus', 'tasks', 'mms'] as const) {
     const most = image.symbol(`manifest.max_${name}`) ?? 1;
     if (options[name] > most)
       throw new OptionError(`--${name}: expected 1 to ${most} (what the image can boot), found ${options[name]}`);
@@ -168,11 +177,11 @@ export function otherVersion(version: string): string | undefined {
 
 /** All options, because what a run does depends on each. */
 export function again(script: string, design: string, options: Options, own: string, steps: number): string {
-  const { image, seed, tasks, mms, nmiEvery, irqEvery } = options;
+  const { image, seed, cpus, tasks, mms, nmiEvery, irqEvery } = options;
   return [
     `again: ${script}`,
     image === undefined ? `--design ${design}` : `--image ${image}`,
-    `--seed ${seed} --tasks ${tasks} --mms ${mms} --nmi-every ${nmiEvery} --irq-every ${irqEvery}`,
+    `--seed ${seed} --cpus ${cpus} --tasks ${tasks} --mms ${mms} --nmi-every ${nmiEvery} --irq-every ${irqEvery}`,
     `--${own} ${options.own} --steps ${steps}`,
   ].join(' ');
 }

@@ -26,8 +26,15 @@ import { DESCRIPTOR_ACCESSED } from '../system/descriptors';
 import type { Step } from './observed-cpu';
 import { undefinedFlags } from './undefined-flags';
 
+export interface RegisterDifference {
+  readonly kind: 'register';
+  readonly name: string;
+  readonly ours: bigint;
+  readonly theirs: bigint;
+}
+
 export type Difference =
-  | { readonly kind: 'register'; readonly name: string; readonly ours: bigint; readonly theirs: bigint }
+  | RegisterDifference
   /** `pa` is the physical byte address of an aligned 32-bit word. */
   | { readonly kind: 'memory'; readonly pa: number; readonly ours: number; readonly theirs: number };
 

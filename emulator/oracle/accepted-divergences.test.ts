@@ -17,6 +17,9 @@ import {
   VEC_GP,
   VEC_NMI,
   VEC_NP,
+  VEC_PF,
+  VEC_TS,
+  VEC_UD,
 } from '../registers';
 import {
   handlerOf,
@@ -153,7 +156,9 @@ test.each<[name: string, prepare: (small: SmallMachine) => void, theirs: Theirs]
   ['mov-ss-null', kernel('8ed0', [[RAX, 3n]]), { ...after(2), ss: 3n }], // mov %eax,%ss
   ['non-canonical-stack', kernel('50', [[RSP, NON_CANONICAL]]), { rip: handler(VEC_GP) }], // push %rax
   ['stack-not-present', absentStack, { rip: handler(VEC_NP) }],
+  ['undefined-opcode-reads-operand', kernel('ffbb00000000'), { rip: handler(VEC_PF) }],
   ['nmi-in-shadow-of-mov-ss', shadow, { rip: handler(VEC_NMI) }],
+  ['nmi-in-shadow-of-mov-ss', shadow, { rip: handler(VEC_TS) }],
   ['sti-delays-trap', kernel('fb', [], FLAG_TF | 2), after(1)], // sti
 ])('%s is what it says, and not another place', (name, prepare, theirs) => {
   expect(nameAfter(prepare, theirs)).toBe(name);
@@ -195,7 +200,7 @@ test('shadow-within-shadow is an interrupt after the second of two instructions 
 });
 
 test('shadow-of-sti-with-if is an interrupt that is not taken after a STI that changes nothing', () => {
-  const name = (flags: number) => {
+  const name = (flags: number, rip: bigint) => {
     const small = smallMachine();
     kernel('fbfb90', [], flags)(small); // sti; sti; nop
     const observed = new ObservedCpu(small.machine);
@@ -203,11 +208,14 @@ test('shadow-of-sti-with-if is an interrupt that is not taken after a STI that c
     if (flags === 2) observed.step();
     small.machine.raiseIrq(0, 0x20);
     observed.step();
-    const theirs: Difference = { kind: 'register', name: 'rip', ours: 0n, theirs: CODE + 2n };
+    const theirs: Difference = { kind: 'register', name: 'rip', ours: 0n, theirs: rip };
     return explainDivergence(observed, [theirs])?.name;
   };
-  expect(name(FLAG_IF | 2)).toBe('shadow-of-sti-with-if');
-  expect(name(2)).toBe('shadow-of-sti-with-if');
+  expect(name(FLAG_IF | 2, CODE + 2n)).toBe('shadow-of-sti-with-if');
+  expect(name(2, CODE + 2n)).toBe('shadow-of-sti-with-if');
+  // The instruction in the shadow may fault.
+  expect(name(2, handler(VEC_UD))).toBe('shadow-of-sti-with-if');
+  expect(name(2, handler(0x20))).toBeUndefined();
 });
 
 test('every row has a name of its own and says whose behaviour it is, where the manual stands, and why', () => {

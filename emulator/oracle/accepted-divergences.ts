@@ -28,6 +28,8 @@ import {
   VEC_NP,
   VEC_PF,
   VEC_SS,
+  VEC_TS,
+  VEC_UD,
 } from '../registers';
 import { toBigInt } from '../words';
 import type { Difference } from './accepted-differences';
@@ -68,6 +70,8 @@ function isNonCanonical(value: bigint): boolean {
 }
 
 const NEAR_BRANCHES: readonly Mnemonic[] = [Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret];
+/** What the delivery of an event may raise (SDM vol. 3, 6.15). */
+const DELIVERY_FAULTS: readonly number[] = [VEC_DF, VEC_TS, VEC_NP, VEC_SS, VEC_GP, VEC_PF];
 const FAR_RETURNS: readonly Mnemonic[] = [Mnemonic.Iretq, Mnemonic.Retf];
 
 export const ACCEPTED_DIVERGENCES: readonly AcceptedDivergence[] = [
@@ -107,6 +111,16 @@ export const ACCEPTED_DIVERGENCES: readonly AcceptedDivergence[] = [
       step.op !== undefined &&
       step.fault?.vector === VEC_AC &&
       (theirs.rip === before(step, RIP) + BigInt(step.op.length) || theirs.rip === step.gateOffset(VEC_PF)),
+  ),
+  row(
+    'undefined-opcode-reads-operand',
+    'SDM vol. 3, 6.15, #UD, and vol. 2, table A-6 (FF /7 and others are undefined)',
+    'an undefined encoding is #UD; QEMU reads the operand of some of them first, which faults',
+    'ff bb 00 00 00 00 (opcode FF /7), rbx in an absent page',
+    (step, theirs) =>
+      step.op?.icedCode === Code.INVALID &&
+      step.fault?.vector === VEC_UD &&
+      [VEC_PF, VEC_GP, VEC_SS].some((vector) => theirs.rip === step.gateOffset(vector)),
   ),
   row(
     'jump-to-non-canonical',
@@ -276,15 +290,17 @@ export const ACCEPTED_DIVERGENCES: readonly AcceptedDivergence[] = [
       step.delivered?.source === 'irq' &&
       step.previous.op?.mnemonic === Mnemonic.Sti &&
       (step.previous.before[EFLAGS] & FLAG_IF) !== 0 &&
-      !isAtGate(step, theirs),
+      theirs.rip !== step.gateOffset(step.delivered.vector),
   ),
   row(
     'nmi-in-shadow-of-mov-ss',
     'SDM vol. 3, 6.8.3 (MOV to SS inhibits NMIs, too, for one instruction)',
-    'QEMU delivers an NMI right after MOV SS',
+    'QEMU delivers an NMI right after MOV SS; that may fault, too',
     'mov %eax,%ss; an NMI; nop',
     (step, theirs) =>
-      step.before[SS_SHADOW] !== 0 && step.before[NMI_PENDING] !== 0 && theirs.rip === step.gateOffset(VEC_NMI),
+      step.before[SS_SHADOW] !== 0 &&
+      step.before[NMI_PENDING] !== 0 &&
+      (theirs.isReset || [VEC_NMI, ...DELIVERY_FAULTS].some((vector) => theirs.rip === step.gateOffset(vector))),
   ),
   row(
     'frame-on-user-page',

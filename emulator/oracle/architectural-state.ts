@@ -24,7 +24,7 @@ import {
   SS,
 } from '../registers';
 import { toBigInt } from '../words';
-import type { Difference } from './accepted-differences';
+import type { RegisterDifference } from './accepted-differences';
 
 /** Word of `cpu.r`, and whether it is the low word of a pair. */
 export type Source = readonly [name: string, word: number, pair: boolean];
@@ -85,7 +85,7 @@ export function sameState(a: State, b: State): boolean {
 }
 
 /** The registers in which two states differ. */
-export function registerDifferences(ours: State, theirs: State): Difference[] {
+export function registerDifferences(ours: State, theirs: State): RegisterDifference[] {
   if (sameState(ours, theirs)) return [];
   return STATE_NAMES.map((name, i) => ({
     kind: 'register' as const,

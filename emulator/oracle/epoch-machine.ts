@@ -1,5 +1,4 @@
 /** A second machine that runs the same guest without being looked at on the way: what epochs ask of it. */
-import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import type { State } from './architectural-state';
 import type { OracleMachine } from './oracle-machine';
@@ -21,7 +20,8 @@ export interface EpochMachine extends OracleMachine {
   passHalt(): Promise<void>;
   /** As it was before anything was loaded. */
   restart(): Promise<void>;
-  canLoad(cpu: Cpu): boolean;
-  /** Puts this machine into the state of another one, whose one CPU is in a state that can be loaded. */
+  /** Are all CPUs in a state that can be loaded? */
+  canLoad(machine: Machine): boolean;
+  /** Puts this machine into the state of another one that can be loaded. Selects CPU 0. */
   load(machine: Machine): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * Our machine in epochs: it runs to a place that another machine can be sent to afterwards. That is its next return to
+ * Our machine in epochs: one of its CPUs runs to a place that another machine can be sent to afterwards. That is its next return to
  * user mode, or a boundary before it; the instruction there has not been reached before in the epoch, so that one
  * breakpoint finds it. Choices have one answer throughout an epoch. Where the guest goes round until it gets another
  * one, the epoch ends before; so it does before a HLT that nothing would end.
@@ -8,6 +8,9 @@ import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import {
   CPL,
+  CR3,
+  CR4,
+  CR4_SMEP,
   DB_PENDING,
   EFLAGS,
   FLAG_IF,
@@ -26,11 +29,12 @@ import { QemuImitation } from './qemu-imitation';
 export interface EpochOptions {
   /** Instructions and deliveries. */
   readonly steps: number;
+  readonly cpus: number;
   readonly tasks: number;
   readonly mms: number;
   /** Uniform numbers in [0, 1); the only source of choices, events and lengths. */
   readonly random: () => number;
-  /** Mean number of steps between two NMIs, and between two interrupts, once the guest has reached user mode. */
+  /** Mean number of steps between two NMIs, and between two interrupts, once the CPU has reached user mode. */
   readonly nmiEvery: number;
   readonly irqEvery: number;
   readonly vectors: readonly number[];
@@ -40,6 +44,8 @@ export interface EpochOptions {
 
 /** What happened in one, so that it can be done again. */
 export interface Epoch {
+  /** The one that runs. */
+  readonly cpu: number;
   readonly choices: Choices;
   readonly events: readonly OracleEvent[];
   /** It begins with a HLT that has been executed when the events come. */
@@ -48,6 +54,7 @@ export interface Epoch {
   readonly steps: number;
 }
 
+const ROOT = 0xfffff000;
 /** No epoch is longer, in multiples of the mean. */
 const LONGEST = 20;
 const MAX_ALTERNATIVES = 256;
@@ -68,9 +75,12 @@ export class EpochRun {
   /** Epochs that ended at a return to user mode, and at a HLT. */
   returns = 0;
   halts = 0;
-  /** The next instruction is a HLT, and nothing would wake the CPU. */
-  private atHalt = false;
-  private inUserMode = false;
+  /** The CPU of the epoch under way. */
+  private cpu: Cpu;
+  /** By CPU: the next instruction is a HLT, and nothing has been there to wake it. */
+  private readonly atHalt: boolean[];
+  /** By CPU: it has been there. */
+  private readonly inUserMode: boolean[];
   private readonly options: EpochOptions;
   private readonly choices: Choices = { page: new Uint8Array(MAX_ALTERNATIVES), ports: new Uint8Array(16) };
   /** Linear addresses of the instructions that the epoch has reached. */
@@ -84,16 +94,22 @@ export class EpochRun {
     this.machine = machine;
     this.options = options;
     this.imitation = new QemuImitation(machine);
+    [this.cpu] = machine.cpus;
+    this.atHalt = machine.cpus.map(() => false);
+    this.inUserMode = machine.cpus.map(() => false);
     this.observe();
   }
 
   /** One epoch from the mark on, which is the newest one; undefined: the guest stops for good at once. */
   run(mark: number): Epoch | undefined {
-    const { machine, atHalt } = this;
+    const { machine } = this;
+    this.cpu = machine.cpus[this.drawCpu()];
+    const atHalt = this.atHalt[this.cpu.index];
     for (;;) {
       this.drawChoices();
-      const asleep = atHalt && machine.cpus[0].r[STI_SHADOW] === 0;
-      const epoch = { choices: copy(this.choices), events: this.drawEvents(atHalt), asleep };
+      // Another CPU may have sent an interrupt since.
+      const asleep = atHalt && !isHeld(this.cpu);
+      const epoch = { cpu: this.cpu.index, choices: copy(this.choices), events: this.drawEvents(atHalt), asleep };
       this.raise(epoch);
       const steps = this.runOurs(mark, epoch);
       if (steps > 0) return { ...epoch, steps };
@@ -116,6 +132,12 @@ export class EpochRun {
     return port ? this.choices.ports[alternatives] : this.choices.page[alternatives];
   }
 
+  /** Until CPU 0 has booted there is nothing for another one to run on. */
+  private drawCpu(): number {
+    const { length } = this.machine.cpus;
+    return length > 1 && this.inUserMode[0] ? Math.floor(this.options.random() * length) : 0;
+  }
+
   private drawChoices(): void {
     const { random } = this.options;
     for (let n = 2; n < MAX_ALTERNATIVES; n++) this.choices.page[n] = Math.floor(random() * n);
@@ -128,24 +150,36 @@ export class EpochRun {
   private drawEvents(atHalt: boolean): OracleEvent[] {
     const { random, nmiEvery, irqEvery, vectors, length } = this.options;
     const events: OracleEvent[] = [];
-    if (this.inUserMode) {
+    const { r, index } = this.cpu;
+    if (this.inUserMode[index] && this.canFetch()) {
       if (random() < length / nmiEvery) events.push('nmi');
       for (const vector of vectors) if (random() < length / irqEvery / vectors.length) events.push(vector);
     }
-    const { r } = this.machine.cpus[0];
     // Interrupts follow when the NMI has been delivered.
     if (r[NMI_BLOCKED] !== 0 && events[0] === 'nmi') events.length = 1;
-    if (atHalt && (r[EFLAGS] & FLAG_IF) !== 0 && !events.includes(vectors[0])) events.push(vectors[0]);
+    const wakes = events.includes(vectors[0]) || deliverableVector(r) >= 0;
+    if (atHalt && (r[EFLAGS] & FLAG_IF) !== 0 && !wakes) events.push(vectors[0]);
     return events;
   }
 
+  /** If not, QEMU would raise the page fault of the fetch before it takes an interrupt of a device. */
+  private canFetch(): boolean {
+    const { machine, cpu } = this;
+    const { r } = cpu;
+    const leaf = machine.translate((r[CR3] & ROOT) >>> 0, cpu.rip());
+    if (leaf === undefined || leaf.noExecute) return false;
+    return r[CPL] === 3 ? leaf.user : !(leaf.user && (r[CR4] & CR4_SMEP) !== 0);
+  }
+
   private raise({ events, asleep }: Omit<Epoch, 'steps'>): void {
-    if (asleep) this.machine.step(0);
+    const { machine } = this;
+    const { index } = this.cpu;
+    if (asleep) machine.step(index);
     for (const event of events) {
-      if (event !== 'nmi') this.machine.raiseIrq(0, event);
+      if (event !== 'nmi') machine.raiseIrq(index, event);
       else {
-        this.machine.raiseNmi(0);
-        if (events.length > 1) this.machine.step(0);
+        machine.raiseNmi(index);
+        if (events.length > 1) machine.step(index);
       }
     }
   }
@@ -155,9 +189,8 @@ export class EpochRun {
    * round or stops for good at once. Sets `atHalt`.
    */
   private runOurs(mark: number, epoch: Omit<Epoch, 'steps'>): number {
-    const { machine, reached, options } = this;
-    const [cpu] = machine.cpus;
-    const { r } = cpu;
+    const { machine, cpu, reached, options } = this;
+    const { r, index } = cpu;
     const length = 1 + Math.floor(options.random() * 2 * options.length);
     /** The last instruction that was reached for the first time. */
     let latest = 0;
@@ -165,7 +198,7 @@ export class EpochRun {
     reached.clear();
     this.askedAt.fill(-1);
     this.possible = 0;
-    this.atHalt = false;
+    this.atHalt[index] = false;
     this.goesRound = false;
     for (let n = 0; ; n++) {
       const va = cpu.rip();
@@ -181,16 +214,18 @@ export class EpochRun {
       // A return to user mode with an event due is over when the event has been handled.
       if (!held) cpl = r[CPL];
       reached.add(va);
-      const result = machine.step(0);
+      const result = machine.step(index);
       if (result < HALTED && !this.goesRound && n < LONGEST * options.length) continue;
       // The HLT was the step before: a place for a breakpoint even in the shadow of STI.
-      this.atHalt = result === HALTED && (r[EFLAGS] & FLAG_IF) !== 0 && latest === n - 1 && latest > 0;
-      return this.again(mark, epoch, this.atHalt ? latest : this.possible);
+      const atHalt = result === HALTED && (r[EFLAGS] & FLAG_IF) !== 0 && latest === n - 1 && latest > 0;
+      this.atHalt[index] = atHalt;
+      if (atHalt) this.halts++;
+      return this.again(mark, epoch, atHalt ? latest : this.possible);
     }
   }
 
   private returned(steps: number): number {
-    this.inUserMode = true;
+    this.inUserMode[this.cpu.index] = true;
     this.returns++;
     return steps;
   }
@@ -199,8 +234,7 @@ export class EpochRun {
   private again(mark: number, epoch: Omit<Epoch, 'steps'>, steps: number): number {
     this.machine.rollback(mark);
     this.raise(epoch);
-    for (let n = 0; n < steps; n++) this.machine.step(0);
-    if (this.atHalt) this.halts++;
+    for (let n = 0; n < steps; n++) this.machine.step(this.cpu.index);
     return steps;
   }
 }

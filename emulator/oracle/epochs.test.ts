@@ -34,7 +34,16 @@ function run(afterStep: (twin: Twin) => void, more: Partial<EpochOptions> = {}):
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
     return seed / 0x80000000;
   };
-  const options = { steps: 30_000, tasks: 3, mms: 2, random, nmiEvery: 1000, irqEvery: 500, vectors: [0x20, 0xfd] };
+  const options = {
+    steps: 30_000,
+    cpus: 1,
+    tasks: 3,
+    mms: 2,
+    random,
+    nmiEvery: 1000,
+    irqEvery: 500,
+    vectors: [0x20, 0xfd],
+  };
   return epochs(MAINLINE, twin, { ...options, length: 300, ...more });
 }
 

@@ -13,7 +13,7 @@ import type { Machine } from '../machine';
 import { RIP } from '../registers';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, STATE_WORDS, sameState } from './architectural-state';
-import { bootBoth, checkComparable, checkControls } from './both-machines';
+import { bootBoth, checkComparable, checkControls, differencesOf } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
 import { Lockstep } from './lockstep';
@@ -22,6 +22,8 @@ import type { LockstepEnd } from './lockstep-result';
 interface EpochCounts {
   steps: number;
   epochs: number;
+  /** Epochs in which another CPU ran than in the one before. */
+  switches: number;
   /** Epochs that ended at a return to user mode. */
   returns: number;
   /** Delivered ones. */
@@ -56,6 +58,7 @@ export async function epochs(image: LoadableImage, oracle: EpochMachine, options
   const counts: EpochCounts = {
     steps: 0,
     epochs: 0,
+    switches: 0,
     returns: 0,
     nmis: 0,
     irqs: 0,
@@ -81,6 +84,8 @@ class Epochs {
   private readonly oracle: EpochMachine;
   private readonly options: EpochOptions;
   private readonly counts: EpochCounts;
+  /** The CPU of the last epoch. */
+  private cpu = 0;
   private readonly ours = new Int32Array(STATE_WORDS);
   private readonly theirs = new Int32Array(STATE_WORDS);
   private readonly ram: Buffer;
@@ -109,6 +114,8 @@ class Epochs {
       const epoch = this.run.run(this.mark);
       if (epoch === undefined) return 'stopped';
       this.log.push(epoch);
+      if (epoch.cpu !== this.cpu) this.counts.switches++;
+      this.cpu = epoch.cpu;
       const end = await this.compare(epoch);
       if (end !== undefined) return end;
       this.machine.release(this.mark);
@@ -131,7 +138,7 @@ class Epochs {
 
   private setMarks(): void {
     const { machine, oracle } = this;
-    if (oracle.canLoad(machine.cpus[0])) {
+    if (oracle.canLoad(machine)) {
       if (this.base >= 0) machine.release(this.base);
       this.base = machine.mark();
       this.baseSteps = this.counts.steps;
@@ -141,21 +148,34 @@ class Epochs {
   }
 
   private async compare(epoch: Epoch): Promise<EpochEnd | undefined> {
-    const [cpu] = this.machine.cpus;
+    const cpu = this.machine.cpus[epoch.cpu];
     const { undo } = this.machine.memory;
     for (let i = 0; i < undo.top; i += 2) checkComparable(this.oracle, undo.entries[i] * 4);
     checkControls(cpu);
     readState(cpu, this.ours);
     await this.oracle.setChoices(epoch.choices);
+    await this.oracle.select(epoch.cpu);
     if (epoch.asleep) await this.oracle.passHalt();
     await this.oracle.runTo(cpu.get64(RIP), epoch.events, this.theirs);
     this.oracle.readMemory(0, this.oracleRam);
-    if (sameState(this.ours, this.theirs) && this.ram.equals(this.oracleRam)) return undefined;
-    return this.localise(this.differences());
+    const others = await this.otherDifferences(epoch.cpu);
+    const same = sameState(this.ours, this.theirs) && this.ram.equals(this.oracleRam) && others.length === 0;
+    return same ? undefined : this.localise([...this.differences(), ...others]);
+  }
+
+  /** In the registers of the CPUs that did not run. */
+  private async otherDifferences(ran: number): Promise<Difference[]> {
+    const found: Difference[] = [];
+    for (const cpu of this.machine.cpus) {
+      if (cpu.index === ran) continue;
+      await this.oracle.select(cpu.index);
+      found.push(...(await differencesOf(cpu, this.oracle)));
+    }
+    return found;
   }
 
   private differences(): Difference[] {
-    const found = registerDifferences(this.ours, this.theirs);
+    const found: Difference[] = registerDifferences(this.ours, this.theirs);
     for (let pa = 0; pa < this.ram.length; pa += 4) {
       const ours = this.ram.readInt32LE(pa);
       const theirs = this.oracleRam.readInt32LE(pa);
@@ -173,7 +193,7 @@ class Epochs {
     for (const [name, count] of imitation.accepted()) add(imitated, name, -count);
     counts.localised++;
     await oracle.load(machine);
-    const stepping = { ...options, steps: 0, nmiRate: 0, irqRate: 0, interval: 1 };
+    const stepping = { ...options, steps: 0, nmiRate: 0, irqRate: 0, switchRate: 0, interval: 1 };
     let steps = 0;
     let choices = log[0].choices;
     const run = new Lockstep(machine, oracle, stepping, (n, port) => (port ? choices.ports[n] : choices.page[n]));
@@ -182,6 +202,7 @@ class Epochs {
       if (found !== undefined) break;
       ({ choices } = epoch);
       await oracle.setChoices(choices);
+      await run.select(epoch.cpu);
       const from = steps;
       if (epoch.asleep) await run.passHalt();
       for (const event of epoch.events) {

@@ -4,6 +4,7 @@ import type { Difference } from './accepted-differences';
 
 export interface LockstepOptions {
   readonly steps: number;
+  readonly cpus: number;
   readonly tasks: number;
   readonly mms: number;
   /** Uniform numbers in [0, 1); the only source of choices and events. */
@@ -11,6 +12,8 @@ export interface LockstepOptions {
   /** Probability of an NMI, and of an interrupt, before a step once the guest has reached user mode. */
   readonly nmiRate: number;
   readonly irqRate: number;
+  /** Probability that a CPU is chosen anew before a step; until CPU 0 has reached user mode no other one runs. */
+  readonly switchRate: number;
   /** One of these at random. */
   readonly vectors: readonly number[];
   /** Steps between two comparisons of all of RAM and of the descriptor-table registers. */
@@ -19,13 +22,15 @@ export interface LockstepOptions {
 
 export interface LockstepCounts {
   steps: number;
-  /** Steps until user mode was first reached. */
+  /** Steps until CPU 0 first reached user mode. */
   boot: number;
   /** Delivered ones; raised ones may be masked or lost. */
   nmis: number;
   irqs: number;
   faults: number;
   halts: number;
+  /** How often another CPU came to run. */
+  switches: number;
   /** Comparisons of all RAM. */
   wholeComparisons: number;
   /** Repaired differences by name. */
@@ -54,5 +59,15 @@ export interface LockstepResult {
 }
 
 export function newCounts(): LockstepCounts {
-  return { steps: 0, boot: 0, nmis: 0, irqs: 0, faults: 0, halts: 0, wholeComparisons: 0, accepted: new Map() };
+  return {
+    steps: 0,
+    boot: 0,
+    nmis: 0,
+    irqs: 0,
+    faults: 0,
+    halts: 0,
+    switches: 0,
+    wholeComparisons: 0,
+    accepted: new Map(),
+  };
 }

@@ -29,7 +29,8 @@ function run(
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
     return seed / 0x80000000;
   };
-  const options = { steps: 15_000, tasks: 3, mms: 2, random, nmiRate: 1 / 300, irqRate: 1 / 60, vectors: [0x20] };
+  const guest = { cpus: 1, tasks: 3, mms: 2, random, vectors: [0x20] };
+  const options = { ...guest, steps: 15_000, nmiRate: 1 / 300, irqRate: 1 / 60, switchRate: 0.05 };
   return lockstep(image, twin, { ...options, interval: 500, ...more });
 }
 

@@ -9,6 +9,8 @@
  * that sleeps; and PAUSE counts as one step with what follows, because QEMU does not stop after it. The same holds of
  * the #DB trap that ends an instruction.
  *
+ * Of several CPUs one runs at a time, the same on both sides.
+ *
  * A guest that uses a translation which is no longer in its page tables, but may still be in a TLB, cannot be followed:
  * QEMU forgets all translations at every MOV CR3, global ones, too.
  */
@@ -39,10 +41,11 @@ import {
   registerDifferences,
   registerValue,
   STATE_WORDS,
+  type State,
   sameState,
   stateIndex,
 } from './architectural-state';
-import { bootBoth, checkComparable, checkControls, LockstepError } from './both-machines';
+import { bootBoth, checkComparable, checkControls, differencesOf, LockstepError } from './both-machines';
 import {
   type LockstepCounts,
   type LockstepEnd,
@@ -50,7 +53,7 @@ import {
   type LockstepResult,
   newCounts,
 } from './lockstep-result';
-import { ObservedCpu, type Step } from './observed-cpu';
+import { type ObservedCpu, observeCpus, type Step } from './observed-cpu';
 import type { OracleMachine } from './oracle-machine';
 import { tableRegisters } from './table-registers';
 
@@ -67,19 +70,26 @@ export async function lockstep(
   return { counts: run.counts, end: await run.go(), machine };
 }
 
-/** Two machines that are in the same state, before the first step. */
+/** What is kept of each CPU. */
+interface Side {
+  readonly observed: ObservedCpu;
+  readonly theirs: State;
+  inUserMode: boolean;
+}
+
+/** Two machines that are in the same state, before the first step, with CPU 0 selected. */
 export class Lockstep {
   readonly machine: Machine;
   readonly counts: LockstepCounts = newCounts();
   private readonly oracle: OracleMachine;
   private readonly options: LockstepOptions;
-  private readonly observed: ObservedCpu;
+  private readonly sides: readonly Side[];
+  /** Of the CPU that runs. */
+  private side: Side;
   private readonly ours = new Int32Array(STATE_WORDS);
-  private readonly theirs = new Int32Array(STATE_WORDS);
   private readonly previous = new Int32Array(STATE_WORDS);
   private readonly wholeRam: Buffer;
   private readonly page = Buffer.alloc(4096);
-  private inUserMode = false;
   private readonly loaded: boolean;
   /** The step after which all RAM was equal last. */
   private wholeEqual = 0;
@@ -101,13 +111,25 @@ export class Lockstep {
     this.oracle = oracle;
     this.options = options;
     this.machine = machine;
-    this.observed = new ObservedCpu(machine);
+    this.sides = observeCpus(machine).map((observed) => {
+      const theirs = new Int32Array(STATE_WORDS);
+      readState(observed.cpu, theirs);
+      return { observed, theirs, inUserMode: false };
+    });
+    [this.side] = this.sides;
     this.wholeRam = Buffer.alloc(Math.min(oracle.comparableBytes, machine.memory.size));
     machine.choose = (_cpu, alternatives) => {
       this.chose = true;
       return choose(alternatives, this.observed.op?.mnemonic === Mnemonic.In);
     };
-    readState(this.observed.cpu, this.theirs);
+  }
+
+  private get observed(): ObservedCpu {
+    return this.side.observed;
+  }
+
+  private get theirs(): State {
+    return this.side.theirs;
   }
 
   /** The step that was done last. */
@@ -119,12 +141,20 @@ export class Lockstep {
   async go(steps = this.options.steps): Promise<LockstepEnd | undefined> {
     this.until = steps;
     while (this.counts.steps < steps) {
-      if (this.inUserMode && !this.loaded) await this.raiseEvents();
+      if (!this.loaded) await this.drawNext();
       this.observed.written.clear();
       const end = (await this.both()) ?? (await this.compare());
       if (end !== undefined) return end;
     }
     return undefined;
+  }
+
+  /** From now on this CPU runs. */
+  async select(cpu: number): Promise<void> {
+    if (this.side === this.sides[cpu]) return;
+    this.side = this.sides[cpu];
+    this.counts.switches++;
+    await this.oracle.select(cpu);
   }
 
   /** Ends it: the machine gets another observer. */
@@ -141,8 +171,17 @@ export class Lockstep {
   /** On both sides. */
   async raise(event: 'nmi' | number): Promise<void> {
     if (event !== 'nmi') return this.raiseIrq(event);
-    this.machine.raiseNmi(0);
+    this.machine.raiseNmi(this.observed.cpu.index);
     await this.oracle.raiseNmi();
+  }
+
+  /** At random: which CPU runs, and what is raised on it. */
+  private async drawNext(): Promise<void> {
+    const { sides } = this;
+    const { random, switchRate } = this.options;
+    if (sides.length > 1 && sides[0].inUserMode && random() < switchRate)
+      await this.select(Math.floor(random() * sides.length));
+    if (this.side.inUserMode) await this.raiseEvents();
   }
 
   private async raiseEvents(): Promise<void> {
@@ -153,7 +192,7 @@ export class Lockstep {
   }
 
   private async raiseIrq(vector: number): Promise<void> {
-    this.machine.raiseIrq(0, vector);
+    this.machine.raiseIrq(this.observed.cpu.index, vector);
     await this.oracle.raiseIrq(vector);
   }
 
@@ -173,9 +212,9 @@ export class Lockstep {
     readState(observed.cpu, this.ours);
     await this.stepOracle();
     if (this.chose) await this.copyChoice();
-    if (!this.inUserMode && observed.cpu.r[CPL] === 3) {
-      this.inUserMode = true;
-      this.counts.boot = this.counts.steps;
+    if (!this.side.inUserMode && observed.cpu.r[CPL] === 3) {
+      this.side.inUserMode = true;
+      if (observed.cpu.index === 0) this.counts.boot = this.counts.steps;
     }
     return undefined;
   }
@@ -282,13 +321,24 @@ export class Lockstep {
     if (!mine.equals(this.wholeRam))
       for (let pa = 0; pa < this.wholeRam.length; pa += 4)
         this.compareWord(differences, pa, this.wholeRam.readInt32LE(pa));
+    for (const side of this.sides) {
+      await this.oracle.select(side.observed.cpu.index);
+      differences.push(...(await this.idleDifferences(side)));
+    }
+    await this.oracle.select(this.observed.cpu.index);
+    return differences;
+  }
+
+  /** Registers that no step compares. */
+  private async idleDifferences(side: Side): Promise<Difference[]> {
+    const { cpu } = side.observed;
+    const differences = side === this.side ? [] : await differencesOf(cpu, this.oracle);
     // What a CPU has in them before the guest loads them is not part of the boot protocol.
-    if (this.inUserMode || this.loaded) {
-      const theirs = await this.oracle.readTables();
-      for (const [name, ours] of tableRegisters(this.observed.cpu)) {
-        const other = theirs.get(name) ?? -1n;
-        if (other !== ours) differences.push({ kind: 'register', name, ours, theirs: other });
-      }
+    if (!side.inUserMode && !this.loaded) return differences;
+    const theirs = await this.oracle.readTables();
+    for (const [name, ours] of tableRegisters(cpu)) {
+      const other = theirs.get(name) ?? -1n;
+      if (other !== ours) differences.push({ kind: 'register', name, ours, theirs: other });
     }
     return differences;
   }

@@ -48,7 +48,13 @@ export interface RaisedFault {
 
 const ROOT = 0xfffff000;
 
-/** Steps CPU 0 of a machine, whose observer it is. One object for all steps. */
+/** One for each CPU of a machine, which share its observer. */
+export function observeCpus(machine: Machine): ObservedCpu[] {
+  const recorder = new Recorder();
+  return machine.cpus.map(({ index }) => new ObservedCpu(machine, index, recorder));
+}
+
+/** Steps one CPU of a machine. One object for all steps. */
 export class ObservedCpu implements Step {
   readonly cpu: Cpu;
   readonly before = new Int32Array(REGISTER_WORDS);
@@ -60,14 +66,18 @@ export class ObservedCpu implements Step {
   unblockedByFault = false;
   private iretHasFaulted = false;
   private readonly machine: Machine;
-  private readonly recorder = new Recorder();
+  private readonly recorder: Recorder;
+  /** The instruction of the last step. */
+  private latest: MicroOp | undefined;
   /** Word indices of all RAM that was written in the steps since this was cleared, also with what was there before. */
-  readonly written: Set<number> = this.recorder.written;
+  readonly written: Set<number>;
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, index = 0, recorder = new Recorder()) {
     this.machine = machine;
-    this.cpu = machine.cpus[0];
-    machine.observer = this.recorder;
+    this.cpu = machine.cpus[index];
+    this.recorder = recorder;
+    this.written = recorder.written;
+    machine.observer = recorder;
     for (let page = 0; page < machine.memory.size >>> 12; page++) machine.memory.watch(page, true);
   }
 
@@ -130,13 +140,14 @@ export class ObservedCpu implements Step {
 
   step(): StepResult {
     this.unblockedByFault = this.iretHasFaulted;
-    this.previous.op = this.recorder.op;
+    this.previous.op = this.latest;
     this.previous.before.set(this.before);
     this.before.set(this.cpu.r);
     this.recorder.op = undefined;
     this.recorder.event = undefined;
     this.recorder.fault = undefined;
     this.result = this.advance();
+    this.latest = this.op;
     if (this.op?.mnemonic === Mnemonic.Iretq)
       this.iretHasFaulted = this.result === FAULTED && (this.before[NMI_BLOCKED] !== 0 || this.iretHasFaulted);
     if (this.delivered?.source === 'nmi') this.iretHasFaulted = false;

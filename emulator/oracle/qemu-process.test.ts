@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { QemuError, qemuVersion, startQemu } from './qemu-process';
 
-const RAM = 1 << 20;
+const SIZE = { ramBytes: 1 << 20, cpus: 1 };
 
 function leftOver(): string[] {
   return ['/dev/shm', tmpdir()]
@@ -12,10 +12,10 @@ function leftOver(): string[] {
 }
 
 test('a program that is missing, or that ends at once, is a sentence and leaves no files', async () => {
-  await expect(startQemu('/nonexistent/qemu', RAM)).rejects.toThrow('/nonexistent/qemu could not be started: ');
+  await expect(startQemu('/nonexistent/qemu', SIZE)).rejects.toThrow('/nonexistent/qemu could not be started: ');
   // Node does not know -accel either, and says so.
-  await expect(startQemu(process.execPath, RAM)).rejects.toThrow(/ended with status 9: .*bad option/);
-  await expect(startQemu(process.execPath, RAM)).rejects.toThrow(QemuError);
+  await expect(startQemu(process.execPath, SIZE)).rejects.toThrow(/ended with status 9: .*bad option/);
+  await expect(startQemu(process.execPath, SIZE)).rejects.toThrow(QemuError);
   expect(leftOver()).toEqual([]);
 });
 

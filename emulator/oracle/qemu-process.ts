@@ -28,6 +28,12 @@ const CARD_BYTES = 4096;
 const START_TIMEOUT = 10_000;
 const POLL = 20;
 
+export interface Size {
+  /** A multiple of 1 MiB. */
+  readonly ramBytes: number;
+  readonly cpus: number;
+}
+
 export interface QemuProcess {
   /** Unix socket of the gdbstub. */
   readonly gdbSocket: string;
@@ -53,15 +59,15 @@ export function qemuVersion(program: string): string | undefined {
 }
 
 /**
- * Starts QEMU with one CPU that has not executed anything. Without timers (`pit=off`, `hpet=off`) no interrupt comes
+ * Starts QEMU with CPUs that have not executed anything. Without timers (`pit=off`, `hpet=off`) no interrupt comes
  * but those that the debugger raises. Throws a QemuError with QEMU's own message if it does not start.
  */
-export async function startQemu(program: string, ramBytes: number): Promise<QemuProcess> {
+export async function startQemu(program: string, size: Size): Promise<QemuProcess> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `pti-check-qemu-${process.pid}-`));
   const gdbSocket = join(folder, 'gdb');
-  const ram = fileOf(join(folder, 'ram'), ramBytes);
+  const ram = fileOf(join(folder, 'ram'), size.ramBytes);
   const card = fileOf(join(folder, 'card'), CARD_BYTES);
-  const child = spawn(program, qemuArguments(folder, ramBytes), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, qemuArguments(folder, size), { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr?.on('data', (bytes: Buffer) => {
     said += bytes.toString();
@@ -101,9 +107,10 @@ function fileOf(path: string, bytes: number): number {
   return file;
 }
 
-function qemuArguments(folder: string, ramBytes: number): string[] {
+function qemuArguments(folder: string, { ramBytes, cpus }: Size): string[] {
   return [
     ['-accel', 'tcg,thread=single'],
+    ['-smp', `${cpus}`],
     ['-cpu', 'max,vendor=GenuineIntel,phys-bits=32'],
     ['-machine', 'pc,hpet=off,smm=off,pit=off,memory-backend=ram'],
     ['-object', `memory-backend-file,id=ram,size=${ramBytes},mem-path=${folder}/ram,share=on`],

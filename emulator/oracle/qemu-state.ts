@@ -62,9 +62,13 @@ const GDT_OPERAND = 0x1000,
   IDT_OPERAND = 0x1010,
   CODE = 0x2000,
   FRAME = 0x3000;
-/** Linear address that the local APIC is mapped to, and its spurious-vector register. */
+/** Linear address that the local APIC is mapped to, its spurious-vector and its interrupt command register. */
 const APIC_LINEAR = 2 << 20,
-  REG_SVR = 0xf0;
+  REG_SVR = 0xf0,
+  REG_ICR = 0x300;
+/** To all but self: INIT, then a start-up IPI to physical 0x8000, where nothing is executed. */
+const INIT = 0xc4500,
+  START_UP = 0xc4608;
 const APIC_PHYSICAL = 0xfee00000n;
 /** Present, writable; the same and a 2 MiB page, and one that is not cached. */
 const TABLE = 0x3n,
@@ -123,6 +127,13 @@ export async function enterLongMode(qemu: BareMachine, { r }: Cpu): Promise<void
   await qemu.writeRegister('cs', BigInt(r[CS] & ~7));
 }
 
+/** Wakes all other CPUs, which have been waiting since reset, from a first CPU in `enterLongMode`'s state. */
+export async function startOthers(qemu: BareMachine): Promise<void> {
+  const code = [...writeApic(REG_ICR, INIT), ...writeApic(REG_ICR, START_UP)];
+  await start(qemu, code);
+  await qemu.continueTo(CODE + code.length);
+}
+
 /** After reset, LDTR and IDTR have base 0 and limit 0xffff (SDM vol. 3, table 9-1); the boot protocol has no tables. */
 export async function dropTables(qemu: BareMachine): Promise<void> {
   const code = [
@@ -156,7 +167,7 @@ export async function enterState(qemu: BareMachine, cpu: Cpu): Promise<void> {
     ...MSRS.flatMap(([msr, register, pair]) => wrmsr(msr, r[register], pair ? r[register + 1] : 0)),
     ...[...setEax(0), 0x0f, 0x00, 0xd0], // lldt %ax
     ...((r[TR] & ~3) === 0 ? [] : [...setEax(r[TR]), 0x0f, 0x00, 0xd8]), // ltr %ax
-    ...[...setEax(r[APIC_SVR]), 0x89, 0x04, 0x25, ...le32(APIC_LINEAR + REG_SVR)], // mov %eax,spurious
+    ...writeApic(REG_SVR, r[APIC_SVR]),
     ...[...setEax(IDT_OPERAND), 0x0f, 0x01, 0x18], // lidt (%rax)
     ...[...setEax(GDT_OPERAND), 0x0f, 0x01, 0x10], // lgdt (%rax)
     ...[0xbc, ...le32(FRAME)], // mov $frame,%esp
@@ -218,6 +229,11 @@ function writeOperand(qemu: BareMachine, linear: number, limit: number, base: bi
 
 function wrmsr(msr: number, lo: number, hi: number): number[] {
   return [0xb9, ...le32(msr), ...setEax(lo), 0xba, ...le32(hi), 0x0f, 0x30];
+}
+
+/** `mov $value,%eax; mov %eax,register`. */
+function writeApic(register: number, value: number): number[] {
+  return [...setEax(value), 0x89, 0x04, 0x25, ...le32(APIC_LINEAR + register)];
 }
 
 function setEax(value: number): number[] {

@@ -4,24 +4,26 @@
  * - `Qqemu.sstep=1`: the default mask, 7, holds interrupts and NMIs back while stepping.
  * - An interrupt is raised by the write that a device would make to the local APIC (an MSI), from outside the CPU's
  *   thread; QEMU then polls the APIC at the next boundary, and that poll counts as a step in which nothing executes.
- *   An NMI that is raised with it waits for the end of the translated block that follows the poll.
+ *   An NMI that is raised with it waits for the end of the translated block that follows the poll; where nothing can be
+ *   fetched, the page fault comes before either. An interrupt of another CPU needs no poll.
+ * - Of several CPUs only the one that is named in `vCont` runs; a stop selects it, whatever `Hg` said before.
  * - A breakpoint at which the CPU already is stops it again at once, even if an event is due.
  * - Data are changed through the file that is the RAM; code that has been translated must not be changed that way.
  */
 import { readSync, writeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import { APIC_IRR, NMI_PENDING } from '../registers';
 import { readState, registerValue, STATE_NAMES, STATE_WORDS, type State, stateIndex } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
-import { GdbError, GdbRemote } from './gdb-remote';
+import { GdbError, type GdbRemote } from './gdb-remote';
 import { answer, type Choices, mapChoicePage } from './qemu-choices';
-import { QemuError, type QemuProcess, startQemu } from './qemu-process';
-import { type BareMachine, dropTables, enterLongMode, enterState, unloadable } from './qemu-state';
+import { type Connection, connect, MSI_NMI, msi } from './qemu-connection';
+import { QemuError, type QemuProcess, type Size } from './qemu-process';
+import { type BareMachine, dropTables, enterLongMode, enterState, startOthers, unloadable } from './qemu-state';
 import { parseInfoRegisters, type TableRegisters } from './table-registers';
-import { type RegisterLayout, readRegisterLayout, type TargetRegister } from './target-description';
+import type { RegisterLayout, TargetRegister } from './target-description';
 
 const RAM = 16 << 20;
 /** Of RAM, at its end. */
@@ -29,12 +31,6 @@ const SCRATCH = 8 << 20;
 /** A PC has video memory and ROM from here to 1 MiB. */
 const COMPARABLE = 0xa0000,
   HIGH = 0x100000;
-/** MSI address of the CPU with APIC id 0; the data word is the vector, with bits 10:8 the delivery mode (4: NMI). */
-const MSI = 0xfee00000n;
-const MSI_NMI = 0x400;
-/** Attempts to connect, and milliseconds between two. */
-const CONNECTIONS = 100,
-  CONNECTION_PAUSE = 20;
 /** Milliseconds after which a guest that reaches no breakpoint is stopped. */
 const PATIENCE = 2000;
 const HLT_LENGTH = 1n;
@@ -47,7 +43,7 @@ const RIP_INDEX = stateIndex('rip');
 export class Qemu implements EpochMachine, BareMachine {
   readonly comparableBytes = COMPARABLE;
   readonly scratch: number;
-  private readonly ramBytes: number;
+  private readonly size: Size;
   private readonly program: string;
   private process: QemuProcess;
   private gdb: GdbRemote;
@@ -56,6 +52,7 @@ export class Qemu implements EpochMachine, BareMachine {
   private readonly places: readonly (TargetRegister | undefined)[];
   private readonly csOffset: number;
   private readonly state = new Int32Array(STATE_WORDS);
+  private selected = 0;
 
   private choices: Choices | undefined;
   /** Something has been executed, so something may have been translated. */
@@ -63,9 +60,9 @@ export class Qemu implements EpochMachine, BareMachine {
   /** A breakpoint that is still set. */
   private breakpoint: string | undefined;
 
-  private constructor(program: string, ramBytes: number, { process, gdb, layout }: Connection) {
-    this.ramBytes = ramBytes;
-    this.scratch = ramBytes - SCRATCH;
+  private constructor(program: string, size: Size, { process, gdb, layout }: Connection) {
+    this.size = size;
+    this.scratch = size.ramBytes - SCRATCH;
     this.program = program;
     this.process = process;
     this.gdb = gdb;
@@ -75,8 +72,9 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   /** Starts QEMU and connects to it; the guest may use all RAM but 8 MiB. Throws a QemuError or a GdbError. */
-  static async start(program: string, ramBytes = RAM): Promise<Qemu> {
-    return new Qemu(program, ramBytes, await connect(program, ramBytes));
+  static async start(program: string, { ramBytes = RAM, cpus = 1 }: Partial<Size> = {}): Promise<Qemu> {
+    const size = { ramBytes, cpus };
+    return new Qemu(program, size, await connect(program, size));
   }
 
   stop(): void {
@@ -84,11 +82,40 @@ export class Qemu implements EpochMachine, BareMachine {
     this.process.stop();
   }
 
-  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
+  async boot(image: LoadableImage, cpus: readonly Cpu[]): Promise<void> {
     for (const { paddr, data } of image.segments) this.writeBytes(paddr, data);
-    await enterLongMode(this, cpu);
-    await dropTables(this);
-    await this.setRegisters(cpu, ['cr0', 'cr4', 'efer', 'cpl', 'cs']);
+    await this.enter(cpus, async (cpu) => {
+      await dropTables(this);
+      await this.setRegisters(cpu, ['cr0', 'cr4', 'efer', 'cpl', 'cs']);
+    });
+  }
+
+  /** Makes 64-bit mode of all CPUs and does the rest with one after the other. */
+  private async enter(cpus: readonly Cpu[], finish: (cpu: Cpu) => Promise<void>): Promise<void> {
+    const [first, ...others] = cpus;
+    await this.select(0);
+    await enterLongMode(this, first);
+    if (others.length > 0) await startOthers(this);
+    for (const cpu of others) {
+      await this.select(cpu.index);
+      // Takes the start-up IPI, and executes nothing.
+      await this.stepOnce();
+      await enterLongMode(this, cpu);
+      await finish(cpu);
+    }
+    await this.select(0);
+    await finish(first);
+  }
+
+  async select(cpu: number): Promise<void> {
+    if (cpu === this.selected) return;
+    this.selected = cpu;
+    await this.gdb.order(`Hg${this.thread}`);
+  }
+
+  /** As the gdbstub numbers the selected CPU. */
+  private get thread(): number {
+    return this.selected + 1;
   }
 
   async restart(): Promise<void> {
@@ -96,31 +123,34 @@ export class Qemu implements EpochMachine, BareMachine {
     this.choices = undefined;
     this.breakpoint = undefined;
     this.hasRun = false;
-    const { process, gdb } = await connect(this.program, this.ramBytes);
+    this.selected = 0;
+    const { process, gdb } = await connect(this.program, this.size);
     this.process = process;
     this.gdb = gdb;
   }
 
-  canLoad(cpu: Cpu): boolean {
-    return unloadable(cpu) === undefined;
+  canLoad({ cpus }: Machine): boolean {
+    return cpus.every((cpu) => unloadable(cpu) === undefined);
   }
 
   /** After a reset, so that nothing of what was done before is left in places that cannot be read. */
   async load(machine: Machine): Promise<void> {
     const { choices } = this;
     await this.reset();
-    const [cpu] = machine.cpus;
     const { words } = machine.memory;
     const ram = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
     await this.writeCode(0, ram.subarray(0, COMPARABLE));
     if (ram.length > HIGH) await this.writeCode(HIGH, ram.subarray(HIGH));
-    await enterLongMode(this, cpu);
-    await enterState(this, cpu);
-    await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
+    await this.enter(machine.cpus, async (cpu) => {
+      await enterState(this, cpu);
+      await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
+    });
     if (choices !== undefined) await this.setChoices(choices);
-    for (let vector = 0; vector < 256; vector++)
-      if ((cpu.r[APIC_IRR + (vector >>> 5)] & (1 << (vector & 31))) !== 0) await this.raiseIrq(vector);
-    if (cpu.r[NMI_PENDING] !== 0) await this.raiseNmi();
+    for (const { index, r } of machine.cpus) {
+      for (let vector = 0; vector < 256; vector++)
+        if ((r[APIC_IRR + (vector >>> 5)] & (1 << (vector & 31))) !== 0) await this.gdb.order(msi(index, vector));
+      if (r[NMI_PENDING] !== 0) await this.gdb.order(msi(index, MSI_NMI));
+    }
   }
 
   /** The whole PC as after power-on, but for its RAM. */
@@ -152,15 +182,15 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   async runTo(va: bigint, events: readonly OracleEvent[], state: State): Promise<void> {
-    const irqs = events.filter((event) => event !== 'nmi').map(msi);
-    const nmis = events.filter((event) => event === 'nmi').map(() => msi(MSI_NMI));
+    const irqs = events.filter((event) => event !== 'nmi').map((vector) => msi(this.selected, vector));
+    const nmis = events.filter((event) => event === 'nmi').map(() => msi(this.selected, MSI_NMI));
     const old = this.breakpoint === undefined ? [] : [`z${this.breakpoint}`];
     this.breakpoint = `0,${va.toString(16)},1`;
     const both = irqs.length > 0 && nmis.length > 0;
-    if (both) await this.orderAll([...nmis, ...old], 'vCont;s');
+    if (both) await this.orderAll([...nmis, ...old], `vCont;s:${this.thread}`);
     const before = both ? irqs : [...irqs, ...nmis, ...old];
     this.hasRun = true;
-    await this.orderAll([...before, `Z${this.breakpoint}`], 'vCont;c', PATIENCE);
+    await this.orderAll([...before, `Z${this.breakpoint}`], `vCont;c:${this.thread}`, PATIENCE);
     await this.readState(state);
   }
 
@@ -183,7 +213,7 @@ export class Qemu implements EpochMachine, BareMachine {
   async step(state: State): Promise<void> {
     this.hasRun = true;
     await this.clearBreakpoint();
-    await this.gdb.step();
+    await this.gdb.step(this.thread);
     await this.readState(state);
   }
 
@@ -215,18 +245,19 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   raiseNmi(): Promise<void> {
-    return this.sendMsi(MSI_NMI);
+    return this.gdb.order(msi(this.selected, MSI_NMI));
   }
 
   raiseIrq(vector: number): Promise<void> {
-    return this.sendMsi(vector);
+    return this.gdb.order(msi(this.selected, vector));
   }
 
   async readTables(): Promise<TableRegisters> {
+    if (this.size.cpus > 1) await this.gdb.monitor(`cpu ${this.selected}`);
     return parseInfoRegisters(await this.gdb.monitor('info registers'));
   }
 
-  private async readState(state: State): Promise<void> {
+  async readState(state: State): Promise<void> {
     const all = await this.gdb.readRegisters();
     for (let i = 0; i < this.places.length; i++) {
       const place = this.places[i];
@@ -247,10 +278,6 @@ export class Qemu implements EpochMachine, BareMachine {
 
   writeBytes(pa: number, bytes: Uint8Array): void {
     writeSync(this.process.ram, bytes, 0, bytes.length, pa);
-  }
-
-  private sendMsi(data: number): Promise<void> {
-    return this.gdb.order(msi(data));
   }
 
   private async clearBreakpoint(): Promise<void> {
@@ -285,43 +312,4 @@ export class Qemu implements EpochMachine, BareMachine {
     buffer.writeBigUInt64LE(value);
     return `P${index.toString(16)}=${buffer.toString('hex', 0, bytes)}`;
   }
-}
-
-interface Connection {
-  readonly process: QemuProcess;
-  readonly gdb: GdbRemote;
-  readonly layout: RegisterLayout;
-}
-
-async function connect(program: string, ramBytes: number): Promise<Connection> {
-  const process = await startQemu(program, ramBytes);
-  try {
-    const gdb = await connectTo(process.gdbSocket);
-    // Also because the gdbstub sets no register before its description has been read.
-    const layout = await readRegisterLayout(gdb);
-    await gdb.order('Qqemu.PhyMemMode:1');
-    await gdb.order('Qqemu.sstep=1');
-    return { process, gdb, layout };
-  } catch (error) {
-    process.stop();
-    throw error;
-  }
-}
-
-/** The socket is there a moment before QEMU listens. */
-async function connectTo(path: string): Promise<GdbRemote> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await GdbRemote.connect(path);
-    } catch (error) {
-      if (tries === CONNECTIONS) throw error;
-      await sleep(CONNECTION_PAUSE);
-    }
-  }
-}
-
-function msi(data: number): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(data);
-  return `M${MSI.toString(16)},4:${bytes.toString('hex')}`;
 }

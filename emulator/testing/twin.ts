@@ -7,7 +7,7 @@ import { Machine } from '../machine';
 import { readState, type State } from '../oracle/architectural-state';
 import type { EpochMachine, OracleEvent } from '../oracle/epoch-machine';
 import { isHeld } from '../oracle/epoch-run';
-import { ObservedCpu } from '../oracle/observed-cpu';
+import { type ObservedCpu, observeCpus } from '../oracle/observed-cpu';
 import type { Choices } from '../oracle/qemu-choices';
 import { unloadable } from '../oracle/qemu-state';
 import { type TableRegisters, tableRegisters } from '../oracle/table-registers';
@@ -24,23 +24,36 @@ export class Twin implements EpochMachine {
   afterStep: (twin: Twin) => void = () => {};
   tables: (tables: TableRegisters) => TableRegisters = (tables) => tables;
   machine!: Machine;
+  /** The selected CPU. */
   observed!: ObservedCpu;
   /** How often another machine's state was loaded. */
   loads = 0;
+  private all!: readonly ObservedCpu[];
   private polls = 1;
   private image!: LoadableImage;
   private choices: Choices | undefined;
 
-  async boot(image: LoadableImage, cpu: Cpu): Promise<void> {
+  async boot(image: LoadableImage, cpus: readonly Cpu[]): Promise<void> {
     this.image = image;
-    this.machine = new Machine(image, { cpus: 1 });
-    this.observed = new ObservedCpu(this.machine);
+    this.machine = new Machine(image, { cpus: cpus.length });
+    this.all = observeCpus(this.machine);
+    [this.observed] = this.all;
     this.machine.choose = (_cpu, n) => {
       if (this.choices === undefined) return 0xff;
       return this.observed.op?.mnemonic === Mnemonic.In ? this.choices.ports[n] : this.choices.page[n];
     };
-    this.machine.cpus[0].r.set(cpu.r);
-    this.machine.cpus[0].refresh();
+    for (const cpu of cpus) {
+      this.machine.cpus[cpu.index].r.set(cpu.r);
+      this.machine.cpus[cpu.index].refresh();
+    }
+  }
+
+  async select(cpu: number): Promise<void> {
+    this.observed = this.all[cpu];
+  }
+
+  async readState(state: State): Promise<void> {
+    readState(this.observed.cpu, state);
   }
 
   async step(state: State): Promise<void> {
@@ -73,11 +86,11 @@ export class Twin implements EpochMachine {
   }
 
   async raiseNmi(): Promise<void> {
-    this.machine.raiseNmi(0);
+    this.machine.raiseNmi(this.observed.cpu.index);
   }
 
   async raiseIrq(vector: number): Promise<void> {
-    this.machine.raiseIrq(0, vector);
+    this.machine.raiseIrq(this.observed.cpu.index, vector);
     this.polls++;
   }
 
@@ -93,8 +106,8 @@ export class Twin implements EpochMachine {
     const { cpu } = this.observed;
     const target = toVa(Number(va & 0xffffffffn), Number(va >> 32n) | 0);
     for (const event of events) {
-      if (event !== 'nmi') this.machine.raiseIrq(0, event);
-      else this.machine.raiseNmi(0);
+      if (event !== 'nmi') this.machine.raiseIrq(this.observed.cpu.index, event);
+      else this.machine.raiseNmi(this.observed.cpu.index);
       if (event === 'nmi' && events.length > 1) this.advance();
     }
     // Far longer than any epoch: a machine that never gets there is compared where it is.
@@ -113,13 +126,13 @@ export class Twin implements EpochMachine {
     this.choices = undefined;
   }
 
-  canLoad(cpu: Cpu): boolean {
-    return unloadable(cpu) === undefined;
+  canLoad({ cpus }: Machine): boolean {
+    return cpus.every((cpu) => unloadable(cpu) === undefined);
   }
 
   async load(machine: Machine): Promise<void> {
     this.loads++;
-    await this.boot(this.image, machine.cpus[0]);
+    await this.boot(this.image, machine.cpus);
     for (const [i, word] of machine.memory.words.entries()) this.machine.memory.write32(i, word);
     this.polls = 0;
   }

@@ -56,7 +56,7 @@ export async function qemuSpeed(): Promise<() => Promise<number>> {
   const qemu = await Qemu.start(QEMU);
   const reset = new Machine(image, { cpus: 1 });
   reset.boot(CPU, { cpus: 1, tasks: 1, mms: 1 });
-  await qemu.boot(withProgram(image, pa), reset.cpus[CPU]);
+  await qemu.boot(withProgram(image, pa), reset.cpus);
   await qemu.runUntil(BigInt(start));
   await qemu.runUntil(BigInt(start + END));
   expectSameRam(qemu, machine, start + END);

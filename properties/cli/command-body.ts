@@ -7,11 +7,6 @@ import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 export interface CommandBody<Flags> {
   builder(yargs: Argv): Argv<Flags>;
   handler(flags: ArgumentsCamelCase<Flags>): void | Promise<void>;
-  /**
-   * Begins what the command always needs and another thread can do, while this one has yet to load yargs and read the
-   * command line.
-   */
-  prepare?(): void;
 }
 
 /** A command as the command line lists it. */

@@ -162,19 +162,12 @@ function flagMeant(message: string, usage: Usage): string {
   return didYouMean(unknown, flags).replace('mean ', 'mean --');
 }
 
-/** Before yargs is loaded, so that both go on at the same time. */
-function prepare([first]: readonly string[]): void {
-  const asked = COMMANDS.find((command) => wordOf(command) === first);
-  asked?.body().prepare?.();
-}
-
 /** Does what the words of a command line say; what it answers with is on the two streams and in `process.exitCode`. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
   try {
     refuseUnknownCommand(words);
     // yargs would load the default command first.
     if (words.length === 1 && VERSION_FLAGS.includes(words[0])) return void process.stdout.write(`${version()}\n`);
-    prepare(words);
     // The default command would run after the script.
     if (words[0] === COMPLETION) parser(words).showCompletionScript();
     else await parser(words).parseAsync();

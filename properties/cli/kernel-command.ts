@@ -10,7 +10,6 @@ import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { BadInputError } from '../bad-input';
 import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
-import { optimiseLater } from '../engine';
 import { toKernelCase } from '../linux/case-of-kernel';
 import type { MutatedExtent } from '../linux/entry-coverage';
 import { mutatedExtents } from '../linux/entry-mutants';
@@ -300,4 +299,4 @@ function inWords(image: KernelImage, how: BootOptions, booted: BootedKernel): st
   ];
 }
 
-export const kernelCommand: CommandBody<KernelFlags> = { builder: options, handler: kernel, prepare: optimiseLater };
+export const kernelCommand: CommandBody<KernelFlags> = { builder: options, handler: kernel };

@@ -9,7 +9,7 @@ import { exitCode, gravest } from './exit-codes';
 import { designFlag, jsonFlag, VALUE } from './flags';
 import { say, sayJson, sinceStart } from './output';
 import { type ProveResult, proofInWords, proveDesign } from './proof-result';
-import { prepareForProof, withPool } from './with-pool';
+import { withPool } from './with-pool';
 
 interface ProveFlags {
   readonly design?: string | undefined;
@@ -63,5 +63,4 @@ function answer(flags: ProveFlags, results: readonly ProveResult[]): void {
 export const proveCommand: CommandBody<ProveFlags> = {
   builder: options,
   handler: prove,
-  prepare: prepareForProof,
 };

@@ -9,7 +9,7 @@ import { boundFlags, designFlag, jsonFlag, NUMBER } from './flags';
 import { ProgressLine, say, sayJson, sinceStart } from './output';
 import { searchDesign, searchProgress, searchResult } from './search';
 import type { Searched } from './search-result';
-import { prepareForSearch, withPool } from './with-pool';
+import { withPool } from './with-pool';
 
 interface VerifyFlags extends BoundFlags {
   readonly design?: string | undefined;
@@ -86,5 +86,4 @@ function answer(flags: VerifyFlags, searched: readonly Searched[]): void {
 export const verifyCommand: CommandBody<VerifyFlags> = {
   builder: options,
   handler: verify,
-  prepare: prepareForSearch,
 };

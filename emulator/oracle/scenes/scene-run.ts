@@ -46,8 +46,9 @@ export class SceneRun {
     const { machine, oracle } = this;
     loadScene(machine, scene);
     await oracle.load(machine);
-    const options = { steps: 0, nmiRate: 0, irqRate: 0, interval: scene.steps, tasks: 0, mms: 0, random: () => 1 };
-    const run = new Lockstep(machine, oracle, { ...options, vectors: [0x20] }, () => 0, true);
+    const options = { steps: 0, nmiRate: 0, irqRate: 0, switchRate: 0, interval: scene.steps };
+    const guest = { cpus: 1, tasks: 0, mms: 0, random: () => 1, vectors: [0x20] };
+    const run = new Lockstep(machine, oracle, { ...options, ...guest }, () => 0, true);
     this.last = run.last;
     const end = await this.finish(run, scene);
     const { steps, nmis, irqs, faults, accepted } = run.counts;

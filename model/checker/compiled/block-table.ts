@@ -104,20 +104,19 @@ export class BlockTable {
         // If the block has an entry in the next level, the states join that (joinText() in kernel-source.ts).
         const entry = table[slot + stride - 1] - base;
         if (entry >= 0 && entry < at && this.isSame(list, entry, out, p)) {
-          list[entry + words + 1] |= fresh;
-          if (awake === 1) list[entry + words + 2] |= fresh;
-          else list[entry + words + 2] &= ~bits;
+          list[entry + words] |= fresh;
+          if (awake === 1) list[entry + words + 1] |= fresh;
+          else list[entry + words + 1] &= ~bits;
           states += popcount(fresh);
           continue;
         }
         if (fresh === 0) continue;
-        list[at + words + 2] = fresh & -awake;
+        list[at + words + 1] = fresh & -awake;
         table[slot + stride - 1] = base + at;
       } else if (fresh === 0) continue;
       states += popcount(fresh);
       for (let w = 0; w < words; w++) list[at + w] = out[p + w];
-      list[at + words] = 0;
-      list[at + words + 1] = fresh;
+      list[at + words] = fresh;
       at += entryStride(words);
     }
     result[R_STATES] = states;

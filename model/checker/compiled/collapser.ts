@@ -5,12 +5,9 @@
  */
 import { ComponentValues } from './component-values';
 import { cellValue, numberAt, type Slot } from './components';
-import { type Learnable, Unfit } from './lesson';
-import { regionFor } from './region-room';
-import { BLOCK_WORDS, regionAt } from './state-set';
-import { REGIONS_END, REGIONS_LIMIT, type StepMemory } from './step-memory';
-
-const { store } = Atomics;
+import type { Learnable } from './lesson';
+import { makeRegion } from './region-room';
+import { REGIONS_LIMIT, type StepMemory } from './step-memory';
 
 type Renamer = (words: Int32Array) => number[];
 
@@ -102,27 +99,7 @@ export class Collapser {
 
   private makeRegionOf(wide: Int32Array): void {
     this.findRunning(wide, this.runningAfter);
-    this.makeRegion(this.runningAfter);
-  }
-
-  private makeRegion(running: readonly number[]): void {
-    const { slots } = this.from;
-    const { control, regions } = this.memory;
-    if (control[REGIONS_LIMIT] === 0) return;
-    const { occupants } = this.values;
-    const [cpus, threads] = [slots.cpus.length, slots.threads.length];
-    const at = regionAt(
-      { cpus, threads, occupants },
-      running.map((thread) => Math.max(0, thread)),
-    );
-    if (regions[at] !== 0) return;
-    const { strides, words, offset } = regionFor(this.from, running);
-    // 0 says that there is no region.
-    const base = control[REGIONS_END] === offset ? offset + BLOCK_WORDS : control[REGIONS_END];
-    if (base + words > control[REGIONS_LIMIT]) throw new Unfit({ kind: 'reserve' });
-    control[REGIONS_END] = base + words;
-    regions.set(strides, at + 1);
-    store(regions, at, base - offset);
+    if (this.memory.control[REGIONS_LIMIT] > 0) makeRegion(this.from, this.memory, this.runningAfter);
   }
 
   /** Leaves in `running` the threads that the CPUs run. */

@@ -6,7 +6,7 @@
 import { type Learnable, Unfit } from './lesson';
 import { PlaceIndex } from './place-index';
 import { capacityOf } from './region-room';
-import { COUNTS, type StepMemory } from './step-memory';
+import { COUNTS, counterOf, type StepMemory } from './step-memory';
 import { Views } from './views';
 
 export class ComponentValues {
@@ -49,16 +49,10 @@ export class ComponentValues {
       if (met[counter] !== memory.control[COUNTS + counter]) return this.meetAll();
   }
 
-  /** Where values are counted. */
-  private counterOf(component: number, thread: number): number {
-    const cpus = this.from.slots.cpus.length;
-    return component < cpus ? component * this.occupants + thread : cpus * this.occupants + component - cpus;
-  }
-
   /** Gives a number to what stands in `value`. */
   private give(component: number, thread: number): number {
     const { control, values } = this.memory;
-    const counter = this.counterOf(component, thread);
+    const counter = counterOf(this.from.slots, component, thread);
     const capacity = capacityOf(this.from, component, thread);
     const count = control[COUNTS + counter];
     if (count === this.from.capacities[capacity]) throw new Unfit({ kind: 'full', what: capacity });
@@ -90,7 +84,7 @@ export class ComponentValues {
    * Learns the numbers of those values of a component with a thread that this thread of the search does not know yet.
    */
   private meet(component: number, thread: number): void {
-    const counter = this.counterOf(component, thread);
+    const counter = counterOf(this.from.slots, component, thread);
     for (; this.met[counter] < this.memory.control[COUNTS + counter]; this.met[counter]++)
       this.meetValue(component, this.numbered(component, thread, this.met[counter]));
   }

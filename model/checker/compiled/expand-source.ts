@@ -173,7 +173,8 @@ function expand(frontier, entry, to, batch, filled, limit, results, reportsDead,
     const before = filled;
     let transitions = 0, alive = 0;
     ${listed(words, (w) => `const w${w} = ${at('frontier', 'entry', w)};`, ' ')}
-    const home = ${at('frontier', 'entry', words)}, mask = ${at('frontier', 'entry', words + 1)}, awake = ${isReduced(shape) ? 'mask' : at('frontier', 'entry', words + 2)};
+    const mask = ${at('frontier', 'entry', words)}, awake = ${isReduced(shape) ? 'mask' : at('frontier', 'entry', words + 1)};
+    const home = place(${parameters(words)}, regions);
     const region = ${regionText(slots)};
     ${others.map(record).join('\n    ')}
     const block = imul((${number(cpus[last])} >>> ${BLOCK_BITS}) << ${globals.bits} | ${number(globals)}, ${BLOCK_RECORD});

@@ -165,7 +165,7 @@ function count<S extends Transient, D>(
       // and another search may need those of the steps that it knows.
       const isWorth = stop.kind === 'done' && !hashes && search.states >= WORTH_REMEMBERING;
       const learnt = isWorth ? search.learnt() : undefined;
-      if (learnt !== undefined) learnable.remember('blocks', capacities, learnt);
+      if (learnt !== undefined) learnable.remember('blocks', learnt.capacities, learnt.steps);
       return { search, stop };
     }
   }

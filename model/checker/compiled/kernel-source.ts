@@ -88,8 +88,8 @@ function ${name}(set, written, batch, filled, next, at, base, results) {
     states += count(fresh);
     if (written[${page}] === 0 && ${shared ? `exchange(written, ${page}, 1)` : `written[${page}]++`} === 0) pages++;
     ${listed(words, (w) => `${at('next', 'at', w)} = ${at('batch', 'position', w)};`, ' ')}
-    ${at('next', 'at', words)} = home; ${at('next', 'at', words + 1)} = fresh;
-    ${reduced ? '' : `${at('next', 'at', words + 2)} = fresh & -(to & 1); set[home + 1] = base + at;`}
+    ${at('next', 'at', words)} = fresh;
+    ${reduced ? '' : `${at('next', 'at', words + 1)} = fresh & -(to & 1); set[home + 1] = base + at;`}
     at += ${entryStride(words)};
   }
   results[${R_STATES}] = states;
@@ -103,11 +103,12 @@ function ${name}(set, written, batch, filled, next, at, base, results) {
  * next level a step can still put some to sleep.
  */
 function joinText(words: number): string {
+  const same = listed(words, (w) => `${at('next', 'joined', w)} === ${at('batch', 'position', w)}`, ' && ');
   return `if (fresh === 0 && (to & 1) === 1) continue;
     const joined = set[home + 1] - base;
-    if (joined >= 0 && joined < at && ${at('next', 'joined', words)} === home) {
-      ${at('next', 'joined', words + 1)} |= fresh;
-      ${at('next', 'joined', words + 2)} = (to & 1) === 1 ? ${at('next', 'joined', words + 2)} | fresh : ${at('next', 'joined', words + 2)} & ~bits;
+    if (joined >= 0 && joined < at && ${same}) {
+      ${at('next', 'joined', words)} |= fresh;
+      ${at('next', 'joined', words + 1)} = (to & 1) === 1 ? ${at('next', 'joined', words + 1)} | fresh : ${at('next', 'joined', words + 1)} & ~bits;
       states += count(fresh);
       continue;
     }`;

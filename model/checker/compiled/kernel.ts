@@ -3,8 +3,8 @@
  * out of the memory of steps (step-memory.ts) and change states by exclusive or. What is handled is not a state but up
  * to 32 of them, those of one block of the set of states (state-set.ts) that belong to the same level:
  *
- *   entry: | words of the state, with 0 in the low bits of the last CPU's number | place of the block
- *          | which of its states | which of these are awake |
+ *   entry: | words of the state, with 0 in the low bits of the last CPU's number | which states of the block
+ *          | which of these are awake |
  *
  * States that are asleep do not take every step (expand-source.ts). Some hundred successors go through these passes,
  * because what costs is waiting for memory:
@@ -107,7 +107,7 @@ export interface Kernel {
 
 /** The words of an entry of a level, for states of so many words. */
 export function entryStride(words: number): number {
-  return words + 3;
+  return words + 2;
 }
 
 /**

@@ -1,54 +1,15 @@
-/**
- * Promises: what a learner remembers of the steps of a state are the steps that direct execution takes there, and is
- * used again only there; that no two values have one number; what `blocks` says of 32 values is what the records of
- * these say, whichever learners have written them; the regions that it makes do not overlap; a violation and missing
- * room end a lesson, and the lock is free afterwards.
- */
-import { join } from 'node:path';
 import { ruleInstances } from '../model';
 import { applyInstance } from '../search/successors';
-import { sourceProgram } from '../translate/source-program';
-import { packState } from './code/packer';
-import { type Capacities, FIRST_CAPACITIES, numberAt } from './components';
-import { LearnableModel } from './learnable';
+import { FIRST_CAPACITIES, numberAt } from './components';
 import { Learner } from './learner';
-import { BLOCK_BITS, BLOCK_WORDS, FAR, moveOf, type RegionSizes, regionAt, regionLayout } from './state-set';
-import {
-  BLOCK_RECORD,
-  COUNT_BITS,
-  dump,
-  LOCK,
-  makeStepMemory,
-  RECORD_HEAD,
-  REGIONS_LIMIT,
-  restore,
-  stepStride,
-} from './step-memory';
-import { type Coupling, coupled } from './testing/coupled';
-
-const sources = sourceProgram([join(__dirname, 'testing', 'coupled.ts')]);
+import { BLOCK_BITS, FAR, moveOf } from './state-set';
+import { BLOCK_RECORD, COUNT_BITS, dump, LOCK, RECORD_HEAD, restore, stepStride } from './step-memory';
+import type { Coupling } from './testing/coupled';
+import { taught } from './testing/taught';
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 const COUPLING: Coupling = { rules: ['toil', 'switchReady', 'wakeSleeping'], invariants: ['threadsApart'] };
-
-function taught(coupling: Coupling, capacities: Capacities = FIRST_CAPACITIES) {
-  const model = coupled(coupling);
-  const from = new LearnableModel(model, undefined, { sources, full: true });
-  const learnable = from.learnable(capacities);
-  const { slots, masks } = learnable;
-  const memory = makeStepMemory({ slots, wideWords: masks.words, capacities, renamings: 0, regionWords: 2 ** 30 });
-  const learner = new Learner(learnable, memory);
-  const { layout } = from.compiled;
-  const collapsed = (state: ReturnType<typeof model.initial>, by = learner): Int32Array => {
-    const wide = new Int32Array(layout.words);
-    const words = new Int32Array(slots.words);
-    expect(packState(layout, state, wide)).toBeUndefined();
-    expect(by.collapse(wide, words)).toEqual({ kind: 'learnt' });
-    return words;
-  };
-  return { model, learner, memory, slots, collapsed, capacities, learnable };
-}
 
 test('local steps are remembered as changes that lead where direct execution leads', () => {
   const { model, learner, memory, slots, collapsed } = taught(COUPLING, { ...FIRST_CAPACITIES, asleepIdle: 15 });
@@ -129,35 +90,6 @@ test('what another thread has learnt is known, and given no second number', () =
   const counts = memory.control.slice();
   expect(collapsed(model.initial(), new Learner(learnable, memory))).toEqual(first);
   expect(memory.control).toEqual(counts);
-});
-
-test('regions do not overlap', () => {
-  const { model, memory, slots, collapsed, capacities } = taught(COUPLING);
-  const [cpus, threads] = [slots.cpus.length, slots.threads.length];
-  const placed: { readonly from: number; readonly to: number }[] = [];
-  for (let a = 0; a < threads; a++)
-    for (let b = 0; b < threads; b++) {
-      if (a === b) continue;
-      const state = model.initial();
-      state.running = [a, b];
-      collapsed(state);
-      const sizes: RegionSizes = {
-        cpus: [a, b].map((thread) => (thread === 0 ? capacities.runningTask : capacities.runningIdle)),
-        threads: [0, 1, 2].map((t) =>
-          t === a || t === b ? 0 : t === 0 ? capacities.asleepTask : capacities.asleepIdle,
-        ),
-        globals: capacities.globals,
-      };
-      const { words, offset } = regionLayout(sizes, BLOCK_WORDS);
-      const from = memory.regions[regionAt({ cpus, threads, occupants: threads }, [a, b])] + offset;
-      placed.push({ from, to: from + words });
-    }
-  placed.sort((x, y) => x.from - y.from);
-  expect(placed).toHaveLength(6);
-  expect(placed[0].from).toBeGreaterThan(0);
-  for (const { from } of placed) expect(from % BLOCK_WORDS).toBe(0);
-  for (let i = 1; i < placed.length; i++) expect(placed[i].from).toBeGreaterThanOrEqual(placed[i - 1].to);
-  expect(placed[5].to).toBeLessThanOrEqual(memory.control[REGIONS_LIMIT]);
 });
 
 const LOCAL: Coupling = { rules: ['advance', 'wrap', 'setMode', 'toil'], invariants: ['threadsApart'] };

@@ -3,11 +3,12 @@
  * over; the workers need nothing from this thread's event loop. Which of several violations it meets first is chance: a
  * search in order (ordered-search.ts) tells more.
  */
-import { CAPACITIES, type Capacity } from './components';
+import { CAPACITIES, type Capacities, type Capacity } from './components';
 import type { Crew } from './crew';
 import type { Learnable } from './lesson';
 import type { Stop } from './ordered-search';
 import type { Observed } from './progress';
+import { tighten } from './region-room';
 import { SearchThread } from './search-thread';
 import * as place from './shared-search';
 import { bytesOf, makeShared, type Shared, send } from './shared-search';
@@ -49,10 +50,14 @@ export class ParallelSearch implements Observed {
     this.remembered = amountLearnt(this.shared.steps);
   }
 
-  /** What has been learnt of the model's steps, if that is more than was known before. */
-  learnt(): Int32Array | undefined {
-    const { steps } = this.shared;
-    return amountLearnt(steps) > this.remembered ? dump(steps) : undefined;
+  /**
+   * What has been learnt of the model's steps, if that is more than was known before, with room for the values that
+   * there are. To be asked when the search is over.
+   */
+  learnt(): { readonly capacities: Capacities; readonly steps: Int32Array } | undefined {
+    const { steps, learnable } = this.shared;
+    if (amountLearnt(steps) <= this.remembered) return undefined;
+    return { capacities: tighten(learnable, steps), steps: dump(steps) };
   }
 
   get states(): number {

@@ -67,6 +67,15 @@ export const REGIONS_LIMIT = 4;
 /** How many values have been given numbers: of each CPU with each thread, of each thread, of the globals. */
 export const COUNTS = 16;
 
+/**
+ * Where the values of a component are counted, from COUNTS on. `thread`: that it is about; 0 where it is about none.
+ */
+export function counterOf({ cpus, threads }: Slots, component: number, thread: number): number {
+  const occupants = Math.max(1, threads.length);
+  const running = cpus.length * occupants;
+  return component < cpus.length ? component * occupants + thread : running + component - cpus.length;
+}
+
 export function crossingStride(words: number): number {
   return 2 * words + 2;
 }
