@@ -34,6 +34,7 @@ import {
   USER_GS_LO,
 } from './ghost';
 
+const { Iretq } = Mnemonic;
 const PAGE_MASK = 0xfffff000 | 0;
 
 /** A context whose interrupted point nobody saw: the first-run frame of a forked task, or a frame handed over. */
@@ -119,7 +120,7 @@ export function isIretToUser(view: GuestView, cpu: Cpu, control: MicroOp | undef
   const { irets } = view.manifest;
   const rip = toVa(cpu.r[RIP], cpu.r[RIP + 1]);
   if (irets.length > 0) return irets.includes(rip);
-  if (cpu.r[CPL] !== 0 || control?.mnemonic !== Mnemonic.Iretq || control.va !== rip) return false;
+  if (cpu.r[CPL] !== 0 || control?.mnemonic !== Iretq || control.va !== rip) return false;
   const cs = view.machine.readVirtual64(cpu.r[CR3] & PAGE_MASK, toVa(cpu.r[RSP], cpu.r[RSP + 1]) + 8);
   return cs !== undefined && (cs.lo & 3) === 3;
 }

@@ -67,6 +67,8 @@ import type { WatchedPages } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
 import { environmentOf, withStack } from './environment';
 
+const { Pop } = Mnemonic;
+const { Mov_r64_cr } = Code;
 const FRAME_BYTES = 40;
 const ERROR_CODE_BYTES = 8;
 
@@ -135,11 +137,11 @@ export class GhostKeeper {
    * kernel stack (CVE-2015-3291). Answers the thread that it switches to, or -1.
    */
   rspLoaded(cpu: Cpu, op: MicroOp, g: number): number {
-    this.words[g + CR3_IN_RSP] = op.icedCode === Code.Mov_r64_cr ? 1 : 0;
+    this.words[g + CR3_IN_RSP] = op.icedCode === Mov_r64_cr ? 1 : 0;
     this.words[g + USER_RSP] = 0;
     this.forgetLegalStack(g);
     const fromOperand = (op.flags & OP_MEM_READ) !== 0;
-    if (!fromOperand && op.mnemonic !== Mnemonic.Pop) return -1;
+    if (!fromOperand && op.mnemonic !== Pop) return -1;
     const va = fromOperand ? toVa(cpu.r[EA], cpu.r[EA + 1]) : 0;
     const t = fromOperand ? this.threadSavedAt(va, op.va) : -1;
     if (t >= 0) return t === this.words[g + RUNNING] ? -1 : t;

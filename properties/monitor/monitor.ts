@@ -10,10 +10,10 @@ import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { type MicroOp, OP_BRANCH, OP_CONTROL, OP_GS, OP_WRITES_RSP } from '../../emulator/micro-op';
 import type { Delivery, Fault, Observer } from '../../emulator/observer';
-import { CPL, NMI_PENDING, RIP } from '../../emulator/registers';
+import { CPL, ICOUNT, NMI_PENDING, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
 import { clearsBuffers, forgetSnapshot, isIretToUser, returnsIntoRepeat } from '../ghost/contexts';
-import { CTX_FROM_USER, ENTERING, Ghost, INTERRUPTS, RUNNING, SINCE_PENDING } from '../ghost/ghost';
+import { CTX_FROM_USER, ENTERING, Ghost, INTERRUPTS, PROGRESS_AT, RUNNING, SINCE_PENDING } from '../ghost/ghost';
 import {
   WATCHES_ALPHA,
   WATCHES_END,
@@ -196,16 +196,13 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   }
 
   private branched(cpu: Cpu, op: MicroOp, g: number): void {
-    if (this.words[g + ENTERING] !== 0) this.entering(cpu, g);
+    if (this.keeper.leavesEntryText(cpu, g))
+      for (const { property, ask } of this.checks.entryTextLeft) this.judge(property, cpu, ask(this, cpu));
     for (const { property, ask } of this.checks.branched) this.judge(property, cpu, ask(this, cpu));
+    if (((cpu.r[ICOUNT] - this.words[g + PROGRESS_AT]) | 0) > this.view.entryLimit)
+      for (const { property, ask } of this.checks.entryIsLong) this.judge(property, cpu, ask(this, cpu));
     if (op.mnemonic !== Ret) return;
     for (const { property, ask } of this.checks.functionReturned) this.judge(property, cpu, ask(this, cpu));
-  }
-
-  /** A branch of a context on its way to its body. */
-  private entering(cpu: Cpu, g: number): void {
-    if (!this.keeper.leavesEntryText(cpu, g)) return;
-    for (const { property, ask } of this.checks.entryTextLeft) this.judge(property, cpu, ask(this, cpu));
   }
 
   /** After an instruction that writes rsp, CR3, GS, IF or CPL. */

@@ -4,9 +4,9 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import type { Fault } from '../../emulator/observer';
-import { CR3, GS_BASE, ICOUNT, IDTR_BASE, RIP } from '../../emulator/registers';
+import { CR3, GS_BASE, IDTR_BASE, RIP } from '../../emulator/registers';
 import { toVa } from '../../emulator/words';
-import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS, PROGRESS_AT } from '../ghost/ghost';
+import { CTX_CR2_HI, CTX_CR2_LO, CTX_ERROR, CTX_FAULT, CTX_REGISTERS } from '../ghost/ghost';
 import { gateHandler } from '../guest/external-vectors';
 import { faultInWords, pageFaultDetails, type RaisedFault } from '../guest/fault-in-words';
 import { isFetchFault } from './fetch-fault';
@@ -14,12 +14,8 @@ import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
 /** After a branch at CPL0: a path that is too long has one. */
-function entryTerminates(scene: Scene, cpu: Cpu): Answer {
-  const g = scene.ghost.cpu(cpu.index);
-  const { entryLimit } = scene.view;
-  if (((cpu.r[ICOUNT] - scene.ghost.words[g + PROGRESS_AT]) | 0) > entryLimit)
-    return `expected user mode, a context switch or another event within ${entryLimit} instructions, found none`;
-  return undefined;
+function entryTerminates({ view }: Scene): Answer {
+  return `expected user mode, a context switch or another event within ${view.entryLimit} instructions, found none`;
 }
 
 /** Before the first instruction of the guest's panic. */
@@ -83,5 +79,5 @@ export const ENTRY_TERMINATES: BuiltInProperty = {
   mutant: 'mainline+nmi-handler-loops',
   alsoJudged: 'by the runner, when a CPU repeats its state',
   needs: [{ symbol: 'manifest.panic', part: 'the panic' }],
-  moments: { branched: entryTerminates, panicReached: panicIsNotReached, faulted: panicIsNotFetched },
+  moments: { entryIsLong: entryTerminates, panicReached: panicIsNotReached, faulted: panicIsNotFetched },
 };

@@ -68,6 +68,8 @@ export interface Moments {
   readonly retired?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
   /** After each branch at CPL0. */
   readonly branched?: (scene: Scene, cpu: Cpu) => Answer;
+  /** After a branch at CPL0 of an entry that has taken more instructions than its limit (`GuestView.entryLimit`). */
+  readonly entryIsLong?: (scene: Scene, cpu: Cpu) => Answer;
   /** After each RET at CPL0. */
   readonly functionReturned?: (scene: Scene, cpu: Cpu) => Answer;
   /**
@@ -115,6 +117,7 @@ export const MOMENTS: Readonly<Record<Moment, string>> = {
   retired: 'after each instruction',
   cr3Written: 'after each write of CR3 by MOV',
   branched: 'after each branch at CPL0',
+  entryIsLong: 'after a branch at CPL0 of an entry that has taken more instructions than its limit',
   functionReturned: 'after each RET at CPL0',
   threadSwitched: 'at each load of rsp from the threadsp of another thread',
   interruptsOn:
