@@ -57,9 +57,8 @@ export function mmuAddress(cpu: Cpu, lo: number, hi: number, kind: number): numb
   if (i < 0) {
     const global = tlb.find(true, lo, hi);
     if (global >= 0) {
-      tlb.promote(lo, hi, global);
+      i = tlb.promote(lo, hi, global);
       dropCodeBehind(cpu, lo);
-      i = tlb.find(false, lo, hi);
     }
   }
   const entry = i < 0 ? 0 : tlb.entries[i + 2];

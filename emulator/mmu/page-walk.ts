@@ -53,6 +53,7 @@ export function walkTables(
   nxe: boolean,
   walk: PageWalk,
 ): number {
+  const { words, size } = memory;
   let table = root & -4096;
   let rights = TLB_W | TLB_U;
   walk.levels = 0;
@@ -60,9 +61,9 @@ export function walkTables(
   for (let level = 3; level >= 0; level--) {
     const at = entryAddress(table, level, lo, hi);
     // A table outside RAM reads as all ones, as an empty bus does.
-    const inside = at >= 0 && at < memory.size;
-    const low = inside ? memory.words[at >>> 2] : -1;
-    const high = inside ? memory.words[(at >>> 2) + 1] : -1;
+    const inside = at >= 0 && at < size;
+    const low = inside ? words[at >>> 2] : -1;
+    const high = inside ? words[(at >>> 2) + 1] : -1;
     if ((low & PTE_P) === 0) return WALK_NOT_PRESENT;
     if (!inside || isReserved(low, high, level, nxe)) return WALK_RESERVED;
     walk.used[walk.levels++] = at;

@@ -80,9 +80,9 @@ export class Tlb {
     this.fill(this.current, lo, hi, entry);
   }
 
-  /** Copies a Global entry to where the fast path looks. */
-  promote(lo: number, hi: number, index: number): void {
-    this.fill(this.current, lo, hi, this.entries[index + 2]);
+  /** Copies a Global entry to where the fast path looks, and answers the index of the copy. */
+  promote(lo: number, hi: number, index: number): number {
+    return this.fill(this.current, lo, hi, this.entries[index + 2]);
   }
 
   /** MOV CR3 without bit 63, INVPCID type 1: everything of that PCID but Global entries. */
@@ -158,13 +158,14 @@ export class Tlb {
     return slot;
   }
 
-  private fill(slot: number, lo: number, hi: number, entry: number): void {
+  private fill(slot: number, lo: number, hi: number, entry: number): number {
     const table = slot * TABLE_WORDS;
     const i = table + HEADER + ((lo >>> 10) & 0x3fc);
     if ((entry & (TLB_2M | TLB_1G)) !== 0 && !this.mayHavePieces(lo, hi)) this.pieces.push(gigabyte(lo, hi));
     this.put(i, (lo & -4096) | this.entries[table]);
     this.put(i + 1, hi);
     this.put(i + 2, entry);
+    return i;
   }
 
   private flushTable(slot: number): void {

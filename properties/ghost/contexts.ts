@@ -67,7 +67,9 @@ export function openFirstRun(ghost: Ghost, t: number): void {
 
 /** Copies what a return has to give back into the context whose first word is `to[at]`. */
 export function snapshot(view: GuestView, cpu: Cpu, to: Int32Array, at: number): void {
-  for (let i = 0; i < SNAPSHOT_WORDS; i++) to[at + CTX_REGISTERS + i] = cpu.r[i];
+  const { r } = cpu;
+  const first = at + CTX_REGISTERS;
+  for (let i = 0; i < SNAPSHOT_WORDS; i++) to[first + i] = r[i];
   to[at + CTX_RFLAGS] = cpu.rflags();
   to[at + CTX_CPU] = cpu.index;
   const sp2 = view.sp2Pa[cpu.index];
