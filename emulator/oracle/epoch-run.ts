@@ -1,8 +1,8 @@
 /**
- * Our machine in epochs: one of its CPUs runs to a place that another machine can be sent to afterwards. That is its next return to
- * user mode, or a boundary before it; the instruction there has not been reached before in the epoch, so that one
- * breakpoint finds it. Choices have one answer throughout an epoch. Where the guest goes round until it gets another
- * one, the epoch ends before; so it does before a HLT that nothing would end.
+ * Our machine in epochs: one of its CPUs runs to a place that another machine can be sent to afterwards. That is its
+ * next return to user mode, or a boundary before it; the instruction there has not been reached before in the epoch, so
+ * that one breakpoint finds it. Choices have one answer throughout an epoch. Where the guest goes round until it gets
+ * another one, the epoch ends before; so it does before a HLT that nothing would end.
  */
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';

@@ -4,7 +4,7 @@ import { Mnemonic } from 'iced-x86';
 import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
 import { OP_REP } from '../micro-op';
-import { FLAG_AF, FLAG_DF, FLAG_OF, FLAG_RF, SS, STATUS_FLAGS } from '../registers';
+import { FLAG_AF, FLAG_DF, FLAG_OF, FLAG_RF, ICOUNT, R15, SS, STATUS_FLAGS } from '../registers';
 import { Twin } from '../testing/twin';
 import { LockstepError } from './both-machines';
 import type { EpochOptions } from './epoch-run';
@@ -61,6 +61,24 @@ test('two machines that differ as QEMU does are equal after every epoch, and eac
     'undefined-flags',
   ]);
   expect(counts.accepted.get('rf-not-pushed')).toBe(counts.faults);
+});
+
+test('two CPUs take turns, the second one once the first has booted, and are equal after every epoch', async () => {
+  const { counts, end, machine } = await run(takeLiberties, { steps: 24_000, cpus: 2, length: 50 });
+  expect(end).toBeUndefined();
+  expect(counts.switches).toBeGreaterThan(20);
+  expect(machine.cpus.map(({ r }) => r[ICOUNT] > 1000)).toEqual([true, true]);
+});
+
+test('a register that changes on the CPU that does not run is a difference', async () => {
+  const { end } = await run(
+    (twin) => {
+      takeLiberties(twin);
+      if (twin.observed.cpu.index === 1) twin.machine.cpus[0].r[R15] ^= 1;
+    },
+    { cpus: 2 },
+  );
+  expect(end?.found?.differences).toEqual([expect.objectContaining({ name: 'r15 of CPU 0' })]);
 });
 
 test('a store that only the other machine makes is found at the instruction that makes it', async () => {

@@ -12,12 +12,13 @@ import type { LoadableImage } from '../boot';
 import type { Machine } from '../machine';
 import { RIP } from '../registers';
 import type { Difference } from './accepted-differences';
-import { readState, registerDifferences, STATE_WORDS, sameState } from './architectural-state';
-import { bootBoth, checkComparable, checkControls, differencesOf } from './both-machines';
+import { readState, registerDifferences, STATE_WORDS } from './architectural-state';
+import { bootBoth, checkComparable, checkControls } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
 import { Lockstep } from './lockstep';
 import type { LockstepEnd } from './lockstep-result';
+import { WholeComparison } from './whole-comparison';
 
 interface EpochCounts {
   steps: number;
@@ -88,8 +89,7 @@ class Epochs {
   private cpu = 0;
   private readonly ours = new Int32Array(STATE_WORDS);
   private readonly theirs = new Int32Array(STATE_WORDS);
-  private readonly ram: Buffer;
-  private readonly oracleRam: Buffer;
+  private readonly whole: WholeComparison;
   /** Marks: of the epoch under way, and of the last boundary that the other machine could start from. */
   private mark = 0;
   private base = -1;
@@ -103,9 +103,7 @@ class Epochs {
     this.options = options;
     this.counts = counts;
     this.run = new EpochRun(machine, options);
-    const { words, size } = machine.memory;
-    this.oracleRam = Buffer.alloc(Math.min(oracle.comparableBytes, size));
-    this.ram = Buffer.from(words.buffer, words.byteOffset, this.oracleRam.length);
+    this.whole = new WholeComparison(machine, oracle);
   }
 
   async go(): Promise<EpochEnd | 'stopped' | undefined> {
@@ -157,31 +155,12 @@ class Epochs {
     await this.oracle.select(epoch.cpu);
     if (epoch.asleep) await this.oracle.passHalt();
     await this.oracle.runTo(cpu.get64(RIP), epoch.events, this.theirs);
-    this.oracle.readMemory(0, this.oracleRam);
-    const others = await this.otherDifferences(epoch.cpu);
-    const same = sameState(this.ours, this.theirs) && this.ram.equals(this.oracleRam) && others.length === 0;
-    return same ? undefined : this.localise([...this.differences(), ...others]);
-  }
-
-  /** In the registers of the CPUs that did not run. */
-  private async otherDifferences(ran: number): Promise<Difference[]> {
-    const found: Difference[] = [];
-    for (const cpu of this.machine.cpus) {
-      if (cpu.index === ran) continue;
-      await this.oracle.select(cpu.index);
-      found.push(...(await differencesOf(cpu, this.oracle)));
-    }
-    return found;
-  }
-
-  private differences(): Difference[] {
-    const found: Difference[] = registerDifferences(this.ours, this.theirs);
-    for (let pa = 0; pa < this.ram.length; pa += 4) {
-      const ours = this.ram.readInt32LE(pa);
-      const theirs = this.oracleRam.readInt32LE(pa);
-      if (ours !== theirs) found.push({ kind: 'memory', pa, ours, theirs });
-    }
-    return found;
+    const found = [
+      ...registerDifferences(this.ours, this.theirs),
+      ...this.whole.ram(),
+      ...(await this.whole.otherCpus(cpu)),
+    ];
+    return found.length === 0 ? undefined : this.localise(found);
   }
 
   /** The epoch, and those before it that nothing else can start from, once more: step by step, without imitation. */
