@@ -6,16 +6,18 @@
  * lock-step, which says where, and whether an accepted difference explains it.
  *
  * A guest that halts is woken by an interrupt at the HLT: QEMU's debugger gets no answer from a CPU that sleeps. One
- * that halts for good is booted anew.
+ * that halts for good goes on from where it had booted.
  */
 import type { LoadableImage } from '../boot';
 import type { Machine } from '../machine';
 import { RIP } from '../registers';
 import type { Difference } from './accepted-differences';
+import { explainDivergence } from './accepted-divergences';
 import { readState, registerDifferences, STATE_WORDS } from './architectural-state';
 import { bootBoth, checkComparable, checkControls } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
+import { KeptState } from './kept-state';
 import { Lockstep } from './lockstep';
 import type { LockstepEnd } from './lockstep-result';
 import { WholeComparison } from './whole-comparison';
@@ -32,7 +34,7 @@ interface EpochCounts {
   irqs: number;
   faults: number;
   halts: number;
-  /** How often the guest halted for good or shut down, and was booted anew. */
+  /** How often the guest halted for good or shut down, and was begun again. */
   restarts: number;
   /** Epochs that had to be done in lock-step. */
   localised: number;
@@ -96,6 +98,8 @@ class Epochs {
   /** Steps that had been done at `base`, and the epochs since. */
   private baseSteps = 0;
   private readonly log: Epoch[] = [];
+  /** The first state with all CPUs booted that the other machine could be put into. */
+  private booted: KeptState | undefined;
 
   constructor(machine: Machine, oracle: EpochMachine, options: EpochOptions, counts: EpochCounts) {
     this.machine = machine;
@@ -110,17 +114,37 @@ class Epochs {
     while (this.counts.steps < this.options.steps) {
       this.setMarks();
       const epoch = this.run.run(this.mark);
-      if (epoch === undefined) return 'stopped';
-      this.log.push(epoch);
-      if (epoch.cpu !== this.cpu) this.counts.switches++;
-      this.cpu = epoch.cpu;
-      const end = await this.compare(epoch);
+      const end = epoch === undefined ? 'stopped' : await this.both(epoch);
+      if (end === 'stopped') {
+        if (this.booted === undefined) return end;
+        await this.beginAgain(this.booted);
+        continue;
+      }
       if (end !== undefined) return end;
       this.machine.release(this.mark);
-      this.counts.steps += stepsOf(epoch);
-      this.counts.epochs++;
     }
     return undefined;
+  }
+
+  private async both(epoch: Epoch): Promise<EpochEnd | 'stopped' | undefined> {
+    const { counts } = this;
+    this.log.push(epoch);
+    if (epoch.cpu !== this.cpu) counts.switches++;
+    this.cpu = epoch.cpu;
+    const end = await this.compare(epoch);
+    if (end !== undefined) return end;
+    counts.steps += stepsOf(epoch);
+    counts.epochs++;
+    return undefined;
+  }
+
+  private async beginAgain(booted: KeptState): Promise<void> {
+    this.counts.restarts++;
+    this.machine.release(this.base);
+    this.base = -1;
+    booted.restore();
+    this.run.beginAgain();
+    await this.oracle.load(this.machine);
   }
 
   addCounts(): void {
@@ -135,8 +159,9 @@ class Epochs {
   }
 
   private setMarks(): void {
-    const { machine, oracle } = this;
+    const { machine, oracle, run } = this;
     if (oracle.canLoad(machine)) {
+      if (run.hasBooted && !run.isAtHalt) this.booted ??= new KeptState(machine);
       if (this.base >= 0) machine.release(this.base);
       this.base = machine.mark();
       this.baseSteps = this.counts.steps;
@@ -145,7 +170,7 @@ class Epochs {
     this.mark = machine.mark();
   }
 
-  private async compare(epoch: Epoch): Promise<EpochEnd | undefined> {
+  private async compare(epoch: Epoch): Promise<EpochEnd | 'stopped' | undefined> {
     const cpu = this.machine.cpus[epoch.cpu];
     const { undo } = this.machine.memory;
     for (let i = 0; i < undo.top; i += 2) checkComparable(this.oracle, undo.entries[i] * 4);
@@ -163,8 +188,11 @@ class Epochs {
     return found.length === 0 ? undefined : this.localise(found);
   }
 
-  /** The epoch, and those before it that nothing else can start from, once more: step by step, without imitation. */
-  private async localise(differences: readonly Difference[]): Promise<EpochEnd | undefined> {
+  /**
+   * The epoch, and those before it that nothing else can start from, once more: step by step, without imitation. Where
+   * the other machine goes another way altogether, and it is known why, the guest cannot go on.
+   */
+  private async localise(differences: readonly Difference[]): Promise<EpochEnd | 'stopped' | undefined> {
     const { machine, oracle, options, counts, log } = this;
     const { imitation } = this.run;
     const imitated = new Map(imitation.accepted());
@@ -201,6 +229,11 @@ class Epochs {
     for (const [name, count] of run.counts.accepted) {
       add(counts.accepted, name, count);
       add(imitated, name, -count);
+    }
+    const divergence = found && explainDivergence(run.last, found.differences);
+    if (divergence !== undefined) {
+      add(counts.accepted, divergence.name, 1);
+      return 'stopped';
     }
     // If nothing was accepted but what ours had imitated, the difference is one between long and single steps.
     const explained = [...imitated.values()].some((count) => count !== 0);

@@ -141,7 +141,8 @@ export class Qemu implements EpochMachine, BareMachine {
     if (ram.length > HIGH) await this.writeCode(HIGH, ram.subarray(HIGH));
     await this.enter(machine.cpus, async (cpu) => {
       await enterState(this, cpu);
-      await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
+      // With CR8 the debugger would raise a poll of the APIC.
+      await this.setRegisters(cpu, ['cs', 'ss', 'cpl', 'cr8']);
     });
     if (choices !== undefined) await this.setChoices(choices);
     for (const { index, r } of machine.cpus) {
