@@ -119,8 +119,8 @@ export class NativeScene {
 
   /**
    * Executes the instruction of a record, and fills `result`. Undefined: nothing to compare, because the instruction
-   * touches what the native program has otherwise, leaves rsp in the stack of its handler, or goes to where more than it
-   * would be executed.
+   * touches what the native program has otherwise, leaves rsp in the stack of its handler, or goes to where more than
+   * it would be executed.
    * @throws UnimplementedError
    */
   run(record: Int32Array, length: number, result: Int32Array): Executed | undefined {
