@@ -159,6 +159,16 @@ export function execute(cpu: Cpu, op: MicroOp): Outcome {
       effectiveAddress(r, op);
       if (!cpu.store64(r[EA], r[EA + 1], op.immLo, op.immHi)) return FAULT;
       break;
+    case 37: // CMP_MR64
+      effectiveAddress(r, op);
+      if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
+      sub64(r, V, r[V], r[V + 1], r[s], r[s + 1], 0);
+      break;
+    case 38: // CMP_MI64
+      effectiveAddress(r, op);
+      if (!cpu.load64(r[EA], r[EA + 1])) return FAULT;
+      sub64(r, V, r[V], r[V + 1], op.immLo, op.immHi, 0);
+      break;
     default: {
       const outcome = op.run(cpu, op);
       if (outcome !== NEXT) return outcome;

@@ -341,7 +341,7 @@ export class Cpu {
   hashLane(lane: number): number {
     // Places above any RAM word, so that a register never cancels a word of memory.
     const place = 0x40000000 + (this.index << 8);
-    let hash = lane === 0 ? this.tlb.hashLo() : this.tlb.hashHi();
+    let hash = this.tlb.hash(lane);
     hash = (hash + hashWords(lane, place, this.r, HASHED_WORDS)) | 0;
     hash = (hash + hashWords(lane, place + EXTENDED_PLACE, this.x, this.x.length)) | 0;
     const flags = mix(place + HASHED_WORDS, this.rflags());

@@ -37,6 +37,8 @@ export const HOT_CODES = [
   'TEST_RR32',
   'PUSH_M',
   'MOV_MI64',
+  'CMP_MR64',
+  'CMP_MI64',
 ] as const;
 
 export type HotCode = (typeof HOT_CODES)[number];

@@ -22,7 +22,7 @@ import { RSP } from '../registers';
 import { type HotCode, hotCode } from './hot-codes';
 import * as table from './instruction-table';
 
-/** Families of the hot switch: register and immediate forms at 64 bits. */
+/** Families of the hot switch: register and immediate forms at 64 bits, of CMP those with memory, too. */
 const HOT_ALU: Readonly<Record<number, string>> = {
   0: 'ADD',
   1: 'OR',
@@ -71,8 +71,9 @@ function hotAlu(op: MicroOp): HotCode {
   const family = op.run === aluRun ? HOT_ALU[op.sub] : undefined;
   const narrow = op.size === 4 && op.dKind === REG && op.sKind === REG;
   if (narrow && (family === 'XOR' || family === 'TEST')) return `${family}_RR32`;
-  if (family === undefined || op.size !== 8 || op.dKind !== REG || op.sKind === MEM) return 'NONE';
-  return `${family}_${op.sKind === IMM ? 'RI' : 'RR'}64` as HotCode;
+  if (family === undefined || op.size !== 8 || op.sKind === MEM) return 'NONE';
+  if (op.dKind === MEM && family !== 'CMP') return 'NONE';
+  return `${family}_${op.dKind === MEM ? 'M' : 'R'}${op.sKind === IMM ? 'I' : 'R'}64` as HotCode;
 }
 
 function hotMove(op: MicroOp): HotCode {

@@ -3,7 +3,7 @@
  * one for Global pages. Every change goes through `put`, which logs it, so that a rollback restores the cache exactly.
  * Left out: paging-structure caches (walks always read the tables) and speculative fills.
  *
- *   table t, at t * TABLE_WORDS:  | gen | hash lo | hash hi | - | entry 0 | entry 1 | ... | entry 255 |
+ *   table t, at t * TABLE_WORDS:  | gen | - | - | - | entry 0 | entry 1 | ... | entry 255 |
  *   entry, 4 words:               | va[31:12] gen[11:0] | va[63:32] | pa[31:12] flags | - |
  *
  * An entry is valid when its 12-bit generation is that of its table: a flush is one increment. When the generation
@@ -112,16 +112,22 @@ export class Tlb {
     if (slot !== 0) this.dropPage(slot, lo, hi, 0);
   }
 
-  /** The contents as a hash, independent of slot order and of generations. */
-  hashLo(): number {
+  /**
+   * One lane of the contents as a hash, independent of slot order and of generations. Asked much more rarely than
+   * entries change, so it is summed when it is asked for. Invalid entries and copies of Global ones have no term.
+   */
+  hash(lane: number): number {
+    const e = this.entries;
     let hash = 0;
-    for (let slot = 0; slot < this.pcidOfSlot.length; slot++) hash = (hash + this.entries[slot * TABLE_WORDS + 1]) | 0;
-    return hash;
-  }
-
-  hashHi(): number {
-    let hash = 0;
-    for (let slot = 0; slot < this.pcidOfSlot.length; slot++) hash = (hash + this.entries[slot * TABLE_WORDS + 2]) | 0;
+    for (let slot = 0; slot < this.pcidOfSlot.length; slot++) {
+      const table = slot * TABLE_WORDS;
+      const who = this.pcidOfSlot[slot] ^ (this.cpu << 8);
+      for (let i = table + HEADER; i < table + TABLE_WORDS; i += 4) {
+        if ((e[i] & 0xfff) !== e[table] || (slot !== GLOBAL_TABLE && (e[i + 2] & TLB_G) !== 0)) continue;
+        const term = mix(mix((e[i] & -4096) ^ who, e[i + 1]), e[i + 2]);
+        hash = (hash + (lane === 0 ? term : remix(term))) | 0;
+      }
+    }
     return hash;
   }
 
@@ -156,28 +162,9 @@ export class Tlb {
     const table = slot * TABLE_WORDS;
     const i = table + HEADER + ((lo >>> 10) & 0x3fc);
     if ((entry & (TLB_2M | TLB_1G)) !== 0 && !this.mayHavePieces(lo, hi)) this.pieces.push(gigabyte(lo, hi));
-    this.count(slot, i, -1);
     this.put(i, (lo & -4096) | this.entries[table]);
     this.put(i + 1, hi);
     this.put(i + 2, entry);
-    this.count(slot, i, 1);
-  }
-
-  private drop(slot: number, i: number): void {
-    this.count(slot, i, -1);
-    this.put(i, 0);
-  }
-
-  /** Adds or takes back an entry's term in its table's hash; invalid entries and copies of Global ones have none. */
-  private count(slot: number, i: number, sign: number): void {
-    const e = this.entries;
-    const table = slot * TABLE_WORDS;
-    if ((e[i] & 0xfff) !== e[table]) return;
-    if (slot !== GLOBAL_TABLE && (e[i + 2] & TLB_G) !== 0) return;
-    const place = mix((e[i] & -4096) ^ this.pcidOfSlot[slot] ^ (this.cpu << 8), e[i + 1]);
-    const term = mix(place, e[i + 2]);
-    this.put(table + 1, (e[table + 1] + sign * term) | 0);
-    this.put(table + 2, (e[table + 2] + sign * remix(term)) | 0);
   }
 
   private flushTable(slot: number): void {
@@ -187,8 +174,6 @@ export class Tlb {
       this.put(table, 0);
     }
     this.put(table, this.entries[table] + 1);
-    this.put(table + 1, 0);
-    this.put(table + 2, 0);
     if (slot === this.current) this.gen = this.entries[table];
   }
 
@@ -212,7 +197,7 @@ export class Tlb {
     const e = this.entries;
     if ((e[i] & 0xfff) !== e[slot * TABLE_WORDS] || e[i + 1] !== hi || (e[i + 2] & only) !== only) return;
     const mask = (e[i + 2] & TLB_1G) !== 0 ? -0x40000000 : (e[i + 2] & TLB_2M) !== 0 ? -0x200000 : -4096;
-    if (((e[i] ^ lo) & mask) === 0) this.drop(slot, i);
+    if (((e[i] ^ lo) & mask) === 0) this.put(i, 0);
   }
 }
 

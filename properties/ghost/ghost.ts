@@ -172,6 +172,14 @@ export class Ghost {
     return this.thread(t) + CONTEXTS + k * CTX_WORDS;
   }
 
+  /** An implicit stack access of CPU c lies within the bounds that are known to be legal. */
+  isKnownLegal(c: number, lo: number, hi: number, bytes: number, write: boolean): boolean {
+    const { words } = this;
+    const g = c * CPU_WORDS;
+    const room = words[g + (write ? LEGAL_PUSH_BYTES : LEGAL_POP_BYTES)];
+    return hi === words[g + LEGAL_HI] && ((lo - words[g + LEGAL_LO]) >>> 0) + bytes <= room;
+  }
+
   /** The thread whose threadsp rsp of CPU c was last loaded from. */
   running(c: number): number {
     return this.words[c * CPU_WORDS + RUNNING];

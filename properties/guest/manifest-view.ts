@@ -4,7 +4,7 @@ import type { Cpu } from '../../emulator/cpu/cpu';
 import type { ElfImage } from '../../emulator/elf/elf-image';
 import type { Machine } from '../../emulator/machine';
 import { R8, R9, R10, R11, R12, R13, R14, R15, RBP, RBX, RCX, RDX, TR_BASE } from '../../emulator/registers';
-import { toVa } from '../../emulator/words';
+import { toVa, vaHi, vaLo } from '../../emulator/words';
 import { FOREIGN, KERNEL, PTI } from '../../model/kinds';
 import { declaredHandlers } from './declared-handlers';
 import { externalVectors } from './external-vectors';
@@ -62,9 +62,10 @@ export class ManifestView implements GuestView {
   private sp0Places: number[] = [];
   /** The two halves are one table. */
   private readonly oneTable: boolean;
-  /** Page-table roots of the address spaces. */
+  /** Page-table roots of the address spaces, and of each CPU the two words of the address of its per-CPU area. */
   private readonly kernelRoots: Int32Array;
   private readonly userRoots: Int32Array;
+  private readonly percpuWords: Int32Array;
   /** What the pointers of each CPU and each thread named when they were last read; they change rarely. */
   private readonly currentAnswers: LastAnswers;
   private readonly topAnswers: LastAnswers;
@@ -85,8 +86,9 @@ export class ManifestView implements GuestView {
     const perCpu = Array.from({ length: bounds.cpus }, (_, c) => c);
     this.threadspVa = perThread.map((t) => this.taskPointer(t) + manifest.threadsp);
     this.threadspPa = this.threadspVa.map((va) => this.physical(va));
+    this.percpuWords = Int32Array.from(perCpu.flatMap((c) => [vaLo(this.percpu(c)), vaHi(this.percpu(c))]));
     this.currentPa = perCpu.map((c) => this.physical(this.percpu(c) + manifest.currentOffset));
-    const { sp2Offset, topOffset, endedOffset } = manifest;
+    const { sp2Offset, topOffset, endedOffset, flushMaskOffset } = manifest;
     this.topPa = topOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + topOffset));
     this.endedPa =
       endedOffset === undefined
@@ -106,7 +108,6 @@ export class ManifestView implements GuestView {
     this.stacksKnown = manifest.unknownStacks.length === 0;
     this.mms = perThread.slice(0, bounds.tasks).map((t) => this.addressSpace(t));
     this.timerVector = manifest.timerVector ?? externalVectors(machine, this.kernelRoot(0), manifest.panic)[0];
-    const { flushMaskOffset } = manifest;
     this.flushMaskPa =
       flushMaskOffset === undefined ? [] : perCpu.map((c) => this.physical(this.percpu(c) + flushMaskOffset));
     this.sp2Pa = perCpu.map((c) => (sp2Offset === undefined ? undefined : this.physical(this.percpu(c) + sp2Offset)));
@@ -253,9 +254,7 @@ export class ManifestView implements GuestView {
     ];
   }
 
-  /**
-   * The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals no address.
-   */
+  /** The 64-bit word at a physical address as an address; a non-canonical one becomes a Number that equals none. */
   pointerAt(pa: number): number {
     const { words } = this.machine.memory;
     return toVa(words[pa >>> 2], words[(pa >>> 2) + 1]);
@@ -344,6 +343,7 @@ export class ManifestView implements GuestView {
   }
 
   gsIsKernels(cpu: Cpu, register: number): boolean {
-    return toVa(cpu.r[register], cpu.r[register + 1]) === this.percpu(cpu.index);
+    const at = 2 * cpu.index;
+    return cpu.r[register] === this.percpuWords[at] && cpu.r[register + 1] === this.percpuWords[at + 1];
   }
 }

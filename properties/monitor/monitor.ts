@@ -3,9 +3,8 @@
  * and notices when the abstract state may have changed. It knows when to ask, and no property. It is not told of the
  * common instruction; what is needed more rarely happens behind a flag of the instruction or a watched page.
  *
- * A run stops at the first violating moment: before an instruction, at its fault, at an access, before or after a
- * delivery, or when it has completed. A later moment of the same instruction is a consequence, and is not reported. Of
- * several properties that are violated at one moment the lowest number is reported.
+ * A run stops at the first violating moment: a later one of the same instruction is a consequence, and is not reported.
+ * Of several properties that are violated at one moment the lowest number is reported.
  */
 import { Code, Mnemonic } from 'iced-x86';
 import type { Cpu } from '../../emulator/cpu/cpu';
@@ -25,7 +24,7 @@ import {
 } from '../ghost/watched-pages';
 import type { GuestView } from '../guest/guest-view';
 import type { ManifestView } from '../guest/manifest-view';
-import { allProperties, type NumberedProperty } from '../safety/index';
+import { allProperties, isOurs, type NumberedProperty } from '../safety/index';
 import type { Answer, Violation } from '../safety/property';
 import type { Scene } from '../safety/scene';
 import { type Checks, checksOf } from './checks';
@@ -58,8 +57,9 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   violated: () => void = () => {};
   private readonly keeper: GhostKeeper;
   private readonly checks: Checks;
-  /** Somebody asks after every instruction, or only after noteworthy ones. */
+  /** Somebody asks after every instruction; only properties of ours ask of stack accesses. */
   private readonly asksAlways: boolean;
+  private readonly trustsBounds: boolean;
   private readonly words: Int32Array;
   /** The last instruction that was fetched and may change CPL: an IRET that faults is this one. */
   private control: MicroOp | undefined;
@@ -74,6 +74,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     this.keeper = new GhostKeeper(view, this.ghost, this.pages);
     this.checks = checksOf(properties, view);
     this.joinedAccess = joinedAccess(this, this.checks);
+    this.trustsBounds = this.checks.stackAccessed.every(({ property }) => isOurs(property));
     this.asksAlways = this.checks.executing.length > 0 || this.checks.retired.length > 0;
   }
 
@@ -137,7 +138,10 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   }
 
   executing(cpu: Cpu, op: MicroOp): void {
-    if (this.asksAlways) this.executingAny(cpu, op);
+    if (this.checks.executing.length > 0) {
+      this.moment();
+      for (const { property, ask } of this.checks.executing) this.judge(property, cpu, ask(this, cpu, op));
+    }
     if (op.tag !== TAG_OTHER) this.fetched(cpu, op);
     if ((op.flags & OP_GS) !== 0 && cpu.r[CPL] === 0)
       for (const { property, ask } of this.checks.gsAccessed) this.judge(property, cpu, ask(this, cpu));
@@ -146,11 +150,6 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
     this.control = op;
     if (op.mnemonic === Sysretq)
       for (const { property, ask } of this.checks.sysretReached) this.judge(property, cpu, ask(this, cpu));
-  }
-
-  private executingAny(cpu: Cpu, op: MicroOp): void {
-    this.moment();
-    for (const { property, ask } of this.checks.executing) this.judge(property, cpu, ask(this, cpu, op));
   }
 
   /** A fetch of instrumentable code. */
@@ -249,6 +248,7 @@ export class Monitor<V extends GuestView = ManifestView> implements Observer, Sc
   }
 
   stackAccess(cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): void {
+    if (this.trustsBounds && this.ghost.isKnownLegal(cpu.index, lo, hi, bytes, write)) return;
     if (cpu.r[CPL] === 3 && !this.inDelivery) return;
     this.moment();
     for (const { property, ask } of this.checks.stackAccessed)

@@ -10,6 +10,7 @@ import type { Answer, BuiltInProperty } from './property';
 import type { Scene } from './scene';
 
 const CR4_SMAP = 1 << 21;
+const ALL = FLAG_DF | FLAG_TF | FLAG_NT | FLAG_AC;
 
 const NAMES = [
   [FLAG_DF, 'DF'],
@@ -20,6 +21,7 @@ const NAMES = [
 
 /** Before the first instruction of the body of a context. */
 function flagsAreClearAtBody(_scene: Scene, cpu: Cpu): Answer {
+  if ((cpu.rflags() & ALL) === 0) return undefined;
   const smap = (cpu.r[CR4] & CR4_SMAP) !== 0;
   const set = NAMES.filter(([flag]) => (cpu.rflags() & flag) !== 0 && (flag !== FLAG_AC || smap));
   if (set.length === 0) return undefined;

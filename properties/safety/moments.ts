@@ -42,7 +42,10 @@ export interface Moments {
   readonly cr3Written?: (scene: Scene, cpu: Cpu, op: MicroOp) => Answer;
   /** Before SYSRET. */
   readonly sysretReached?: (scene: Scene, cpu: Cpu) => Answer;
-  /** Before each implicit stack access at CPL0. `lo` and `hi` are the words of the lowest address. */
+  /**
+   * Before each implicit stack access at CPL0; ours are asked only outside of the bounds that the ghost state knows to
+   * be legal. `lo` and `hi` are the words of the lowest address.
+   */
   readonly stackAccessed?: (scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean) => Answer;
   /**
    * After each store to a page that holds a stack. `bytes` bytes at the virtual address `va`, which is the physical

@@ -27,12 +27,8 @@ import type { Scene } from './scene';
 
 /** Before an implicit access of `bytes` bytes. Within the bounds that were found legal it costs two comparisons. */
 function stackIsLegal(scene: Scene, cpu: Cpu, lo: number, hi: number, bytes: number, write: boolean): Answer {
-  const { words } = scene.ghost;
-  const g = scene.ghost.cpu(cpu.index);
-  const offset = (lo - words[g + LEGAL_LO]) >>> 0;
-  const room = write ? words[g + LEGAL_PUSH_BYTES] : words[g + LEGAL_POP_BYTES];
-  if (hi === words[g + LEGAL_HI] && offset + bytes <= room) return undefined;
-  return judgeStack(scene, cpu, g, toVa(lo, hi), bytes, write);
+  if (scene.ghost.isKnownLegal(cpu.index, lo, hi, bytes, write)) return undefined;
+  return judgeStack(scene, cpu, scene.ghost.cpu(cpu.index), toVa(lo, hi), bytes, write);
 }
 
 function judgeStack(scene: Scene, cpu: Cpu, g: number, va: number, bytes: number, write: boolean): Answer {
