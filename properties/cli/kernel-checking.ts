@@ -1,9 +1,9 @@
 /**
- * Checks a booted kernel on the workers: one task for each excursion, and one for each random interleaving.
+ * Checks a booted kernel: one task for each excursion, and one for each random interleaving.
  */
 
 import type { Budget } from '../campaign/dispatch';
-import type { WorkerPool } from '../campaign/worker-pool';
+import type { KernelPerformer } from '../campaign/kernel-task';
 import type { SweptExcursion } from '../linux/event-sweep';
 import type { ExcursionName } from '../linux/excursions';
 import type { KernelFailure } from '../linux/kernel-system';
@@ -44,7 +44,7 @@ export type OnProgress = (what: string, done: number, of?: number) => void;
 
 /** Sweeps the excursions, the long ones first, which are those at the end of the program; then come the runs. */
 export async function checkKernel(
-  pool: WorkerPool,
+  performer: KernelPerformer,
   kernel: KernelSource,
   excursions: readonly ExcursionName[],
   { seed, budget }: KernelRuns,
@@ -53,19 +53,19 @@ export async function checkKernel(
   const swept = new Map<ExcursionName, SweptExcursion>();
   await Promise.all(
     [...excursions].reverse().map(async (excursion) => {
-      const answer = await pool.run({ kind: 'kernel-sweep', kernel, excursion });
+      const answer = await performer.run({ kind: 'kernel-sweep', kernel, excursion });
       if (answer === undefined) return;
       swept.set(excursion, answer);
       onProgress('excursions', swept.size, excursions.length);
     }),
   );
   const inOrder = excursions.flatMap((excursion) => swept.get(excursion) ?? []);
-  const runs = await randomRuns(pool, kernel, { seed, budget }, onProgress);
+  const runs = await randomRuns(performer, kernel, { seed, budget }, onProgress);
   const found = groupedViolations(inOrder, runs, seed);
   const shrunk = await Promise.all(
     found.map(async (violation) => {
       const task = { kind: 'kernel-shrink', kernel, failure: violation.found } as const;
-      const first = (await pool.run(task)) ?? violation.found;
+      const first = (await performer.run(task)) ?? violation.found;
       return { ...violation, first, excursion: excursionOf(first) };
     }),
   );
@@ -75,7 +75,7 @@ export async function checkKernel(
 
 /** Each worker takes the next run when it has ended one. */
 async function randomRuns(
-  pool: WorkerPool,
+  performer: KernelPerformer,
   kernel: KernelSource,
   { seed, budget }: KernelRuns,
   onProgress: OnProgress,
@@ -88,13 +88,13 @@ async function randomRuns(
   const work = async () => {
     while (next < (of ?? Number.POSITIVE_INFINITY) && performance.now() < until) {
       const k = next++;
-      const answer = await pool.run({ kind: 'kernel-run', kernel, seed: `${seed}/${k}` });
+      const answer = await performer.run({ kind: 'kernel-run', kernel, seed: `${seed}/${k}` });
       if (answer === undefined) return;
       runs[k] = answer;
       onProgress('random runs', ++done, ...(of === undefined ? [] : [of]));
     }
   };
-  await Promise.all(Array.from({ length: pool.size }, work));
+  await Promise.all(Array.from({ length: performer.size }, work));
   return runs.filter((run) => run !== undefined);
 }
 

@@ -9,14 +9,15 @@ import { type KernelImage, readKernelImage } from '../../emulator/linux/image/ke
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { BadInputError } from '../bad-input';
-import { defaultWorkers, type WorkerPool } from '../campaign/worker-pool';
+import { type KernelPerformer, performsHere } from '../campaign/kernel-task';
+import { defaultWorkers } from '../campaign/worker-pool';
 import { toKernelCase } from '../linux/case-of-kernel';
 import type { MutatedExtent } from '../linux/entry-coverage';
 import { mutatedExtents } from '../linux/entry-mutants';
 import type { ExcursionName } from '../linux/excursions';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
 import { KernelText } from '../linux/kernel-text';
-import { type KernelSource, kernelSource } from '../linux/open-kernel';
+import { type KernelSource, kernelSource, sharedSource } from '../linux/open-kernel';
 import { ourProgram } from '../linux/our-program';
 import { placeOf } from '../linux/place';
 import { knownPlant, PLANTS, plantedIn } from '../linux/plants';
@@ -129,13 +130,20 @@ async function kernel(flags: KernelFlags): Promise<void> {
   }
   const booted = bootKernel(image, workload, how, (linux) => line.show(() => progressOf(linux)));
   const planted = booted.state === undefined ? [] : plantedInstructions(booted, image, plants);
+  // Of the machine as it has booted: the check may go on with it.
+  const words = flags.json ? [] : inWords(image, how, booted);
+  const result = flags.json ? resultOf(image, how, booted) : undefined;
   const before = process.cpuUsage();
   const source = booted.state === undefined ? undefined : kernelSource(image, how, plants, booted.state);
   note(`seed ${runs.seed}`);
   const text = new KernelText(booted.linux.machine.memory, image);
   const mutating = flags.mutate ? { text, extents: mutatedExtents(readKernelCode(image), text) } : undefined;
+  const check = (performer: KernelPerformer, kernel: KernelSource) =>
+    checked(performer, line, kernel, { excursions, runs }, mutating);
+  const here = mutating === undefined && isShort(excursions, runs);
   const done =
-    source && (await withPool(workers, (pool) => checked(pool, line, source, { excursions, runs }, mutating)));
+    source &&
+    (await (here ? check(performsHere(source, image, booted.linux), source) : byWorkers(workers, source, check)));
   line.clear();
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
@@ -143,14 +151,14 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const cases = done === undefined ? [] : saveCases(flags.save, image, workload, { options: how, plants }, done.check);
   if (flags.json)
     sayJson({
-      ...resultOf(image, how, booted),
+      ...result,
       ...(plants.length === 0 ? {} : { plants: planted }),
       ...(done && { check: { ...checkResult(done.check, image.symbols, cases), cpuSeconds: rounded(cost) } }),
       ...(done?.mutation && { mutation: mutationResult(done.mutation, image.symbols) }),
     });
   else
     say([
-      ...inWords(image, how, booted),
+      ...words,
       ...planted.map(({ plant, at, text: words }) => `  planted   ${plant}: ${at} ${words} is left out`),
       ...(done ? checkedInWords(done, image, cases, flags.image, cost) : []),
     ]);
@@ -177,6 +185,19 @@ function runsOf({ seed = freshSeed(), runs, seconds }: KernelFlags): KernelRuns 
   return { seed, budget: isSaid ? budget(runs, seconds) : { runs: DEFAULT_KERNEL_RUNS } };
 }
 
+/** One excursion and one random run take about as long as a worker to load and to read the image. */
+function isShort(excursions: readonly ExcursionName[], { budget }: KernelRuns): boolean {
+  return excursions.length <= 1 && 'runs' in budget && budget.runs <= 1;
+}
+
+async function byWorkers(
+  workers: number,
+  source: KernelSource,
+  check: (performer: KernelPerformer, kernel: KernelSource) => Promise<Checked>,
+): Promise<Checked> {
+  return withPool(workers, (pool) => check(pool, sharedSource(source)));
+}
+
 /** What was found, and what it would have found. */
 interface Checked {
   readonly check: KernelCheck;
@@ -185,7 +206,7 @@ interface Checked {
 }
 
 async function checked(
-  pool: WorkerPool,
+  performer: KernelPerformer,
   line: ProgressLine,
   source: KernelSource,
   { excursions, runs }: { readonly excursions: readonly ExcursionName[]; readonly runs: KernelRuns },
@@ -193,9 +214,9 @@ async function checked(
 ): Promise<Checked> {
   const show = (what: string, done: number, of?: number) =>
     line.show(() => `${done}${of === undefined ? '' : ` of ${of}`} ${what}`);
-  const check = await checkKernel(pool, source, excursions, runs, show);
+  const check = await checkKernel(performer, source, excursions, runs, show);
   if (mutating === undefined || checkExitCode(check) !== HOLDS) return { check, mutation: undefined };
-  return { check, mutation: await mutateKernel(pool, source, mutating.text, mutating.extents, excursions, show) };
+  return { check, mutation: await mutateKernel(performer, source, mutating.text, mutating.extents, excursions, show) };
 }
 
 function checkedInWords(

@@ -9,7 +9,7 @@ import type { Workload } from '../../emulator/linux/workload/workload';
 import type { WorkerPool } from '../campaign/worker-pool';
 import type { ExcursionName } from '../linux/excursions';
 import { type BootOptions, bootKernel } from '../linux/kernel-boot';
-import { kernelSource } from '../linux/open-kernel';
+import { kernelSource, sharedSource } from '../linux/open-kernel';
 import { grouped } from '../report/numbers';
 import { HOLDS, VIOLATED } from './exit-codes';
 import { checkExitCode, checkKernel, type KernelCheck, type KernelRuns, type OnProgress } from './kernel-checking';
@@ -78,7 +78,7 @@ export async function kernelMatrix(
       commandLine: `${options.commandLine} ${commandLine}`.trim(),
     };
     const { state, end, reason, fromCache } = bootKernel(image, program, how, (linux) => onBoot(name, linux));
-    const source = state && kernelSource(image, how, plants, state);
+    const source = state && sharedSource(kernelSource(image, how, plants, state));
     const check = source && (await checkKernel(pool, source, excursions, runs, onProgress(name)));
     rows.push({ ...configuration, stopped: state === undefined ? `${end}: ${reason}` : undefined, fromCache, check });
   }

@@ -3,7 +3,7 @@
  * the excursions execute is left out in turn, on the workers, and the check is run again where it matters.
  */
 import type { KernelSymbols } from '../../emulator/linux/image/kernel-symbols';
-import type { WorkerPool } from '../campaign/worker-pool';
+import type { KernelPerformer } from '../campaign/kernel-task';
 import type { EntryCoverage, MutatedExtent } from '../linux/entry-coverage';
 import { type EntryMutant, type MutantVerdict, mutantsOf } from '../linux/entry-mutants';
 import type { ExcursionName } from '../linux/excursions';
@@ -22,7 +22,7 @@ export interface KernelMutation {
 
 /** `text` is that of the booted kernel, without mutants. */
 export async function mutateKernel(
-  pool: WorkerPool,
+  performer: KernelPerformer,
   kernel: KernelSource,
   text: KernelText,
   extents: readonly MutatedExtent[],
@@ -32,7 +32,7 @@ export async function mutateKernel(
   const coverage: EntryCoverage[] = [];
   await Promise.all(
     [...excursions].reverse().map(async (excursion) => {
-      const answer = await pool.run({ kind: 'kernel-cover', kernel, excursion });
+      const answer = await performer.run({ kind: 'kernel-cover', kernel, excursion });
       if (answer === undefined) return;
       coverage.push(answer);
       onDone('excursions', coverage.length, excursions.length);
@@ -44,7 +44,7 @@ export async function mutateKernel(
   const verdicts = new Map<number, MutantVerdict>();
   await Promise.all(
     mutants.map(async (mutant) => {
-      const answer = await pool.run({ kind: 'kernel-mutant', kernel, mutant });
+      const answer = await performer.run({ kind: 'kernel-mutant', kernel, mutant });
       if (answer === undefined) return;
       verdicts.set(mutant.va, answer);
       onDone('mutants', verdicts.size, mutants.length);

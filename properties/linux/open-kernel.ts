@@ -2,6 +2,7 @@
  * A booted kernel as plain data, which any thread can open, and what is needed to check it: the machine in the state
  * after the boot, driven by actions, and where in the kernel's text is what.
  */
+import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import { readKernelCode } from '../../emulator/linux/image/kernel-code';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import type { Workload } from '../../emulator/linux/workload/workload';
@@ -24,7 +25,7 @@ export interface KernelSource {
   readonly options: BootOptions;
   /** Mistakes that are planted into the entry code after the boot, by their names. */
   readonly plants: readonly string[];
-  /** Both in memory that all threads share. */
+  /** Of a kernel that other threads open both are in memory that all threads share. */
   readonly vmlinux: Uint8Array;
   readonly state: Uint8Array;
 }
@@ -38,15 +39,20 @@ export interface OpenKernel {
   readonly code: SweptCode;
 }
 
-/** The source of a kernel that was booted, in memory that threads can share. */
+/** The source of a kernel that was booted. */
 export function kernelSource(
   image: KernelImage,
   options: BootOptions,
   plants: readonly string[],
   state: Uint8Array,
 ): KernelSource {
-  const { name, vmlinuxSha256 } = image;
-  return { name, vmlinuxSha256, options, plants, vmlinux: shared(image.vmlinux), state: shared(state) };
+  const { name, vmlinuxSha256, vmlinux } = image;
+  return { name, vmlinuxSha256, options, plants, vmlinux, state };
+}
+
+/** The same in memory that threads can share. */
+export function sharedSource(source: KernelSource): KernelSource {
+  return { ...source, vmlinux: shared(source.vmlinux), state: shared(source.state) };
 }
 
 function shared(bytes: Uint8Array): Uint8Array {
@@ -55,9 +61,13 @@ function shared(bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
-export function openKernel(source: KernelSource, workload: Workload): OpenKernel {
-  const image = readKernelImage(source.vmlinux, { name: source.name });
-  const linux = restoredKernel(source.state, source.options);
+/** `image` and `linux`: of the same kernel, if they are there already; the machine in the state after the boot. */
+export function openKernel(
+  source: KernelSource,
+  workload: Workload,
+  image: KernelImage = readKernelImage(source.vmlinux, { name: source.name }),
+  linux: LinuxMachine = restoredKernel(source.state, source.options),
+): OpenKernel {
   const code = readKernelCode(image);
   const monitored = monitorKernel(linux, image);
   quietenNmis(linux, image, monitored);

@@ -13,7 +13,7 @@ const MOST_ATTEMPTS = 400;
 const MOST_BOUNDARIES = 10_000_000;
 /**
  * What a trace of more actions than this violates, a short random one may violate, too: so many are tried, of so many
- * instructions each.
+ * instructions each, until one does.
  */
 const LONG_TRACE = 8;
 const SHORT_RUNS = 40,
@@ -64,13 +64,12 @@ export function shrinkTrace(
     best = found;
     return true;
   };
-  improve(best.trace);
-  if (best.trace.length > LONG_TRACE) {
-    for (let k = 0; k < SHORT_RUNS && !shouldStop(); k++) {
-      const { failure } = randomRun(system, `short/${k}`, shouldStop, SHORT_RUN);
-      if (failure !== undefined) improve(failure.trace);
-    }
+  for (let k = 0; k < SHORT_RUNS && best.trace.length > LONG_TRACE && !shouldStop(); k++) {
+    const { failure } = randomRun(system, `short/${k}`, shouldStop, SHORT_RUN);
+    if (failure !== undefined) improve(failure.trace);
   }
+  // It ends where it was found to end: what comes after the violation is cut off.
+  if (best === failing) improve(best.trace);
   for (let improved = true; improved && !isOver(); ) {
     improved = leaveOut(() => best.trace, improve) || halveCounts(() => best.trace, improve);
   }

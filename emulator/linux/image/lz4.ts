@@ -11,6 +11,9 @@ const LEGACY_MAGIC = 0x184c2102;
 /** Matches are at least this long; the length in a token is what goes beyond. */
 const MIN_MATCH = 4;
 
+/** Bytes that are copied one by one sooner than by a call of the runtime: almost all sequences are as short. */
+const SHORT = 64;
+
 /** In a token: this many, and more in the bytes that follow. */
 const MORE = 15;
 
@@ -71,7 +74,7 @@ function decompressBlock(input: Uint8Array, output: Uint8Array, start: number, n
     }
     if (at + literals > input.length) throw cutOff(name, `${literals} literals`);
     if (to + literals > output.length) throw tooLarge(name, output.length);
-    output.set(input.subarray(at, at + literals), to);
+    copyLiterals(input, at, output, to, literals);
     at += literals;
     to += literals;
     if (at === input.length) break;
@@ -91,9 +94,14 @@ function decompressBlock(input: Uint8Array, output: Uint8Array, start: number, n
   return to;
 }
 
+function copyLiterals(input: Uint8Array, at: number, output: Uint8Array, to: number, length: number): void {
+  if (length > SHORT) output.set(input.subarray(at, at + length), to);
+  else for (let i = 0; i < length; i++) output[to + i] = input[at + i];
+}
+
 /** A match may overlap what it makes: then it repeats its first bytes. */
 function copyMatch(output: Uint8Array, to: number, distance: number, length: number): void {
-  if (distance >= length) {
+  if (length > SHORT && distance >= length) {
     output.copyWithin(to, to - distance, to - distance + length);
     return;
   }
