@@ -3,6 +3,7 @@
  * scripts/qemu-epochs.sh.
  */
 import { ElfError, type ElfImage } from '../emulator/elf/elf-image';
+import { ACCEPTED_DIVERGENCES } from '../emulator/oracle/accepted-divergences';
 import { LockstepError } from '../emulator/oracle/both-machines';
 import { type EpochResult, epochs } from '../emulator/oracle/epochs';
 import { Qemu } from '../emulator/oracle/qemu';
@@ -90,8 +91,12 @@ function table(results: readonly (readonly [string, EpochResult, number])[]): st
     ['faults', ...count(({ counts }) => counts.faults)],
     ['halts', ...count(({ counts }) => counts.halts)],
     ['changes of the CPU', ...count(({ counts }) => counts.switches)],
-    ['booted again', ...count(({ counts }) => counts.restarts)],
+    ['begun again', ...count(({ counts }) => counts.restarts)],
     ...accepted[0].map(([name], i) => [name, ...accepted.map((list) => list[i][1])]),
+    ...ACCEPTED_DIVERGENCES.map(({ name }) => [
+      `ended, accepted: ${name}`,
+      ...count(({ counts }) => counts.accepted.get(name) ?? 0),
+    ]).filter((row) => row.slice(1).some((cell) => cell !== '0')),
     ['epochs done again by steps', ...count(({ counts }) => counts.localised)],
     ['unexplained differences', ...count(({ end }) => (end === undefined ? 0 : end.differences.length))],
     ['steps a second', ...count(({ counts }, seconds) => Math.round(counts.steps / seconds))],

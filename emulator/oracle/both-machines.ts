@@ -3,8 +3,6 @@ import type { BootOptions, LoadableImage } from '../boot';
 import type { Cpu } from '../cpu/cpu';
 import { Machine } from '../machine';
 import { CR4, CR4_PCIDE } from '../registers';
-import type { Difference } from './accepted-differences';
-import { readState, registerDifferences, STATE_WORDS } from './architectural-state';
 import type { OracleMachine } from './oracle-machine';
 
 /** The guest does something that this comparison cannot follow. One sentence. */
@@ -12,7 +10,10 @@ export class LockstepError extends Error {
   override readonly name = 'LockstepError';
 }
 
-/** All CPUs of both machines at the image's entry point, where those but CPU 0 must wait until the guest has booted; ours is the answer. Throws a LockstepError if RAM cannot be compared. */
+/**
+ * All CPUs of both machines at the image's entry point, where those but CPU 0 must wait until the guest has booted.
+ * Ours is the answer. Throws a LockstepError if RAM cannot be compared.
+ */
 export async function bootBoth(
   image: LoadableImage,
   oracle: OracleMachine,
@@ -23,15 +24,6 @@ export async function bootBoth(
   for (let cpu = 0; cpu < cpus; cpu++) machine.boot(cpu, { cpus, tasks, mms });
   await oracle.boot(image, machine.cpus);
   return machine;
-}
-
-/** In the registers of the CPU that the other machine has selected, which has not run: the names say of which it is. */
-export async function differencesOf(cpu: Cpu, oracle: OracleMachine): Promise<Difference[]> {
-  const ours = new Int32Array(STATE_WORDS);
-  const theirs = new Int32Array(STATE_WORDS);
-  readState(cpu, ours);
-  await oracle.readState(theirs);
-  return registerDifferences(ours, theirs).map((found) => ({ ...found, name: `${found.name} of CPU ${cpu.index}` }));
 }
 
 /** Throws a LockstepError for what the guest must not do. */

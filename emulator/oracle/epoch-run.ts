@@ -1,8 +1,8 @@
 /**
- * Our machine in epochs: one of its CPUs runs to a place that another machine can be sent to afterwards. That is its next return to
- * user mode, or a boundary before it; the instruction there has not been reached before in the epoch, so that one
- * breakpoint finds it. Choices have one answer throughout an epoch. Where the guest goes round until it gets another
- * one, the epoch ends before; so it does before a HLT that nothing would end.
+ * Our machine in epochs: one of its CPUs runs to a place that another machine can be sent to afterwards. That is its
+ * next return to user mode, or a boundary before it; the instruction there has not been reached before in the epoch, so
+ * that one breakpoint finds it. Choices have one answer throughout an epoch. Where the guest goes round until it gets
+ * another one, the epoch ends before; so it does before a HLT that nothing would end.
  */
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
@@ -89,6 +89,8 @@ export class EpochRun {
   private possible = 0;
   private readonly askedAt = new Int32Array(2 * MAX_ALTERNATIVES);
   private goesRound = false;
+  /** A CPU has halted with interrupts off: NMIs may wake it, but it will do nothing else. */
+  private hasStopped = false;
 
   constructor(machine: Machine, options: EpochOptions) {
     this.machine = machine;
@@ -100,8 +102,25 @@ export class EpochRun {
     this.observe();
   }
 
-  /** One epoch from the mark on, which is the newest one; undefined: the guest stops for good at once. */
+  /** Every CPU has been in user mode. */
+  get hasBooted(): boolean {
+    return this.inUserMode.every((been) => been);
+  }
+
+  /** The machine has been put back into a state in which no CPU was about to halt. */
+  beginAgain(): void {
+    this.atHalt.fill(false);
+    this.hasStopped = false;
+  }
+
+  /** Some CPU is about to halt. */
+  get isAtHalt(): boolean {
+    return this.atHalt.includes(true);
+  }
+
+  /** One epoch from the mark on, which is the newest one; undefined: the guest has stopped for good. */
   run(mark: number): Epoch | undefined {
+    if (this.hasStopped) return undefined;
     const { machine } = this;
     this.cpu = machine.cpus[this.drawCpu()];
     const atHalt = this.atHalt[this.cpu.index];
@@ -215,6 +234,7 @@ export class EpochRun {
       if (!held) cpl = r[CPL];
       reached.add(va);
       const result = machine.step(index);
+      if (r[IN_HLT] !== 0 && (r[EFLAGS] & FLAG_IF) === 0) this.hasStopped = true;
       if (result < HALTED && !this.goesRound && n < LONGEST * options.length) continue;
       // The HLT was the step before: a place for a breakpoint even in the shadow of STI.
       const atHalt = result === HALTED && (r[EFLAGS] & FLAG_IF) !== 0 && latest === n - 1 && latest > 0;

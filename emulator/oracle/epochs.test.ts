@@ -4,14 +4,17 @@ import { Mnemonic } from 'iced-x86';
 import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
 import { OP_REP } from '../micro-op';
-import { FLAG_AF, FLAG_DF, FLAG_OF, FLAG_RF, SS, STATUS_FLAGS } from '../registers';
+import { FLAG_AF, FLAG_DF, FLAG_OF, FLAG_RF, ICOUNT, R15, SS, STATUS_FLAGS } from '../registers';
 import { Twin } from '../testing/twin';
 import { LockstepError } from './both-machines';
 import type { EpochOptions } from './epoch-run';
 import { type EpochResult, epochs } from './epochs';
 
-const path = `${__dirname}/../guest/mainline/mainline-nopcid.elf`;
-const MAINLINE = readElf(readFileSync(path), path);
+const imageOf = (design: string) => {
+  const path = `${__dirname}/../guest/${design}/${design}-nopcid.elf`;
+  return readElf(readFileSync(path), path);
+};
+const MAINLINE = imageOf('mainline');
 
 /** What QEMU does differently, written down a second time: from the rows of the accepted differences. */
 function takeLiberties({ observed, machine }: Twin): void {
@@ -26,7 +29,11 @@ function takeLiberties({ observed, machine }: Twin): void {
   if ((op.flags & OP_REP) !== 0 && cpu.rip() === op.va) clear(FLAG_RF);
 }
 
-function run(afterStep: (twin: Twin) => void, more: Partial<EpochOptions> = {}): Promise<EpochResult> {
+function run(
+  afterStep: (twin: Twin) => void,
+  more: Partial<EpochOptions> = {},
+  image = MAINLINE,
+): Promise<EpochResult> {
   const twin = new Twin();
   twin.afterStep = afterStep;
   let seed = 1;
@@ -44,7 +51,7 @@ function run(afterStep: (twin: Twin) => void, more: Partial<EpochOptions> = {}):
     irqEvery: 500,
     vectors: [0x20, 0xfd],
   };
-  return epochs(MAINLINE, twin, { ...options, length: 300, ...more });
+  return epochs(image, twin, { ...options, length: 300, ...more });
 }
 
 test('two machines that differ as QEMU does are equal after every epoch, and each difference is counted', async () => {
@@ -61,6 +68,32 @@ test('two machines that differ as QEMU does are equal after every epoch, and eac
     'undefined-flags',
   ]);
   expect(counts.accepted.get('rf-not-pushed')).toBe(counts.faults);
+});
+
+test('two CPUs take turns, the second one once the first has booted, and are equal after every epoch', async () => {
+  const { counts, end, machine } = await run(takeLiberties, { steps: 24_000, cpus: 2, length: 50 });
+  expect(end).toBeUndefined();
+  expect(counts.switches).toBeGreaterThan(20);
+  expect(machine.cpus.map(({ r }) => r[ICOUNT] > 1000)).toEqual([true, true]);
+});
+
+test('a register that changes on the CPU that does not run is a difference', async () => {
+  const { end } = await run(
+    (twin) => {
+      takeLiberties(twin);
+      if (twin.observed.cpu.index === 1) twin.machine.cpus[0].r[R15] ^= 1;
+    },
+    { cpus: 2 },
+  );
+  expect(end?.found?.differences).toEqual([expect.objectContaining({ name: 'r15 of CPU 0' })]);
+});
+
+test('a guest that halts for good goes on from where it had booted, even if NMIs wake it', async () => {
+  const { counts, end } = await run(takeLiberties, { steps: 40_000, nmiEvery: 300 }, imageOf('deferred-percpu'));
+  expect(end).toBeUndefined();
+  expect(counts.restarts).toBeGreaterThan(1);
+  // A guest that has panicked takes none.
+  expect(counts.irqs).toBeGreaterThan(20);
 });
 
 test('a store that only the other machine makes is found at the instruction that makes it', async () => {

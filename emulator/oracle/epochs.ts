@@ -6,18 +6,21 @@
  * lock-step, which says where, and whether an accepted difference explains it.
  *
  * A guest that halts is woken by an interrupt at the HLT: QEMU's debugger gets no answer from a CPU that sleeps. One
- * that halts for good is booted anew.
+ * that halts for good goes on from where it had booted.
  */
 import type { LoadableImage } from '../boot';
 import type { Machine } from '../machine';
 import { RIP } from '../registers';
 import type { Difference } from './accepted-differences';
-import { readState, registerDifferences, STATE_WORDS, sameState } from './architectural-state';
-import { bootBoth, checkComparable, checkControls, differencesOf } from './both-machines';
+import { explainDivergence } from './accepted-divergences';
+import { readState, registerDifferences, STATE_WORDS } from './architectural-state';
+import { bootBoth, checkComparable, checkControls } from './both-machines';
 import type { EpochMachine } from './epoch-machine';
 import { type Epoch, type EpochOptions, EpochRun, isDeliveredFirst, stepsOf } from './epoch-run';
+import { KeptState } from './kept-state';
 import { Lockstep } from './lockstep';
 import type { LockstepEnd } from './lockstep-result';
+import { WholeComparison } from './whole-comparison';
 
 interface EpochCounts {
   steps: number;
@@ -31,7 +34,7 @@ interface EpochCounts {
   irqs: number;
   faults: number;
   halts: number;
-  /** How often the guest halted for good or shut down, and was booted anew. */
+  /** How often the guest halted for good or shut down, and was begun again. */
   restarts: number;
   /** Epochs that had to be done in lock-step. */
   localised: number;
@@ -88,14 +91,15 @@ class Epochs {
   private cpu = 0;
   private readonly ours = new Int32Array(STATE_WORDS);
   private readonly theirs = new Int32Array(STATE_WORDS);
-  private readonly ram: Buffer;
-  private readonly oracleRam: Buffer;
+  private readonly whole: WholeComparison;
   /** Marks: of the epoch under way, and of the last boundary that the other machine could start from. */
   private mark = 0;
   private base = -1;
   /** Steps that had been done at `base`, and the epochs since. */
   private baseSteps = 0;
   private readonly log: Epoch[] = [];
+  /** The first state with all CPUs booted that the other machine could be put into. */
+  private booted: KeptState | undefined;
 
   constructor(machine: Machine, oracle: EpochMachine, options: EpochOptions, counts: EpochCounts) {
     this.machine = machine;
@@ -103,26 +107,44 @@ class Epochs {
     this.options = options;
     this.counts = counts;
     this.run = new EpochRun(machine, options);
-    const { words, size } = machine.memory;
-    this.oracleRam = Buffer.alloc(Math.min(oracle.comparableBytes, size));
-    this.ram = Buffer.from(words.buffer, words.byteOffset, this.oracleRam.length);
+    this.whole = new WholeComparison(machine, oracle);
   }
 
   async go(): Promise<EpochEnd | 'stopped' | undefined> {
     while (this.counts.steps < this.options.steps) {
       this.setMarks();
       const epoch = this.run.run(this.mark);
-      if (epoch === undefined) return 'stopped';
-      this.log.push(epoch);
-      if (epoch.cpu !== this.cpu) this.counts.switches++;
-      this.cpu = epoch.cpu;
-      const end = await this.compare(epoch);
+      const end = epoch === undefined ? 'stopped' : await this.both(epoch);
+      if (end === 'stopped') {
+        if (this.booted === undefined) return end;
+        await this.beginAgain(this.booted);
+        continue;
+      }
       if (end !== undefined) return end;
       this.machine.release(this.mark);
-      this.counts.steps += stepsOf(epoch);
-      this.counts.epochs++;
     }
     return undefined;
+  }
+
+  private async both(epoch: Epoch): Promise<EpochEnd | 'stopped' | undefined> {
+    const { counts } = this;
+    this.log.push(epoch);
+    if (epoch.cpu !== this.cpu) counts.switches++;
+    this.cpu = epoch.cpu;
+    const end = await this.compare(epoch);
+    if (end !== undefined) return end;
+    counts.steps += stepsOf(epoch);
+    counts.epochs++;
+    return undefined;
+  }
+
+  private async beginAgain(booted: KeptState): Promise<void> {
+    this.counts.restarts++;
+    this.machine.release(this.base);
+    this.base = -1;
+    booted.restore();
+    this.run.beginAgain();
+    await this.oracle.load(this.machine);
   }
 
   addCounts(): void {
@@ -137,8 +159,9 @@ class Epochs {
   }
 
   private setMarks(): void {
-    const { machine, oracle } = this;
+    const { machine, oracle, run } = this;
     if (oracle.canLoad(machine)) {
+      if (run.hasBooted && !run.isAtHalt) this.booted ??= new KeptState(machine);
       if (this.base >= 0) machine.release(this.base);
       this.base = machine.mark();
       this.baseSteps = this.counts.steps;
@@ -147,7 +170,7 @@ class Epochs {
     this.mark = machine.mark();
   }
 
-  private async compare(epoch: Epoch): Promise<EpochEnd | undefined> {
+  private async compare(epoch: Epoch): Promise<EpochEnd | 'stopped' | undefined> {
     const cpu = this.machine.cpus[epoch.cpu];
     const { undo } = this.machine.memory;
     for (let i = 0; i < undo.top; i += 2) checkComparable(this.oracle, undo.entries[i] * 4);
@@ -157,35 +180,19 @@ class Epochs {
     await this.oracle.select(epoch.cpu);
     if (epoch.asleep) await this.oracle.passHalt();
     await this.oracle.runTo(cpu.get64(RIP), epoch.events, this.theirs);
-    this.oracle.readMemory(0, this.oracleRam);
-    const others = await this.otherDifferences(epoch.cpu);
-    const same = sameState(this.ours, this.theirs) && this.ram.equals(this.oracleRam) && others.length === 0;
-    return same ? undefined : this.localise([...this.differences(), ...others]);
+    const found = [
+      ...registerDifferences(this.ours, this.theirs),
+      ...this.whole.ram(),
+      ...(await this.whole.otherCpus(cpu)),
+    ];
+    return found.length === 0 ? undefined : this.localise(found);
   }
 
-  /** In the registers of the CPUs that did not run. */
-  private async otherDifferences(ran: number): Promise<Difference[]> {
-    const found: Difference[] = [];
-    for (const cpu of this.machine.cpus) {
-      if (cpu.index === ran) continue;
-      await this.oracle.select(cpu.index);
-      found.push(...(await differencesOf(cpu, this.oracle)));
-    }
-    return found;
-  }
-
-  private differences(): Difference[] {
-    const found: Difference[] = registerDifferences(this.ours, this.theirs);
-    for (let pa = 0; pa < this.ram.length; pa += 4) {
-      const ours = this.ram.readInt32LE(pa);
-      const theirs = this.oracleRam.readInt32LE(pa);
-      if (ours !== theirs) found.push({ kind: 'memory', pa, ours, theirs });
-    }
-    return found;
-  }
-
-  /** The epoch, and those before it that nothing else can start from, once more: step by step, without imitation. */
-  private async localise(differences: readonly Difference[]): Promise<EpochEnd | undefined> {
+  /**
+   * The epoch, and those before it that nothing else can start from, once more: step by step, without imitation. Where
+   * the other machine goes another way altogether, and it is known why, the guest cannot go on.
+   */
+  private async localise(differences: readonly Difference[]): Promise<EpochEnd | 'stopped' | undefined> {
     const { machine, oracle, options, counts, log } = this;
     const { imitation } = this.run;
     const imitated = new Map(imitation.accepted());
@@ -222,6 +229,11 @@ class Epochs {
     for (const [name, count] of run.counts.accepted) {
       add(counts.accepted, name, count);
       add(imitated, name, -count);
+    }
+    const divergence = found && explainDivergence(run.last, found.differences);
+    if (divergence !== undefined) {
+      add(counts.accepted, divergence.name, 1);
+      return 'stopped';
     }
     // If nothing was accepted but what ours had imitated, the difference is one between long and single steps.
     const explained = [...imitated.values()].some((count) => count !== 0);

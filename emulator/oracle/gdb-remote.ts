@@ -120,9 +120,11 @@ export class GdbRemote {
     }
   }
 
-  /** All registers as the target description orders them. */
-  async readRegisters(): Promise<Buffer> {
-    const reply = await this.send('g');
+  /** All registers of a thread, or of the one that stopped last, as the target description orders them. */
+  async readRegisters(thread?: number): Promise<Buffer> {
+    const selection = thread === undefined ? [] : [`Hg${thread.toString(16)}`];
+    const replies = await this.sendAll([...selection, 'g']);
+    const reply = replies[replies.length - 1];
     if (isError(reply)) throw refusal('g', reply);
     return Buffer.from(reply, 'hex');
   }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { LoadableImage } from '../boot';
 import { setRflags } from '../cpu/outcome';
 import { readElf } from '../elf/elf-image';
-import { CS, EFLAGS, FLAG_RF } from '../registers';
+import { CS, EFLAGS, FLAG_RF, R15 } from '../registers';
 import { FAULTED } from '../step-result';
 import { KERNEL, KERNEL_CODE, PML4, place, smallMachine } from '../testing/small-machine';
 import { Twin } from '../testing/twin';
@@ -51,6 +51,22 @@ function smallImage(hex: string): LoadableImage {
     symbol: () => PML4,
   };
 }
+
+test('two CPUs take turns, and both are compared', async () => {
+  const { counts, end } = await run(MAINLINE, () => {}, { steps: 20_000, cpus: 2 });
+  expect(end).toBeUndefined();
+  expect(counts.switches).toBeGreaterThan(50);
+  const other = await endOf(
+    MAINLINE,
+    (twin) => {
+      twin.afterStep = ({ observed, machine }) => {
+        if (observed.cpu.index === 1) machine.cpus[0].r[R15] ^= 1;
+      };
+    },
+    { steps: 20_000, cpus: 2, interval: 1 },
+  );
+  expect(other.differences).toEqual([expect.objectContaining({ name: 'r15 of CPU 0' })]);
+});
 
 test('two machines that do the same stay together through boot, events, choices and halts', async () => {
   const { counts, end } = await run(MAINLINE, () => {}, { steps: 25_000 });

@@ -45,7 +45,7 @@ import {
   sameState,
   stateIndex,
 } from './architectural-state';
-import { bootBoth, checkComparable, checkControls, differencesOf, LockstepError } from './both-machines';
+import { bootBoth, checkComparable, checkControls, LockstepError } from './both-machines';
 import {
   type LockstepCounts,
   type LockstepEnd,
@@ -55,7 +55,7 @@ import {
 } from './lockstep-result';
 import { type ObservedCpu, observeCpus, type Step } from './observed-cpu';
 import type { OracleMachine } from './oracle-machine';
-import { tableRegisters } from './table-registers';
+import { WholeComparison } from './whole-comparison';
 
 const RIP_INDEX = stateIndex('rip');
 
@@ -88,7 +88,7 @@ export class Lockstep {
   private side: Side;
   private readonly ours = new Int32Array(STATE_WORDS);
   private readonly previous = new Int32Array(STATE_WORDS);
-  private readonly wholeRam: Buffer;
+  private readonly whole: WholeComparison;
   private readonly page = Buffer.alloc(4096);
   private readonly loaded: boolean;
   /** The step after which all RAM was equal last. */
@@ -117,7 +117,7 @@ export class Lockstep {
       return { observed, theirs, inUserMode: false };
     });
     [this.side] = this.sides;
-    this.wholeRam = Buffer.alloc(Math.min(oracle.comparableBytes, machine.memory.size));
+    this.whole = new WholeComparison(machine, oracle);
     machine.choose = (_cpu, alternatives) => {
       this.chose = true;
       return choose(alternatives, this.observed.op?.mnemonic === Mnemonic.In);
@@ -302,45 +302,23 @@ export class Lockstep {
       const page = pa & -4096;
       if (page !== loaded) this.oracle.readMemory(page, this.page);
       loaded = page;
-      this.compareWord(differences, pa, this.page.readInt32LE(pa & 0xfff));
+      const ours = this.machine.memory.words[word];
+      const theirs = this.page.readInt32LE(pa & 0xfff);
+      if (ours !== theirs) differences.push({ kind: 'memory', pa, ours, theirs });
     }
     return differences;
-  }
-
-  private compareWord(differences: Difference[], pa: number, theirs: number): void {
-    const ours = this.machine.memory.words[pa >>> 2];
-    if (ours !== theirs) differences.push({ kind: 'memory', pa, ours, theirs });
   }
 
   private async wholeDifferences(): Promise<Difference[]> {
     this.counts.wholeComparisons++;
-    const { words } = this.machine.memory;
-    this.oracle.readMemory(0, this.wholeRam);
-    const differences: Difference[] = [];
-    const mine = Buffer.from(words.buffer, words.byteOffset, this.wholeRam.length);
-    if (!mine.equals(this.wholeRam))
-      for (let pa = 0; pa < this.wholeRam.length; pa += 4)
-        this.compareWord(differences, pa, this.wholeRam.readInt32LE(pa));
-    for (const side of this.sides) {
-      await this.oracle.select(side.observed.cpu.index);
-      differences.push(...(await this.idleDifferences(side)));
-    }
-    await this.oracle.select(this.observed.cpu.index);
-    return differences;
-  }
-
-  /** Registers that no step compares. */
-  private async idleDifferences(side: Side): Promise<Difference[]> {
+    const { whole, side, loaded } = this;
     const { cpu } = side.observed;
-    const differences = side === this.side ? [] : await differencesOf(cpu, this.oracle);
-    // What a CPU has in them before the guest loads them is not part of the boot protocol.
-    if (!side.inUserMode && !this.loaded) return differences;
-    const theirs = await this.oracle.readTables();
-    for (const [name, ours] of tableRegisters(cpu)) {
-      const other = theirs.get(name) ?? -1n;
-      if (other !== ours) differences.push({ kind: 'register', name, ours, theirs: other });
-    }
-    return differences;
+    return [
+      ...whole.ram(),
+      ...(await whole.otherCpus(cpu)),
+      // What a CPU has in them before the guest loads them is not part of the boot protocol.
+      ...(side.inUserMode || loaded ? await whole.tables(cpu) : []),
+    ];
   }
 
   /** Gives the other side our value; of SS, ours that of the other side. */

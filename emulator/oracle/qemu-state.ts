@@ -14,6 +14,7 @@ import { entryAddress } from '../mmu/page-walk';
 import {
   APIC_ISR,
   APIC_SVR,
+  APIC_TPR,
   CPL,
   CR0,
   CR4,
@@ -62,8 +63,9 @@ const GDT_OPERAND = 0x1000,
   IDT_OPERAND = 0x1010,
   CODE = 0x2000,
   FRAME = 0x3000;
-/** Linear address that the local APIC is mapped to, its spurious-vector and its interrupt command register. */
+/** Linear address that the local APIC is mapped to, and its registers: task priority, spurious vector, commands. */
 const APIC_LINEAR = 2 << 20,
+  REG_TPR = 0x80,
   REG_SVR = 0xf0,
   REG_ICR = 0x300;
 /** To all but self: INIT, then a start-up IPI to physical 0x8000, where nothing is executed. */
@@ -147,8 +149,8 @@ export async function dropTables(qemu: BareMachine): Promise<void> {
 }
 
 /**
- * Descriptor-table registers, task register, MSRs, and by IRETQ the segments, RIP, RSP and RFLAGS of `cpu`. Afterwards
- * CR3 is still that of the scratch tables, through which data segments can be loaded.
+ * Descriptor-table registers, task register, local APIC, MSRs, and by IRETQ the segments, RIP, RSP and RFLAGS of `cpu`.
+ * Afterwards CR3 is still that of the scratch tables, through which data segments can be loaded.
  */
 export async function enterState(qemu: BareMachine, cpu: Cpu): Promise<void> {
   const bad = unloadable(cpu);
@@ -168,6 +170,7 @@ export async function enterState(qemu: BareMachine, cpu: Cpu): Promise<void> {
     ...[...setEax(0), 0x0f, 0x00, 0xd0], // lldt %ax
     ...((r[TR] & ~3) === 0 ? [] : [...setEax(r[TR]), 0x0f, 0x00, 0xd8]), // ltr %ax
     ...writeApic(REG_SVR, r[APIC_SVR]),
+    ...writeApic(REG_TPR, r[APIC_TPR]),
     ...[...setEax(IDT_OPERAND), 0x0f, 0x01, 0x18], // lidt (%rax)
     ...[...setEax(GDT_OPERAND), 0x0f, 0x01, 0x10], // lgdt (%rax)
     ...[0xbc, ...le32(FRAME)], // mov $frame,%esp

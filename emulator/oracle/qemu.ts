@@ -6,7 +6,7 @@
  *   thread; QEMU then polls the APIC at the next boundary, and that poll counts as a step in which nothing executes.
  *   An NMI that is raised with it waits for the end of the translated block that follows the poll; where nothing can be
  *   fetched, the page fault comes before either. An interrupt of another CPU needs no poll.
- * - Of several CPUs only the one that is named in `vCont` runs; a stop selects it, whatever `Hg` said before.
+ * - Of several CPUs only the one that is named in `vCont` runs; a stop selects it for `g` and `P`.
  * - A breakpoint at which the CPU already is stops it again at once, even if an event is due.
  * - Data are changed through the file that is the RAM; code that has been translated must not be changed that way.
  */
@@ -108,9 +108,7 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   async select(cpu: number): Promise<void> {
-    if (cpu === this.selected) return;
     this.selected = cpu;
-    await this.gdb.order(`Hg${this.thread}`);
   }
 
   /** As the gdbstub numbers the selected CPU. */
@@ -143,7 +141,8 @@ export class Qemu implements EpochMachine, BareMachine {
     if (ram.length > HIGH) await this.writeCode(HIGH, ram.subarray(HIGH));
     await this.enter(machine.cpus, async (cpu) => {
       await enterState(this, cpu);
-      await this.setRegisters(cpu, ['cs', 'ss', 'cpl']);
+      // With CR8 the debugger would raise a poll of the APIC.
+      await this.setRegisters(cpu, ['cs', 'ss', 'cpl', 'cr8']);
     });
     if (choices !== undefined) await this.setChoices(choices);
     for (const { index, r } of machine.cpus) {
@@ -195,7 +194,7 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   async passHalt(): Promise<void> {
-    const reply = await this.gdb.readRegisters();
+    const reply = await this.gdb.readRegisters(this.thread);
     await this.writeRegister('rip', reply.readBigUInt64LE(this.register('rip').offset) + HLT_LENGTH);
   }
 
@@ -230,7 +229,7 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   writeRegister(name: string, value: bigint): Promise<void> {
-    return this.gdb.order(this.setting(name, value));
+    return this.orderAll([`Hg${this.thread}`, this.setting(name, value)]);
   }
 
   readMemory(pa: number, into: Uint8Array): void {
@@ -258,7 +257,8 @@ export class Qemu implements EpochMachine, BareMachine {
   }
 
   async readState(state: State): Promise<void> {
-    const all = await this.gdb.readRegisters();
+    // Of one CPU nothing is to be selected: that takes time.
+    const all = await this.gdb.readRegisters(this.size.cpus > 1 ? this.thread : undefined);
     for (let i = 0; i < this.places.length; i++) {
       const place = this.places[i];
       const pair = place !== undefined && place.bytes === 8;
@@ -298,11 +298,9 @@ export class Qemu implements EpochMachine, BareMachine {
     const state = new Int32Array(STATE_WORDS);
     readState(cpu, state);
     const names = STATE_NAMES.filter((name) => !leftOut.includes(name) && !SELECTORS.includes(name));
-    await this.orderAll(
-      [...SELECTORS.filter((name) => !leftOut.includes(name)), 'cr3', ...names].map((name) =>
-        this.setting(name, registerValue(state, stateIndex(name))),
-      ),
-    );
+    const ordered = [...SELECTORS.filter((name) => !leftOut.includes(name)), 'cr3', ...names];
+    const settings = ordered.map((name) => this.setting(name, registerValue(state, stateIndex(name))));
+    await this.orderAll([`Hg${this.thread}`, ...settings]);
   }
 
   /** The command that sets a register. */

@@ -221,7 +221,7 @@ class Sweep {
 
   /**
    * A second #MC behind the first, when the handler has said that it is over. The first one came in user mode, so that
-   * the kernel has to have left the stack on which the second one is delivered.
+   * the kernel has to have left the stack on which the second one is delivered. One failure says so.
    */
   private secondCheck(boundary: Boundary, count: EventCount): void {
     const { system } = this;
@@ -230,9 +230,11 @@ class Sweep {
     const cpu = machine.cpus[c];
     const { check, back } = eventsOf(c);
     const conditions = new Set<number>();
+    const { length } = this.failures;
     const mark = system.mark();
     system.perform(check);
-    for (let into = 1; into < LONGEST_FIRST && cpu.r[CPL] !== 3 && system.violation === undefined; into++) {
+    const isOver = () => cpu.r[CPL] === 3 || system.violation !== undefined || this.failures.length > length;
+    for (let into = 1; into < LONGEST_FIRST && !isOver(); into++) {
       system.run(c, 1);
       if (!mayBeChecked(machine, cpu) || !isDue(conditions, this.code.classOf(cpu), cpu)) continue;
       this.attempt(boundary, count, [check, { action: 'run', cpu: c, count: into }, check, back], () => {

@@ -22,6 +22,7 @@ import {
   SS,
 } from '../../emulator/registers';
 import { hex64 } from '../../emulator/words';
+import { mayComeBackWithOtherBase } from '../safety/null-segment';
 
 /** Words of the floating-point state. */
 const FPU_WORDS = 128;
@@ -81,6 +82,11 @@ const OF_USER_TASK: Compared = {
   words: OF_USER,
   fpu: true,
 };
+/** Of a base: the selector. */
+const SELECTORS: ReadonlyMap<number, number> = new Map([
+  [FS_BASE, FS],
+  [GS_BASE, GS],
+]);
 const OF_TASK_IN_KERNEL: Compared = { pairs: GENERAL, words: OF_KERNEL, fpu: false };
 
 /**
@@ -96,6 +102,9 @@ export function differenceOf(event: string, before: SavedRegisters, cpu: Cpu): s
       : OF_TASK_IN_KERNEL;
   for (const [name, i] of pairs) {
     if (r[i] === before.r[i] && r[i + 1] === before.r[i + 1]) continue;
+    const selector = SELECTORS.get(i);
+    if (pairs === OF_USER_TASK.pairs && selector !== undefined)
+      if (mayComeBackWithOtherBase(cpu, selector, before.r[i], before.r[i + 1])) continue;
     return `${name} = ${hex64(r[i], r[i + 1])}, expected ${hex64(before.r[i], before.r[i + 1])}`;
   }
   for (const [name, i] of words) {

@@ -8,6 +8,12 @@ export const BASE = 0x20000000,
   DATA = BASE + 3 * PAGE,
   READ_ONLY = DATA + PAGE,
   END = BASE + 6 * PAGE;
+/**
+ * The stack of the signal handler. Linux takes a signal that comes while rsp is in it for a signal inside of the
+ * handler, and does not begin the stack anew.
+ */
+export const STACK = 0x28000000,
+  STACK_BYTES = 0x10000;
 /** What of the writable page an instruction may change. */
 export const WINDOW_BYTES = 512,
   WINDOW = READ_ONLY - WINDOW_BYTES;

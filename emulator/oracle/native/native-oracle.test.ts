@@ -4,7 +4,21 @@
  * plays the processor here; scripts/native-vectors.sh asks a real one.
  */
 import { Decoder, DecoderOptions, Mnemonic } from 'iced-x86';
-import { FLAG_AF, FLAG_CF, FLAG_IF, RAX, RBX, RIP, RSP, VEC_AC, VEC_BP, VEC_GP, VEC_PF, VEC_SS } from '../../registers';
+import {
+  FLAG_AF,
+  FLAG_CF,
+  FLAG_IF,
+  RAX,
+  RBX,
+  RCX,
+  RIP,
+  RSP,
+  VEC_AC,
+  VEC_BP,
+  VEC_GP,
+  VEC_PF,
+  VEC_SS,
+} from '../../registers';
 import { explainFaults } from './host-differences';
 import {
   BATCH,
@@ -21,6 +35,7 @@ import {
   RECORD_BYTES,
   RECORD_REGISTERS,
   RESULT_BYTES,
+  STACK,
   VECTOR_PLACE,
   WINDOW,
   WINDOW_PLACE,
@@ -83,6 +98,15 @@ test.each([
   ['an address of the kernel', '8b03', [[RBX, -4096]]],
   ['a jump to itself', 'ebfe', []],
   ['a jump into its own bytes', '66ebfe', []],
+  // shl %cl,%esp
+  [
+    "an rsp in the stack of the native program's handler",
+    'd3e4',
+    [
+      [RSP, STACK / 2 + 8],
+      [RCX, 1],
+    ],
+  ],
 ] as [string, string, [number, number][]][])('nothing is compared after %s', (_, hex, registers) => {
   expect(run(hex, registers)).toBeUndefined();
 });

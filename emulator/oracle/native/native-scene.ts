@@ -18,6 +18,7 @@ import {
   EFER_SCE,
   REGISTER_WORDS,
   RIP,
+  RSP,
   SS,
   VEC_BP,
   VEC_PF,
@@ -40,6 +41,8 @@ import {
   FLAGS_PLACE,
   PAGE,
   RECORD_REGISTERS,
+  STACK,
+  STACK_BYTES,
   VECTOR_PLACE,
   WINDOW,
   WINDOW_BYTES,
@@ -116,7 +119,8 @@ export class NativeScene {
 
   /**
    * Executes the instruction of a record, and fills `result`. Undefined: nothing to compare, because the instruction
-   * touches what the native program has otherwise, or goes to where more than it would be executed.
+   * touches what the native program has otherwise, leaves rsp in the stack of its handler, or goes to where more than
+   * it would be executed.
    * @throws UnimplementedError
    */
   run(record: Int32Array, length: number, result: Int32Array): Executed | undefined {
@@ -168,6 +172,7 @@ export class NativeScene {
     }
     if (landed) seen.landed(cpu);
     if (seen.vector === VEC_PF && !isNobodys(seen.cr2)) return undefined;
+    if (isOnHandlersStack(toVa(seen.r[RSP], seen.r[RSP + 1]))) return undefined;
     for (let i = from; i < undo.top; i += 2) {
       const pa = undo.entries[i] * 4;
       if (pa >= 0 && (pa < WINDOW_PA || pa >= WINDOW_PA + WINDOW_BYTES)) return undefined;
@@ -204,6 +209,11 @@ function entryOf(va: number): number {
 /** An address where neither side has anything but the pages that they share. */
 function isNobodys(va: number): boolean {
   return (va >= BASE && va < END) || (va >= 0 && va < LOWEST_MAPPING);
+}
+
+/** An rsp with which the native program could not answer. */
+function isOnHandlersStack(rsp: number): boolean {
+  return rsp >= STACK && rsp <= STACK + STACK_BYTES;
 }
 
 /** The registers at the moment before the first event is delivered. The delivery leads nowhere: there is no IDT. */

@@ -4,7 +4,8 @@
 #   input    8 KiB of data, then records of 160 bytes: r8 .. r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags (the order of
 #            struct sigcontext), 16 bytes of code
 #   output   records of 680 bytes: the same registers, error code, vector, CR2, and the last 512 bytes of the writable data page
-#   pages    0x20001000 code, which cannot be written there; 0x20003000 data; 0x20004000 the same, read-only; around them nothing
+#   pages    0x20001000 code, which cannot be written there; 0x20003000 data; 0x20004000 the same, read-only; around them nothing;
+#            0x28000000 the stack of the handler: an instruction must not leave rsp there
 #
 # Everything happens in one signal handler. It is entered by whatever ends an instruction: its own fault, or the INT3 of which the rest of
 # the code page consists. It saves the registers of the signal frame, puts those of the next record there, and returns: the kernel loads
@@ -14,6 +15,8 @@
 .set DATA, 0x20003000
 .set WINDOW, DATA + 0xe00
 .set ALIAS, 0x30000000
+.set STACK, 0x28000000
+.set STACK_BYTES, 65536
 .set PAGE, 4096
 .set BATCH, 64
 .set REGISTERS, 18
@@ -50,7 +53,6 @@
 
 .bss
 .balign 16
-signal_stack:	.skip 65536
 input:		.skip BATCH * RECORD
 output:		.skip BATCH * RESULT
 window:		.skip 512
@@ -64,7 +66,7 @@ started:	.skip 8
 .data
 name:		.asciz "code"
 .balign 8
-stack:		.quad signal_stack, 0, 65536
+stack:		.quad STACK, 0, STACK_BYTES
 # SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER
 action:		.quad handler, 0x4c000004, restorer, 0
 
@@ -85,6 +87,7 @@ _start:
 	rep stosb
 	map CODE, PAGE, 5, 0x11, 3
 	map DATA, (2 * PAGE), 3, 0x32, -1
+	map STACK, STACK_BYTES, 3, 0x32, -1
 	mov $DATA, %esi
 	mov $(2 * PAGE), %edx
 	call read_all
