@@ -3,7 +3,9 @@
  * own after all of ours, and what is none is refused in a sentence.
  */
 import type { ElfImage } from '../../emulator/elf/elf-image';
-import { CR4 } from '../../emulator/registers';
+import { fetchOp } from '../../emulator/fetch';
+import { OP_STACK } from '../../emulator/micro-op';
+import { CPL, CR4 } from '../../emulator/registers';
 import { BadInputError } from '../bad-input';
 import { designImage } from '../designs/images';
 import { fuzz } from '../library/index';
@@ -11,7 +13,7 @@ import { bootGuest } from '../monitor/guest';
 import { Monitor } from '../monitor/monitor';
 import { explain, propertyLabel } from '../report/explain';
 import { guardedProperty } from './guarded-property';
-import { addProperty, propertyNumber } from './index';
+import { addProperty, allProperties, propertyNumber } from './index';
 import { defineProperty, type Property } from './property';
 
 const CR4_CET = 1 << 23;
@@ -58,6 +60,30 @@ test('a property that holds is asked after every instruction; one that does not 
   expect(failure).toMatchObject({ property: 'cet-is-on', message: 'expected CR4.CET to be 1, found 0' });
   expect([propertyLabel('cet-stays-off'), propertyLabel('cet-is-on')]).toEqual(['U1', 'U2']);
   expect(explain('cet-is-on').violated).toBe('A task runs in user mode with CET off.');
+});
+
+test('a property is asked of every push and pop of a system call, where ours trust the bounds that they know', () => {
+  const { view } = bootGuest(designImage('mainline') as ElfImage, { cpus: 1, tasks: 1, mms: 1 });
+  const { machine } = view;
+  const [cpu] = machine.cpus;
+  let asked = 0;
+  const stackAccessed = () => {
+    asked++;
+    return undefined;
+  };
+  const own = {
+    ...guardedProperty({ ...CET_IS_ON, slug: 'counts-accesses', moments: { stackAccessed } }),
+    number: 201,
+  };
+  new Monitor(view, [...allProperties(), own]).attach();
+  let accesses = 0;
+  for (let i = 0; i < 400; i++) {
+    const op = fetchOp(cpu);
+    if (cpu.r[CPL] === 0 && op !== undefined && (op.flags & OP_STACK) !== 0) accesses++;
+    machine.run(0, 1);
+  }
+  expect(accesses).toBeGreaterThan(100);
+  expect(asked).toBe(accesses);
 });
 
 test('a slug that is taken is refused, and the same property again is not', () => {
