@@ -4,19 +4,21 @@
  * all of RAM at intervals. Events are raised on both between two epochs.
  *
  * What belongs to the board or to a processor that QEMU is not (time-stamp counter, CPUID, ports, most MSRs, the FPU)
- * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed.
+ * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed. No epoch
+ * ends where the manual leaves status flags undefined.
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import { type MicroOp, WITHOUT_EXECUTING } from '../micro-op';
-import { CPL, EFLAGS, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP } from '../registers';
+import { CPL, EFLAGS, FLAG_AF, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP } from '../registers';
 import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
 import { isHeld } from './epoch-run';
 import { QemuImitation } from './qemu-imitation';
+import { undefinedFlags } from './undefined-flags';
 
 /** Vector of Linux's local timer. */
 const TIMER = 0xec;
@@ -38,6 +40,20 @@ const OURS_ALONE = new Set<Mnemonic>([
   M.Xgetbv,
   M.Ldmxcsr,
   M.Stmxcsr,
+]);
+/** They write all status flags. */
+const DEFINES_FLAGS = new Set<Mnemonic>([
+  M.Add,
+  M.Adc,
+  M.And,
+  M.Cmp,
+  M.Neg,
+  M.Or,
+  M.Popfq,
+  M.Sbb,
+  M.Sub,
+  M.Test,
+  M.Xor,
 ]);
 /** MSRs that both have. */
 const COMMON_MSRS = new Set([
@@ -67,14 +83,19 @@ interface KernelEpochCounts {
 class Imitation extends QemuImitation {
   /** An instruction of ours alone has begun. */
   barrier = false;
+  /** The manual leaves status flags undefined now (./undefined-flags): QEMU may have others. */
+  flagsUndefined = false;
 
   override unobserved(op: MicroOp): number {
-    return super.unobserved(op) & (isOursAlone(op) ? ~WITHOUT_EXECUTING : -1);
+    return super.unobserved(op) & ~WITHOUT_EXECUTING;
   }
 
   override executing(cpu: Cpu, op: MicroOp): void {
     const msr = op.mnemonic === M.Rdmsr || op.mnemonic === M.Wrmsr;
     if (isOursAlone(op) && !(msr && COMMON_MSRS.has(cpu.r[RCX] >>> 0))) this.barrier = true;
+    // In AF the two agree wherever a kernel leaves it undefined.
+    if ((undefinedFlags(op, cpu.r) & ~FLAG_AF) !== 0) this.flagsUndefined = true;
+    else if (DEFINES_FLAGS.has(op.mnemonic)) this.flagsUndefined = false;
     super.executing(cpu, op);
   }
 }
@@ -186,7 +207,7 @@ export class KernelEpochs {
       const held = isHeld(cpu);
       const isNew = n > 0 && r[IN_HLT] === 0 && !reached.has(va);
       if (isNew) latest = n;
-      if (isNew && !held) {
+      if (isNew && !held && !imitation.flagsUndefined) {
         possible = n;
         if (cpl !== 3 && r[CPL] === 3) {
           counts.returns++;
