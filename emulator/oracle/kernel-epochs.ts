@@ -4,20 +4,21 @@
  * all of RAM at intervals. Events are raised on both between two epochs.
  *
  * What belongs to the board or to a processor that QEMU is not (time-stamp counter, CPUID, ports, most MSRs, the FPU)
- * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed.
+ * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed. No epoch
+ * ends where the manual leaves status flags undefined.
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import { type MicroOp, WITHOUT_EXECUTING } from '../micro-op';
-import { CPL, EFLAGS, FLAG_IF, NMI_BLOCKED, RCX, RIP } from '../registers';
+import { CPL, EFLAGS, FLAG_AF, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP } from '../registers';
 import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
-import type { OracleEvent } from './epoch-machine';
+import type { EpochMachine, OracleEvent } from './epoch-machine';
 import { isHeld } from './epoch-run';
-import type { Qemu } from './qemu';
 import { QemuImitation } from './qemu-imitation';
+import { undefinedFlags } from './undefined-flags';
 
 /** Vector of Linux's local timer. */
 const TIMER = 0xec;
@@ -39,6 +40,20 @@ const OURS_ALONE = new Set<Mnemonic>([
   M.Xgetbv,
   M.Ldmxcsr,
   M.Stmxcsr,
+]);
+/** They write all status flags. */
+const DEFINES_FLAGS = new Set<Mnemonic>([
+  M.Add,
+  M.Adc,
+  M.And,
+  M.Cmp,
+  M.Neg,
+  M.Or,
+  M.Popfq,
+  M.Sbb,
+  M.Sub,
+  M.Test,
+  M.Xor,
 ]);
 /** MSRs that both have. */
 const COMMON_MSRS = new Set([
@@ -68,14 +83,19 @@ interface KernelEpochCounts {
 class Imitation extends QemuImitation {
   /** An instruction of ours alone has begun. */
   barrier = false;
+  /** The manual leaves status flags undefined now (./undefined-flags): QEMU may have others. */
+  flagsUndefined = false;
 
   override unobserved(op: MicroOp): number {
-    return super.unobserved(op) & (isOursAlone(op) ? ~WITHOUT_EXECUTING : -1);
+    return super.unobserved(op) & ~WITHOUT_EXECUTING;
   }
 
   override executing(cpu: Cpu, op: MicroOp): void {
     const msr = op.mnemonic === M.Rdmsr || op.mnemonic === M.Wrmsr;
     if (isOursAlone(op) && !(msr && COMMON_MSRS.has(cpu.r[RCX] >>> 0))) this.barrier = true;
+    // In AF the two agree wherever a kernel leaves it undefined.
+    if ((undefinedFlags(op, cpu.r) & ~FLAG_AF) !== 0) this.flagsUndefined = true;
+    else if (DEFINES_FLAGS.has(op.mnemonic)) this.flagsUndefined = false;
     super.executing(cpu, op);
   }
 }
@@ -89,15 +109,18 @@ export class KernelEpochs {
   readonly counts: KernelEpochCounts = { steps: 0, alone: 0, epochs: 0, returns: 0, halts: 0, wholeComparisons: 0 };
   readonly imitation: Imitation;
   private readonly machine: Machine;
-  private readonly oracle: Qemu;
+  private readonly oracle: EpochMachine;
   private readonly options: KernelEpochOptions;
   private readonly ours = new Int32Array(STATE_WORDS);
   private readonly theirs = new Int32Array(STATE_WORDS);
   private readonly reached = new Set<number>();
+  /** The next instruction is a HLT, and nothing would wake the CPU. */
   private atHalt = false;
+  /** Ours has gone further than the end of the epoch. */
+  private wentOn = false;
 
   /** The machine has one CPU, at a boundary that QEMU can be loaded with. */
-  constructor(machine: Machine, oracle: Qemu, options: KernelEpochOptions) {
+  constructor(machine: Machine, oracle: EpochMachine, options: KernelEpochOptions) {
     this.machine = machine;
     this.oracle = oracle;
     this.options = options;
@@ -126,20 +149,22 @@ export class KernelEpochs {
   private async epoch(mark: number): Promise<Difference[]> {
     const { machine, counts } = this;
     const [cpu] = machine.cpus;
+    const asleep = this.atHalt && !isHeld(cpu);
     const events = this.drawEvents();
-    this.raise(events);
+    this.begin(events, asleep);
     const steps = this.runOurs();
     if (steps === 0) {
       machine.rollback(mark);
-      return this.alone();
+      return this.atHalt ? [] : this.alone();
     }
-    if (this.imitation.barrier || this.atHalt) {
+    if (this.wentOn) {
       machine.rollback(mark);
-      this.raise(events);
+      this.begin(events, asleep);
       for (let n = 0; n < steps; n++) machine.step(0);
     }
     counts.steps += steps;
     counts.epochs++;
+    if (asleep) await this.oracle.passHalt();
     await this.oracle.runTo(cpu.get64(RIP), events, this.theirs);
     readState(cpu, this.ours);
     return [...registerDifferences(this.ours, this.theirs), ...this.wordDifferences()];
@@ -154,14 +179,16 @@ export class KernelEpochs {
     return dice >= irqRate && dice < irqRate + nmiRate && r[NMI_BLOCKED] === 0 ? ['nmi'] : [];
   }
 
-  private raise(events: readonly OracleEvent[]): void {
+  /** `asleep`: the HLT that is next has been executed when the events come. */
+  private begin(events: readonly OracleEvent[], asleep: boolean): void {
+    if (asleep) this.machine.step(0);
     for (const event of events) {
       if (event === 'nmi') this.machine.raiseNmi(0);
       else this.machine.raiseIrq(0, event);
     }
   }
 
-  /** How many steps the epoch has; 0: it begins with what ours does alone. Ours may have gone further. */
+  /** How many steps the epoch has; 0: it begins with what ours does alone, or with a HLT. */
   private runOurs(): number {
     const { machine, reached, options, imitation, counts } = this;
     const [cpu] = machine.cpus;
@@ -169,14 +196,18 @@ export class KernelEpochs {
     const length = 1 + Math.floor(options.random() * 2 * options.length);
     let cpl = r[CPL];
     let possible = 0;
+    /** The last instruction that was reached for the first time. */
+    let latest = 0;
     reached.clear();
     imitation.barrier = false;
     this.atHalt = false;
+    this.wentOn = false;
     for (let n = 0; ; n++) {
       const va = cpu.rip();
       const held = isHeld(cpu);
-      const isNew = n > 0 && !reached.has(va);
-      if (isNew && !held) {
+      const isNew = n > 0 && r[IN_HLT] === 0 && !reached.has(va);
+      if (isNew) latest = n;
+      if (isNew && !held && !imitation.flagsUndefined) {
         possible = n;
         if (cpl !== 3 && r[CPL] === 3) {
           counts.returns++;
@@ -188,13 +219,16 @@ export class KernelEpochs {
       reached.add(va);
       const result = machine.step(0);
       if (result === SHUTDOWN) throw new Error('expected a kernel that runs, found a shutdown');
+      this.wentOn = imitation.barrier || result === HALTED;
       if (imitation.barrier) return possible;
       if (result !== HALTED) continue;
-      if ((r[EFLAGS] & FLAG_IF) === 0 || !isNew)
+      // The HLT was the step before.
+      this.atHalt = n > 0 && latest === n - 1;
+      if ((r[EFLAGS] & FLAG_IF) === 0 || (!this.atHalt && possible === 0))
         throw new Error('expected a HLT that an interrupt ends, found another');
-      this.atHalt = true;
+      if (!this.atHalt) return possible;
       counts.halts++;
-      return n;
+      return latest;
     }
   }
 

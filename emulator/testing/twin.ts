@@ -30,12 +30,14 @@ export class Twin implements EpochMachine {
   loads = 0;
   private all!: readonly ObservedCpu[];
   private polls = 1;
-  private image!: LoadableImage;
+  /** None: what runs comes by `load`. */
+  private image: LoadableImage = { entry: 0, segments: [], symbol: () => 0 };
   private choices: Choices | undefined;
+  private ramBytes = 4 << 20;
 
   async boot(image: LoadableImage, cpus: readonly Cpu[]): Promise<void> {
     this.image = image;
-    this.machine = new Machine(image, { cpus: cpus.length });
+    this.machine = new Machine(image, { cpus: cpus.length, ramBytes: this.ramBytes });
     this.all = observeCpus(this.machine);
     [this.observed] = this.all;
     this.machine.choose = (_cpu, n) => {
@@ -132,6 +134,7 @@ export class Twin implements EpochMachine {
 
   async load(machine: Machine): Promise<void> {
     this.loads++;
+    this.ramBytes = machine.memory.size;
     await this.boot(this.image, machine.cpus);
     for (const [i, word] of machine.memory.words.entries()) this.machine.memory.write32(i, word);
     this.polls = 0;
