@@ -11,11 +11,27 @@ import { setRflags } from '../cpu/outcome';
 import type { Machine } from '../machine';
 import { IMM, type MicroOp, OP_REP, WITHOUT_EXECUTING, WITHOUT_RETIRED } from '../micro-op';
 import type { Delivery, EventSource, Fault, Observer } from '../observer';
-import { CPL, CR3, EFLAGS, FLAG_DF, FLAG_OF, FLAG_RF, RCX, RSP, SS, STATUS_FLAGS, VEC_DB, VEC_DF } from '../registers';
+import {
+  CPL,
+  CR3,
+  EFLAGS,
+  FLAG_DF,
+  FLAG_OF,
+  FLAG_RF,
+  RCX,
+  RSP,
+  SS,
+  STATUS_FLAGS,
+  VEC_DB,
+  VEC_DF,
+  VEC_GP,
+} from '../registers';
 import { toVa } from '../words';
 import { ACCEPTED_DIFFERENCES } from './accepted-differences';
 
 const ROOT = 0xfffff000;
+/** IDT of an error code (SDM vol. 3, figure 6-7). */
+const ERROR_OF_GATE = 2;
 const SOURCES: readonly EventSource[] = ['fault', 'trap', 'abort', 'nmi', 'irq', 'software'];
 
 export class QemuImitation implements Observer {
@@ -83,6 +99,7 @@ export class QemuImitation implements Observer {
   delivered(cpu: Cpu, event: Delivery): void {
     this.counters[ACCEPTED_DIFFERENCES.length + SOURCES.indexOf(event.source)]++;
     if (event.source === 'fault' && event.vector !== VEC_DB) this.pushWithoutRf(cpu, event);
+    if (event.vector === VEC_GP && (event.error & ERROR_OF_GATE) !== 0) this.pushGate(cpu, event.error);
     if (event.ist !== 0 && this.cpl === 0 && cpu.r[SS] !== 0) {
       cpu.r[SS] = 0;
       this.count('ss-after-ist');
@@ -95,13 +112,23 @@ export class QemuImitation implements Observer {
   nmiLatched(_cpu: Cpu): void {}
   shutdown(_cpu: Cpu): void {}
 
-  private pushWithoutRf({ r }: Cpu, event: Delivery): void {
+  private pushWithoutRf(cpu: Cpu, event: Delivery): void {
     const { memory } = this.machine;
-    const va = toVa(r[RSP], r[RSP + 1]) + (event.error >= 0 ? 24 : 16);
-    const pa = this.machine.translate((r[CR3] & ROOT) >>> 0, va)?.pa;
-    if (pa === undefined) throw new Error('expected the frame that was just pushed to be mapped, found it is not');
+    const pa = this.pushed(cpu, event.error >= 0 ? 24 : 16);
     memory.write32At(pa, memory.read32(pa) & ~FLAG_RF);
     this.count(event.vector === VEC_DF ? 'rf-of-double-fault' : 'rf-not-pushed');
+  }
+
+  private pushGate(cpu: Cpu, error: number): void {
+    this.machine.memory.write32At(this.pushed(cpu, 0), (error >> 3) * 16 + ERROR_OF_GATE);
+    this.count('gate-error-code');
+  }
+
+  /** Physical address of a word of the frame that was just pushed. */
+  private pushed({ r }: Cpu, offset: number): number {
+    const pa = this.machine.translate((r[CR3] & ROOT) >>> 0, toVa(r[RSP], r[RSP + 1]) + offset)?.pa;
+    if (pa === undefined) throw new Error('expected the frame that was just pushed to be mapped, found it is not');
+    return pa;
   }
 
   private clear(cpu: Cpu, flags: number, name: string): void {
