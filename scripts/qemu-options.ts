@@ -161,9 +161,9 @@ export function describeEnd(image: ElfImage, machine: Machine, end: LockstepEnd)
   ];
 }
 
-export function describeDifferences(differences: readonly Difference[]): string[] {
+export function describeDifferences(differences: readonly Difference[], other = 'QEMU'): string[] {
   return [
-    ...differences.slice(0, SHOWN).map((difference) => `  ${describe(difference)}`),
+    ...differences.slice(0, SHOWN).map((difference) => `  ${describe(difference, other)}`),
     ...(differences.length > SHOWN ? [`  and ${differences.length - SHOWN} more`] : []),
   ];
 }
@@ -192,9 +192,9 @@ const REASONS = {
   shutdown: 'the guest has shut down (triple fault)',
 } as const;
 
-function describe(difference: Difference): string {
+function describe(difference: Difference, other: string): string {
   const hex = (value: bigint | number) => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
   return difference.kind === 'register'
-    ? `${difference.name}: emulator ${hex(difference.ours)}, QEMU ${hex(difference.theirs)}`
-    : `memory at physical ${hex(difference.pa)}: emulator ${hex(difference.ours >>> 0)}, QEMU ${hex(difference.theirs >>> 0)}`;
+    ? `${difference.name}: emulator ${hex(difference.ours)}, ${other} ${hex(difference.theirs)}`
+    : `memory at physical ${hex(difference.pa)}: emulator ${hex(difference.ours >>> 0)}, ${other} ${hex(difference.theirs >>> 0)}`;
 }

@@ -45,7 +45,7 @@ const PF_P = 1,
 
 const RETURNS: readonly Mnemonic[] = [Mnemonic.Iretq, Mnemonic.Retf];
 
-interface AcceptedDifference {
+export interface AcceptedDifference {
   readonly name: string;
   /** Whose processors do what the emulator does; `open` where the manual does not say. */
   readonly vendor: 'Intel and AMD' | 'Intel' | 'open';

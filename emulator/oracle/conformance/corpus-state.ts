@@ -1,7 +1,7 @@
 /** States as the corpus writes them: registers and memory that differ from another state. */
-import type { Registers } from '../scenes/scene';
+import type { Registers, Scene } from '../scenes/scene';
 import { SCENE_BYTES } from '../scenes/scene';
-import type { CorpusState } from './corpus-file';
+import type { CorpusFile, CorpusState, CorpusVector } from './corpus-file';
 
 /** What differs in `state` from `from`: registers by name, and memory in runs of aligned 32-bit words. */
 export function difference(
@@ -22,6 +22,13 @@ export function applied(
   const memory = from.memory.slice();
   for (const [address, bytes] of change.memory) memory.set(Buffer.from(bytes, 'hex'), Number(address));
   return { registers: withRegisters(from.registers, change), memory };
+}
+
+/** A vector with all that its file says. */
+export function sceneOf({ base }: CorpusFile, { initial, events, steps }: CorpusVector): Scene {
+  const names = Object.keys(base.registers).map((name): [string, bigint] => [name, 0n]);
+  const begin = applied(applied(emptyState(new Map(names)), base), initial);
+  return { ...begin, events, steps };
 }
 
 export function withRegisters(from: Registers, change: CorpusState): Registers {

@@ -51,6 +51,13 @@ test('a file of another format is refused', () => {
   expect(() => readCorpus(gzipSync(JSON.stringify({ ...file, format: 'another' })))).toThrow(/format/);
 });
 
+test('a scene that ends in a shutdown is no vector', () => {
+  const file = files.get('swapgs.json.gz') as CorpusFile;
+  // swapgs at CPL 3 is #GP, whose gate is beyond the limit, as that of #DF is.
+  const initial = { registers: { ...file.base.registers, cs: '0x33', ss: '0x2b', 'idtr.limit': '0x5f' }, memory: [] };
+  expect(new Replay(file).run({ initial, events: [], steps: 1 })).toBeUndefined();
+});
+
 test('a vector with another outcome is told from what the emulator does', () => {
   const file = files.get('swapgs.json.gz') as CorpusFile;
   const [vector] = file.vectors;

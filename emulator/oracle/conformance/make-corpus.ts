@@ -55,7 +55,9 @@ export async function makeVectors(
     const title = `${name}: ${codeOf(scene)}`;
     const vector = run === undefined ? described(scene, title, base) : await compared(run, scene, title, base);
     if (vector === undefined) continue;
-    const made = { ...vector, final: replay.run(vector) };
+    const final = replay.run(vector);
+    if (final === undefined) continue;
+    const made = { ...vector, final };
     const key = JSON.stringify([made.initial, made.events, made.steps]);
     if (seen.has(key)) continue;
     seen.add(key);

@@ -1,4 +1,5 @@
 /** Replays vectors of the conformance corpus on our machine; needs no QEMU. */
+import { HALTED } from '../../step-result';
 import { loadRegisters, loadScene, type Registers, raiseEvents, registersOf, sceneMachine } from '../scenes/scene';
 import type { CorpusFile, CorpusState, CorpusVector } from './corpus-file';
 import { applied, emptyState, withRegisters } from './corpus-state';
@@ -20,8 +21,11 @@ export class Replay {
     this.mark = this.machine.mark();
   }
 
-  /** What has changed when the steps of the vector are done; equal to its `final` if all is well. */
-  run(vector: Pick<CorpusVector, 'initial' | 'events' | 'steps'>): CorpusState {
+  /**
+   * What has changed when the steps of the vector are done; equal to its `final` if all is well. Undefined if the CPU
+   * stops before, in a shutdown or in a HLT that nothing ends.
+   */
+  run(vector: Pick<CorpusVector, 'initial' | 'events' | 'steps'>): CorpusState | undefined {
     const { machine } = this;
     machine.rollback(this.mark);
     for (const [address, bytes] of vector.initial.memory)
@@ -33,7 +37,9 @@ export class Replay {
     const from = undo.top;
     for (let step = 0; step < vector.steps; step++) {
       raiseEvents(machine, vector.events, step);
-      machine.step(0);
+      if (machine.step(0) < HALTED) continue;
+      machine.release(mark);
+      return undefined;
     }
     const changed = new Map<number, number>();
     for (let i = undo.top - 2; i >= from; i -= 2)
