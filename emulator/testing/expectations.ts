@@ -1,6 +1,6 @@
 /**
- * What tests expect of a fault that was delivered on a small machine, whose handlers tell vectors apart; and of results
- * that are compared thousands of times.
+ * What tests expect of a fault that was delivered on a small machine, whose handlers tell vectors apart, and of results
+ * that they compare thousands of times.
  */
 import { VEC_PF } from '../registers';
 import { FAULTED } from '../step-result';
@@ -21,8 +21,8 @@ export function expectPageFault(small: SmallMachine, result: number, error: numb
 }
 
 /**
- * `expect(actual).toBe(expected)` for tests that ask it thousands of times. Jest, which makes a hundred functions and an
- * error for each `expect`, is asked where the two differ.
+ * `expect(actual).toBe(expected)` for tests that ask it thousands of times. Jest, which makes an error and hundreds of
+ * functions for each `expect`, is asked where the two differ.
  */
 export function expectSame<T>(actual: T, expected: T): void {
   if (!Object.is(actual, expected)) expect(actual).toBe(expected);
