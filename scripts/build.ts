@@ -1,95 +1,42 @@
 /**
- * `npm run build`: what `tsc -p tsconfig.build.json` does, and the numbers that modules export are written where they
- * are used. To V8 `registers_1.RIP` is no constant: CommonJS code of TypeScript sets each export twice, first to
- * undefined, so every use reads the object of exports again. With the numbers written out walks are a tenth faster.
- *
- * `isolatedModules` tells the incremental build that the output of a file depends on that file alone, which is not so
- * here: a number that has changed is written out elsewhere.
+ * `npm run build`: compiles to dist/ (`compile.ts`), unless that was made of the same files already. To load the
+ * compiler and every source, only to find that there is nothing to do, takes five seconds.
  */
-import ts from 'typescript';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
-const CONFIG = 'tsconfig.build.json';
+/** The folders that `tsconfig.build.json` includes. */
+const FOLDERS = ['counterexamples', 'emulator', 'model', 'properties'];
 
-/** The value of a `const` that a module exports and whose type is one number; undefined for anything else. */
-function exportedNumber(checker: ts.TypeChecker, identifier: ts.Identifier): number | undefined {
-  const named = checker.getSymbolAtLocation(identifier);
-  if (named === undefined) return undefined;
-  const symbol = (named.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(named) : named;
-  const declaration = symbol.valueDeclaration;
-  if (declaration === undefined || !ts.isVariableDeclaration(declaration) || declaration.name === identifier)
-    return undefined;
-  const isConstant = (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) !== 0;
-  const isExported = (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Export) !== 0;
-  if (!isConstant || !isExported) return undefined;
-  const type = checker.getTypeOfSymbol(symbol);
-  return type.isNumberLiteral() ? type.value : undefined;
+/** What else decides what is written: settings, and the versions of the compiler and of libraries. */
+const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/compile.ts'];
+
+/** Which files dist/ was made of, as a hash. Not there while it is written, nor where the program has errors. */
+const MADE_OF = 'dist/.inputs';
+
+/** All TypeScript files below a folder but tests, which are not compiled. */
+function sourcesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => path.join(folder, file));
 }
 
-function literal(factory: ts.NodeFactory, value: number): ts.Expression {
-  const number = factory.createNumericLiteral(Math.abs(value));
-  if (value >= 0) return number;
-  return factory.createParenthesizedExpression(factory.createPrefixUnaryExpression(ts.SyntaxKind.MinusToken, number));
+/** A hash of the names and the contents of all that is compiled. */
+function inputs(): string {
+  const hash = createHash('sha256');
+  for (const file of [...SETTINGS, ...FOLDERS.flatMap(sourcesBelow).sort()]) {
+    const content = readFileSync(file);
+    hash.update(`${file} ${content.length}\n`).update(content);
+  }
+  return hash.digest('hex');
 }
 
-/** Writes exported numbers out wherever an expression names one. */
-function inlineNumbers(checker: ts.TypeChecker): ts.TransformerFactory<ts.SourceFile> {
-  return (context) => {
-    const { factory } = context;
-    const inPlaceOf = (node: ts.Identifier): ts.Expression => {
-      const value = exportedNumber(checker, node);
-      return value === undefined ? node : literal(factory, value);
-    };
-    const visit = (node: ts.Node): ts.Node => {
-      if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node) || ts.isTypeNode(node)) return node;
-      if (ts.isIdentifier(node)) return inPlaceOf(node);
-      if (ts.isPropertyAccessExpression(node))
-        return factory.updatePropertyAccessExpression(
-          node,
-          ts.visitNode(node.expression, visit) as ts.Expression,
-          node.name,
-        );
-      if (ts.isPropertyAssignment(node) && !ts.isComputedPropertyName(node.name))
-        return factory.updatePropertyAssignment(
-          node,
-          node.name,
-          ts.visitNode(node.initializer, visit) as ts.Expression,
-        );
-      // `{ RIP }`: the property's own symbol is found there, not the constant's. Rare, and it stays as it is.
-      if (ts.isShorthandPropertyAssignment(node)) return node;
-      return ts.visitEachChild(node, visit, context);
-    };
-    return (file) => ts.visitNode(file, visit) as ts.SourceFile;
-  };
+const madeOf = inputs();
+if (!existsSync(MADE_OF) || readFileSync(MADE_OF, 'utf8') !== madeOf) {
+  rmSync(MADE_OF, { force: true });
+  // biome-ignore lint/style/noCommonJs: the compiler is loaded where there is something to compile
+  const { compile } = require('./compile') as typeof import('./compile');
+  if (compile()) writeFileSync(MADE_OF, madeOf);
+  else process.exitCode = 1;
 }
-
-function main(): number {
-  const host: ts.ParseConfigFileHost = {
-    ...ts.sys,
-    onUnRecoverableConfigFileDiagnostic: (diagnostic) => {
-      throw new Error(ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n'));
-    },
-  };
-  const config = ts.getParsedCommandLineOfConfigFile(CONFIG, {}, host);
-  if (config === undefined) throw new Error(`expected ${CONFIG} in the current folder`);
-  const options = { ...config.options, isolatedModules: false };
-  const builder = ts.createIncrementalProgram({ rootNames: config.fileNames, options });
-  const checker = builder.getProgram().getTypeChecker();
-  const found = [
-    ...config.errors,
-    ...builder.getConfigFileParsingDiagnostics(),
-    ...builder.getSyntacticDiagnostics(),
-    ...builder.getGlobalDiagnostics(),
-    ...builder.getSemanticDiagnostics(),
-  ];
-  const { diagnostics } = builder.emit(undefined, undefined, undefined, false, { before: [inlineNumbers(checker)] });
-  const all = [...found, ...diagnostics];
-  const formatHost: ts.FormatDiagnosticsHost = {
-    getCanonicalFileName: (name) => name,
-    getCurrentDirectory: ts.sys.getCurrentDirectory,
-    getNewLine: () => ts.sys.newLine,
-  };
-  process.stdout.write(ts.formatDiagnostics(all, formatHost));
-  return all.length === 0 ? 0 : 1;
-}
-
-process.exitCode = main();

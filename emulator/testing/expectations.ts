@@ -1,4 +1,7 @@
-/** What tests expect of a fault that was delivered on a small machine, whose handlers tell vectors apart. */
+/**
+ * What tests expect of a fault that was delivered on a small machine, whose handlers tell vectors apart, and of results
+ * that they compare thousands of times.
+ */
 import { VEC_PF } from '../registers';
 import { FAULTED } from '../step-result';
 import { handlerOf, peek, type SmallMachine } from './small-machine';
@@ -15,4 +18,12 @@ export function expectPageFault(small: SmallMachine, result: number, error: numb
   expect(result).toBe(FAULTED);
   expect(small.cpu.rip()).toBe(handlerOf(VEC_PF));
   expect(peek(small.machine, small.cpu.rsp())).toBe(BigInt(error));
+}
+
+/**
+ * `expect(actual).toBe(expected)` for tests that ask it thousands of times. Jest, which makes an error and hundreds of
+ * functions for each `expect`, is asked where the two differ.
+ */
+export function expectSame<T>(actual: T, expected: T): void {
+  if (!Object.is(actual, expected)) expect(actual).toBe(expected);
 }

@@ -136,7 +136,11 @@ export class Twin implements EpochMachine {
     this.loads++;
     this.ramBytes = machine.memory.size;
     await this.boot(this.image, machine.cpus);
-    for (const [i, word] of machine.memory.words.entries()) this.machine.memory.write32(i, word);
+    const { memory } = this.machine;
+    // Most of both is empty.
+    machine.memory.words.forEach((word, i) => {
+      if (word !== memory.words[i]) memory.write32(i, word);
+    });
     this.polls = 0;
   }
 

@@ -44,7 +44,9 @@ async function campaign(design: string, deaths: readonly string[], runs: number)
 test('runs, sweep and shrinking are done again, with the same result', async () => {
   const { result: calm } = await campaign('deferred-percpu', [], 40);
   const { result } = await campaign('deferred-percpu', ['runs', 'runs', 'shrink', 'shrink'], 40);
-  expect({ ...result, seconds: 0 }).toEqual({ ...calm, seconds: 0 });
+  // Directed walks have a share of the time: how many there were depends on the clock.
+  const stable = (ended: CampaignResult) => ({ ...ended, seconds: 0, unasked: [] });
+  expect(stable(result)).toEqual(stable(calm));
   expect(result.found?.failure).toMatchObject({ property: 'scheduled-out-on-own-stack', shrunk: 5, shortest: 5 });
   expect(result).not.toHaveProperty('lost');
 });

@@ -191,7 +191,7 @@ describe('Ctrl-C', () => {
     expect(filesBelow(path.join(folder, 'kept')).map((file) => path.join('kept', file))).toEqual([
       answer.counterexample,
     ]);
-    expect((await ptiCheck(folder, ['replay', answer.counterexample ?? ''])).code).toBe(0);
+    expect((await session.run(['replay', answer.counterexample ?? ''])).code).toBe(0);
   });
 
   test('before the first run has ended: no verdict', async () => {

@@ -23,14 +23,14 @@ const SESSION = path.join(BUILT, 'testing', 'session.js');
 const WIDE = { ...process.env, COLUMNS: '1000' };
 
 /**
- * Runs `pti-check` with the given words in `folder`. With `interruptAt`, sends Ctrl-C as soon as standard error holds
- * that text.
+ * Runs `pti-check` with the given words in `folder`, and with the settings of V8 that this process has. With
+ * `interruptAt`, sends Ctrl-C as soon as standard error holds that text.
  */
 export function ptiCheck(folder: string, words: readonly string[], interruptAt?: string): Promise<Ended> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [MAIN, ...words],
+      [...process.execArgv, MAIN, ...words],
       { cwd: folder, maxBuffer: 2 ** 26, env: WIDE },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;

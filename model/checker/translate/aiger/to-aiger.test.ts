@@ -18,27 +18,47 @@ import { type Simulator, simulatorOf } from './testing/simulator';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What the latches hold where the state is this one. Latches are named `kind[1][0].2`: bit 2 of that value. */
-function latchesOf(state: Transient, { latches }: Simulator): string {
-  return latches
-    .map((latch) => {
-      const [field, ...numbers] = latch.split(/[[\].]+/);
-      const bit = Number(numbers.pop());
-      const value = numbers.reduce<unknown>(
-        (row, index) => (row as Values)[index],
-        (state as unknown as Values)[field],
-      );
-      return (Number(value) >> bit) & 1;
-    })
-    .join('');
+/** The way to the value of a latch, `kind[1][0].2` for bit 2 of one: the fields and the bit. */
+function wayTo(latch: string): { readonly fields: readonly string[]; readonly bit: number } {
+  const fields = latch.split(/[[\].]+/);
+  return { bit: Number(fields.pop()), fields };
 }
 
-const places = (value: unknown): number =>
-  typeof value === 'object' && value !== null ? Object.values(value).reduce((sum, each) => sum + places(each), 0) : 1;
+const ways = new Map<Simulator, readonly ReturnType<typeof wayTo>[]>();
+
+/** What the latches hold where the state is this one. */
+function latchesOf(state: Transient, circuit: Simulator): string {
+  const known = ways.get(circuit) ?? circuit.latches.map(wayTo);
+  ways.set(circuit, known);
+  let bits = '';
+  for (const { fields, bit } of known) {
+    let value: unknown = state;
+    for (const field of fields) value = (value as Values)[field];
+    bits += (Number(value) >> bit) & 1;
+  }
+  return bits;
+}
+
+/** How many values there are in one, which may be of many. */
+function places(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let sum = 0;
+  for (const each of Object.values(value)) sum += places(each);
+  return sum;
+}
+
+const rooms = new Map<unknown, number>();
+
+/** How many values a state has. */
+function roomOf(packing: { readonly zero: () => unknown }): number {
+  const room = rooms.get(packing) ?? places(packing.zero());
+  rooms.set(packing, room);
+  return room;
+}
 
 /** Does the state have the values that its model has, and no others? */
 function isInRange<S extends Transient, D>(model: Model<S, D>, state: S): boolean {
-  if (places(state) !== places(model.packing.zero())) return false;
+  if (places(state) !== roomOf(model.packing)) return false;
   try {
     packed(model, state);
     return true;

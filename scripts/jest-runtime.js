@@ -1,0 +1,82 @@
+// biome-ignore-all lint/style/noCommonJs: Jest loads a runtime as it is
+/**
+ * Jest's runtime, but a file that several test files load is compiled once for each worker. Jest loads modules anew
+ * in a context of its own for every test file, and compiles them anew as well: a fifth of all CPU time. Test files share
+ * code here, and nothing else: what modules hold is of one context, as ever.
+ */
+const nodeAsyncHooks = require('node:async_hooks');
+const { readFileSync, statSync } = require('node:fs');
+const { Script } = require('node:vm');
+const { default: Runtime } = require('jest-runtime');
+
+/** By file: what it said, and what V8 made of it. */
+const compiled = new Map();
+
+/** By file: what it said when it was written last. */
+const texts = new Map();
+
+/** The text of a file, read once for each time that it is written. */
+function textOf(filename) {
+  const { mtimeMs, size } = statSync(filename);
+  const known = texts.get(filename);
+  if (known !== undefined && known.mtimeMs === mtimeMs && known.size === size) return known.text;
+  const text = readFileSync(filename, 'utf8');
+  texts.set(filename, { mtimeMs, size, text });
+  return text;
+}
+
+/** The script whose value is a function with `source` as its body. The first line keeps its columns. */
+function scriptOf(source, filename, parameters) {
+  const known = compiled.get(filename);
+  if (known !== undefined && known.source === source) return known.script;
+  const head = `(function (${parameters.join(', ')}) {`;
+  const script = new Script(`${head}${source}\n})`, { filename, columnOffset: -head.length });
+  compiled.set(filename, { source, script });
+  return script;
+}
+
+/**
+ * Node's `async_hooks`, with storages that are added to `made`. Jest makes one for each test file, and each promise of
+ * a process goes through all that are enabled: each test file made those of the next ones slower.
+ */
+function asyncHooks(made) {
+  class AsyncLocalStorage extends nodeAsyncHooks.AsyncLocalStorage {
+    constructor(...options) {
+      super(...options);
+      made.push(this);
+    }
+  }
+  return { ...nodeAsyncHooks, AsyncLocalStorage };
+}
+
+class SharedCodeRuntime extends Runtime {
+  constructor(...options) {
+    super(...options);
+    const { executor, coreModule, fileCache } = this;
+    fileCache.readFile = (filename) => {
+      const known = fileCache.strings.get(filename);
+      if (known !== undefined) return known;
+      const text = textOf(filename);
+      fileCache.strings.set(filename, text);
+      return text;
+    };
+    const compileAnew = executor.compile.bind(executor);
+    executor.compile = (source, filename) => {
+      const context = executor.environment.getVmContext();
+      // The test file itself is loaded once.
+      if (context === null || filename === executor.testPath) return compileAnew(source, filename);
+      return scriptOf(source, filename, executor.injectedModuleParameters).runInContext(context);
+    };
+    this.storages = [];
+    const hooks = asyncHooks(this.storages);
+    const requireCore = coreModule.require.bind(coreModule);
+    coreModule.require = (name) => (/^(node:)?async_hooks$/.test(name) ? hooks : requireCore(name));
+  }
+
+  teardown() {
+    for (const storage of this.storages) storage.disable();
+    super.teardown();
+  }
+}
+
+module.exports = { __esModule: true, default: SharedCodeRuntime };
