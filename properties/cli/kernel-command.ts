@@ -15,6 +15,7 @@ import { toKernelCase } from '../linux/case-of-kernel';
 import type { MutatedExtent } from '../linux/entry-coverage';
 import { mutatedExtents } from '../linux/entry-mutants';
 import type { ExcursionName } from '../linux/excursions';
+import { rememberPayload } from '../linux/kept-payloads';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
 import { KernelText } from '../linux/kernel-text';
 import { type KernelSource, kernelSource, sharedSource } from '../linux/open-kernel';
@@ -111,7 +112,7 @@ async function kernel(flags: KernelFlags): Promise<void> {
     cpus: kernelCpus(flags.cpus ?? DEFAULT_CPUS),
     memoryMiB: kernelMemoryMiB(flags.memory ?? DEFAULT_MEMORY),
   };
-  const image = readKernelImage(flags.image);
+  const image = readKernelImage(flags.image, { remember: rememberPayload });
   const workload = ourProgram();
   const paths = kernelPaths(flags.paths, workload.excursions);
   const plants = kernelPlants(flags.plant);
