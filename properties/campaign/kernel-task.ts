@@ -6,11 +6,12 @@ import type { LinuxMachine } from '../../emulator/linux/boot/linux-machine';
 import type { KernelImage } from '../../emulator/linux/image/kernel-image';
 import { coverageOf } from '../linux/entry-coverage';
 import { tryMutant } from '../linux/entry-mutants';
-import { sweepExcursion } from '../linux/event-sweep';
+import { sweepInSteps } from '../linux/event-sweep';
+import { finished, finishedInTurns, type InSteps } from '../linux/in-steps';
 import { type KernelSource, type OpenKernel, openKernel } from '../linux/open-kernel';
 import { ourProgram } from '../linux/our-program';
-import { randomRun } from '../linux/random-interleaving';
-import { shrinkTrace } from '../linux/shrink-trace';
+import { runInSteps } from '../linux/random-interleaving';
+import { shrinkInSteps } from '../linux/shrink-trace';
 import type { Answers, KernelTask, ShouldStop } from './tasks';
 
 /** The last one: its machine takes as much memory as the kernel. */
@@ -33,32 +34,69 @@ function kernelOf(source: KernelSource): OpenKernel {
 export interface KernelPerformer {
   /** How many tasks it performs at once. */
   readonly size: number;
+  /** It was asked to stop. */
+  readonly stopped: boolean;
   /** Undefined when it was stopped before the task had an answer. */
   run<K extends KernelTask['kind']>(task: Extract<KernelTask, { kind: K }>): Promise<Answers[K] | undefined>;
 }
 
+/** Does a task; `shouldStop` is asked wherever it pauses. */
+type Perform = (task: KernelTask, shouldStop: ShouldStop) => InSteps<Answers[KernelTask['kind']]>;
+
+/**
+ * Performs tasks in this thread, one after the other, and hears signals in between. One that is asked to stop answers
+ * with what it has.
+ */
+export class PerformerInTurns implements KernelPerformer {
+  readonly size = 1;
+  stopped = false;
+  private readonly perform: Perform;
+  /** The last task that was asked for: all have the same machine. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(perform: Perform) {
+    this.perform = perform;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  run<K extends KernelTask['kind']>(task: Extract<KernelTask, { kind: K }>): Promise<Answers[K] | undefined> {
+    const answer = this.last.then(() =>
+      this.stopped ? undefined : finishedInTurns(this.perform(task, () => this.stopped)),
+    );
+    this.last = answer;
+    return answer as Promise<Answers[K] | undefined>;
+  }
+}
+
 /**
  * This thread, which has the image and the machine in the state after the boot: for what is over before a worker has
- * loaded and has read both.
+ * loaded and has read both. The kernel is opened with the first task, when signals are heard already.
  */
-export function performsHere(source: KernelSource, image: KernelImage, linux: LinuxMachine): KernelPerformer {
-  opened = { key: keyOf(source), kernel: openKernel(source, ourProgram(), image, linux) };
-  return {
-    size: 1,
-    run: async <K extends KernelTask['kind']>(task: Extract<KernelTask, { kind: K }>) =>
-      kernelAnswer(task, () => false) as Answers[K],
-  };
+export function performsHere(source: KernelSource, image: KernelImage, linux: LinuxMachine): PerformerInTurns {
+  const key = keyOf(source);
+  return new PerformerInTurns(function* (task, shouldStop) {
+    if (opened?.key !== key) opened = { key, kernel: openKernel(source, ourProgram(), image, linux) };
+    yield;
+    return yield* answerInSteps(task, shouldStop);
+  });
 }
 
 export function kernelAnswer(task: KernelTask, shouldStop: ShouldStop): Answers[KernelTask['kind']] {
+  return finished(answerInSteps(task, shouldStop));
+}
+
+function* answerInSteps(task: KernelTask, shouldStop: ShouldStop): InSteps<Answers[KernelTask['kind']]> {
   const { system, code, text, mutated } = kernelOf(task.kernel);
   switch (task.kind) {
     case 'kernel-sweep':
-      return sweepExcursion(system, code, task.excursion, shouldStop);
+      return yield* sweepInSteps(system, code, task.excursion, shouldStop);
     case 'kernel-run':
-      return randomRun(system, task.seed, shouldStop);
+      return yield* runInSteps(system, task.seed, shouldStop);
     case 'kernel-shrink':
-      return shrinkTrace(system, task.failure, shouldStop);
+      return yield* shrinkInSteps(system, task.failure, shouldStop);
     case 'kernel-cover':
       return coverageOf(system, code, mutated, task.excursion);
     case 'kernel-mutant':

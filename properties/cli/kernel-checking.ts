@@ -16,6 +16,8 @@ export interface KernelCheck {
   readonly excursions: readonly SweptExcursion[];
   /** Excursions that were not swept, because somebody has interrupted. */
   readonly missing: number;
+  /** Somebody has interrupted: what was begun may have ended early. */
+  readonly interrupted: boolean;
   readonly runs: readonly RandomRun[];
   readonly seed: string;
   readonly violations: readonly KernelViolations[];
@@ -70,7 +72,14 @@ export async function checkKernel(
     }),
   );
   const missing = excursions.length - inOrder.length;
-  return { excursions: inOrder, missing, runs, seed, violations: withoutDoubles(shrunk) };
+  return {
+    excursions: inOrder,
+    missing,
+    interrupted: performer.stopped,
+    runs,
+    seed,
+    violations: withoutDoubles(shrunk),
+  };
 }
 
 /** Each worker takes the next run when it has ended one. */
@@ -143,5 +152,5 @@ function placeOfFailure({ property, rip }: KernelFailure): string {
 export function checkExitCode(check: KernelCheck | undefined): number {
   if (check === undefined) return NO_VERDICT;
   if (check.violations.length > 0) return VIOLATED;
-  return check.missing > 0 ? NO_VERDICT : HOLDS;
+  return check.missing > 0 || check.interrupted ? NO_VERDICT : HOLDS;
 }

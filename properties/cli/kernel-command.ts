@@ -9,12 +9,13 @@ import { type KernelImage, readKernelImage } from '../../emulator/linux/image/ke
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import type { Workload } from '../../emulator/linux/workload/workload';
 import { BadInputError } from '../bad-input';
-import { type KernelPerformer, performsHere } from '../campaign/kernel-task';
+import { type KernelPerformer, type PerformerInTurns, performsHere } from '../campaign/kernel-task';
 import { defaultWorkers } from '../campaign/worker-pool';
 import { toKernelCase } from '../linux/case-of-kernel';
 import type { MutatedExtent } from '../linux/entry-coverage';
 import { mutatedExtents } from '../linux/entry-mutants';
 import type { ExcursionName } from '../linux/excursions';
+import { rememberPayload } from '../linux/kept-payloads';
 import { type BootedKernel, type BootOptions, bootKernel } from '../linux/kernel-boot';
 import { KernelText } from '../linux/kernel-text';
 import { type KernelSource, kernelSource, sharedSource } from '../linux/open-kernel';
@@ -32,6 +33,7 @@ import { kernelMatrix, type MatrixRequest, matrixInWords, matrixResult, rowExitC
 import { type KernelMutation, mutateKernel, mutationInWords, mutationResult } from './kernel-mutating';
 import { checkInWords, checkResult } from './kernel-table';
 import { commandName, note, ProgressLine, quoted, rough, rounded, say, sayJson } from './output';
+import { stopOnSignal } from './stop-on-signal';
 import { withPool } from './with-pool';
 
 interface KernelFlags {
@@ -111,7 +113,7 @@ async function kernel(flags: KernelFlags): Promise<void> {
     cpus: kernelCpus(flags.cpus ?? DEFAULT_CPUS),
     memoryMiB: kernelMemoryMiB(flags.memory ?? DEFAULT_MEMORY),
   };
-  const image = readKernelImage(flags.image);
+  const image = readKernelImage(flags.image, { remember: rememberPayload });
   const workload = ourProgram();
   const paths = kernelPaths(flags.paths, workload.excursions);
   const plants = kernelPlants(flags.plant);
@@ -143,7 +145,9 @@ async function kernel(flags: KernelFlags): Promise<void> {
   const here = mutating === undefined && isShort(excursions, runs);
   const done =
     source &&
-    (await (here ? check(performsHere(source, image, booted.linux), source) : byWorkers(workers, source, check)));
+    (await (here
+      ? check(stoppable(performsHere(source, image, booted.linux)), source)
+      : byWorkers(workers, source, check)));
   line.clear();
   const { user, system } = process.cpuUsage(before);
   const cost = (user + system) / 1e6;
@@ -188,6 +192,11 @@ function runsOf({ seed = freshSeed(), runs, seconds }: KernelFlags): KernelRuns 
 /** One excursion and one random run take about as long as a worker to load and to read the image. */
 function isShort(excursions: readonly ExcursionName[], { budget }: KernelRuns): boolean {
   return excursions.length <= 1 && 'runs' in budget && budget.runs <= 1;
+}
+
+function stoppable(performer: PerformerInTurns): KernelPerformer {
+  stopOnSignal(performer);
+  return performer;
 }
 
 async function byWorkers(

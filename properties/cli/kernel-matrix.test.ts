@@ -26,7 +26,7 @@ const row = (expected: string | undefined, properties: readonly string[]) => {
     ...(expected === undefined ? {} : { expected }),
     stopped: undefined,
     fromCache: true,
-    check: { excursions: [excursion], missing: 0, runs: [], seed: 's', violations },
+    check: { excursions: [excursion], missing: 0, interrupted: false, runs: [], seed: 's', violations },
   };
 };
 

@@ -106,9 +106,9 @@ export function matrixInWords(rows: readonly MatrixRow[]): string[] {
   ];
 }
 
-function verdictOf({ expected }: MatrixRow, { violations, missing }: KernelCheck): string {
+function verdictOf({ expected }: MatrixRow, { violations, missing, interrupted }: KernelCheck): string {
   if (violations.length === 0)
-    return missing > 0 ? 'interrupted' : expected ? `${expected} should be violated` : 'holds';
+    return missing > 0 || interrupted ? 'interrupted' : expected ? `${expected} should be violated` : 'holds';
   const properties = [...new Set(violations.map(({ first }) => first.property))].join(', ');
   return `${properties} violated${properties === expected ? ', as it should be' : ''}`;
 }

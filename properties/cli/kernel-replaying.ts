@@ -6,6 +6,7 @@ import type { KernelCase } from '../../counterexamples/kernel-case';
 import { type KernelImage, readKernelImage } from '../../emulator/linux/image/kernel-image';
 import { BadInputError } from '../bad-input';
 import { replayKernelCase } from '../linux/case-of-kernel';
+import { rememberPayload } from '../linux/kept-payloads';
 import { bootKernel } from '../linux/kernel-boot';
 import { openKernel } from '../linux/open-kernel';
 import { ourProgram, programHash } from '../linux/our-program';
@@ -57,7 +58,7 @@ function sameKernel(file: string, { kernel }: KernelCase, imageFile: string | un
     throw new BadInputError(
       `${file}: expected --kernel with the image of ${wanted}, found none; a case has no byte of it`,
     );
-  const image = readKernelImage(imageFile);
+  const image = readKernelImage(imageFile, { remember: rememberPayload });
   if (image.vmlinuxSha256 === kernel.vmlinuxSha256) return image;
   throw new BadInputError(
     `${file}: expected ${wanted}, found ${image.name}, the kernel ${image.release}, SHA-256 ${image.vmlinuxSha256.slice(0, DIGITS)}...; give the image with which the case was found`,

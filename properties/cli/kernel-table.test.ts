@@ -46,7 +46,14 @@ const swept = (name: string, count: number, failures: readonly ReturnType<typeof
 const all = [swept('syscall', 1200, []), swept('int80', 30, [failure(-16, 'a'), failure(-16, 'b'), failure(-32, 'c')])];
 const run = (found?: ReturnType<typeof failure>) => ({ instructions: 500, nmis: 2, ticks: 1, failure: found });
 const runs = [run(), run(failure(-16, 'd')), run(failure(-48, 'e'))];
-const check = { excursions: all, missing: 3, runs, seed: 's', violations: groupedViolations(all, runs, 's') };
+const check = {
+  excursions: all,
+  missing: 3,
+  interrupted: true,
+  runs,
+  seed: 's',
+  violations: groupedViolations(all, runs, 's'),
+};
 
 test('every excursion of the program has words', () => {
   expect(Object.keys(EXCURSION_WORDS)).toEqual(excursions);

@@ -43,7 +43,7 @@ export function checkInWords(
   symbols: Pick<KernelSymbols, 'symbolAt'>,
   again: readonly string[],
 ): string[] {
-  const { excursions, violations, missing, runs, seed } = check;
+  const { excursions, violations, runs, seed } = check;
   const all = totals(excursions);
   const columns = EVENTS.filter((event) => all.events[event].raised > 0);
   const row = (name: string, situations: number, counts: Counts | undefined, failures: string, words: string) =>
@@ -74,10 +74,15 @@ export function checkInWords(
       String(excursions.reduce((n, { failures }) => n + failures.length, 0)),
       '',
     ),
-    ...(missing === 0 ? [] : [`  interrupted: ${counted(missing, 'excursion')} not swept`]),
+    ...interruptedInWords(check),
     ...(runs.length === 0 ? [] : [runsInWords(runs, seed)]),
     ...violations.flatMap((violation, i) => [...violationInWords(violation, symbols), `    again: ${again[i]}`]),
   ];
+}
+
+function interruptedInWords({ missing, interrupted }: KernelCheck): string[] {
+  if (missing > 0) return [`  interrupted: ${counted(missing, 'excursion')} not swept`];
+  return interrupted ? ['  interrupted: what was under way has ended early'] : [];
 }
 
 function runsInWords(runs: readonly RandomRun[], seed: string): string {
@@ -108,7 +113,7 @@ function traceInWords(trace: KernelFailure['trace']): string {
 
 /** `files` are the cases of the violations, in their order. */
 export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'symbolAt'>, files: readonly string[]) {
-  const { excursions, violations, missing, runs, seed } = check;
+  const { excursions, violations, missing, interrupted, runs, seed } = check;
   return {
     excursions: excursions.map(({ excursion, situations, events, failures, length, complete }) => ({
       ...excursion,
@@ -121,6 +126,7 @@ export function checkResult(check: KernelCheck, symbols: Pick<KernelSymbols, 'sy
     })),
     totals: totals(excursions),
     missing,
+    interrupted,
     random: { seed, runs: runs.length, ...sumOf(runs) },
     violations: violations.map(({ first, excursion, seed: found, count }, i) => ({
       ...first,

@@ -1,17 +1,6 @@
-/**
- * A command with workers: Ctrl-C (or a polite kill) asks them to stop, and the command answers with what it has. A
- * second Ctrl-C ends the process, with the exit code of what was found until then.
- */
+/** A command with workers, which a signal asks to stop (stop-on-signal.ts). */
 import { WorkerPool } from '../campaign/worker-pool';
-import { NO_VERDICT } from './exit-codes';
-import { note } from './output';
-
-/**
- * One Ctrl-C arrives twice where a parent (npm, timeout) passes it on to a child that the terminal has told already.
- */
-const SAME_PRESS_MS = 700;
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+import { stopOnSignal } from './stop-on-signal';
 
 /** Workers that no command has taken yet. */
 let prepared: WorkerPool | undefined;
@@ -57,26 +46,10 @@ async function leave(pool: WorkerPool): Promise<void> {
   else await pool.close();
 }
 
-/** What a signal does now; undefined until the first command with workers. */
-let onSignal: (() => void) | undefined;
-
-/** For good: a signal that comes while the workers go or the answer is being written must not end the process. */
-function listen(handler: () => void): void {
-  if (onSignal === undefined) for (const signal of SIGNALS) process.on(signal, () => onSignal?.());
-  onSignal = handler;
-}
-
 /** Runs `body` with a pool of `size` workers, and takes the pool down afterwards (`keepWorkers` keeps it). */
 export async function withPool<T>(size: number, body: (pool: WorkerPool) => Promise<T>): Promise<T> {
   const pool = await poolOf(size);
-  let since = Number.POSITIVE_INFINITY;
-  listen(() => {
-    if (performance.now() - since > SAME_PRESS_MS) process.exit(process.exitCode ?? NO_VERDICT);
-    if (pool.stopped) return;
-    since = performance.now();
-    note('interrupted: stopping with what there is (again: at once)');
-    pool.stop();
-  });
+  stopOnSignal(pool);
   try {
     return await body(pool);
   } finally {

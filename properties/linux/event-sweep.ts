@@ -22,6 +22,7 @@ import {
 import { timerVector } from '../../emulator/system/apic-registers';
 import { type Boundary, type ExcursionName, type Followed, follow, isNew, traceTo } from './excursions';
 import { mayBeChecked, mayHitBreakpoint } from './expected-exceptions';
+import { finished, type InSteps } from './in-steps';
 import { allowNmis, toNmiBody } from './kernel-events';
 import { type KernelFailure, type KernelSystem, NEVER } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
@@ -58,16 +59,21 @@ const OF_OTHER = 200,
 /** Failures of an excursion that are kept if nothing else is said: more of them seldom say more. */
 const MOST_FAILURES = 8;
 
+/** `sweepInSteps` at once. */
+export function sweepExcursion(...how: Parameters<typeof sweepInSteps>): SweptExcursion {
+  return finished(sweepInSteps(...how));
+}
+
 /**
  * Sweeps one excursion, up to so many failures. The system is in the state after the boot, and is again afterwards.
  */
-export function sweepExcursion(
+export function* sweepInSteps(
   system: KernelSystem,
   code: SweptCode,
   excursion: ExcursionName,
   shouldStop: () => boolean = () => false,
   mostFailures = MOST_FAILURES,
-): SweptExcursion {
+): InSteps<SweptExcursion> {
   const events = {
     nmi: noEvents(),
     irq: noEvents(),
@@ -79,7 +85,7 @@ export function sweepExcursion(
   const failures: KernelFailure[] = [];
   const sweep = new Sweep(system, code, excursion, failures);
   const start = system.mark();
-  const followed = follow(system, code, excursion, (boundary) => {
+  const followed = yield* follow(system, code, excursion, (boundary) => {
     sweep.nmi(boundary, events.nmi);
     sweep.irq(boundary, events.irq);
     sweep.nested(boundary, events.nested);

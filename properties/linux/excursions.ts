@@ -10,6 +10,7 @@
 import type { KernelAction } from '../../counterexamples/kernel-case';
 import { joinLanes, mix, remix } from '../../emulator/hash';
 import { CPL, CR3, EFLAGS, FLAG_IF, GS_BASE, NMI_BLOCKED, RIP, RSP } from '../../emulator/registers';
+import type { InSteps } from './in-steps';
 import type { KernelSystem } from './kernel-system';
 import type { CodeClass, SweptCode } from './swept-code';
 
@@ -43,8 +44,16 @@ export interface ExcursionName {
   readonly round: number;
 }
 
-/** Follows an excursion; the system is in the state after the boot, and is left where the excursion ends. */
-export function follow(system: KernelSystem, code: SweptCode, excursion: ExcursionName, visit: Visitor): Followed {
+/**
+ * Follows an excursion; the system is in the state after the boot, and is left where the excursion ends. It pauses
+ * after each visit.
+ */
+export function* follow(
+  system: KernelSystem,
+  code: SweptCode,
+  excursion: ExcursionName,
+  visit: Visitor,
+): InSteps<Followed> {
   const { interleaving, machine } = system.linux;
   system.perform({ action: 'excursion', ...excursion });
   const seen = new Set<number>();
@@ -55,6 +64,7 @@ export function follow(system: KernelSystem, code: SweptCode, excursion: Excursi
     const kind = code.classOf(cpu);
     if (kind !== 'body' && isNew(seen, situation(cpu.index, cpu.r))) {
       if (visit({ cpu: cpu.index, class: kind, at }) === 'stop') break;
+      yield;
       system.heard = undefined;
     }
     system.step();

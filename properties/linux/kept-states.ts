@@ -10,9 +10,14 @@ const ENDING = '.state';
 export const MOST_STATES = 16;
 
 export function keepState(name: string, bytes: Uint8Array): void {
+  keepNewest(name, bytes, ENDING, MOST_STATES);
+}
+
+/** Keeps a file, and of all whose names end so only the newest, at most so many. */
+export function keepNewest(name: string, bytes: Uint8Array, ending: string, most: number): void {
   keep(name, bytes);
   const folder = cachePath();
-  if (folder !== undefined) prune(folder);
+  if (folder !== undefined) prune(folder, ending, most);
 }
 
 /** None, if the folder cannot be read: `keep` has said so. */
@@ -24,13 +29,13 @@ function filesIn(folder: string): string[] {
   }
 }
 
-/** Removes the oldest states, where there are too many. Another process may be doing the same. */
-function prune(folder: string): void {
-  const files = filesIn(folder).filter((file) => file.endsWith(ENDING));
-  if (files.length <= MOST_STATES) return;
+/** Removes the oldest files, where there are too many. Another process may be doing the same. */
+function prune(folder: string, ending: string, most: number): void {
+  const files = filesIn(folder).filter((file) => file.endsWith(ending));
+  if (files.length <= most) return;
   const byAge = files
     .map((file) => path.join(folder, file))
     .map((file) => ({ file, age: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => a.age - b.age);
-  for (const { file } of byAge.slice(0, files.length - MOST_STATES)) rmSync(file, { force: true });
+  for (const { file } of byAge.slice(0, files.length - most)) rmSync(file, { force: true });
 }

@@ -5,6 +5,7 @@
  */
 import type { KernelAction } from '../../counterexamples/kernel-case';
 import { randomStream } from '../exploration/seeded-random';
+import { finished, type InSteps } from './in-steps';
 import { joined } from './kernel-action';
 import type { KernelFailure, KernelSystem } from './kernel-system';
 
@@ -28,13 +29,18 @@ export interface RandomRun {
   readonly failure: KernelFailure | undefined;
 }
 
+/** `runInSteps` at once. */
+export function randomRun(...how: Parameters<typeof runInSteps>): RandomRun {
+  return finished(runInSteps(...how));
+}
+
 /** Runs from the state after the boot, to which the system is taken back. */
-export function randomRun(
+export function* runInSteps(
   system: KernelSystem,
   seed: string,
   shouldStop: () => boolean = () => false,
   instructions = RUN_INSTRUCTIONS,
-): RandomRun {
+): InSteps<RandomRun> {
   const { machine, platform } = system.linux;
   const draw = randomStream(seed);
   const below = (n: number) => Math.floor(draw() * n);
@@ -55,6 +61,7 @@ export function randomRun(
     const count = 1 + below(2 * BETWEEN_EVENTS);
     const cpu = below(machine.cpus.length);
     perform(draw() < ALONE_SHARE ? { action: 'run', cpu, count } : { action: 'turns', count });
+    yield;
     const event = draw();
     if (event < NMI_SHARE) {
       perform({ action: 'nmi', cpu: below(machine.cpus.length) });

@@ -4,9 +4,10 @@
  * itself what happens, so a shorter one needs nothing but to be performed.
  */
 import type { KernelAction } from '../../counterexamples/kernel-case';
+import { finished, type InSteps } from './in-steps';
 import { joined } from './kernel-action';
 import type { KernelFailure, KernelSystem } from './kernel-system';
-import { randomRun } from './random-interleaving';
+import { runInSteps } from './random-interleaving';
 
 /** Attempts, and boundaries in them, after which the best so far is the answer. */
 const MOST_ATTEMPTS = 400;
@@ -45,16 +46,23 @@ export function violationOf(
   return violation === undefined ? undefined : { ...violation, trace: performed };
 }
 
-export function shrinkTrace(
+/** `shrinkInSteps` at once. */
+export function shrinkTrace(...how: Parameters<typeof shrinkInSteps>): KernelFailure {
+  return finished(shrinkInSteps(...how));
+}
+
+/** The same failure with a shorter trace, or the failing one. It pauses before each attempt. */
+export function* shrinkInSteps(
   system: KernelSystem,
   failing: KernelFailure,
   shouldStop: () => boolean = () => false,
-): KernelFailure {
+): InSteps<KernelFailure> {
   let best = failing;
   let attempts = 0;
   let boundaries = 0;
   const isOver = () => attempts >= MOST_ATTEMPTS || boundaries >= MOST_BOUNDARIES || shouldStop();
-  const improve = (trace: readonly KernelAction[]): boolean => {
+  const improve: Improve = function* (trace) {
+    yield;
     if (isOver()) return false;
     attempts++;
     const found = violationOf(system, joined(trace), (taken) => {
@@ -65,40 +73,40 @@ export function shrinkTrace(
     return true;
   };
   for (let k = 0; k < SHORT_RUNS && best.trace.length > LONG_TRACE && !shouldStop(); k++) {
-    const { failure } = randomRun(system, `short/${k}`, shouldStop, SHORT_RUN);
-    if (failure !== undefined) improve(failure.trace);
+    const { failure } = yield* runInSteps(system, `short/${k}`, shouldStop, SHORT_RUN);
+    if (failure !== undefined) yield* improve(failure.trace);
   }
   // It ends where it was found to end: what comes after the violation is cut off.
-  if (best === failing) improve(best.trace);
+  if (best === failing) yield* improve(best.trace);
   for (let improved = true; improved && !isOver(); ) {
-    improved = leaveOut(() => best.trace, improve) || halveCounts(() => best.trace, improve);
+    improved = (yield* leaveOut(() => best.trace, improve)) || (yield* halveCounts(() => best.trace, improve));
   }
   return best;
 }
 
+/** Tries a shorter trace, and answers whether it is the best now. */
+type Improve = (trace: readonly KernelAction[]) => InSteps<boolean>;
+
 /** Whole actions, all but the first: it says where the program is. */
-function leaveOut(best: () => readonly KernelAction[], improve: (trace: readonly KernelAction[]) => boolean): boolean {
+function* leaveOut(best: () => readonly KernelAction[], improve: Improve): InSteps<boolean> {
   let improved = false;
   for (let size = Math.ceil((best().length - 1) / 2); size > 0; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 1; from < best().length; ) {
       const trace = best();
-      if (improve([...trace.slice(0, from), ...trace.slice(from + size)])) improved = true;
+      if (yield* improve([...trace.slice(0, from), ...trace.slice(from + size)])) improved = true;
       else from += size;
     }
   }
   return improved;
 }
 
-function halveCounts(
-  best: () => readonly KernelAction[],
-  improve: (trace: readonly KernelAction[]) => boolean,
-): boolean {
+function* halveCounts(best: () => readonly KernelAction[], improve: Improve): InSteps<boolean> {
   let improved = false;
   for (let i = 0; i < best().length; i++) {
     const action = best()[i];
     if (!('count' in action) || action.count < 2) continue;
     const trace = best().map((one, k) => (k === i ? { ...action, count: action.count >> 1 } : one));
-    if (improve(trace)) improved = true;
+    if (yield* improve(trace)) improved = true;
   }
   return improved;
 }

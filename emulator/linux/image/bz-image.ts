@@ -3,6 +3,7 @@
  * vmlinux inside (Documentation/arch/x86/boot.rst of Linux, "The Linux/x86 Boot Protocol", 2.08 and later). Only the
  * header is read and the payload taken; no byte of it is executed.
  */
+import { createHash } from 'node:crypto';
 import { type Compression, compressionOf, decompress } from './decompress';
 import { ImageBytes } from './image-bytes';
 import { KernelImageError } from './kernel-image-error';
@@ -61,13 +62,26 @@ export interface SetupHeader {
   readonly bytes: Uint8Array;
 }
 
-interface UnpackedKernel {
+/** What a payload unpacks to, with its SHA-256 in hexadecimal digits. */
+export interface Vmlinux {
+  readonly vmlinux: Uint8Array;
+  readonly vmlinuxSha256: string;
+}
+
+/** How a bzImage is unpacked. */
+export interface Unpacking {
+  /** The program that unpacks xz. */
+  readonly xz: string;
+  /** Asked for what a packed payload unpacks to: somebody may know it from the last time, or calls `unpack`. */
+  readonly remember?: ((payload: Uint8Array, unpack: () => Vmlinux) => Vmlinux) | undefined;
+}
+
+interface UnpackedKernel extends Vmlinux {
   readonly setup: SetupHeader;
   /** `uname -r` and what follows it, as the header says. */
   readonly version: string;
   readonly compression: Compression | 'none';
   readonly payloadSize: number;
-  readonly vmlinux: Uint8Array;
 }
 
 export function isBzImage(bytes: Uint8Array): boolean {
@@ -77,10 +91,9 @@ export function isBzImage(bytes: Uint8Array): boolean {
 
 /**
  * Unpacks a bzImage.
- * @param xz the program that unpacks xz
  * @throws KernelImageError
  */
-export function readBzImage(bytes: Uint8Array, name: string, xz: string): UnpackedKernel {
+export function readBzImage(bytes: Uint8Array, name: string, unpacking: Unpacking): UnpackedKernel {
   const file = new ImageBytes(bytes, name);
   file.range(0, HEADER_END, 'the setup header');
   checkHeader(file);
@@ -97,8 +110,20 @@ export function readBzImage(bytes: Uint8Array, name: string, xz: string): Unpack
     version: versionOf(file),
     compression: compression ?? 'none',
     payloadSize: payload.length,
-    vmlinux: compression === undefined ? plain(payload, name) : unpack(compression, payload, name, xz),
+    ...(compression === undefined
+      ? withSha256(plain(payload, name))
+      : remembered(unpacking, payload, () => unpack(compression, payload, name, unpacking.xz))),
   };
+}
+
+function remembered({ remember }: Unpacking, payload: Uint8Array, unpack: () => Uint8Array): Vmlinux {
+  const unpacked = () => withSha256(unpack());
+  return remember === undefined ? unpacked() : remember(payload, unpacked);
+}
+
+/** A vmlinux with its identity. */
+export function withSha256(vmlinux: Uint8Array): Vmlinux {
+  return { vmlinux, vmlinuxSha256: createHash('sha256').update(vmlinux).digest('hex') };
 }
 
 function checkHeader(file: ImageBytes): void {

@@ -10,7 +10,15 @@ import path from 'node:path';
 import { ElfError, type ElfImage, readElf } from '../../elf/elf-image';
 import { LineTable } from '../../elf/line-table';
 import { Btf } from './btf';
-import { isBzImage, MAX_UNPACKED, readBzImage, type SetupHeader } from './bz-image';
+import {
+  isBzImage,
+  MAX_UNPACKED,
+  readBzImage,
+  type SetupHeader,
+  type Unpacking,
+  type Vmlinux,
+  withSha256,
+} from './bz-image';
 import { isPackage, kernelInPackage } from './debian-package';
 import type { Compression } from './decompress';
 import { KernelImageError } from './kernel-image-error';
@@ -95,6 +103,8 @@ interface ReadKernelOptions {
   readonly name?: string;
   /** The program that unpacks xz; `xz` on the path. */
   readonly xz?: string;
+  /** Who knows from the last time what the payload of a vmlinuz unpacks to. */
+  readonly remember?: Unpacking['remember'];
 }
 
 /**
@@ -105,7 +115,7 @@ interface ReadKernelOptions {
 export function readKernelImage(source: string | Uint8Array, options: ReadKernelOptions = {}): KernelImage {
   const name = options.name ?? (typeof source === 'string' ? path.basename(source) : 'the image');
   const bytes = typeof source === 'string' ? readBytes(source) : source;
-  const unpacked = unpack(bytes, name, options.xz ?? 'xz');
+  const unpacked = unpack(bytes, name, { xz: options.xz ?? 'xz', remember: options.remember });
   const elf = readVmlinux(unpacked.vmlinux, name);
   const loaded = loadedSize(elf);
   const version = bannerOf(elf);
@@ -123,7 +133,7 @@ export function readKernelImage(source: string | Uint8Array, options: ReadKernel
     version,
     release: version.split(' ', 1)[0],
     fileSha256: sha256(bytes),
-    vmlinuxSha256: sha256(unpacked.vmlinux),
+    vmlinuxSha256: unpacked.vmlinuxSha256,
     compression: unpacked.compression,
     sizes: { file: bytes.length, payload: unpacked.payloadSize, vmlinux: unpacked.vmlinux.length, loaded },
     setup: unpacked.setup,
@@ -186,22 +196,21 @@ function readBytes(file: string): Uint8Array {
   }
 }
 
-interface Unpacked {
+interface Unpacked extends Vmlinux {
   readonly container: Container;
   readonly compression: Compression | 'none';
   readonly payloadSize: number;
   readonly setup: SetupHeader | undefined;
-  readonly vmlinux: Uint8Array;
 }
 
-function unpack(bytes: Uint8Array, name: string, xz: string): Unpacked {
+function unpack(bytes: Uint8Array, name: string, unpacking: Unpacking): Unpacked {
   if (isPackage(bytes)) {
-    const kernel = kernelInPackage(bytes, name, xz);
-    return { ...unpack(kernel.bytes, `${name}, ${path.basename(kernel.file)}`, xz), container: 'package' };
+    const kernel = kernelInPackage(bytes, name, unpacking.xz);
+    return { ...unpack(kernel.bytes, `${name}, ${path.basename(kernel.file)}`, unpacking), container: 'package' };
   }
-  if (isBzImage(bytes)) return { ...readBzImage(bytes, name, xz), container: 'vmlinuz' };
+  if (isBzImage(bytes)) return { ...readBzImage(bytes, name, unpacking), container: 'vmlinuz' };
   if (bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46) {
-    return { container: 'vmlinux', compression: 'none', payloadSize: 0, setup: undefined, vmlinux: bytes };
+    return { container: 'vmlinux', compression: 'none', payloadSize: 0, setup: undefined, ...withSha256(bytes) };
   }
   throw new KernelImageError(
     'foreign',
