@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   }
 }
 
-function table({ counts, imitation }: KernelEpochs, differences: number, seconds: number): string[] {
+function table({ counts, divergences, imitation }: KernelEpochs, differences: number, seconds: number): string[] {
   const rows: [string, number][] = [
     ['steps', counts.steps],
     ['of them of the emulator alone', counts.alone],
@@ -68,7 +68,7 @@ function table({ counts, imitation }: KernelEpochs, differences: number, seconds
     ['faults', imitation.deliveries('fault')],
     ['halts', counts.halts],
     ['comparisons of all RAM', counts.wholeComparisons],
-    ...imitation.accepted().map(([name, count]): [string, number] => [`accepted: ${name}`, count]),
+    ...[...imitation.accepted(), ...divergences].map(([name, count]): [string, number] => [`accepted: ${name}`, count]),
     ['unexplained differences', differences],
     ['steps a second', Math.round(counts.steps / seconds)],
   ];
