@@ -4,7 +4,7 @@
  */
 import { Mnemonic } from 'iced-x86';
 import { setRflags } from '../cpu/outcome';
-import { CR0, CR0_AM, FLAG_PF, RBX, RCX, VEC_AC, VEC_SS } from '../registers';
+import { CR0, CR0_AM, FLAG_PF, RBX, RCX, VEC_AC, VEC_GP, VEC_SS } from '../registers';
 import { fullPlatform } from '../testing/full-platform';
 import {
   KERNEL,
@@ -25,6 +25,7 @@ const APIC = KERNEL + 0x60000;
 const TIMER_HANDLER = KERNEL + 0x30000,
   NMI_HANDLER = KERNEL + 0x31000,
   FAULT_HANDLER = KERNEL + 0x32000;
+const NON_CANONICAL = 0xfffe000000000000n;
 /** Nothing here is written by the kernel. */
 const UNTOUCHED = 0x70000;
 
@@ -45,7 +46,7 @@ function booted(userCode: string) {
   setGate(machine, 0x30, physical(KERNEL_CODE), 0);
   setGate(machine, 0xec, physical(TIMER_HANDLER), 0);
   setGate(machine, 2, physical(NMI_HANDLER), 0);
-  for (const vector of [VEC_SS, VEC_AC]) setGate(machine, vector, physical(FAULT_HANDLER), 0);
+  for (const vector of [VEC_SS, VEC_GP, VEC_AC]) setGate(machine, vector, physical(FAULT_HANDLER), 0);
   // rdtsc; mov %rax,scratch; sti; hlt
   const body = `0f31 48890425${hex32(SCRATCH | 0)} fb f4`;
   // push $0x2b; push $0x408000; push $0x40202; push $0x33; push $USER; iretq
@@ -95,18 +96,23 @@ test('status flags that the manual leaves undefined are no difference', async ()
 });
 
 test.each([
-  ['#SS', 'non-canonical-stack', 0xfffe000000000000n],
-  ['#AC', 'no-alignment-check', BigInt(USER + 0x1001)],
-])('%s is raised by ours alone, and the other machine goes on in its handler', async (_name, divergence, address) => {
+  // mov (%rbp),%eax
+  ['non-canonical-stack', NON_CANONICAL, '8b4500'],
+  ['no-alignment-check', BigInt(USER + 0x1001), '8b4500'],
+  // jmp *%rbp; nop
+  ['jump-to-non-canonical', NON_CANONICAL, 'ffe5 90'],
+  // push $0x2b; push $0x408000; push $0x202; push $0x33; push %rbp; iretq; nop
+  ['return-to-non-canonical', NON_CANONICAL, '6a2b 6800804000 6802020000 6a33 55 48cf 90'],
+])('a fault that QEMU does not raise, %s, is delivered by ours alone', async (divergence, rbp, code) => {
   const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(address);
+  bytes.writeBigUInt64LE(rbp);
   const raised = new Set<number>();
   const { found, epochs } = await run(
     ({ observed }) => {
       if (observed.fault !== undefined) raised.add(observed.fault.vector);
     },
-    // movabs $address,%rbp; mov (%rbp),%eax
-    `48bd${bytes.toString('hex')} 8b4500 ${USER_CODE}`,
+    // movabs $rbp,%rbp
+    `48bd${bytes.toString('hex')} ${code} ${USER_CODE}`,
   );
   expect(found).toBeUndefined();
   expect(raised).toEqual(new Set());

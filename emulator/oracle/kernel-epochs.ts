@@ -12,12 +12,13 @@ import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import { type MicroOp, WITHOUT_EXECUTING } from '../micro-op';
 import type { Fault } from '../observer';
-import { CPL, EFLAGS, FLAG_AF, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP, VEC_AC, VEC_SS } from '../registers';
+import { CPL, EFLAGS, FLAG_AF, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP } from '../registers';
 import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
 import { isHeld } from './epoch-run';
+import { divergenceOf } from './faults-of-ours';
 import { QemuImitation } from './qemu-imitation';
 import { undefinedFlags } from './undefined-flags';
 
@@ -42,11 +43,6 @@ const OURS_ALONE = new Set<Mnemonic>([
   M.Ldmxcsr,
   M.Stmxcsr,
   M.Wait,
-]);
-/** Faults that QEMU does not raise, by vector: the row of ./accepted-divergences. */
-const FAULTS_OF_OURS = new Map([
-  [VEC_SS, 'non-canonical-stack'],
-  [VEC_AC, 'no-alignment-check'],
 ]);
 /** They write all status flags. */
 const DEFINES_FLAGS = new Set<Mnemonic>([
@@ -95,11 +91,15 @@ class Imitation extends QemuImitation {
   /** The manual leaves status flags undefined now (./undefined-flags): QEMU may have others. */
   flagsUndefined = false;
 
+  /** The instruction that began last. */
+  private op: MicroOp | undefined;
+
   override unobserved(op: MicroOp): number {
     return super.unobserved(op) & ~WITHOUT_EXECUTING;
   }
 
   override executing(cpu: Cpu, op: MicroOp): void {
+    this.op = op;
     const msr = op.mnemonic === M.Rdmsr || op.mnemonic === M.Wrmsr;
     if (isOursAlone(op) && !(msr && COMMON_MSRS.has(cpu.r[RCX] >>> 0))) this.barrier = true;
     // In AF the two agree wherever a kernel leaves it undefined.
@@ -108,8 +108,10 @@ class Imitation extends QemuImitation {
     super.executing(cpu, op);
   }
 
-  override faulted(_cpu: Cpu, fault: Fault): void {
-    this.divergence = fault.error > 0 ? undefined : FAULTS_OF_OURS.get(fault.vector);
+  override faulted(cpu: Cpu, fault: Fault): void {
+    const { op } = this;
+    if (op === undefined || op.va !== cpu.rip()) return;
+    this.divergence = divergenceOf(op, fault);
     if (this.divergence !== undefined) this.barrier = true;
   }
 }
