@@ -4,19 +4,21 @@
  * all of RAM at intervals. Events are raised on both between two epochs.
  *
  * What belongs to the board or to a processor that QEMU is not (time-stamp counter, CPUID, ports, most MSRs, the FPU)
- * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed. No epoch
- * ends where the manual leaves status flags undefined.
+ * is executed by ours alone: the epoch ends before such an instruction, and QEMU is given what it has changed. So are
+ * the faults that QEMU does not raise, delivery included. No epoch ends where the manual leaves status flags undefined.
  */
 import { Mnemonic } from 'iced-x86';
 import type { Cpu } from '../cpu/cpu';
 import type { Machine } from '../machine';
 import { type MicroOp, WITHOUT_EXECUTING } from '../micro-op';
+import type { Fault } from '../observer';
 import { CPL, EFLAGS, FLAG_AF, FLAG_IF, IN_HLT, NMI_BLOCKED, RCX, RIP } from '../registers';
 import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
 import { isHeld } from './epoch-run';
+import { divergenceOf } from './faults-of-ours';
 import { QemuImitation } from './qemu-imitation';
 import { undefinedFlags } from './undefined-flags';
 
@@ -40,6 +42,7 @@ const OURS_ALONE = new Set<Mnemonic>([
   M.Xgetbv,
   M.Ldmxcsr,
   M.Stmxcsr,
+  M.Wait,
 ]);
 /** They write all status flags. */
 const DEFINES_FLAGS = new Set<Mnemonic>([
@@ -81,22 +84,35 @@ interface KernelEpochCounts {
 }
 
 class Imitation extends QemuImitation {
-  /** An instruction of ours alone has begun. */
+  /** An instruction of ours alone has begun, or has raised a fault that QEMU does not raise. */
   barrier = false;
+  /** Why it was executed by ours alone, if that was a fault. */
+  divergence: string | undefined;
   /** The manual leaves status flags undefined now (./undefined-flags): QEMU may have others. */
   flagsUndefined = false;
+
+  /** The instruction that began last. */
+  private op: MicroOp | undefined;
 
   override unobserved(op: MicroOp): number {
     return super.unobserved(op) & ~WITHOUT_EXECUTING;
   }
 
   override executing(cpu: Cpu, op: MicroOp): void {
+    this.op = op;
     const msr = op.mnemonic === M.Rdmsr || op.mnemonic === M.Wrmsr;
     if (isOursAlone(op) && !(msr && COMMON_MSRS.has(cpu.r[RCX] >>> 0))) this.barrier = true;
     // In AF the two agree wherever a kernel leaves it undefined.
     if ((undefinedFlags(op, cpu.r) & ~FLAG_AF) !== 0) this.flagsUndefined = true;
     else if (DEFINES_FLAGS.has(op.mnemonic)) this.flagsUndefined = false;
     super.executing(cpu, op);
+  }
+
+  override faulted(cpu: Cpu, fault: Fault): void {
+    const { op } = this;
+    if (op === undefined || op.va !== cpu.rip()) return;
+    this.divergence = divergenceOf(op, fault);
+    if (this.divergence !== undefined) this.barrier = true;
   }
 }
 
@@ -107,6 +123,8 @@ function isOursAlone(op: MicroOp): boolean {
 
 export class KernelEpochs {
   readonly counts: KernelEpochCounts = { steps: 0, alone: 0, epochs: 0, returns: 0, halts: 0, wholeComparisons: 0 };
+  /** How often ours alone raised a fault that QEMU does not raise, by the row of ./accepted-divergences. */
+  readonly divergences = new Map<string, number>();
   readonly imitation: Imitation;
   private readonly machine: Machine;
   private readonly oracle: EpochMachine;
@@ -234,18 +252,21 @@ export class KernelEpochs {
 
   /** The next instruction on our machine, and what it has changed on the other one. */
   private async alone(): Promise<Difference[]> {
-    const { machine, oracle, counts } = this;
+    const { machine, oracle, counts, imitation } = this;
     const [cpu] = machine.cpus;
     const { undo } = machine.memory;
     const from = undo.top;
     readState(cpu, this.ours);
     const before = this.ours.slice();
     do {
-      this.imitation.barrier = false;
+      imitation.barrier = false;
+      imitation.divergence = undefined;
       machine.step(0);
       counts.steps++;
       counts.alone++;
-    } while (!this.imitation.barrier);
+    } while (!imitation.barrier);
+    const { divergence } = imitation;
+    if (divergence !== undefined) this.divergences.set(divergence, (this.divergences.get(divergence) ?? 0) + 1);
     readState(cpu, this.ours);
     for (const [i, name] of STATE_NAMES.entries()) {
       const value = registerValue(this.ours, 2 * i);

@@ -11,7 +11,7 @@ import { type ObservedCpu, observeCpus } from '../oracle/observed-cpu';
 import type { Choices } from '../oracle/qemu-choices';
 import { unloadable } from '../oracle/qemu-state';
 import { type TableRegisters, tableRegisters } from '../oracle/table-registers';
-import { GPR_NAMES, IN_HLT, RIP, SS, STI_SHADOW } from '../registers';
+import { CPL, CS, GPR_NAMES, IN_HLT, RIP, SS, STI_SHADOW } from '../registers';
 import { toBigInt, toVa } from '../words';
 
 const COMPARABLE = 0xa0000;
@@ -75,6 +75,7 @@ export class Twin implements EpochMachine {
     if (name === 'rip') cpu.set64(RIP, value);
     else if (name === 'eflags') setRflags(cpu, Number(value));
     else if (name === 'ss') cpu.r[SS] = Number(value);
+    else if (name === 'cs') enterSegment(cpu, Number(value));
     else if (gpr >= 0) cpu.set64(2 * gpr, value);
     else throw new Error(`nothing here should set ${name}`);
   }
@@ -153,4 +154,10 @@ export class Twin implements EpochMachine {
     this.steps++;
     this.observed.step();
   }
+}
+
+function enterSegment(cpu: Cpu, selector: number): void {
+  cpu.r[CS] = selector;
+  cpu.r[CPL] = selector & 3;
+  cpu.refresh();
 }

@@ -24,6 +24,9 @@ export function stateName({ initrd, ...rest }: Ingredients): string {
 
 let digest: Buffer | undefined;
 
+/** Folders of the emulator that a boot does not run. */
+const LEFT_OUT = new Set(['guest', 'oracle', 'testing']);
+
 /** Of the code that runs: this file is in dist/ or in the sources, and the emulator's folder beside its own. */
 function emulatorDigest(): Buffer {
   digest ??= digestOf(path.join(__dirname, '..', '..', 'emulator'));
@@ -36,7 +39,7 @@ function digestOf(folder: string): Buffer {
   for (const entry of entries) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (entry.name !== 'testing' && entry.name !== 'guest') hash.update(digestOf(file));
+      if (!LEFT_OUT.has(entry.name)) hash.update(digestOf(file));
     } else if (isCode(entry.name)) hash.update(`${entry.name}\0`).update(readFileSync(file));
   }
   return hash.digest();
