@@ -89,7 +89,8 @@ export function kernelAnswer(task: KernelTask, shouldStop: ShouldStop): Answers[
 }
 
 function* answerInSteps(task: KernelTask, shouldStop: ShouldStop): InSteps<Answers[KernelTask['kind']]> {
-  const { system, code, text, mutated } = kernelOf(task.kernel);
+  const kernel = kernelOf(task.kernel);
+  const { system, code, text } = kernel;
   switch (task.kind) {
     case 'kernel-sweep':
       return yield* sweepInSteps(system, code, task.excursion, shouldStop);
@@ -98,7 +99,7 @@ function* answerInSteps(task: KernelTask, shouldStop: ShouldStop): InSteps<Answe
     case 'kernel-shrink':
       return yield* shrinkInSteps(system, task.failure, shouldStop);
     case 'kernel-cover':
-      return coverageOf(system, code, mutated, task.excursion);
+      return coverageOf(system, code, kernel.mutated, task.excursion);
     case 'kernel-mutant':
       return tryMutant(system, code, text, task.mutant);
   }

@@ -30,8 +30,9 @@ interface Memory extends Pick<KernelMemory, 'near' | 'physical'> {
 export function eventHandlers(memory: Memory, code: Code): EventHandlers {
   const stubs = new Map<number, ReadonlySet<number>>();
   const listing = new Map(entryText(memory, code).map((instruction) => [instruction.va, instruction]));
+  const steps = new Map<number, Step>();
   const entrances = [[SYSCALL_EVENT, code.systemCall] as const, ...gates(memory)];
-  for (const [, stub] of entrances) if (!stubs.has(stub)) stubs.set(stub, calledBehind(listing, code, stub));
+  for (const [, stub] of entrances) if (!stubs.has(stub)) stubs.set(stub, calledBehind(listing, steps, code, stub));
   const callers = new Map<number, number>();
   for (const called of stubs.values()) for (const va of called) callers.set(va, (callers.get(va) ?? 0) + 1);
   const own = (stub: number) => new Set([...(stubs.get(stub) ?? NONE)].filter((va) => callers.get(va) === 1));
@@ -58,24 +59,47 @@ function entryText(memory: Memory, { entry: { start, end } }: Code): ListedInstr
   return listInstructions(memory.machine.memory.readBytes(memory.near(start), end - start), start);
 }
 
+/** Where an instruction leads, read once: most stubs go on in the same code. */
+interface Step {
+  readonly next: number;
+  /** Nothing goes on behind it. */
+  readonly isEnd: boolean;
+  readonly isCall: boolean;
+  /** The target of a branch, undefined of what is none. */
+  readonly to: number | undefined;
+}
+
+function stepAt(listing: ReadonlyMap<number, ListedInstruction>, code: Code, va: number): Step | undefined {
+  const one = listing.get(va);
+  if (one === undefined) return undefined;
+  const [, branch, target] = BRANCH.exec(one.text) ?? [];
+  const to =
+    branch === undefined ? undefined : leadsTo(listing, code, Number(BigInt.asIntN(64, BigInt(`0x${target}`))));
+  return { next: va + one.bytes.length, isEnd: END.test(one.text), isCall: branch === 'call', to };
+}
+
 /** What is called on any way from `from` on that stays in entry code. Calls of entry code are taken to come back. */
-function calledBehind(listing: ReadonlyMap<number, ListedInstruction>, code: Code, from: number): Set<number> {
+function calledBehind(
+  listing: ReadonlyMap<number, ListedInstruction>,
+  steps: Map<number, Step>,
+  code: Code,
+  from: number,
+): Set<number> {
   const called = new Set<number>();
   const seen = new Set<number>();
   const ways = [from];
-  for (let at = ways.pop(); at !== undefined; at = ways.pop()) {
-    for (
-      let one = listing.get(at);
-      one !== undefined && !seen.has(one.va);
-      one = listing.get(one.va + one.bytes.length)
-    ) {
-      seen.add(one.va);
-      const [, branch, target = 0] = BRANCH.exec(one.text) ?? [];
-      const to = branch === undefined ? 0 : leadsTo(listing, code, Number(BigInt.asIntN(64, BigInt(`0x${target}`))));
-      if (branch !== undefined && !isEntry(code, to)) {
+  for (let way = ways.pop(); way !== undefined; way = ways.pop()) {
+    for (let at = way; !seen.has(at); ) {
+      const step = steps.get(at) ?? stepAt(listing, code, at);
+      if (step === undefined) break;
+      steps.set(at, step);
+      seen.add(at);
+      const { next, isEnd, isCall, to } = step;
+      if (to !== undefined && !isEntry(code, to)) {
         if (code.kindAt(to) !== 'thunk') called.add(to);
-      } else if (branch !== undefined && branch !== 'call') ways.push(to);
-      if (END.test(one.text)) break;
+      } else if (to !== undefined && !isCall) ways.push(to);
+      if (isEnd) break;
+      at = next;
     }
   }
   return called;

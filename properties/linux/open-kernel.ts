@@ -74,10 +74,15 @@ export function openKernel(
   const system = new KernelSystem(linux, workload, code.nmi.body, watchOf(monitored));
   const text = new KernelText(linux.machine.memory, image);
   for (const name of source.plants) plantInto(text, knownPlant(name));
+  let mutated: readonly MutatedExtent[] | undefined;
   return {
     image,
     text,
-    mutated: mutatedExtents(code, text),
+    // Few ask for them, and they take as long as half an excursion.
+    get mutated() {
+      mutated ??= mutatedExtents(code, text);
+      return mutated;
+    },
     system,
     code: new SweptCode({ code, symbols: image.symbols, preparation: preparationOf(workload) }),
   };

@@ -18,6 +18,11 @@ export class ImageBytes {
 
   /** The bytes [offset, offset + size), shared with the file. */
   range(offset: number, size: number, what: string): Uint8Array {
+    this.check(offset, size, what);
+    return this.bytes.subarray(offset, offset + size);
+  }
+
+  private check(offset: number, size: number, what: string): void {
     if (offset < 0 || offset + size > this.bytes.length) {
       throw new KernelImageError(
         'truncated',
@@ -25,25 +30,25 @@ export class ImageBytes {
           'the file is cut off, so copy it again.',
       );
     }
-    return this.bytes.subarray(offset, offset + size);
   }
 
   u8(offset: number, what: string): number {
-    return this.range(offset, 1, what)[0];
+    this.check(offset, 1, what);
+    return this.bytes[offset];
   }
 
   u16(offset: number, what: string): number {
-    this.range(offset, 2, what);
+    this.check(offset, 2, what);
     return this.view.getUint16(offset, true);
   }
 
   u32(offset: number, what: string): number {
-    this.range(offset, 4, what);
+    this.check(offset, 4, what);
     return this.view.getUint32(offset, true);
   }
 
   i32(offset: number, what: string): number {
-    this.range(offset, 4, what);
+    this.check(offset, 4, what);
     return this.view.getInt32(offset, true);
   }
 

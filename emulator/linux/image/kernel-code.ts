@@ -54,11 +54,20 @@ const FAILURES = ['panic', 'oops_begin', 'oops_enter'];
 /** An entry of the exception table: offsets of instruction and fixup, each from its own place, and a type. */
 const FIXUP_SIZE = 12;
 
+/** Of images that are still there: several readers of one ask for its places. */
+const known = new WeakMap<KernelImage, KernelCode>();
+
 /**
  * The places of a kernel.
  * @throws KernelImageError if one of them is not among its symbols
  */
 export function readKernelCode(image: KernelImage): KernelCode {
+  const code = known.get(image) ?? placesOf(image);
+  known.set(image, code);
+  return code;
+}
+
+function placesOf(image: KernelImage): KernelCode {
   const { symbols } = image;
   const between = (start: string, end: string): CodeExtent => extent(image, start, end);
   const text = between('_stext', '_etext');
