@@ -5,6 +5,7 @@ import { compareWithHost, type NativeResult } from '../emulator/oracle/native/na
 import { assembleProgram, assemblerVersion, hostVendor, NativeProgram } from '../emulator/oracle/native/native-program';
 import { randomStream } from '../properties/exploration/seeded-random';
 import { alignedTable } from '../properties/report/aligned-table';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/native-vectors.sh';
 const SOURCE = join(__dirname, '../emulator/oracle/native/runner.S');
@@ -78,12 +79,4 @@ function report({ differences }: NativeResult, seed: string): number {
   return 1;
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runScript(main);

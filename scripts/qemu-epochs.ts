@@ -24,6 +24,7 @@ import {
   VECTORS,
   versionOrNotRun,
 } from './qemu-options';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/qemu-epochs.sh';
 
@@ -117,13 +118,4 @@ function ending(image: ElfImage, { machine, end }: EpochResult): string[] {
   ];
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(error instanceof OptionError ? error.message : `${error.name}: ${error.message}`);
-    const input = error instanceof ElfError || error instanceof LockstepError || error instanceof OptionError;
-    process.exitCode = input ? 2 : 1;
-  },
-);
+runScript(main, [ElfError, LockstepError, OptionError]);

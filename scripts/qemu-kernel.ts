@@ -11,13 +11,12 @@ import { randomStream } from '../properties/exploration/seeded-random';
 import { bootKernel } from '../properties/linux/kernel-boot';
 import { alignedTable } from '../properties/report/aligned-table';
 import { describeDifferences, PROGRAM, versionOrNotRun } from './qemu-options';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/qemu-kernel.sh';
 /** What QEMU has, too. */
 const FEATURES = 'no-pcid,no-invpcid';
 const MEMORY = 128;
-/** Nothing is printed: a kernel reports every NMI, and a line on its console takes some 10,000 steps. */
-const COMMAND_LINE = 'loglevel=0';
 /** QEMU's own, above that of the kernel, in bytes. */
 const SCRATCH = 8 << 20;
 
@@ -39,7 +38,7 @@ async function main(): Promise<number> {
   if (version === undefined) return 0;
   const image = readKernelImage(`${options._[0]}`);
   const workload = readWorkload(path.join(__dirname, '../emulator/linux/workload'));
-  const boot = { commandLine: COMMAND_LINE, features: readCpuFeatures(FEATURES), cpus: 1, memoryMiB: MEMORY };
+  const boot = { commandLine: '', features: readCpuFeatures(FEATURES), cpus: 1, memoryMiB: MEMORY };
   const { linux, end, reason } = bootKernel(image, workload, boot, () => {});
   if (end !== 'ready') throw new Error(`expected the kernel's program to be ready, found ${end}: ${reason}`);
   console.log(`${image.name} with ${version}, seed ${options.seed}`);
@@ -81,12 +80,4 @@ function table({ counts, divergences, imitation }: KernelEpochs, differences: nu
   );
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runScript(main);

@@ -22,6 +22,7 @@ import {
   VECTORS,
   versionOrNotRun,
 } from './qemu-options';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/qemu-lockstep.sh';
 /** With several CPUs: that one is chosen anew before a step. */
@@ -100,13 +101,4 @@ function table({ counts, end }: LockstepResult, seconds: number): string[] {
   return alignedTable(['', 'count'], ['left', 'right'], rows);
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(error instanceof OptionError ? error.message : `${error.name}: ${error.message}`);
-    const input = error instanceof ElfError || error instanceof LockstepError || error instanceof OptionError;
-    process.exitCode = input ? 2 : 1;
-  },
-);
+runScript(main, [ElfError, LockstepError, OptionError]);

@@ -12,6 +12,7 @@ import { hexVa } from '../emulator/words';
 import { randomStream } from '../properties/exploration/seeded-random';
 import { alignedTable } from '../properties/report/aligned-table';
 import { describeDifferences, otherVersion, PROGRAM, versionOrNotRun } from './qemu-options';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/qemu-scenes.sh';
 
@@ -81,12 +82,4 @@ function table(counts: ReadonlyMap<string, number>, seconds: number): string[] {
   return alignedTable(['', 'count'], ['left', 'right'], rows);
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runScript(main);

@@ -14,6 +14,7 @@ import { BATCH, IN_SIZE, OUT_SIZE } from '../emulator/oracle/vectors/vector-layo
 import { randomStream } from '../properties/exploration/seeded-random';
 import { alignedTable } from '../properties/report/aligned-table';
 import { otherVersion, PROGRAM, versionOrNotRun } from './qemu-options';
+import { runScript } from './run-script';
 
 const SCRIPT = 'scripts/qemu-vectors.sh';
 /** Batches that begin with the same memory and a stream of numbers of their own. */
@@ -96,12 +97,4 @@ function describe({ bytes, ours, theirs, op }: Vector): string[] {
   return [`${bytes.subarray(0, op.length).toString('hex')}`, ...lines.filter((_, n) => ours[n] !== theirs[n])];
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: Error) => {
-    console.error(`${error.name}: ${error.message}`);
-    process.exitCode = 1;
-  },
-);
+runScript(main);

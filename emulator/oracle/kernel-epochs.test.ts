@@ -120,6 +120,19 @@ test.each([
   expect(epochs.divergences.get(divergence)).toBeGreaterThan(10);
 });
 
+test('TZCNT, which a processor without BMI1 executes as BSF, is executed by ours alone', async () => {
+  let executed = 0;
+  const { found } = await run(
+    ({ observed: { op } }) => {
+      if (op?.mnemonic === Mnemonic.Tzcnt) executed++;
+    },
+    // tzcnt %ecx,%edx
+    `f30fbcd1 ${USER_CODE}`,
+  );
+  expect(found).toBeUndefined();
+  expect(executed).toBe(0);
+});
+
 test('a register that the other machine changes is found', async () => {
   const { found } = await run(({ observed: { cpu } }) => {
     if (cpu.r[RCX] === 50) cpu.r[RBX] = 7;

@@ -42,6 +42,8 @@ const OURS_ALONE = new Set<Mnemonic>([
   M.Xgetbv,
   M.Ldmxcsr,
   M.Stmxcsr,
+  // BSF on a processor without BMI1, which is ours: ZF has another meaning (SDM vol. 2, TZCNT).
+  M.Tzcnt,
   M.Wait,
 ]);
 /** They write all status flags. */
