@@ -4,4 +4,4 @@
 # nothing (Debian: apt-get install bochs bochs-term); without Bochs it says that it did NOT run. Set BOCHS to use another.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec node -r "$root/node_modules/esbuild-register" "$root/scripts/bochs-conformance.ts" "$@"
+exec node -r "$root/scripts/register.js" "$root/scripts/bochs-conformance.ts" "$@"

@@ -1,22 +1,14 @@
 // biome-ignore-all lint/style/noCommonJs: Jest loads a transformer as it is
 /**
- * What Jest runs of a TypeScript file: what the build made of it, where that is newer, else what esbuild makes of the file alone. That is how tests are run, which
- * nobody imports. esbuild exports by getters, and in the second context of a process V8 no longer inlines these, so that the emulator would be three times as
- * slow in every test file of a worker but the first: hence the build for all else.
+ * What Jest runs of a TypeScript file: what the build made of it, where that is newer, else what esbuild makes of the
+ * file alone. That is how tests are run, which nobody imports. esbuild exports by getters, and in the second context of
+ * a process V8 no longer inlines these, so that the emulator would be three times as slow in every test file of a
+ * worker but the first: hence the build for all else.
  */
 const { createHash } = require('node:crypto');
-const { readFileSync, statSync } = require('node:fs');
-const path = require('node:path');
+const { readFileSync } = require('node:fs');
 const { transformSync, version } = require('esbuild');
-
-const root = path.join(__dirname, '..');
-
-/** What the build made of a file; undefined where it has made nothing, or the file has been written since. */
-function built(file) {
-  const made = path.join(root, 'dist', path.relative(root, file)).replace(/\.ts$/, '.js');
-  const stat = statSync(made, { throwIfNoEntry: false });
-  return stat === undefined || stat.mtimeMs < statSync(file).mtimeMs ? undefined : made;
-}
+const { built } = require('./built');
 
 module.exports = {
   getCacheKey(source, file) {

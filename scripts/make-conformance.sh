@@ -3,4 +3,4 @@
 # QEMU (Debian: apt-get install qemu-system-x86) and says so if there is none. --check writes nothing and compares with the files that are there.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec node -r "$root/node_modules/esbuild-register" "$root/scripts/make-conformance.ts" "$@"
+exec node -r "$root/scripts/register.js" "$root/scripts/make-conformance.ts" "$@"

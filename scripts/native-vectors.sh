@@ -5,4 +5,4 @@
 # them it says that it did NOT run.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec node -r "$root/node_modules/esbuild-register" "$root/scripts/native-vectors.ts" "$@"
+exec node -r "$root/scripts/register.js" "$root/scripts/native-vectors.ts" "$@"

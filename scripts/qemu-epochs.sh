@@ -5,4 +5,4 @@
 # says that it did NOT run. Set QEMU to use another.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec node -r "$root/node_modules/esbuild-register" "$root/scripts/qemu-epochs.ts" "$@"
+exec node -r "$root/scripts/register.js" "$root/scripts/qemu-epochs.ts" "$@"

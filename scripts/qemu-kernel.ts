@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     .option('length', { type: 'number', default: 300, describe: 'mean steps of an epoch that does not end before' })
     .option('irq-rate', { type: 'number', default: 0.1, describe: 'probability of a timer interrupt before an epoch' })
     // A kernel reports each NMI on its console, which takes some 6,000 steps.
-    .option('nmi-rate', { type: 'number', default: 0.003, describe: 'probability of an NMI before an epoch' })
+    .option('nmi-rate', { type: 'number', default: 0.001, describe: 'probability of an NMI before an epoch' })
     .demandCommand(1, 1)
     .strict()
     .version(false)

@@ -4,4 +4,4 @@
 # Installs nothing (Debian: apt-get install qemu-system-x86); without QEMU it says that it did NOT run. Set QEMU to use another.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-exec node -r "$root/node_modules/esbuild-register" "$root/scripts/qemu-scenes.ts" "$@"
+exec node -r "$root/scripts/register.js" "$root/scripts/qemu-scenes.ts" "$@"

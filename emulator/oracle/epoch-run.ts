@@ -170,7 +170,7 @@ export class EpochRun {
     const { random, nmiEvery, irqEvery, vectors, length } = this.options;
     const events: OracleEvent[] = [];
     const { r, index } = this.cpu;
-    if (this.inUserMode[index] && this.canFetch()) {
+    if (this.inUserMode[index] && canFetch(this.machine, this.cpu)) {
       if (random() < length / nmiEvery) events.push('nmi');
       for (const vector of vectors) if (random() < length / irqEvery / vectors.length) events.push(vector);
     }
@@ -179,15 +179,6 @@ export class EpochRun {
     const wakes = events.includes(vectors[0]) || deliverableVector(r) >= 0;
     if (atHalt && (r[EFLAGS] & FLAG_IF) !== 0 && !wakes) events.push(vectors[0]);
     return events;
-  }
-
-  /** If not, QEMU would raise the page fault of the fetch before it takes an interrupt of a device. */
-  private canFetch(): boolean {
-    const { machine, cpu } = this;
-    const { r } = cpu;
-    const leaf = machine.translate((r[CR3] & ROOT) >>> 0, cpu.rip());
-    if (leaf === undefined || leaf.noExecute) return false;
-    return r[CPL] === 3 ? leaf.user : !(leaf.user && (r[CR4] & CR4_SMEP) !== 0);
   }
 
   private raise({ events, asleep }: Omit<Epoch, 'steps'>): void {
@@ -280,4 +271,12 @@ export function isDeliveredFirst({ events }: Pick<Epoch, 'events'>): boolean {
 /** All steps of an epoch. */
 export function stepsOf(epoch: Epoch): number {
   return epoch.steps + (epoch.asleep ? 1 : 0) + (isDeliveredFirst(epoch) ? 1 : 0);
+}
+
+/** If not, QEMU would raise the page fault of the fetch before it takes an interrupt of a device. */
+export function canFetch(machine: Machine, cpu: Cpu): boolean {
+  const { r } = cpu;
+  const leaf = machine.translate((r[CR3] & ROOT) >>> 0, cpu.rip());
+  if (leaf === undefined || leaf.noExecute) return false;
+  return r[CPL] === 3 ? leaf.user : !(leaf.user && (r[CR4] & CR4_SMEP) !== 0);
 }

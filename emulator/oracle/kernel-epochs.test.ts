@@ -4,7 +4,7 @@
  */
 import { Mnemonic } from 'iced-x86';
 import { setRflags } from '../cpu/outcome';
-import { CR0, CR0_AM, FLAG_PF, RBX, RCX, VEC_AC, VEC_GP, VEC_SS } from '../registers';
+import { CR0, CR0_AM, FLAG_PF, FLAG_RF, RBX, RCX, VEC_AC, VEC_GP, VEC_PF, VEC_SS } from '../registers';
 import { fullPlatform } from '../testing/full-platform';
 import {
   KERNEL,
@@ -24,7 +24,10 @@ const SCRATCH = KERNEL + 0x50000;
 const APIC = KERNEL + 0x60000;
 const TIMER_HANDLER = KERNEL + 0x30000,
   NMI_HANDLER = KERNEL + 0x31000,
-  FAULT_HANDLER = KERNEL + 0x32000;
+  FAULT_HANDLER = KERNEL + 0x32000,
+  PAGE_FAULT_HANDLER = KERNEL + 0x33000;
+/** No page of user mode. */
+const ABSENT = 0x700000;
 const NON_CANONICAL = 0xfffe000000000000n;
 /** Nothing here is written by the kernel. */
 const UNTOUCHED = 0x70000;
@@ -57,6 +60,9 @@ function booted(userCode: string) {
   place(machine, NMI_HANDLER, '48cf');
   // addq $3,8(%rsp); add $8,%rsp; iretq: after the instruction that faulted
   place(machine, FAULT_HANDLER, '488344240803 4883c408 48cf');
+  setGate(machine, VEC_PF, physical(PAGE_FAULT_HANDLER), 0);
+  // movq $USER+7,8(%rsp); add $8,%rsp; iretq
+  place(machine, PAGE_FAULT_HANDLER, `48c7442408${hex32(USER + 7)} 4883c408 48cf`);
   machine.cpus[0].r[CR0] |= CR0_AM;
   return machine;
 }
@@ -118,6 +124,26 @@ test.each([
   expect(raised).toEqual(new Set());
   expect([...epochs.divergences]).toEqual([[divergence, epochs.imitation.deliveries('fault')]]);
   expect(epochs.divergences.get(divergence)).toBeGreaterThan(10);
+});
+
+test('no event is raised where the next instruction cannot be fetched: QEMU would raise the #PF first', async () => {
+  const there = { events: 0, faults: 0 };
+  const { found } = await run(
+    ({ machine, observed: { from, delivered, pushedFlags } }) => {
+      if (from.va !== ABSENT) return;
+      if (delivered?.vector !== VEC_PF || pushedFlags === undefined) there.events++;
+      else {
+        there.faults++;
+        // As QEMU does.
+        machine.memory.write32At(pushedFlags, machine.memory.read32(pushedFlags) & ~FLAG_RF);
+      }
+    },
+    // mov $ABSENT,%ebp; jmp *%rbp
+    `bd${hex32(ABSENT)} ffe5 ${USER_CODE}`,
+  );
+  expect(found).toBeUndefined();
+  expect(there.events).toBe(0);
+  expect(there.faults).toBeGreaterThan(100);
 });
 
 test('TZCNT, which a processor without BMI1 executes as BSF, is executed by ours alone', async () => {

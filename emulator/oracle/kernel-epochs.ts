@@ -17,7 +17,7 @@ import { HALTED, SHUTDOWN } from '../step-result';
 import type { Difference } from './accepted-differences';
 import { readState, registerDifferences, registerValue, STATE_NAMES, STATE_WORDS } from './architectural-state';
 import type { EpochMachine, OracleEvent } from './epoch-machine';
-import { isHeld } from './epoch-run';
+import { canFetch, isHeld } from './epoch-run';
 import { divergenceOf } from './faults-of-ours';
 import { QemuImitation } from './qemu-imitation';
 import { undefinedFlags } from './undefined-flags';
@@ -195,6 +195,7 @@ export class KernelEpochs {
     const { r } = this.machine.cpus[0];
     if (this.atHalt) return [TIMER];
     const dice = random();
+    if (!canFetch(this.machine, this.machine.cpus[0])) return [];
     if (dice < irqRate && (r[EFLAGS] & FLAG_IF) !== 0) return [TIMER];
     return dice >= irqRate && dice < irqRate + nmiRate && r[NMI_BLOCKED] === 0 ? ['nmi'] : [];
   }
