@@ -5,25 +5,11 @@
  * code here, and nothing else: what modules hold is of one context, as ever.
  */
 const nodeAsyncHooks = require('node:async_hooks');
-const { readFileSync, statSync } = require('node:fs');
 const { Script } = require('node:vm');
 const { default: Runtime } = require('jest-runtime');
 
 /** By file: what it said, and what V8 made of it. */
 const compiled = new Map();
-
-/** By file: what it said when it was written last. */
-const texts = new Map();
-
-/** The text of a file, read once for each time that it is written. */
-function textOf(filename) {
-  const { mtimeMs, size } = statSync(filename);
-  const known = texts.get(filename);
-  if (known !== undefined && known.mtimeMs === mtimeMs && known.size === size) return known.text;
-  const text = readFileSync(filename, 'utf8');
-  texts.set(filename, { mtimeMs, size, text });
-  return text;
-}
 
 /** The script whose value is a function with `source` as its body. The first line keeps its columns. */
 function scriptOf(source, filename, parameters) {
@@ -52,14 +38,7 @@ function asyncHooks(made) {
 class SharedCodeRuntime extends Runtime {
   constructor(...options) {
     super(...options);
-    const { executor, coreModule, fileCache } = this;
-    fileCache.readFile = (filename) => {
-      const known = fileCache.strings.get(filename);
-      if (known !== undefined) return known;
-      const text = textOf(filename);
-      fileCache.strings.set(filename, text);
-      return text;
-    };
+    const { executor, coreModule } = this;
     const compileAnew = executor.compile.bind(executor);
     executor.compile = (source, filename) => {
       const context = executor.environment.getVmContext();
