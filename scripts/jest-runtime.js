@@ -1,10 +1,9 @@
 // biome-ignore-all lint/style/noCommonJs: Jest loads a runtime as it is
 /**
  * Jest's runtime, but a file that several test files load is compiled once for each worker. Jest loads modules anew
- * in a context of its own for every test file, and compiles them anew as well: a fifth of all CPU time. Test files share
- * code here, and nothing else: what modules hold is of one context, as ever.
+ * in a context of its own for every test file, and compiles them anew as well: a fifth of all CPU time. Code is all that
+ * test files share here; what modules hold is of one context, as ever.
  */
-const nodeAsyncHooks = require('node:async_hooks');
 const { Script } = require('node:vm');
 const { default: Runtime } = require('jest-runtime');
 
@@ -21,24 +20,10 @@ function scriptOf(source, filename, parameters) {
   return script;
 }
 
-/**
- * Node's `async_hooks`, with storages that are added to `made`. Jest makes one for each test file, and each promise of
- * a process goes through all that are enabled: each test file made those of the next ones slower.
- */
-function asyncHooks(made) {
-  class AsyncLocalStorage extends nodeAsyncHooks.AsyncLocalStorage {
-    constructor(...options) {
-      super(...options);
-      made.push(this);
-    }
-  }
-  return { ...nodeAsyncHooks, AsyncLocalStorage };
-}
-
 class SharedCodeRuntime extends Runtime {
   constructor(...options) {
     super(...options);
-    const { executor, coreModule } = this;
+    const { executor } = this;
     const compileAnew = executor.compile.bind(executor);
     executor.compile = (source, filename) => {
       const context = executor.environment.getVmContext();
@@ -46,15 +31,6 @@ class SharedCodeRuntime extends Runtime {
       if (context === null || filename === executor.testPath) return compileAnew(source, filename);
       return scriptOf(source, filename, executor.injectedModuleParameters).runInContext(context);
     };
-    this.storages = [];
-    const hooks = asyncHooks(this.storages);
-    const requireCore = coreModule.require.bind(coreModule);
-    coreModule.require = (name) => (/^(node:)?async_hooks$/.test(name) ? hooks : requireCore(name));
-  }
-
-  teardown() {
-    for (const storage of this.storages) storage.disable();
-    super.teardown();
   }
 }
 
