@@ -10,6 +10,7 @@ export const SEARCHES = '**/*.searches.test.ts';
  */
 const config: Config = {
   testEnvironment: 'node',
+  setupFiles: ['<rootDir>/scripts/jest-collect.js'],
   // Jest leaves a core idle unless it is told not to.
   maxWorkers: '100%',
   // A test's modules run in a context of their own, where every look-up of a global goes through an interceptor, a
