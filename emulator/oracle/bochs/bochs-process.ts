@@ -66,6 +66,7 @@ export class Bochs {
     };
     this.child.stdout?.on('data', hear);
     this.child.stderr?.on('data', hear);
+    // A write to a process that has ended: `exit` says so.
     this.child.stdin?.on('error', () => undefined);
     this.child.on('error', ({ message }) => this.end(`${program} could not be started: ${message}`));
     this.child.on('exit', (status) =>
