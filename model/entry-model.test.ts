@@ -128,7 +128,10 @@ describe('any number of events, nested to any depth', () => {
       const found = explore(narrow, options);
       expect(found).toMatchObject({ verdict: 'unknown', reason: 'capacity' });
       expect(found.trace).toBeUndefined();
-      expect(exploreCompiled(narrow, options)).toMatchObject({ verdict: 'unknown', reason: 'capacity' });
+      expect(exploreCompiled(narrow, { ...options, memoryMiB: 64 })).toMatchObject({
+        verdict: 'unknown',
+        reason: 'capacity',
+      });
     }
   });
 });

@@ -1,7 +1,6 @@
 /**
  * `npm run bench [-- --json] [-- --rounds N]`: how fast emulator, monitor, refinement, undo log, fuzzing and sweep are
- * on this machine. One table, or one JSON object on standard output. Plain Node only: inside Jest a read of a global
- * costs a hundred times as much, and the numbers mean nothing.
+ * on this machine. One table, or one JSON object on standard output. Plain Node only: Jest gives V8 other flags.
  */
 import { inlineMore } from '../engine';
 import { alignedTable } from '../report/aligned-table';

@@ -10,8 +10,6 @@ import { type CampaignResult, runCampaign } from './dispatch';
 import type { Found } from './tasks';
 import { WorkerPool } from './worker-pool';
 
-jest.setTimeout(30_000);
-
 const PROGRAM = '../../dist/properties/campaign/testing/dying-worker';
 
 let folder: string;

@@ -10,8 +10,6 @@ import { designText } from '../designs/design-text';
 import { imageFile } from '../designs/images';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
-jest.setTimeout(60_000);
-
 const { folder, remove } = emptyFolder();
 const session = new Session(folder);
 afterAll(async () => {

@@ -18,8 +18,6 @@ import {
 } from './testing/answers';
 import { emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
-jest.setTimeout(60_000);
-
 const { folder, remove } = emptyFolder();
 const session = new Session(folder);
 afterAll(async () => {

@@ -8,8 +8,6 @@ import { imageFile } from '../designs/images';
 import { fuzzAnswer, read, replayAnswer } from './testing/answers';
 import { type Ended, emptyFolder, filesBelow, ptiCheck, Session } from './testing/pti-check';
 
-jest.setTimeout(60_000);
-
 const { folder, remove } = emptyFolder();
 const session = new Session(folder);
 afterAll(async () => {

@@ -73,11 +73,13 @@ describe('progress where there is no terminal', () => {
   });
 
   test('leaves no timer behind', () => {
+    const started = jest.spyOn(globalThis, 'setInterval');
+    const stopped = jest.spyOn(globalThis, 'clearInterval');
     const { stream } = log();
     const progress = new ProgressLine(stream);
     progress.show(() => 'run 1');
-    expect(jest.getTimerCount()).toBe(1);
     progress.clear();
-    expect(jest.getTimerCount()).toBe(0);
+    expect(started).toHaveBeenCalledTimes(1);
+    expect(stopped).toHaveBeenCalledWith(started.mock.results[0].value);
   });
 });

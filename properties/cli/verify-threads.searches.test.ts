@@ -3,8 +3,6 @@
  */
 import { emptyFolder, Session } from './testing/pti-check';
 
-jest.setTimeout(60_000);
-
 const { folder, remove } = emptyFolder();
 const session = new Session(folder);
 afterAll(async () => {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { readCpuFeatures } from '../../emulator/linux/platform/cpu-features';
 import { readWorkload } from '../../emulator/linux/workload/workload';
 import { packageFolder } from '../../model/checker/package-folder';
+import { loadedAnew } from '../../model/testing/loaded-anew';
 import { MOST_STATES } from './kept-states';
 import { type BootOptions, bootKernel } from './kernel-boot';
 
@@ -82,6 +83,8 @@ test('only the newest states are kept', () => {
 });
 
 test('without a folder for the cache a kernel boots all the same', () => {
+  // What it says, it says once in a process.
+  loadedAnew(require, '../../model/checker/translate/file-cache');
   const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
   const file = path.join(home, 'a-file');
   writeFileSync(file, '');

@@ -74,6 +74,11 @@ export function addProperty(property: Property): void {
   OWN.push(property);
 }
 
+/** From now on no property is asked but ours. */
+export function removeAddedProperties(): void {
+  OWN.length = 0;
+}
+
 /** A property's number is that of one of ours. */
 export function isOurs(number: number): boolean {
   return number < FIRST_OWN;

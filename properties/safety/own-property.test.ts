@@ -13,10 +13,12 @@ import { bootGuest } from '../monitor/guest';
 import { Monitor } from '../monitor/monitor';
 import { explain, propertyLabel } from '../report/explain';
 import { guardedProperty } from './guarded-property';
-import { addProperty, allProperties, propertyNumber } from './index';
+import { addProperty, allProperties, propertyNumber, removeAddedProperties } from './index';
 import { defineProperty, type Property } from './property';
 
 const CR4_CET = 1 << 23;
+
+afterAll(removeAddedProperties);
 
 /** A bit that no image of ours sets: what asks for it fails at once, and what asks that it stays clear never does. */
 const CET_IS_ON = defineProperty({

@@ -2,14 +2,14 @@
  * Registers the matchers with Jest, for the test file that imports it: `import '../testing/jest'`.
  */
 import type { Counterexample } from '../../counterexamples/format';
-import { type Plan, toHold, toReproduce, toViolate } from './matchers';
+import { type Plan, toPass, toReproduce, toViolate } from './matchers';
 
 declare global {
   // biome-ignore lint/style/noNamespace: this is how @types/jest is extended
   namespace jest {
     interface Matchers<R> {
       /** The subject holds in the random runs of a plan; or, of `{ subject, walk }`, the walk did not fail. */
-      toHold(plan?: Plan): R;
+      toPass(plan?: Plan): R;
       /** The first violation in the runs of a plan is one of the property with this slug. */
       toViolate(slug: string, plan: Plan): R;
       /** The saved case fails on the subject as it did when it was saved. */
@@ -18,4 +18,4 @@ declare global {
   }
 }
 
-expect.extend({ toHold, toViolate, toReproduce });
+expect.extend({ toPass, toViolate, toReproduce });

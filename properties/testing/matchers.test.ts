@@ -43,7 +43,7 @@ function replayed(message: string, subject: Subject): { file: string; verdict: s
 }
 
 test('a subject that does not hold: property, seed, run, the shrunk trace, the file, the line that replays it', () => {
-  const message = messageOf(() => expect(unsafe).toHold({ seed: 'matcher', runs: 200, save: folder }));
+  const message = messageOf(() => expect(unsafe).toPass({ seed: 'matcher', runs: 200, save: folder }));
   const { file, verdict } = replayed(message, unsafe);
   expect(verdict).toBe('reproduced');
   const lines = message.split('\n');
@@ -66,7 +66,7 @@ test('a walk that failed says the same', () => {
   let run = 0;
   let { failed } = campaignRun(unsafe, 'walk', run);
   while (failed === undefined) ({ failed } = campaignRun(unsafe, 'walk', ++run));
-  const message = messageOf(() => expect({ subject: unsafe, walk: failed?.walk, save: folder }).toHold());
+  const message = messageOf(() => expect({ subject: unsafe, walk: failed?.walk, save: folder }).toPass());
   expect(message).toContain(SLUG);
   expect(replayed(message, unsafe).verdict).toBe('reproduced');
 });
@@ -86,7 +86,7 @@ test('a violation of another property than the expected one names both', () => {
 });
 
 test('a saved case that passes says where it went another way, and how to see it', () => {
-  messageOf(() => expect(unsafe).toHold({ seed: 'matcher', runs: 200, save: folder }));
+  messageOf(() => expect(unsafe).toPass({ seed: 'matcher', runs: 200, save: folder }));
   const file = path.join(folder, readdirSync(folder)[0]);
   const saved = readCounterexample(file);
   expect(unsafe).toReproduce(saved, file);
@@ -100,8 +100,8 @@ test('a saved case that passes says where it went another way, and how to see it
 
 test('what holds leaves no file, and its negation says so', () => {
   const plan = { seed: 'matcher', runs: 2, save: folder };
-  expect(safe).toHold(plan);
-  expect({ subject: safe, walk: replayWalk(safe.system, []) }).toHold();
-  expect(messageOf(() => expect(safe).not.toHold(plan))).toMatch(/^expected asm-return to hold .+ not, found that/);
+  expect(safe).toPass(plan);
+  expect({ subject: safe, walk: replayWalk(safe.system, []) }).toPass();
+  expect(messageOf(() => expect(safe).not.toPass(plan))).toMatch(/^expected asm-return to hold .+ not, found that/);
   expect(readdirSync(folder)).toEqual([]);
 });

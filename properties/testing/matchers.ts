@@ -21,7 +21,7 @@ import type { Walk } from '../trace/walk';
 /** Where a failing test leaves the case, relative to the working directory. */
 const DEFAULT_FOLDER = 'pti-check-found';
 
-/** Shrinking must end before the test does (Jest gives it 5 s), ms. */
+/** A test that fails is not kept waiting longer for its trace, ms. */
 const SHRINKING_MS = 2500;
 /** Actions that a message tells, the last ones of the trace. */
 const TOLD_ACTIONS = 16;
@@ -50,7 +50,7 @@ export interface Matched {
 }
 
 /** The subject holds in the random runs of a plan, or the walk did not fail. */
-export function toHold(received: Subject | Walked, plan?: Plan): Matched {
+export function toPass(received: Subject | Walked, plan?: Plan): Matched {
   if ('walk' in received) {
     const { subject, walk, save } = received;
     const failed: FailedWalk | undefined =

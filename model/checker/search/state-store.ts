@@ -20,17 +20,14 @@ const CHUNK_RECORDS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_RECORDS - 1;
 const FIRST_SLOTS = 1 << 12;
 
-// Module constants: within Jest each read of a global in a hot loop is a slow look-up.
-const imul = Math.imul;
-
 function hashWords(words: Uint32Array, at: number, count: number): number {
   let hash = count;
   for (let i = 0; i < count; i++) {
-    hash = imul(hash ^ words[at + i], 0x9e3779b1);
+    hash = Math.imul(hash ^ words[at + i], 0x9e3779b1);
     hash ^= hash >>> 15;
   }
   // The last word's high bits must reach the low ones, which choose the slot.
-  hash = imul(hash, 0x85ebca6b);
+  hash = Math.imul(hash, 0x85ebca6b);
   return (hash ^ (hash >>> 13)) >>> 0;
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { entryModel } from '../../entry-model';
 import { ruleFiles } from '../../rule-files';
+import { loadedAnew } from '../../testing/loaded-anew';
 import { exploreCompiled } from '../compiled/explore-compiled';
 import { explore } from '../search/explore';
 import { cachePath, keep, recall } from './file-cache';
@@ -128,12 +129,9 @@ describe('a search with files', () => {
     const { search, direct } = answer();
     expect(search).toEqual(direct);
     said.length = 0;
-    jest.isolateModules(() => {
-      // biome-ignore lint/style/noCommonJs: a module of its own, that has said nothing yet
-      const fresh = require('./file-cache') as typeof import('./file-cache');
-      fresh.keep('some', Buffer.from('content'));
-      expect(fresh.recall('some', () => 'read')).toBeUndefined();
-    });
+    const fresh = loadedAnew<typeof import('./file-cache')>(require, './file-cache');
+    fresh.keep('some', Buffer.from('content'));
+    expect(fresh.recall('some', () => 'read')).toBeUndefined();
     expect(said).toEqual([expect.stringMatching(/^pti-check: nothing is kept for the next run: .*\n$/)]);
   });
 });

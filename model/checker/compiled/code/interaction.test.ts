@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { entryModel } from '../../../entry-model';
+import { loadedAnew } from '../../../testing/loaded-anew';
 import type { Bounds, Transient } from '../../language/schema-types';
 import { instanceName, type Model, ruleInstances } from '../../model';
 import { explore } from '../../search/explore';
@@ -95,11 +96,9 @@ describe('the entry model', () => {
 test('what is found out about a design is the same whether or not one like it has been looked at before', () => {
   const { interaction: before } = entry('mainline', SMALL);
   const { interaction } = entry('mainline+no-swapgs-on-exit', SMALL);
-  jest.isolateModules(() => {
-    const alone = jest.requireActual<typeof import('./interaction')>('./interaction');
-    expect(alone.interactionOf).not.toBe(interactionOf);
-    expect(entry('mainline+no-swapgs-on-exit', SMALL, alone.interactionOf).interaction).toEqual(interaction);
-  });
+  const alone = loadedAnew<typeof import('./interaction')>(require, './interaction');
+  expect(alone.interactionOf).not.toBe(interactionOf);
+  expect(entry('mainline+no-swapgs-on-exit', SMALL, alone.interactionOf).interaction).toEqual(interaction);
   expect(interaction).not.toEqual(before);
 });
 
