@@ -165,8 +165,12 @@ export class Machine {
     return joinLanes(this.memory.hashLo, this.memory.hashHi);
   }
 
-  cpuHash(c: number): number {
-    return joinLanes(this.cpus[c].hashLane(0), this.cpus[c].hashLane(1));
+  registersHash(c: number): number {
+    return joinLanes(this.cpus[c].registersLane(0), this.cpus[c].registersLane(1));
+  }
+
+  tlbHash(c: number): number {
+    return joinLanes(this.cpus[c].tlb.hash(0), this.cpus[c].tlb.hash(1));
   }
 
   /** Software walk from the PML4 at physical `root`. */

@@ -339,10 +339,14 @@ export class Cpu {
 
   /** Registers, flags and TLB as one lane; `lane` 0 or 1. */
   hashLane(lane: number): number {
+    return (this.registersLane(lane) + this.tlb.hash(lane)) | 0;
+  }
+
+  /** Registers and flags as one lane; `lane` 0 or 1. */
+  registersLane(lane: number): number {
     // Places above any RAM word, so that a register never cancels a word of memory.
     const place = 0x40000000 + (this.index << 8);
-    let hash = this.tlb.hash(lane);
-    hash = (hash + hashWords(lane, place, this.r, HASHED_WORDS)) | 0;
+    let hash = hashWords(lane, place, this.r, HASHED_WORDS);
     hash = (hash + hashWords(lane, place + EXTENDED_PLACE, this.x, this.x.length)) | 0;
     const flags = mix(place + HASHED_WORDS, this.rflags());
     return (hash + (lane === 0 ? flags : remix(flags))) | 0;

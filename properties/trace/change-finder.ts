@@ -54,7 +54,7 @@ export class ChangeFinder {
       if (result === HALTED) return this.nowWaits(c, 'is halted');
       if (result === RETIRED && done === chunk && chunk === SPIN_SAMPLE) {
         spin ??= new SpinDetector();
-        if (spin.repeats(machine.cpuHash(c) ^ machine.memoryHash())) return this.spins(c);
+        if (spin.repeats(machine, c)) return this.spins(c);
       }
     }
     return { kind: 'none', why: `nothing changed in ${limit} instructions` };

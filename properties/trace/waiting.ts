@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../../emulator/cpu/cpu';
 import { fetchOp } from '../../emulator/fetch';
+import type { Machine } from '../../emulator/machine';
 import { OP_CONTROL, OP_MEM_READ, OP_STACK } from '../../emulator/micro-op';
 import { CPL, EFLAGS, FLAG_IF, IN_HLT, NMI_BLOCKED, NMI_PENDING } from '../../emulator/registers';
 import { deliverableVector } from '../../emulator/system/local-apic';
@@ -23,18 +24,25 @@ const READS = OP_MEM_READ | OP_STACK | OP_CONTROL;
 const NOT_WAITING = -1;
 
 /**
- * Notices that a CPU goes round in a circle: samples of a hash of its state, compared with a reference that moves at
- * powers of two (Brent's cycle detection).
+ * Notices that a CPU goes round in a circle: samples of hashes of its state, compared with a reference that moves at
+ * powers of two (Brent's cycle detection). The hash of the TLB costs most and is asked for last.
  */
 export class SpinDetector {
-  private reference: number | undefined;
+  private registers: number | undefined;
+  private memory: number | undefined;
+  private tlb: number | undefined;
   private samples = 0;
   private moveAt = 1;
 
-  repeats(hash: number): boolean {
-    if (hash === this.reference) return true;
+  /** The state of the CPU, memory included, is that of the reference. */
+  repeats(machine: Machine, c: number): boolean {
+    const registers = machine.registersHash(c);
+    const memory = machine.memoryHash();
+    if (registers === this.registers && memory === this.memory && machine.tlbHash(c) === this.tlb) return true;
     if (++this.samples === this.moveAt) {
-      this.reference = hash;
+      this.registers = registers;
+      this.memory = memory;
+      this.tlb = machine.tlbHash(c);
       this.moveAt *= 2;
     }
     return false;
