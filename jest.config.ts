@@ -10,6 +10,7 @@ export const SEARCHES = '**/*.searches.test.ts';
  */
 const config: Config = {
   runner: ['jest-light-runner', { runtime: 'child_process' }],
+  reporters: ['default', '<rootDir>/scripts/jest-not-run.js'],
   setupFiles: ['<rootDir>/scripts/jest-set-up.mjs'],
   // Jest leaves a core idle unless it is told not to.
   maxWorkers: '100%',
