@@ -152,8 +152,8 @@ export class Machine {
     let lo = this.memory.hashLo;
     let hi = this.memory.hashHi;
     for (const cpu of this.cpus) {
-      lo = (lo + cpu.hashLane(0)) | 0;
-      hi = (hi + cpu.hashLane(1)) | 0;
+      lo = (lo + cpu.registersLane(0) + cpu.tlb.hash(0)) | 0;
+      hi = (hi + cpu.registersLane(1) + cpu.tlb.hash(1)) | 0;
     }
     const { words } = this.platform;
     lo = (lo + hashWords(0, PLATFORM_PLACE, words, words.length)) | 0;

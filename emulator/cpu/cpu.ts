@@ -337,11 +337,6 @@ export class Cpu {
     return false;
   }
 
-  /** Registers, flags and TLB as one lane; `lane` 0 or 1. */
-  hashLane(lane: number): number {
-    return (this.registersLane(lane) + this.tlb.hash(lane)) | 0;
-  }
-
   /** Registers and flags as one lane; `lane` 0 or 1. */
   registersLane(lane: number): number {
     // Places above any RAM word, so that a register never cancels a word of memory.
