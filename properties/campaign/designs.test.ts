@@ -29,6 +29,7 @@ const LARGER = { cpus: 2, tasks: 3, mms: 2 };
 const SAFE = ['mainline', 'deferred-pertask', 'asm-return'];
 const RUNS = 12;
 const PLAN = { seed: 'designs', runs: RUNS };
+const OF_MAINLINE = sometimesOf(new Subject({ design: 'mainline' }));
 
 function withoutPcid(design: string): Subject {
   const bytes = readFileSync(imageFile(design).replace('.elf', '-nopcid.elf'));
@@ -80,8 +81,7 @@ describe.each(SAFE)('%s', (design) => {
   const larger = new Subject({ design, boot: LARGER });
 
   // Of the others what mainline lacks: designs.searches.test.ts has the rest.
-  const lacks = (name: string) => !sometimesOf(new Subject({ design: 'mainline' })).some((s) => s.name === name);
-  for (const sometimes of sometimesOf(subject).filter(({ name }) => design === 'mainline' || lacks(name)))
+  for (const sometimes of sometimesOf(subject).filter((s) => design === 'mainline' || !OF_MAINLINE.includes(s)))
     test(`reaches ${sometimes.name} with three tasks in two address spaces`, () => {
       expect(directedWalk(larger, sometimes)).toMatchObject({ kind: 'reached' });
     });
